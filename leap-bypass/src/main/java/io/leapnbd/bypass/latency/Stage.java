@@ -1,0 +1,18 @@
+package io.leapnbd.bypass.latency;
+
+/** A part of a request's way. */
+public enum Stage {
+    /** From the decoded request to its first post on a link: staging, waiting for credit, waiting for a slab. */
+    QUEUE,
+    /** Looking for the pages in the prefetch cache. */
+    LOOKUP,
+    /** From the post on a link to the donor's reply. */
+    LINK,
+    /** From the decoded request to the reply handed to the socket. */
+    TOTAL;
+
+    /** Lower case, as in files, metrics and tables. */
+    public String label() {
+        return name().toLowerCase(java.util.Locale.ROOT);
+    }
+}

@@ -1,0 +1,5 @@
+/** Latency histograms, recorded without allocation on the event loops and read from anywhere. */
+@NullMarked
+package io.leapnbd.bypass.latency;
+
+import org.jspecify.annotations.NullMarked;
