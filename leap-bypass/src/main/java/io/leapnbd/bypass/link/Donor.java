@@ -90,7 +90,7 @@ public final class Donor {
         synchronized (this) {
             UUID known = incarnation;
             if (known != null && !known.equals(found)) {
-                listener.donorRestarted(this, known);
+                listener.donorRestarted(this, known, found);
             }
             incarnation = found;
             totalSlabs = total;
@@ -139,8 +139,11 @@ public final class Donor {
     /** What the device needs to be told. */
     public interface Listener {
 
-        /** The process {@code gone} behind {@code donor} has ended, and with it all that it held. Any thread. */
-        void donorRestarted(Donor donor, UUID gone);
+        /**
+         * The process {@code gone} behind {@code donor} has ended, and with it all that it held; {@code found} is there
+         * instead. Any thread.
+         */
+        void donorRestarted(Donor donor, UUID gone, UUID found);
 
         /** A donor says that a newer server has claimed the export. Any thread. */
         void fenced(Donor donor);

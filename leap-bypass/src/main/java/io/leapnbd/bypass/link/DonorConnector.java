@@ -28,7 +28,8 @@ public interface DonorConnector {
     interface Conversation extends AutoCloseable {
 
         /** What the donor answered; null if it refused without telling. */
-        @Nullable HelloReply reply();
+        @Nullable
+        HelloReply reply();
 
         /** One of {@link io.leapnbd.donor.protocol.Status}: whether the hello, and with it the claim, was accepted. */
         byte status();

@@ -56,7 +56,8 @@ final class InFlight {
     }
 
     /** The request with this cookie, or null if there is none. */
-    @Nullable LinkRequest get(int cookie) {
+    @Nullable
+    LinkRequest get(int cookie) {
         int slot = cookie & 0xffff;
         return slot < slots.length && generations[slot] == (short) (cookie >>> 16) ? slots[slot] : null;
     }
@@ -69,7 +70,8 @@ final class InFlight {
     }
 
     /** Takes out any one request; null when there is none left. */
-    @Nullable LinkRequest removeAny() {
+    @Nullable
+    LinkRequest removeAny() {
         for (LinkRequest request : slots) {
             if (request != null) {
                 remove(request);

@@ -1,6 +1,7 @@
 package io.leapnbd.bypass.link;
 
 import io.leapnbd.donor.protocol.Operation;
+import io.leapnbd.donor.protocol.Status;
 import io.netty.buffer.ByteBuf;
 import java.util.UUID;
 import org.jspecify.annotations.Nullable;
@@ -16,7 +17,7 @@ public final class LinkRequest {
     /** One of {@link Operation}. */
     public byte operation;
 
-    /** Which donor process granted the slab; null for a grant, which any will do for. */
+    /** Which donor process granted the slab; for a grant null, until the link fills in who granted. */
     public @Nullable UUID incarnation;
 
     /** The slab's handle; for a grant the slab's index. */
@@ -52,6 +53,9 @@ public final class LinkRequest {
     /** Called at the end. */
     public LinkCompletion completion = (request, now) -> {};
 
+    /** For the completion's own use: the byte of the device that this begins at. */
+    public long position;
+
     /** For the completion's own use: the client request this is part of. */
     public @Nullable Object attachment;
 
@@ -62,7 +66,8 @@ public final class LinkRequest {
     public int grantedHandle;
 
     /** Next in the list that holds this. */
-    @Nullable LinkRequest next;
+    @Nullable
+    LinkRequest next;
 
     /** Slot in the link's table of requests in flight. */
     int slot;
@@ -73,6 +78,15 @@ public final class LinkRequest {
     /** Whether this is a demand: something that a client waits for and that must not queue behind bulk data. */
     boolean urgent() {
         return operation != Operation.WRITE && operation != Operation.TRIM && !background;
+    }
+
+    /** The buffer of a request that moves data. */
+    ByteBuf data() {
+        ByteBuf data = buffer;
+        if (data == null) {
+            throw new IllegalStateException("a request that moves data has no buffer");
+        }
+        return data;
     }
 
     /** Forgets what it referred to, before it goes back to a pool. */
@@ -98,6 +112,17 @@ public final class LinkRequest {
         /** A newer server owns the export. */
         FENCED,
         /** The donor says that the request was wrong: a defect on one side. */
-        REFUSED
+        REFUSED;
+
+        /** From one of {@link Status}. */
+        static Outcome of(byte status) {
+            return switch (status) {
+                case Status.OK -> OK;
+                case Status.NO_SPACE -> NO_SPACE;
+                case Status.NOT_OWNER -> LOST;
+                case Status.FENCED -> FENCED;
+                default -> REFUSED;
+            };
+        }
     }
 }

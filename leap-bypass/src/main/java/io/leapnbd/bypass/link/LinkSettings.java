@@ -18,13 +18,7 @@ import java.util.UUID;
  *     that ahead of it
  */
 public record LinkSettings(
-        String export,
-        long epoch,
-        UUID instance,
-        UUID content,
-        int slabSize,
-        Duration connectTimeout,
-        int bulkWindow) {
+        String export, long epoch, UUID instance, UUID content, int slabSize, Duration connectTimeout, int bulkWindow) {
 
     Hello hello(int lane) {
         return new Hello(Protocol.VERSION, Protocol.VERSION, lane, epoch, instance, content, export);

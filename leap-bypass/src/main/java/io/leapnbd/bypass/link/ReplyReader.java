@@ -143,7 +143,7 @@ final class ReplyReader extends ChannelInboundHandlerAdapter {
                 throw new ProtocolException("reply to operation " + operation + " with " + remaining + " bytes");
             }
             request = found;
-        } else if (operation != Operation.HELLO || remaining != 0 && remaining != HelloReply.LENGTH) {
+        } else if (operation != Operation.HELLO || (remaining != 0 && remaining != HelloReply.LENGTH)) {
             throw new ProtocolException("first reply is not to the hello; is the peer a leap-nbd donor?");
         }
         if (remaining == 0) {
@@ -168,7 +168,7 @@ final class ReplyReader extends ChannelInboundHandlerAdapter {
         int count = Math.min(in.readableBytes(), remaining);
         LinkRequest of = request;
         if (of != null && operation == Operation.READ) {
-            TcpLink.buffer(of).setBytes(of.bufferIndex + filled, in, in.readerIndex(), count);
+            of.data().setBytes(of.bufferIndex + filled, in, in.readerIndex(), count);
             in.skipBytes(count);
         } else {
             in.readBytes(control, count);

@@ -17,7 +17,8 @@ final class RequestQueue {
         return size;
     }
 
-    @Nullable LinkRequest peek() {
+    @Nullable
+    LinkRequest peek() {
         return head;
     }
 
@@ -32,7 +33,8 @@ final class RequestQueue {
         size++;
     }
 
-    @Nullable LinkRequest poll() {
+    @Nullable
+    LinkRequest poll() {
         LinkRequest request = head;
         if (request != null) {
             head = request.next;

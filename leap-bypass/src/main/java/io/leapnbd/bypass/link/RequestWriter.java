@@ -43,11 +43,18 @@ final class RequestWriter {
         ByteBuf out = room(RequestHeader.LENGTH + (copied ? payload : 0));
         int at = out.writerIndex();
         RequestHeader.encode(
-                out, at, request.operation, cookie, request.slab, request.offset, request.length, payload,
+                out,
+                at,
+                request.operation,
+                cookie,
+                request.slab,
+                request.offset,
+                request.length,
+                payload,
                 request.version);
         out.writerIndex(at + RequestHeader.LENGTH);
         if (carries) {
-            ByteBuf data = TcpLink.buffer(request);
+            ByteBuf data = request.data();
             if (copied) {
                 out.writeBytes(data, request.bufferIndex, payload);
             } else {

@@ -5,7 +5,6 @@ import io.leapnbd.donor.protocol.HelloReply;
 import io.leapnbd.donor.protocol.Operation;
 import io.leapnbd.donor.protocol.Status;
 import io.netty.bootstrap.Bootstrap;
-import io.netty.buffer.ByteBuf;
 import io.netty.channel.Channel;
 import io.netty.channel.ChannelOption;
 import io.netty.channel.EventLoop;
@@ -146,7 +145,8 @@ public final class TcpLink implements DonorLink {
             donor.timedOut();
             breakConnection("a request had no reply in time");
         } else if (!ready && channel != null && now - connectDeadline >= 0) {
-            breakConnection("connected, but no hello in " + settings.connectTimeout().toMillis() + " ms");
+            breakConnection(
+                    "connected, but no hello in " + settings.connectTimeout().toMillis() + " ms");
         } else if (ready && inFlight.isEmpty() && now - lastHeard > PING_AFTER_NANOS) {
             ping(now);
         }
@@ -211,7 +211,8 @@ public final class TcpLink implements DonorLink {
     }
 
     /** The request that a reply's header answers; null if nobody asked for it. */
-    @Nullable LinkRequest awaiting(int cookie) {
+    @Nullable
+    LinkRequest awaiting(int cookie) {
         return inFlight.get(cookie);
     }
 
@@ -220,14 +221,7 @@ public final class TcpLink implements DonorLink {
         donor.freeSlabs(freeSlabs);
         lastHeard = now;
         discount(request);
-        Outcome outcome =
-                switch (status) {
-                    case Status.OK -> Outcome.OK;
-                    case Status.NO_SPACE -> Outcome.NO_SPACE;
-                    case Status.NOT_OWNER -> Outcome.LOST;
-                    case Status.FENCED -> Outcome.FENCED;
-                    default -> Outcome.REFUSED;
-                };
+        Outcome outcome = Outcome.of(status);
         if (outcome == Outcome.FENCED) {
             donor.listener().fenced(donor);
         } else if (outcome == Outcome.REFUSED) {
@@ -344,6 +338,9 @@ public final class TcpLink implements DonorLink {
             finish(request, Outcome.LOST, now);
             return;
         }
+        if (request.operation == Operation.GRANT) {
+            request.incarnation = incarnation;
+        }
         if (request.postNanos == 0) {
             request.postNanos = now;
         }
@@ -400,13 +397,5 @@ public final class TcpLink implements DonorLink {
     @Override
     public String toString() {
         return "link " + lane + " to " + donor + (ready ? "" : " (down)");
-    }
-
-    static ByteBuf buffer(LinkRequest request) {
-        ByteBuf buffer = request.buffer;
-        if (buffer == null) {
-            throw new IllegalStateException("a request that moves data has no buffer");
-        }
-        return buffer;
     }
 }

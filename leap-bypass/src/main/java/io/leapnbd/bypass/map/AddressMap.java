@@ -5,7 +5,6 @@ import java.util.BitSet;
 import java.util.UUID;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.LongAdder;
-import org.jspecify.annotations.Nullable;
 
 /**
  * From bytes of the device to slabs of donors; shared by all loops. Look-ups take no lock. What is known is kept in the
@@ -38,7 +37,7 @@ public final class AddressMap {
         this.slabShift = slabShift;
         written = state.written();
         lost = state.lost();
-        slabs = new Slab[Math.toIntExact(size + (1L << slabShift) - 1 >>> slabShift)];
+        slabs = new Slab[Math.toIntExact((size + (1L << slabShift) - 1) >>> slabShift)];
         for (int i = 0; i < slabs.length; i++) {
             Slab slab = new Slab(i);
             slabs[i] = slab;
@@ -93,7 +92,7 @@ public final class AddressMap {
 
     /** A byte's place within its slab. */
     public int within(long offset) {
-        return (int) (offset & (1L << slabShift) - 1);
+        return (int) (offset & ((1L << slabShift) - 1));
     }
 
     /** Whether any page that a range of bytes touches is written. */
@@ -109,8 +108,7 @@ public final class AddressMap {
     /** Whether the first or the last page of a range is lost and only covered in part. */
     public boolean partlyLost(long offset, long length) {
         long end = offset + length;
-        return (offset & Protocol.PAGE_SIZE - 1) != 0 && lost.get(pageOf(offset))
-                || (end & Protocol.PAGE_SIZE - 1) != 0 && lost.get(pageOf(end));
+        return (partOfPage(offset) && lost.get(pageOf(offset))) || (partOfPage(end) && lost.get(pageOf(end)));
     }
 
     /** Takes note of a write, before it is sent. */
@@ -138,9 +136,9 @@ public final class AddressMap {
      * Takes note that a write has been done: the pages that it covers whole are lost no more, unless they went again with
      * {@code where} in the meantime.
      */
-    public void markHealed(Slab slab, @Nullable Mapping where, long offset, long length) {
+    public void markHealed(Slab slab, Mapping where, long offset, long length) {
         synchronized (slab) {
-            if (slab.mapping() == where) {
+            if (where.equals(slab.mapping())) {
                 long from = pageAfter(offset);
                 long to = pageOf(offset + length);
                 if (from < to) {
@@ -172,7 +170,7 @@ public final class AddressMap {
             slab.set(to);
         }
         mapped.incrementAndGet();
-        slab.wake();
+        slab.wake(0);
     }
 
     /** Takes over a slab that a donor lists, with the pages that it says were written. At start only. */
@@ -189,7 +187,7 @@ public final class AddressMap {
         long first = firstPage(slab.index());
         long end = endPage(slab.index());
         synchronized (slab) {
-            if (slab.mapping() != gone) {
+            if (!gone.equals(slab.mapping())) {
                 return 0;
             }
             long pages = written.count(first, end);
@@ -210,19 +208,35 @@ public final class AddressMap {
         long pages = 0;
         for (Slab slab : slabs) {
             Mapping mapping = slab.mapping();
-            if (mapping != null && mapping.donor() == donor && mapping.incarnation().equals(incarnation)) {
+            if (mapping != null
+                    && mapping.donor() == donor
+                    && mapping.incarnation().equals(incarnation)) {
                 pages += lose(slab, mapping);
             }
         }
         return pages;
     }
 
+    /** Counts every page of the slabs that are nowhere as lost: some may have been written, and nobody knows which. At start only. */
+    public void loseUnmapped() {
+        for (Slab slab : slabs) {
+            if (slab.mapping() == null) {
+                lost.set(firstPage(slab.index()), endPage(slab.index()));
+                slab.damaged(true);
+            }
+        }
+    }
+
     private long firstPage(int slab) {
-        return (long) slab << slabShift - Protocol.PAGE_SHIFT;
+        return (long) slab << (slabShift - Protocol.PAGE_SHIFT);
     }
 
     private long endPage(int slab) {
         return firstPage(slab + 1);
+    }
+
+    private static boolean partOfPage(long offset) {
+        return (offset & (Protocol.PAGE_SIZE - 1)) != 0;
     }
 
     private static long pageOf(long offset) {
@@ -230,6 +244,6 @@ public final class AddressMap {
     }
 
     private static long pageAfter(long offset) {
-        return offset + Protocol.PAGE_SIZE - 1 >>> Protocol.PAGE_SHIFT;
+        return (offset + Protocol.PAGE_SIZE - 1) >>> Protocol.PAGE_SHIFT;
     }
 }

@@ -26,7 +26,7 @@ final class PageBitmap {
     }
 
     boolean get(long page) {
-        return ((long) WORDS.getAcquire(words, wordOf(page)) & 1L << page) != 0;
+        return ((long) WORDS.getAcquire(words, wordOf(page)) & (1L << page)) != 0;
     }
 
     void set(long from, long to) {
@@ -34,7 +34,7 @@ final class PageBitmap {
             long mask = mask(page, endOfWord(page, to));
             long offset = wordOf(page);
             if (((long) WORDS.getAcquire(words, offset) & mask) != mask) {
-                long ignored = (long) WORDS.getAndBitwiseOr(words, offset, mask);
+                long _ = (long) WORDS.getAndBitwiseOr(words, offset, mask);
             }
         }
     }
@@ -44,7 +44,7 @@ final class PageBitmap {
             long mask = mask(page, endOfWord(page, to));
             long offset = wordOf(page);
             if (((long) WORDS.getAcquire(words, offset) & mask) != 0) {
-                long ignored = (long) WORDS.getAndBitwiseAnd(words, offset, ~mask);
+                long _ = (long) WORDS.getAndBitwiseAnd(words, offset, ~mask);
             }
         }
     }
@@ -91,14 +91,14 @@ final class PageBitmap {
             long offset = wordOf(page);
             long bits = (long) WORDS.getAcquire(words, offset) & mask(page, endOfWord(page, to));
             if (bits != 0) {
-                long ignoredThere = (long) WORDS.getAndBitwiseOr(other.words, offset, bits);
-                long ignoredHere = (long) WORDS.getAndBitwiseAnd(words, offset, ~bits);
+                long _ = (long) WORDS.getAndBitwiseOr(other.words, offset, bits);
+                long _ = (long) WORDS.getAndBitwiseAnd(words, offset, ~bits);
             }
         }
     }
 
     private static long wordOf(long page) {
-        return page >>> 6 << 3;
+        return (page >>> 6) << 3;
     }
 
     private static long endOfWord(long page, long to) {
@@ -107,6 +107,6 @@ final class PageBitmap {
 
     /** The bits of {@code from} to {@code to}, which lie in one word. */
     private static long mask(long from, long to) {
-        return -1L >>> Long.SIZE - (to - from) << from;
+        return (-1L >>> (Long.SIZE - (to - from))) << from;
     }
 }

@@ -2,6 +2,7 @@ package io.leapnbd.bypass.map;
 
 import java.util.ArrayDeque;
 import java.util.Queue;
+import java.util.function.IntConsumer;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -13,7 +14,7 @@ import org.jspecify.annotations.Nullable;
 public final class Slab {
 
     private final int index;
-    private final Queue<Runnable> waiters = new ArrayDeque<>();
+    private final Queue<IntConsumer> waiters = new ArrayDeque<>();
     private volatile @Nullable Mapping mapping;
     private volatile boolean damaged;
     private boolean allocating;
@@ -40,10 +41,11 @@ public final class Slab {
     /**
      * Waits for the slab to be mapped.
      *
-     * @param waiter run once, on whichever thread ends the allocation, whatever came of it; not if this returns false
+     * @param waiter called once, on whichever thread ends the allocation, with 0 or the error that it ended with; not at all if
+     *     this returns false
      * @return false if the slab is mapped already
      */
-    public synchronized boolean await(Runnable waiter) {
+    public synchronized boolean await(IntConsumer waiter) {
         if (mapping != null) {
             return false;
         }
@@ -60,24 +62,28 @@ public final class Slab {
         return true;
     }
 
-    /** Ends an allocation that gave nothing, and tells those who wait. */
-    public void failAllocation() {
+    /**
+     * Ends an allocation that gave nothing, and tells those who wait.
+     *
+     * @param error the code of an NBD error
+     */
+    public void failAllocation(int error) {
         synchronized (this) {
             allocating = false;
         }
-        wake();
+        wake(error);
     }
 
-    void wake() {
+    void wake(int error) {
         while (true) {
-            Runnable waiter;
+            IntConsumer waiter;
             synchronized (this) {
                 waiter = waiters.poll();
             }
             if (waiter == null) {
                 return;
             }
-            waiter.run();
+            waiter.accept(error);
         }
     }
 

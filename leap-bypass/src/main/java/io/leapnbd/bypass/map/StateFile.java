@@ -78,8 +78,8 @@ public final class StateFile implements AutoCloseable {
      */
     public StateFile(@Nullable Path path, long size, int slabShift, boolean fresh) throws IOException {
         this.path = path;
-        long slabs = size + (1L << slabShift) - 1 >>> slabShift;
-        long pages = slabs << slabShift - PAGE_SHIFT;
+        long slabs = (size + (1L << slabShift) - 1) >>> slabShift;
+        long pages = slabs << (slabShift - PAGE_SHIFT);
         bitmapLength = pages / Byte.SIZE;
         writtenAt = roundUp(AT_SLABS + slabs * SLAB_ROW);
         lostAt = roundUp(writtenAt + bitmapLength);
@@ -147,7 +147,8 @@ public final class StateFile implements AutoCloseable {
     public void putDonor(int row, String name, UUID incarnation) {
         byte[] bytes = name.getBytes(StandardCharsets.UTF_8);
         if (bytes.length >= DONOR_NAME) {
-            throw new IllegalArgumentException("the donor's name is longer than " + (DONOR_NAME - 1) + " bytes: " + name);
+            throw new IllegalArgumentException(
+                    "the donor's name is longer than " + (DONOR_NAME - 1) + " bytes: " + name);
         }
         memory.asSlice(donorAt(row), DONOR_ROW).fill((byte) 0);
         putUuid(donorAt(row), incarnation);
@@ -155,7 +156,8 @@ public final class StateFile implements AutoCloseable {
     }
 
     /** Where a slab is; null if it is nowhere. */
-    @Nullable Mapping mapping(int slab) {
+    @Nullable
+    Mapping mapping(int slab) {
         long at = slabAt(slab);
         int donor = memory.get(INT, at) - 1;
         if (donor < 0) {
@@ -203,8 +205,8 @@ public final class StateFile implements AutoCloseable {
         if (folder != null) {
             Files.createDirectories(folder);
         }
-        FileChannel channel = FileChannel.open(
-                path, StandardOpenOption.CREATE, StandardOpenOption.READ, StandardOpenOption.WRITE);
+        FileChannel channel =
+                FileChannel.open(path, StandardOpenOption.CREATE, StandardOpenOption.READ, StandardOpenOption.WRITE);
         FileLock lock = null;
         try {
             lock = channel.tryLock();
@@ -263,6 +265,6 @@ public final class StateFile implements AutoCloseable {
     }
 
     private static long roundUp(long bytes) {
-        return bytes + 4095 & -4096;
+        return (bytes + 4095) & -4096;
     }
 }
