@@ -1,7 +1,6 @@
 package io.leapnbd.prefetch;
 
 import java.lang.foreign.MemorySegment;
-import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicLongArray;
 import org.jspecify.annotations.Nullable;
 
@@ -23,8 +22,7 @@ import org.jspecify.annotations.Nullable;
  *
  * Every method may be called from any thread. A look-up that hits and its {@link #consume} take no lock and wait for
  * nobody; so do publish, abort and the two ends of a write. Claims take one short lock, and give up rather than wait
- * long: a prefetch is optional. The lock guards the {@linkplain ClaimOrder order of claims}, popping of
- * {@linkplain FreeSlots free slots} and changes to the {@linkplain PageIndex index}; all else is in the
+ * long: a prefetch is optional. {@link SlotClaims} says what the lock guards; all else is in the
  * {@linkplain SlotWord slot words}.
  *
  * <h2>Eviction</h2>
@@ -87,29 +85,18 @@ public final class PageCache {
     /** Claim refused: every slot is being fetched into or read, or another claim took too long. */
     public static final int NO_ROOM = -4;
 
-    /** How many slots in a row that cannot be evicted are passed over before a claim gives up. */
-    private static final int EVICTION_STEPS = 64;
-
-    /** How often a claim tries for the lock; a few microseconds, many times what a claim takes. */
-    private static final int LOCK_SPINS = 200;
-
     private final MemorySegment arena;
     private final int capacity;
     private final AtomicLongArray words;
     private final WaiterStacks waiters;
     private final PageIndex index;
-    private final FreeSlots free;
+    private final SlotClaims claims;
     private final PendingWrites pendingWrites;
     private final CacheCounters counters = new CacheCounters();
 
     /** Nanoseconds; written by the publisher before the slot becomes ready, read under a pin. */
     private final long[] publishedAt;
 
-    private final AtomicBoolean claimLock = new AtomicBoolean();
-    /** Guarded by the claim lock. */
-    private final ClaimOrder order;
-
-    private volatile int slots;
     private volatile boolean eagerEviction = true;
 
     /**
@@ -133,12 +120,10 @@ public final class PageCache {
         this.arena = arena;
         this.pendingWrites = pendingWrites;
         capacity = (int) (size / PAGE_SIZE);
-        slots = capacity;
         words = new AtomicLongArray(capacity);
         waiters = new WaiterStacks(capacity);
         index = new PageIndex(capacity);
-        free = new FreeSlots(capacity);
-        order = new ClaimOrder(capacity);
+        claims = new SlotClaims(words, index, pendingWrites, counters);
         publishedAt = new long[capacity];
     }
 
@@ -158,97 +143,12 @@ public final class PageCache {
         if (pendingWrites.covers(page)) {
             return BEING_WRITTEN;
         }
-        int slot = NO_ROOM;
-        if (tryLock()) {
-            try {
-                slot = claimLocked(page);
-            } finally {
-                unlock();
-            }
-        }
+        int slot = claims.claim(page);
         if (slot >= 0) {
-            // A waiter that comes before this is told to look again; a write that comes before it has made the slot
-            // stale.
+            // Who comes to wait before this is told to look again.
             waiters.open(slot);
-        } else if (slot == NO_ROOM) {
-            counters.add(CacheCounters.NO_ROOM);
         }
         return slot;
-    }
-
-    private int claimLocked(long page) {
-        int vacant = PageIndex.NONE;
-        int end = index.bucket(page) + PageIndex.WAYS;
-        for (int at = end - PageIndex.WAYS; at < end; at++) {
-            long entry = index.entry(at);
-            if (entry == 0) {
-                vacant = at;
-                continue;
-            }
-            long word = words.get(PageIndex.slot(entry));
-            if (!SlotWord.live(word) || SlotWord.page(word) != PageIndex.page(entry)) {
-                vacant = at;
-            } else if (SlotWord.page(word) == page) {
-                return SlotWord.state(word) == SlotWord.READY ? PRESENT : IN_FLIGHT;
-            }
-        }
-        if (vacant == PageIndex.NONE) {
-            return NO_ROOM;
-        }
-        int slot = takeSlot();
-        if (slot == FreeSlots.NONE) {
-            return NO_ROOM;
-        }
-        index.forget(slot);
-        words.set(slot, page | SlotWord.FETCHING);
-        index.put(vacant, page, slot);
-        if (pendingWrites.covers(page)) {
-            // Nobody pins a slot in FETCHING, and a write that found it has made it STALE at most.
-            words.set(slot, SlotWord.EMPTY);
-            free.push(slot);
-            return BEING_WRITTEN;
-        }
-        return slot;
-    }
-
-    private int takeSlot() {
-        while (capacity - free.count() >= slots) {
-            if (!evictOldest()) {
-                return FreeSlots.NONE;
-            }
-        }
-        int slot = free.pop();
-        if (slot != FreeSlots.NONE) {
-            order.append(slot);
-        }
-        return slot;
-    }
-
-    /** Frees the oldest page that is ready and not being read. Under the claim lock. */
-    private boolean evictOldest() {
-        int steps = 0;
-        while (steps < EVICTION_STEPS) {
-            int slot = order.oldest();
-            if (slot == ClaimOrder.NONE) {
-                return false;
-            }
-            long word = words.get(slot);
-            if (word == SlotWord.EMPTY) {
-                order.unlink(slot);
-            } else if (SlotWord.state(word) != SlotWord.READY || SlotWord.pinned(word)) {
-                order.append(slot);
-                steps++;
-            } else if (words.compareAndSet(slot, word, SlotWord.EMPTY)) {
-                order.unlink(slot);
-                counters.add(CacheCounters.EVICTED);
-                if (!SlotWord.used(word)) {
-                    counters.add(CacheCounters.EVICTED_UNUSED);
-                }
-                free.push(slot);
-                return true;
-            }
-        }
-        return false;
     }
 
     /**
@@ -305,8 +205,7 @@ public final class PageCache {
 
     private void endEmpty(int slot) {
         Waiter chain = waiters.close(slot);
-        words.set(slot, SlotWord.EMPTY);
-        free.push(slot);
+        claims.free(slot);
         wake(chain, SlotWord.PAGE_LIMIT, MISS);
     }
 
@@ -420,7 +319,7 @@ public final class PageCache {
             }
             if (words.compareAndSet(slot, word, left)) {
                 if (left == SlotWord.EMPTY) {
-                    free.push(slot);
+                    claims.freed(slot);
                 }
                 boolean first = consumed && !SlotWord.used(word);
                 if (first) {
@@ -485,7 +384,7 @@ public final class PageCache {
             if (words.compareAndSet(slot, word, after)) {
                 counters.add(CacheCounters.INVALIDATED);
                 if (after == SlotWord.EMPTY) {
-                    free.push(slot);
+                    claims.freed(slot);
                 }
                 return;
             }
@@ -535,18 +434,7 @@ public final class PageCache {
             throw new IllegalArgumentException(
                     "a cache of " + budget + " pages does not fit: the arena has room for 0 to " + capacity);
         }
-        while (!tryLock()) {
-            Thread.onSpinWait();
-        }
-        try {
-            slots = budget;
-            boolean evicted = true;
-            while (evicted && capacity - free.count() > budget) {
-                evicted = evictOldest();
-            }
-        } finally {
-            unlock();
-        }
+        claims.resize(budget);
     }
 
     /** What the cache has done and holds. */
@@ -562,21 +450,7 @@ public final class PageCache {
                 counters.sum(CacheCounters.INVALIDATED),
                 counters.sum(CacheCounters.ABORTED),
                 counters.sum(CacheCounters.NO_ROOM),
-                capacity - free.count(),
-                slots);
-    }
-
-    private boolean tryLock() {
-        for (int spin = 0; spin < LOCK_SPINS; spin++) {
-            if (claimLock.compareAndSet(false, true)) {
-                return true;
-            }
-            Thread.onSpinWait();
-        }
-        return false;
-    }
-
-    private void unlock() {
-        claimLock.set(false);
+                claims.inUse(),
+                claims.budget());
     }
 }

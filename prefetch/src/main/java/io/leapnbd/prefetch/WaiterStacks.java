@@ -32,7 +32,8 @@ final class WaiterStacks {
     }
 
     /** Closes a slot's stack and returns what was on it, linked by {@link Waiter#next}, the last to come first. */
-    @Nullable Waiter close(int slot) {
+    @Nullable
+    Waiter close(int slot) {
         return tops.getAndSet(slot, CLOSED);
     }
 
