@@ -391,6 +391,11 @@ public final class PageCache {
         }
     }
 
+    /** For tests. */
+    WaiterStacks waiters() {
+        return waiters;
+    }
+
     // ---- the arena, settings, figures
 
     /** Where a slot's bytes are; a native address. */
