@@ -38,6 +38,11 @@ final class ClientRequest {
         parts++;
     }
 
+    /** Takes back an {@link #addPart}; others are left. */
+    void removePart() {
+        parts--;
+    }
+
     /** Keeps the first error. */
     void fail(NbdError with) {
         fail(with.code());

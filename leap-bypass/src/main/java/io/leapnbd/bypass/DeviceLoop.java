@@ -44,6 +44,7 @@ final class DeviceLoop {
     private final ArrayDeque<LinkRequest> freeRequests = new ArrayDeque<>(256);
     private final ArrayDeque<ClientRequest> freeClients = new ArrayDeque<>(256);
     private final LinkCompletion partDone = this::partDone;
+    private final CachedPages cached;
 
     DeviceLoop(RemoteDevice device, EventLoop eventLoop, int lane, List<DonorConnector> connectors) {
         this.device = device;
@@ -51,11 +52,17 @@ final class DeviceLoop {
         map = device.map();
         timeoutNanos = device.requestTimeoutNanos();
         latencies = device.latencies().openLoop();
+        cached = new CachedPages(this, device);
         links = new DonorLink[connectors.size()];
         for (int i = 0; i < links.length; i++) {
             links[i] = connectors.get(i).link(eventLoop, lane, device.linkSettings(), timeoutNanos);
         }
         ticks = eventLoop.scheduleAtFixedRate(this::tick, TICK_MILLIS, TICK_MILLIS, TimeUnit.MILLISECONDS);
+    }
+
+    /** The way of a read past the cache. */
+    CachedPages cached() {
+        return cached;
     }
 
     DonorLink link(int donor) {
@@ -139,6 +146,7 @@ final class DeviceLoop {
             return;
         }
         map.markWritten(offset, length);
+        cached.beginWrite(offset, length);
         LinkRequest request = request(client, io.leapnbd.donor.protocol.Operation.WRITE, mapping, offset, length);
         request.buffer = from;
         request.bufferIndex = index;
@@ -164,6 +172,7 @@ final class DeviceLoop {
         boolean written = map.anyWritten(offset, length);
         map.markBlank(offset, length);
         if (written) {
+            cached.beginWrite(offset, length);
             links[mapping.donor()].post(
                     request(client, io.leapnbd.donor.protocol.Operation.TRIM, mapping, offset, length));
         }
@@ -204,6 +213,9 @@ final class DeviceLoop {
 
     private void partDone(LinkRequest request, long now) {
         ClientRequest client = clientOf(request);
+        if (request.operation != io.leapnbd.donor.protocol.Operation.READ) {
+            cached.endWrite(request.position, request.length);
+        }
         switch (request.outcome) {
             case OK -> succeeded(request, client, now);
             case UNREACHABLE, REFUSED -> client.fail(NbdError.EIO);
@@ -245,6 +257,14 @@ final class DeviceLoop {
         if (mapping != null && isAt(request, mapping)) {
             device.slabLost(slab, mapping);
         }
+    }
+
+    /** Where a page's bytes are to be had, if a donor has them. */
+    @Nullable
+    Mapping mappingOfWritten(long offset) {
+        Slab slab = map.slabAt(offset);
+        boolean written = map.anyWritten(offset, Protocol.PAGE_SIZE);
+        return written && !(slab.damaged() && map.anyLost(offset, Protocol.PAGE_SIZE)) ? slab.mapping() : null;
     }
 
     private static boolean isAt(LinkRequest request, Mapping mapping) {

@@ -16,10 +16,12 @@ import io.leapnbd.donor.protocol.Version;
 import io.leapnbd.donor.store.SlabStore;
 import io.leapnbd.nbd.spi.BlockDevice;
 import io.leapnbd.nbd.spi.DeviceQueue;
+import io.leapnbd.prefetch.PageCache;
 import io.netty.channel.EventLoop;
 import io.netty.channel.EventLoopGroup;
 import io.netty.util.concurrent.EventExecutor;
 import java.io.IOException;
+import java.lang.foreign.Arena;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -49,6 +51,8 @@ public final class RemoteDevice implements BlockDevice, AutoCloseable {
     private final LinkSettings linkSettings;
     private final List<Donor> donors;
     private final AtomicLong lastVersion;
+    private final Arena cacheArena = Arena.ofShared();
+    private final PageCache cache;
     private final LatencyRecorders latencies = new LatencyRecorders();
     private final SlabAllocator allocator = new SlabAllocator(this);
     private final Map<EventLoop, DeviceLoop> loops = new ConcurrentHashMap<>();
@@ -61,6 +65,7 @@ public final class RemoteDevice implements BlockDevice, AutoCloseable {
         this.fenced = fenced;
         state = claim.state();
         map = claim.map();
+        cache = new PageCache(cacheArena.allocate(context.cacheSize(), PageCache.PAGE_SIZE));
         lastVersion = new AtomicLong(Version.first(claim.epoch()));
         linkSettings = new LinkSettings(
                 context.export(),
@@ -175,6 +180,11 @@ public final class RemoteDevice implements BlockDevice, AutoCloseable {
         return map;
     }
 
+    /** The prefetched pages. */
+    public PageCache cache() {
+        return cache;
+    }
+
     /** Latencies of all loops. */
     public LatencyRecorders latencies() {
         return latencies;
@@ -221,6 +231,7 @@ public final class RemoteDevice implements BlockDevice, AutoCloseable {
             Thread.currentThread().interrupt();
         }
         state.close();
+        cacheArena.close();
     }
 
     long nextVersion() {

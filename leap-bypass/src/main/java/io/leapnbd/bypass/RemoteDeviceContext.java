@@ -25,6 +25,7 @@ public final class RemoteDeviceContext {
     private @Nullable Path stateFile;
     private boolean fresh;
     private int bulkWindow = 1 << 20;
+    private long cacheSize = 16L << 20;
     private boolean concluded;
 
     /** Size of the device in bytes: a multiple of 4,096, above zero. */
@@ -93,6 +94,13 @@ public final class RemoteDeviceContext {
         return this;
     }
 
+    /** Bytes of the cache of prefetched pages, in whole pages; 4 KiB to 32 GiB. */
+    public RemoteDeviceContext cacheSize(long bytes) {
+        change();
+        cacheSize = bytes;
+        return this;
+    }
+
     /**
      * Checks the settings; they cannot be changed any more.
      *
@@ -121,6 +129,10 @@ public final class RemoteDeviceContext {
         requireBetween("connect timeout", connectTimeout, Duration.ofMinutes(1));
         if (bulkWindow < 256 << 10 || bulkWindow > 1 << 30) {
             throw new IllegalArgumentException("a bulk window of " + bulkWindow + " bytes is not in 256 KiB..1 GiB");
+        }
+        if (cacheSize < Protocol.PAGE_SIZE || cacheSize > 32L << 30 || cacheSize % Protocol.PAGE_SIZE != 0) {
+            throw new IllegalArgumentException(
+                    "a cache of " + cacheSize + " bytes is not a multiple of 4096 in 4 KiB..32 GiB");
         }
         concluded = true;
         return this;
@@ -154,6 +166,10 @@ public final class RemoteDeviceContext {
     @Nullable
     Path stateFile() {
         return stateFile;
+    }
+
+    long cacheSize() {
+        return cacheSize;
     }
 
     boolean fresh() {

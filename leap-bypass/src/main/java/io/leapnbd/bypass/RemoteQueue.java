@@ -28,7 +28,7 @@ final class RemoteQueue implements DeviceQueue {
         long end = offset + length;
         for (long at = offset; at < end; ) {
             long partEnd = loop.endOfPart(at, end, DeviceLoop.frameLimit());
-            loop.read(request, at, (int) (partEnd - at), into, index + (int) (at - offset));
+            loop.cached().read(request, at, (int) (partEnd - at), into, index + (int) (at - offset));
             at = partEnd;
         }
         request.endPart();
@@ -76,8 +76,10 @@ final class RemoteQueue implements DeviceQueue {
         completion.complete(0);
     }
 
+    /** Done at once: the fetches go on behind it, and a read that comes before one has ended waits for it. */
     @Override
     public void cache(long offset, long length, Completion completion) {
+        loop.cached().prefetch(offset, length);
         completion.complete(0);
     }
 

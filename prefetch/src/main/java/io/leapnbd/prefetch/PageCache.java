@@ -442,6 +442,11 @@ public final class PageCache {
         claims.resize(budget);
     }
 
+    /** Whether no slot is in use: then a look-up can be spared. */
+    public boolean isEmpty() {
+        return claims.inUse() == 0;
+    }
+
     /** What the cache has done and holds. */
     public CacheFigures figures() {
         return new CacheFigures(
