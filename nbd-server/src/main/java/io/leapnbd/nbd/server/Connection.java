@@ -1,0 +1,276 @@
+package io.leapnbd.nbd.server;
+
+import io.netty.buffer.ByteBuf;
+import io.netty.buffer.ByteBufAllocator;
+import io.netty.buffer.Unpooled;
+import io.netty.channel.Channel;
+import io.netty.channel.ChannelFutureListener;
+import io.netty.channel.ChannelHandlerContext;
+import io.netty.channel.ChannelInboundHandlerAdapter;
+import io.netty.channel.socket.ChannelInputShutdownEvent;
+import io.netty.channel.socket.ChannelInputShutdownReadComplete;
+import io.netty.util.concurrent.Future;
+import io.netty.util.concurrent.ScheduledFuture;
+import java.io.IOException;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * One client. The only handler of its channel: receives, lets the current {@link Phase} consume, and flushes what was
+ * answered once a turn. Everything here belongs to the connection's event loop.
+ *
+ * <p><b>Turns.</b> A turn is a series of receives by Netty, or one run of {@link #turn}, which is scheduled when a device
+ * completes something on its own. Netty runs such tasks in the same iteration of its loop, after all sockets that were
+ * ready, so completions that came with one donor's packet leave with one system call, and a lone one does not wait.
+ *
+ * <p><b>Back pressure.</b> When the phase is blocked, or the client lets replies pile up beyond the channel's high-water
+ * mark, nothing more is consumed or received until that has passed. What a client can make the server hold is bounded by
+ * the receive buffer, the requests in flight and the high-water mark.
+ */
+final class Connection extends ChannelInboundHandlerAdapter {
+
+    private static final Logger LOG = LoggerFactory.getLogger(Connection.class);
+
+    /** How long a client that has said goodbye may take to read its last replies. */
+    private static final Duration FAREWELL = Duration.ofSeconds(60);
+
+    final long id;
+    final Channel channel;
+    final ServerCore server;
+    final ReceiveBuffer receive;
+    private final String peer;
+    private final Instant opened = Instant.now();
+    private final Runnable turn = this::turn;
+    private Phase phase;
+    private @Nullable ScheduledFuture<?> deadline;
+    private boolean inTurn;
+    private boolean turnScheduled;
+    private boolean flushNeeded;
+    private boolean paused;
+    private boolean closing;
+    private boolean inactive;
+
+    /** Written on the loop, read by whoever asks for {@link #info}. */
+    private volatile @Nullable TransmissionPhase transmission;
+
+    Connection(long id, Channel channel, ServerCore server, String peer) {
+        this.id = id;
+        this.channel = channel;
+        this.server = server;
+        this.peer = peer;
+        this.receive = new ReceiveBuffer(server.context().allocator());
+        this.phase = new HandshakePhase(this);
+    }
+
+    ByteBufAllocator allocator() {
+        return server.context().allocator();
+    }
+
+    String peer() {
+        return peer;
+    }
+
+    /** A racy picture; any thread. */
+    ConnectionInfo info() {
+        TransmissionPhase t = transmission;
+        return t == null
+                ? new ConnectionInfo(id, peer, "", false, opened, 0, 0)
+                : new ConnectionInfo(id, peer, t.exportName(), true, opened, t.requestsInFlight(), t.bytesInFlight());
+    }
+
+    @Override
+    public void channelActive(ChannelHandlerContext ctx) {
+        deadline = channel.eventLoop()
+                .schedule(
+                        this::handshakeOverdue,
+                        server.context().handshakeTimeout().toNanos(),
+                        TimeUnit.NANOSECONDS);
+        ((HandshakePhase) phase).greet();
+        channel.flush();
+    }
+
+    @Override
+    public void channelRead(ChannelHandlerContext ctx, Object msg) {
+        inTurn = true;
+        receive.accept((ByteBuf) msg);
+        if (closing) {
+            receive.discard();
+            return;
+        }
+        consume();
+        if (phase.blocked()) {
+            receive.hold();
+        }
+    }
+
+    @Override
+    public void channelReadComplete(ChannelHandlerContext ctx) {
+        endTurn();
+    }
+
+    /** A turn of its own: after completions outside a receive, and when the client has read what was in its way. */
+    private void turn() {
+        turnScheduled = false;
+        if (!inactive) {
+            inTurn = true;
+            try {
+                endTurn();
+            } catch (RuntimeException e) {
+                channel.pipeline().fireExceptionCaught(e);
+            }
+        }
+    }
+
+    /** Sends what was asked of the device and what was answered, then starts or stops receiving as things now stand. */
+    private void endTurn() {
+        flush();
+        while (phase.blocked() && !closing && phase.mayProceed()) {
+            consume();
+            flush();
+        }
+        inTurn = false;
+        boolean stop = phase.blocked();
+        if (stop != paused && channel.isActive()) {
+            paused = stop;
+            channel.config().setAutoRead(!stop);
+        }
+    }
+
+    private void flush() {
+        phase.endOfTurn();
+        if (flushNeeded) {
+            flushNeeded = false;
+            channel.flush();
+        }
+    }
+
+    private void consume() {
+        Phase before;
+        do {
+            before = phase;
+            before.consume();
+        } while (before != phase);
+    }
+
+    /** Whether the client reads its replies, so that one more may be made for it. */
+    boolean takesReplies() {
+        return channel.isWritable();
+    }
+
+    /** Whether nothing that arrives matters any more. */
+    boolean closing() {
+        return closing;
+    }
+
+    /** Queues {@code reply}, to leave at the end of the turn, and takes its reference over. */
+    void write(ByteBuf reply) {
+        flushNeeded = true;
+        Future<?> _ = channel.write(reply, channel.voidPromise());
+    }
+
+    /** Makes sure that what was written outside a turn leaves, and that receiving starts again when it may. */
+    void wake() {
+        if (!inTurn && !turnScheduled && !inactive) {
+            turnScheduled = true;
+            channel.eventLoop().execute(turn);
+        }
+    }
+
+    /** Ends the handshake. What has arrived behind it is consumed by the new phase. */
+    void enter(TransmissionPhase next) {
+        cancelDeadline();
+        transmission = next;
+        phase = next;
+        LOG.debug("{} opened export '{}'", peer, next.exportName());
+    }
+
+    /** Drops the connection because the client broke the protocol. */
+    void drop(String violation) {
+        if (!closing) {
+            server.statistics().protocolViolations.increment();
+            LOG.info("dropped {}: {}", peer, violation);
+            close();
+        }
+    }
+
+    /** Drops the connection because the server closes. Any thread. */
+    void hangUp() {
+        Future<?> _ = channel.close();
+    }
+
+    /** Drops the connection now. */
+    void close() {
+        closing = true;
+        receive.hold();
+        Future<?> _ = channel.close();
+    }
+
+    /** Closes when all that was written has left, or after {@link #FAREWELL}. */
+    void closeWhenSent() {
+        if (!closing) {
+            closing = true;
+            cancelDeadline();
+            deadline = channel.eventLoop().schedule(this::close, FAREWELL.toMillis(), TimeUnit.MILLISECONDS);
+            channel.writeAndFlush(Unpooled.EMPTY_BUFFER).addListener(ChannelFutureListener.CLOSE);
+        }
+    }
+
+    @Override
+    public void channelWritabilityChanged(ChannelHandlerContext ctx) {
+        if (channel.isWritable()) {
+            wake();
+        }
+    }
+
+    @Override
+    public void userEventTriggered(ChannelHandlerContext ctx, Object event) {
+        if (event == ChannelInputShutdownReadComplete.INSTANCE || event == ChannelInputShutdownEvent.INSTANCE) {
+            phase.inputEnded();
+        }
+    }
+
+    @Override
+    public void exceptionCaught(ChannelHandlerContext ctx, Throwable cause) {
+        if (cause instanceof IOException) {
+            LOG.debug("{} went away: {}", peer, cause.getMessage());
+        } else {
+            LOG.error("a fault in the server or in a device ended the connection of {}", peer, cause);
+        }
+        close();
+    }
+
+    @Override
+    public void channelInactive(ChannelHandlerContext ctx) {
+        closing = true;
+        inactive = true;
+        cancelDeadline();
+        phase.closed();
+        receive.release();
+        LOG.debug("{} closed", peer);
+        if (transmission == null) {
+            retired();
+        }
+    }
+
+    /** Nothing of this connection is left, in the channel or in the device. */
+    void retired() {
+        server.retired(this);
+    }
+
+    private void handshakeOverdue() {
+        drop("no end to the handshake after "
+                + server.context().handshakeTimeout().toSeconds() + " s");
+    }
+
+    private void cancelDeadline() {
+        Future<?> pending = deadline;
+        if (pending != null) {
+            pending.cancel(false);
+            deadline = null;
+        }
+    }
+}

@@ -1,0 +1,212 @@
+package io.leapnbd.nbd.server;
+
+import io.leapnbd.nbd.NbdUri;
+import io.netty.bootstrap.ServerBootstrap;
+import io.netty.channel.Channel;
+import io.netty.channel.ChannelFuture;
+import io.netty.channel.ChannelInitializer;
+import io.netty.channel.ChannelOption;
+import io.netty.channel.ServerChannel;
+import io.netty.channel.WriteBufferWaterMark;
+import io.netty.channel.epoll.EpollChannelOption;
+import io.netty.channel.epoll.EpollDomainSocketChannel;
+import io.netty.channel.epoll.EpollServerDomainSocketChannel;
+import io.netty.channel.epoll.EpollServerSocketChannel;
+import io.netty.channel.unix.DomainSocketAddress;
+import io.netty.channel.unix.PeerCredentials;
+import io.netty.channel.unix.UnixChannelOption;
+import io.netty.util.concurrent.Future;
+import java.io.IOException;
+import java.net.InetSocketAddress;
+import java.net.SocketAddress;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.List;
+import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.locks.LockSupport;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * An NBD server: exports {@link io.leapnbd.nbd.spi.BlockDevice}s to clients that speak the fixed newstyle protocol, over
+ * any number of TCP and Unix sockets.
+ *
+ * <pre>{@code
+ * NbdServer server = NbdServer.start(new NbdServerContext().group(loops).export("leap", device));
+ * Listener tcp = server.listenTcp(new InetSocketAddress("127.0.0.1", 0));
+ * Listener unix = server.listenUnix(Path.of("/run/leap.sock"));
+ * }</pre>
+ *
+ * Each accepted connection belongs to one event loop of the group for its life. All methods may be called by any thread
+ * that is not one of those loops.
+ */
+public final class NbdServer implements AutoCloseable {
+
+    private static final Logger LOG = LoggerFactory.getLogger(NbdServer.class);
+
+    /** Replies that a client lets pile up, in bytes, before it is not read any more, and until it is read again. */
+    private static final WriteBufferWaterMark REPLIES_WAITING = new WriteBufferWaterMark(512 << 10, 2 << 20);
+
+    private static final int BACKLOG = 128;
+    private static final int KEEP_ALIVE_IDLE_SECONDS = 60;
+    private static final int KEEP_ALIVE_INTERVAL_SECONDS = 10;
+    private static final int KEEP_ALIVE_PROBES = 6;
+
+    /** How long {@link #close} waits for devices to complete what is in flight. */
+    private static final Duration CLOSE_TIMEOUT = Duration.ofSeconds(5);
+
+    private final ServerCore core;
+    private final List<Listener> listeners = new CopyOnWriteArrayList<>();
+
+    private NbdServer(ServerCore core) {
+        this.core = core;
+    }
+
+    /**
+     * Starts a server that does not listen yet.
+     *
+     * @throws IllegalArgumentException when a setting is missing
+     */
+    public static NbdServer start(NbdServerContext context) {
+        context.conclude();
+        return new NbdServer(new ServerCore(context));
+    }
+
+    /**
+     * Accepts clients over TCP.
+     *
+     * @param address where; port 0 picks a free one, which {@link Listener#uri} tells
+     * @throws IOException when the address cannot be bound
+     */
+    public Listener listenTcp(InetSocketAddress address) throws IOException {
+        if (address.isUnresolved()) {
+            throw new IOException(
+                    "the host " + address.getHostString() + " is not known; give an address to listen on");
+        }
+        ServerBootstrap bootstrap = bootstrap(EpollServerSocketChannel.class)
+                .option(ChannelOption.SO_REUSEADDR, true)
+                .childOption(ChannelOption.TCP_NODELAY, true)
+                .childOption(ChannelOption.SO_KEEPALIVE, true)
+                .childOption(EpollChannelOption.TCP_KEEPIDLE, KEEP_ALIVE_IDLE_SECONDS)
+                .childOption(EpollChannelOption.TCP_KEEPINTVL, KEEP_ALIVE_INTERVAL_SECONDS)
+                .childOption(EpollChannelOption.TCP_KEEPCNT, KEEP_ALIVE_PROBES);
+        Channel channel = bind(bootstrap, address, address.getHostString() + ":" + address.getPort());
+        InetSocketAddress bound = (InetSocketAddress) channel.localAddress();
+        return add(new Listener(channel, NbdUri.tcp(address.getHostString(), bound.getPort(), "")));
+    }
+
+    /**
+     * Accepts clients over a Unix stream socket. A socket file that a killed server has left behind is replaced; it is
+     * removed when the listener closes. Who may connect is up to the process's umask and the folder.
+     *
+     * @throws IOException when somebody listens there already, or the path cannot be bound
+     */
+    public Listener listenUnix(Path path) throws IOException {
+        UnixSocketFile.prepare(path);
+        Channel channel = bind(
+                bootstrap(EpollServerDomainSocketChannel.class),
+                new DomainSocketAddress(path.toString()),
+                path.toString());
+        return add(new Listener(channel, NbdUri.unix(path.toString(), "")));
+    }
+
+    /** The open listeners, in the order in which they were opened. */
+    public List<Listener> listeners() {
+        listeners.removeIf(listener -> !listener.isOpen());
+        return List.copyOf(listeners);
+    }
+
+    /** What the server has done so far. */
+    public ServerStatistics statistics() {
+        return core.statistics();
+    }
+
+    /** The connections at this moment. The numbers in them are read without stopping anything. */
+    public List<ConnectionInfo> connections() {
+        return core.connections();
+    }
+
+    /**
+     * Stops listening and drops all connections, without answering what is in flight ("Terminating the transmission
+     * phase": a hard disconnect, and no ESHUTDOWN). Waits up to 5 s for the devices to complete that, after which they
+     * may be closed.
+     */
+    @Override
+    public void close() {
+        listeners.forEach(Listener::close);
+        core.close();
+        long end = System.nanoTime() + CLOSE_TIMEOUT.toNanos();
+        while (!core.drained()) {
+            if (System.nanoTime() - end > 0) {
+                LOG.warn(
+                        "{} connections still have requests in their devices after {} s",
+                        core.connections().size(),
+                        CLOSE_TIMEOUT.toSeconds());
+                return;
+            }
+            LockSupport.parkNanos(1_000_000);
+        }
+    }
+
+    private ServerBootstrap bootstrap(Class<? extends ServerChannel> type) {
+        return new ServerBootstrap()
+                .group(core.context().group())
+                .channel(type)
+                .option(ChannelOption.SO_BACKLOG, BACKLOG)
+                .childOption(ChannelOption.ALLOCATOR, core.context().allocator())
+                .childOption(ChannelOption.WRITE_BUFFER_WATER_MARK, REPLIES_WAITING)
+                .childOption(UnixChannelOption.ALLOW_HALF_CLOSURE, true)
+                .childHandler(new ChannelInitializer<Channel>() {
+                    @Override
+                    protected void initChannel(Channel channel) {
+                        accept(channel);
+                    }
+                });
+    }
+
+    private void accept(Channel channel) {
+        String peer = peer(channel);
+        long id = core.admit();
+        if (id < 0) {
+            core.statistics().connectionsRefused.increment();
+            LOG.info(
+                    "refused {}: there are {} connections already",
+                    peer,
+                    core.context().maxConnections());
+            Future<?> _ = channel.close();
+            return;
+        }
+        Connection connection = new Connection(id, channel, core, peer);
+        channel.config().setRecvByteBufAllocator(connection.receive);
+        channel.pipeline().addLast(connection);
+        core.opened(connection);
+    }
+
+    private static Channel bind(ServerBootstrap bootstrap, SocketAddress address, String name) throws IOException {
+        ChannelFuture bound = bootstrap.bind(address).awaitUninterruptibly();
+        Throwable cause = bound.cause();
+        if (cause != null) {
+            throw new IOException("cannot listen on " + name + ": " + cause.getMessage(), cause);
+        }
+        return bound.channel();
+    }
+
+    private Listener add(Listener listener) {
+        listeners.add(listener);
+        return listener;
+    }
+
+    private static String peer(Channel channel) {
+        if (channel instanceof EpollDomainSocketChannel unix) {
+            try {
+                PeerCredentials credentials = unix.peerCredentials();
+                return "process " + credentials.pid() + " of user " + credentials.uid();
+            } catch (IOException e) {
+                return "a process that is gone";
+            }
+        }
+        return channel.remoteAddress() instanceof InetSocketAddress inet
+                ? inet.getAddress().getHostAddress() + ":" + inet.getPort()
+                : "a peer without an address";
+    }
+}

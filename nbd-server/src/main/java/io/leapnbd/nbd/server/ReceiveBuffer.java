@@ -1,0 +1,186 @@
+package io.leapnbd.nbd.server;
+
+import io.netty.buffer.ByteBuf;
+import io.netty.buffer.ByteBufAllocator;
+import io.netty.channel.ChannelConfig;
+import io.netty.channel.RecvByteBufAllocator;
+import io.netty.util.UncheckedBooleanSupplier;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Where a connection's bytes arrive. Netty asks here for a buffer before each receive; it always gets the same one, and
+ * what it receives is appended to what has not been consumed yet, so that a request is decoded where it lies even when it
+ * came in two parts.
+ *
+ * <pre>
+ *            readerIndex          writerIndex
+ *   +------------+--------------------+------------------------+
+ *   |  consumed  |  part of a request |  next receive          |   256 KiB, one a connection
+ *   +------------+--------------------+------------------------+
+ *      ^ slices of it may still be in the device
+ * </pre>
+ *
+ * A large payload that has only begun to arrive is received into its own buffer instead, the {@linkplain #divert
+ * diversion}, and never copied. All methods run on the connection's event loop.
+ */
+final class ReceiveBuffer implements RecvByteBufAllocator, RecvByteBufAllocator.ExtendedHandle {
+
+    /** Holds a 128 KiB write, which is what Linux swaps out at once, with room for what comes behind it. */
+    static final int CAPACITY = 256 << 10;
+
+    /** A receive into less room than this is not worth its system call. */
+    private static final int LEAST_ROOM = 64 << 10;
+
+    /** Receives in one turn, so that one busy connection does not starve the others of its loop. */
+    private static final int MOST_RECEIVES = 16;
+
+    private final ByteBufAllocator allocator;
+    private @Nullable ByteBuf buffer;
+    private @Nullable ByteBuf diversion;
+    private boolean held;
+    private int receives;
+    private int attempted;
+    private int last;
+
+    ReceiveBuffer(ByteBufAllocator allocator) {
+        this.allocator = allocator;
+    }
+
+    /** What has arrived and is not consumed: from the reader index on. The caller moves the reader index only. */
+    ByteBuf arrived() {
+        ByteBuf current = buffer;
+        if (current == null) {
+            current = allocator.directBuffer(CAPACITY);
+            buffer = current;
+        }
+        return current;
+    }
+
+    /** Receives into the rest of {@code payload}, up to its capacity, until {@link #endDiversion}. */
+    void divert(ByteBuf payload) {
+        diversion = payload;
+    }
+
+    void endDiversion() {
+        diversion = null;
+    }
+
+    /** No further receive in this turn. */
+    void hold() {
+        held = true;
+    }
+
+    /** Takes what {@code channelRead} was given: the reference that {@link #allocate} handed out, or foreign bytes. */
+    @SuppressWarnings("ReferenceEquality") // Two buffers of the same bytes are equal, and not the same.
+    void accept(ByteBuf received) {
+        if (received != buffer && received != diversion) {
+            append(received);
+        }
+        received.release();
+    }
+
+    /** Consumes all that has arrived. */
+    void discard() {
+        ByteBuf current = arrived();
+        current.readerIndex(current.writerIndex());
+    }
+
+    private void append(ByteBuf foreign) {
+        ByteBuf payload = diversion;
+        if (payload != null) {
+            payload.writeBytes(foreign, Math.min(foreign.readableBytes(), payload.writableBytes()));
+        }
+        if (foreign.isReadable()) {
+            room(foreign.readableBytes()).writeBytes(foreign);
+        }
+    }
+
+    /** The buffer with at least {@code least} bytes to write; what has not been consumed is kept. */
+    private ByteBuf room(int least) {
+        ByteBuf current = arrived();
+        if (!current.isReadable() && current.refCnt() == 1) {
+            current.clear();
+        }
+        if (current.capacity() - current.writerIndex() >= least) {
+            return current;
+        }
+        int kept = current.readableBytes();
+        if (current.refCnt() == 1 && current.capacity() - kept >= least) {
+            return current.discardReadBytes();
+        }
+        // Slices of it are in the device, or a client that has closed its end had more under way than fits.
+        ByteBuf next = allocator.directBuffer(Math.max(CAPACITY, Integer.highestOneBit(kept + least) << 1));
+        next.writeBytes(current);
+        buffer = next;
+        current.release();
+        return next;
+    }
+
+    void release() {
+        if (buffer != null) {
+            buffer.release();
+            buffer = null;
+        }
+        diversion = null;
+    }
+
+    @Override
+    public ExtendedHandle newHandle() {
+        return this;
+    }
+
+    @Override
+    public ByteBuf allocate(ByteBufAllocator ignored) {
+        ByteBuf payload = diversion;
+        return (payload != null ? payload : room(LEAST_ROOM)).retain();
+    }
+
+    @Override
+    public int guess() {
+        return CAPACITY;
+    }
+
+    @Override
+    public void reset(ChannelConfig config) {
+        receives = 0;
+        held = false;
+    }
+
+    @Override
+    public void incMessagesRead(int count) {
+        receives += count;
+    }
+
+    @Override
+    public void lastBytesRead(int bytes) {
+        last = bytes;
+    }
+
+    @Override
+    public int lastBytesRead() {
+        return last;
+    }
+
+    @Override
+    public void attemptedBytesRead(int bytes) {
+        attempted = bytes;
+    }
+
+    @Override
+    public int attemptedBytesRead() {
+        return attempted;
+    }
+
+    @Override
+    public boolean continueReading() {
+        return last == attempted && !held && receives < MOST_RECEIVES;
+    }
+
+    @Override
+    public boolean continueReading(UncheckedBooleanSupplier maybeMoreDataSupplier) {
+        return maybeMoreDataSupplier.get() && !held && receives < MOST_RECEIVES;
+    }
+
+    @Override
+    public void readComplete() {}
+}

@@ -1,0 +1,87 @@
+package io.leapnbd.nbd.server;
+
+import io.leapnbd.nbd.spi.RequestObserver;
+import io.netty.channel.EventLoop;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.atomic.AtomicLong;
+import org.jspecify.annotations.Nullable;
+
+/** What the connections of a server share. Any thread. */
+final class ServerCore {
+
+    private final NbdServerContext context;
+    private final Map<String, Export> exports;
+    private final Export defaultExport;
+    private final ServerStatistics statistics = new ServerStatistics();
+    private final Map<EventLoop, RequestObserver> observers = new ConcurrentHashMap<>();
+    private final Map<Long, Connection> connections = new ConcurrentHashMap<>();
+    private final AtomicLong ids = new AtomicLong();
+    private volatile boolean closed;
+
+    ServerCore(NbdServerContext context) {
+        this.context = context;
+        this.exports = Map.copyOf(context.exports());
+        this.defaultExport = context.exports().values().iterator().next();
+    }
+
+    NbdServerContext context() {
+        return context;
+    }
+
+    ServerStatistics statistics() {
+        return statistics;
+    }
+
+    /** In the order in which they were added. */
+    Iterable<Export> exports() {
+        return context.exports().values();
+    }
+
+    /** The export that a client means, or null when there is none; {@code ""} is the default export. */
+    @Nullable
+    Export find(String name) {
+        Export export = exports.get(name);
+        return export == null && name.isEmpty() ? defaultExport : export;
+    }
+
+    @Nullable
+    RequestObserver observer(EventLoop loop) {
+        RequestObserver.Factory factory = context.observer();
+        return factory == null ? null : observers.computeIfAbsent(loop, factory::open);
+    }
+
+    /** The next connection's number, or -1 when there are as many connections as there may be. */
+    long admit() {
+        return closed || connections.size() >= context.maxConnections() ? -1 : ids.incrementAndGet();
+    }
+
+    void opened(Connection connection) {
+        statistics.connectionsOpened.increment();
+        connections.put(connection.id, connection);
+        if (closed) {
+            connection.hangUp();
+        }
+    }
+
+    void retired(Connection connection) {
+        if (connections.remove(connection.id) != null) {
+            statistics.connectionsClosed.increment();
+        }
+    }
+
+    List<ConnectionInfo> connections() {
+        return connections.values().stream().map(Connection::info).toList();
+    }
+
+    /** Drops all connections, and those that are just being accepted. */
+    void close() {
+        closed = true;
+        connections.values().forEach(Connection::hangUp);
+    }
+
+    boolean drained() {
+        return connections.isEmpty();
+    }
+}

@@ -1,0 +1,424 @@
+package io.leapnbd.nbd.server;
+
+import static io.leapnbd.nbd.protocol.Transmission.*;
+
+import io.leapnbd.nbd.spi.Command;
+import io.leapnbd.nbd.spi.DeviceQueue;
+import io.leapnbd.nbd.spi.NbdError;
+import io.leapnbd.nbd.spi.RequestObserver;
+import io.netty.buffer.ByteBuf;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The transmission phase of one connection ("Transmission"): decodes requests where they lie, submits them to the
+ * connection's device queue, and answers them as they complete, in whatever order that is.
+ *
+ * <p>A request is not begun while {@link NbdServerContext#maxRequestsInFlight} or
+ * {@link NbdServerContext#maxBytesInFlight} would be exceeded or the client does not take replies; then the phase is
+ * blocked and the client is not read. After DISC, or when the client has closed its end, nothing more is begun; the
+ * connection closes when what was begun has been answered.
+ *
+ * <p>Everything here belongs to the connection's event loop.
+ */
+final class TransmissionPhase implements Phase {
+
+    /** The number by which this server knows {@code base:allocation}. */
+    static final int ALLOCATION_CONTEXT = 1;
+
+    /** Extents in one block status reply. */
+    static final int MAX_EXTENTS = 1024;
+
+    /** A payload of at least this many bytes that has arrived whole is not copied out of the receive buffer. */
+    private static final int LEAST_SLICE = 32 << 10;
+
+    /** When at least this many bytes of a payload are missing, they are received where they will stay. */
+    private static final int LEAST_DIVERSION = 16 << 10;
+
+    private final Connection connection;
+    private final Export export;
+    private final DeviceQueue queue;
+    private final ReplyWriter replies;
+    private final RequestChecks checks;
+    private final ServerStatistics statistics;
+    private final @Nullable RequestObserver observer;
+    private final int maxRequests;
+    private final long maxBytes;
+
+    private @Nullable Request pool;
+    private @Nullable Request incoming;
+    private long drainLeft;
+    private long drainCookie;
+    private long drainOffset;
+    private long drainLength;
+    private int drainError;
+
+    private int requestsInFlight;
+    private long bytesInFlight;
+    private long turnNanos;
+    private boolean blocked;
+    private boolean disconnecting;
+    private boolean closed;
+
+    TransmissionPhase(
+            Connection connection, Export export, DeviceQueue queue, boolean structured, boolean allocationContext) {
+        this.connection = connection;
+        this.export = export;
+        this.queue = queue;
+
+        this.replies = new ReplyWriter(connection, structured);
+        this.checks =
+                new RequestChecks(export.device().size(), export.device().readOnly(), structured, allocationContext);
+        this.statistics = connection.server.statistics();
+        this.observer = connection.server.observer(connection.channel.eventLoop());
+        this.maxRequests = connection.server.context().maxRequestsInFlight();
+        this.maxBytes = connection.server.context().maxBytesInFlight();
+    }
+
+    String exportName() {
+        return export.name();
+    }
+
+    int requestsInFlight() {
+        return requestsInFlight;
+    }
+
+    long bytesInFlight() {
+        return bytesInFlight;
+    }
+
+    @Override
+    public void consume() {
+        blocked = false;
+        if (observer != null) {
+            turnNanos = System.nanoTime();
+        }
+        ByteBuf in = connection.receive.arrived();
+        while (true) {
+            if (disconnecting || connection.closing()) {
+                connection.receive.discard();
+                return;
+            } else if (incoming != null) {
+                if (!receivePayload(incoming, in)) {
+                    return;
+                }
+            } else if (drainLeft > 0) {
+                if (!drain(in)) {
+                    return;
+                }
+            } else if (in.readableBytes() < REQUEST_SIZE) {
+                return;
+            } else if (!admits(in)) {
+                blocked = true;
+                return;
+            } else {
+                decode(in);
+            }
+        }
+    }
+
+    @Override
+    public boolean blocked() {
+        return blocked;
+    }
+
+    @Override
+    public boolean mayProceed() {
+        return admits(connection.receive.arrived());
+    }
+
+    /** Whether the request that starts at the reader index may be begun now. */
+    private boolean admits(ByteBuf in) {
+        if (requestsInFlight >= maxRequests || !connection.takesReplies()) {
+            return false;
+        }
+        int at = in.readerIndex();
+        int type = in.getUnsignedShort(at + REQUEST_TYPE);
+        long length = in.getUnsignedInt(at + REQUEST_LENGTH);
+        boolean carriesData = type == Command.READ.code() || type == Command.WRITE.code();
+        return requestsInFlight == 0 || !carriesData || length > MAX_PAYLOAD || bytesInFlight + length <= maxBytes;
+    }
+
+    private void decode(ByteBuf in) {
+        int at = in.readerIndex();
+        if (in.getInt(at) != REQUEST_MAGIC) {
+            connection.drop("a request does not start with the magic number");
+            return;
+        }
+        int flags = in.getUnsignedShort(at + REQUEST_FLAGS);
+        int type = in.getUnsignedShort(at + REQUEST_TYPE);
+        long cookie = in.getLong(at + REQUEST_COOKIE);
+        long offset = in.getLong(at + REQUEST_OFFSET);
+        long length = in.getUnsignedInt(at + REQUEST_LENGTH);
+        in.readerIndex(at + REQUEST_SIZE);
+
+        Command command = Command.of(type);
+        if (command == null) {
+            if (type == CMD_DISC) {
+                disconnect();
+            } else {
+                statistics.errorSent(NbdError.EINVAL.code());
+                replies.error(cookie, NbdError.EINVAL.code());
+            }
+            return;
+        }
+        int error = checks.check(command, flags, offset, length);
+        if (command == Command.WRITE) {
+            decodeWrite(flags, cookie, offset, length, error, in);
+        } else if (error != 0 || (length == 0 && command != Command.FLUSH)) {
+            answer(command, cookie, offset, length, error);
+        } else {
+            submit(command, flags, cookie, offset, length);
+        }
+    }
+
+    private void decodeWrite(int flags, long cookie, long offset, long length, int error, ByteBuf in) {
+        if (length > MAX_DRAINED) {
+            connection.drop("a write announces " + length + " bytes");
+        } else if (error != 0) {
+            refuseWrite(cookie, offset, length, error);
+        } else if (length == 0) {
+            answer(Command.WRITE, cookie, offset, length, 0);
+        } else {
+            int bytes = (int) length;
+            boolean slice = bytes >= LEAST_SLICE && in.readableBytes() >= bytes;
+            ByteBuf payload = slice ? in.readRetainedSlice(bytes) : allocate(bytes);
+            if (payload == null) {
+                refuseWrite(cookie, offset, length, NbdError.ENOMEM.code());
+                return;
+            }
+            Request request = begin(Command.WRITE, flags, cookie, offset, length, length);
+            request.buffer = payload;
+            if (slice) {
+                submitWrite(request, payload);
+            } else {
+                incoming = request;
+            }
+        }
+    }
+
+    /** Takes more of a write's payload; returns whether it is complete now, and then the write is in the device. */
+    private boolean receivePayload(Request request, ByteBuf in) {
+        ByteBuf payload = request.presentBuffer();
+        int missing = (int) request.length - payload.writerIndex();
+        int here = Math.min(missing, in.readableBytes());
+        payload.writeBytes(in, here);
+        missing -= here;
+        if (missing >= LEAST_DIVERSION) {
+            connection.receive.divert(payload);
+        } else {
+            connection.receive.endDiversion();
+        }
+        if (missing > 0) {
+            return false;
+        }
+        incoming = null;
+        submitWrite(request, payload);
+        return true;
+    }
+
+    /** Lets a write's payload pass and answers it with an error after that. */
+    private void refuseWrite(long cookie, long offset, long length, int error) {
+        drainLeft = length;
+        drainCookie = cookie;
+        drainOffset = offset;
+        drainLength = length;
+        drainError = error;
+        if (length == 0) {
+            answer(Command.WRITE, cookie, offset, length, error);
+        }
+    }
+
+    private boolean drain(ByteBuf in) {
+        int here = (int) Math.min(drainLeft, in.readableBytes());
+        in.skipBytes(here);
+        drainLeft -= here;
+        if (drainLeft > 0) {
+            return false;
+        }
+        answer(Command.WRITE, drainCookie, drainOffset, drainLength, drainError);
+        return true;
+    }
+
+    private void submitWrite(Request request, ByteBuf payload) {
+        boolean fua = (request.flags & CMD_FLAG_FUA) != 0;
+        queue.write(request.offset, (int) request.length, payload, 0, fua, request);
+    }
+
+    private void submit(Command command, int flags, long cookie, long offset, long length) {
+        ByteBuf buffer = null;
+        if (command == Command.READ || command == Command.BLOCK_STATUS) {
+            buffer = allocate(
+                    command == Command.READ
+                            ? replies.dataStart() + (int) length
+                            : ReplyWriter.BLOCK_STATUS_SIZE + MAX_EXTENTS * ReplyWriter.EXTENT_SIZE);
+            if (buffer == null) {
+                answer(command, cookie, offset, length, NbdError.ENOMEM.code());
+                return;
+            }
+        }
+        Request request = begin(command, flags, cookie, offset, length, command == Command.READ ? length : 0);
+        request.buffer = buffer;
+        boolean fua = (flags & CMD_FLAG_FUA) != 0;
+        switch (command) {
+            case READ -> queue.read(offset, (int) length, request.presentBuffer(), replies.dataStart(), request);
+            case FLUSH -> queue.flush(request);
+            case TRIM -> queue.trim(offset, length, fua, request);
+            case CACHE -> queue.cache(offset, length, request);
+            case WRITE_ZEROES -> {
+                boolean noHole = (flags & CMD_FLAG_NO_HOLE) != 0;
+                boolean fast = (flags & CMD_FLAG_FAST_ZERO) != 0;
+                queue.writeZeroes(offset, length, noHole, fast, fua, request);
+            }
+            case BLOCK_STATUS -> {
+                request.startExtents();
+                int most = (flags & CMD_FLAG_REQ_ONE) != 0 ? 1 : MAX_EXTENTS;
+                queue.blockStatus(offset, length, most, request, request);
+            }
+            case WRITE -> throw new AssertionError("a write has a payload");
+        }
+    }
+
+    /** A direct buffer, or null when the server is out of memory for them. */
+    private @Nullable ByteBuf allocate(int bytes) {
+        try {
+            return connection.allocator().directBuffer(bytes, bytes);
+        } catch (OutOfMemoryError e) {
+            return null;
+        }
+    }
+
+    private Request begin(Command command, int flags, long cookie, long offset, long length, long held) {
+        Request request = pool;
+        if (request == null) {
+            request = new Request(this);
+        } else {
+            pool = request.next;
+        }
+        request.command = command;
+        request.flags = flags;
+        request.cookie = cookie;
+        request.offset = offset;
+        request.length = length;
+        request.held = held;
+        request.startNanos = turnNanos;
+        request.active = true;
+        requestsInFlight++;
+        bytesInFlight += held;
+        return request;
+    }
+
+    private void end(Request request) {
+        request.active = false;
+        request.buffer = null;
+        requestsInFlight--;
+        bytesInFlight -= request.held;
+        request.next = pool;
+        pool = request;
+    }
+
+    /** Ends a request; called by the device. */
+    void complete(Request request, int deviceError) {
+        assert connection.channel.eventLoop().inEventLoop() : "completed on a foreign thread";
+        if (!request.active) {
+            throw new IllegalStateException("a request was completed twice");
+        }
+        ByteBuf buffer = request.buffer;
+        int error = deviceError == 0 ? 0 : ReplyWriter.onTheWire(deviceError);
+        if (error == 0 && request.command == Command.BLOCK_STATUS && request.extents() == 0) {
+            error = NbdError.EIO.code();
+        }
+        end(request);
+        if (closed) {
+            release(buffer);
+            retireIfDone();
+            return;
+        }
+        if (error != 0) {
+            release(buffer);
+            replies.error(request.cookie, error);
+        } else if (request.command == Command.READ && buffer != null) {
+            replies.data(buffer, request.cookie, request.offset, (int) request.length);
+        } else if (request.command == Command.BLOCK_STATUS && buffer != null) {
+            replies.blockStatus(buffer, request.cookie, ALLOCATION_CONTEXT, request.extents());
+        } else {
+            release(buffer);
+            replies.done(request.cookie);
+        }
+        ended(request.command, request.offset, request.length, error, request.startNanos);
+        if (disconnecting && requestsInFlight == 0) {
+            connection.closeWhenSent();
+        } else {
+            connection.wake();
+        }
+    }
+
+    /** Answers a request that has not been to the device. */
+    private void answer(Command command, long cookie, long offset, long length, int error) {
+        if (error != 0) {
+            replies.error(cookie, error);
+        } else if (command == Command.READ) {
+            replies.noData(cookie);
+        } else {
+            replies.done(cookie);
+        }
+        ended(command, offset, length, error, turnNanos);
+    }
+
+    private void ended(Command command, long offset, long length, int error, long startNanos) {
+        statistics.requestEnded(command, length, error);
+        if (observer != null) {
+            observer.requestEnded(command, offset, length, error, startNanos, System.nanoTime());
+        }
+    }
+
+    private static void release(@Nullable ByteBuf buffer) {
+        if (buffer != null) {
+            buffer.release();
+        }
+    }
+
+    private void disconnect() {
+        disconnecting = true;
+        abandonIncoming();
+        if (requestsInFlight == 0) {
+            connection.closeWhenSent();
+        }
+    }
+
+    /** Forgets a write whose payload will not arrive any more. */
+    private void abandonIncoming() {
+        Request request = incoming;
+        if (request != null) {
+            incoming = null;
+            connection.receive.endDiversion();
+            release(request.buffer);
+            end(request);
+        }
+    }
+
+    @Override
+    public void endOfTurn() {
+        queue.endOfTurn();
+    }
+
+    @Override
+    public void inputEnded() {
+        if (!disconnecting && !closed) {
+            disconnect();
+        }
+    }
+
+    @Override
+    public void closed() {
+        closed = true;
+        abandonIncoming();
+        queue.close();
+        retireIfDone();
+    }
+
+    private void retireIfDone() {
+        if (requestsInFlight == 0) {
+            connection.retired();
+        }
+    }
+}
