@@ -306,10 +306,13 @@ final class DeviceLoop {
         }
     }
 
-    /** The end of the largest part that begins at {@code offset}: no further than the slab, the frame and {@code end}. */
+    /**
+     * The end of the largest part that begins at {@code offset}: no further than the slab, the frame and {@code end}. Parts end
+     * where pages do, so that a page is never changed by two parts of one write, and thus by two writes of one version.
+     */
     long endOfPart(long offset, long end, int limit) {
         long slabEnd = (offset | (map.slabSize() - 1)) + 1;
-        return Math.min(Math.min(slabEnd, end), offset + limit);
+        return Math.min(Math.min(slabEnd, end), (offset + limit) & -Protocol.PAGE_SIZE);
     }
 
     /** Largest part of a read or a write, in bytes. */
