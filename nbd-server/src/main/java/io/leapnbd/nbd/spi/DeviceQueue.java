@@ -13,7 +13,8 @@ import io.netty.buffer.ByteBuf;
  * {@code offset + length <= size()}, {@code length > 0}.
  *
  * <p><b>Buffers</b> are direct, belong to the server, and stay valid and unmoved until the completion. A device must not
- * touch one afterwards, nor change its indices or reference count at any time.
+ * touch one afterwards, nor change its indices at any time. It may retain a write's buffer, or a slice of it, to send it
+ * on without a copy; what it retains it must release.
  *
  * <p><b>Order.</b> Requests in flight together may be done in any order, as the NBD protocol has it ("Ordering of messages
  * and writes"). When their ranges overlap, each page of 4 KiB reads as one of the versions in question, never as a mix.

@@ -1,0 +1,88 @@
+package io.leapnbd.donor.store;
+
+import java.lang.invoke.MethodHandles;
+import java.lang.invoke.VarHandle;
+
+/**
+ * One lending of a slab's memory: from its grant until it is handed back and the last request that uses it has left.
+ *
+ * <p>The memory belongs to this lending for as long as {@code users} is not exactly {@link #CLOSED}: not handed back, or
+ * handed back while requests are inside. Whoever brings it to {@code CLOSED} gives the memory to the {@link SlabPool}; that
+ * happens once, as nobody enters any more.
+ *
+ * <pre>
+ *   users      31   30                              0
+ *             +----+--------------------------------+
+ *             | C  |   requests that are inside     |     C: handed back
+ *             +----+--------------------------------+
+ * </pre>
+ */
+final class Slab {
+
+    private static final int CLOSED = 1 << 31;
+
+    private static final VarHandle USERS;
+
+    static {
+        try {
+            USERS = MethodHandles.lookup().findVarHandle(Slab.class, "users", int.class);
+        } catch (ReflectiveOperationException e) {
+            throw new ExceptionInInitializerError(e);
+        }
+    }
+
+    final Export export;
+
+    /** Which part of the device it holds. */
+    final int index;
+
+    /** What requests call it. */
+    final int handle;
+
+    /** Which part of the pool's memory it is. */
+    final int slot;
+
+    /** Address of the first byte. */
+    final long data;
+
+    /** Address of the first page's word; see {@link SlabPages}. */
+    final long words;
+
+    /** Version of the last grant. Guarded by the lock of {@link ExportTable}. */
+    long grantVersion;
+
+    @SuppressWarnings("UnusedVariable")
+    private volatile int users;
+
+    Slab(Export export, int index, int handle, int slot, long data, long words, long grantVersion) {
+        this.export = export;
+        this.index = index;
+        this.handle = handle;
+        this.slot = slot;
+        this.data = data;
+        this.words = words;
+        this.grantVersion = grantVersion;
+    }
+
+    /** Begins to use the memory; false if it was handed back. */
+    boolean enter() {
+        int was;
+        do {
+            was = users;
+            if (was < 0) {
+                return false;
+            }
+        } while (!USERS.compareAndSet(this, was, was + 1));
+        return true;
+    }
+
+    /** Ends what {@link #enter} began; true if the caller has to give the memory to the pool. */
+    boolean leave() {
+        return (int) USERS.getAndAdd(this, -1) == CLOSED + 1;
+    }
+
+    /** Lets nobody enter any more; true if the caller has to give the memory to the pool. Called once. */
+    boolean close() {
+        return (int) USERS.getAndAdd(this, CLOSED) == 0;
+    }
+}

@@ -1,0 +1,281 @@
+package io.leapnbd.donor.store;
+
+import java.util.ArrayDeque;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.locks.Condition;
+import java.util.concurrent.locks.ReentrantLock;
+
+/**
+ * Which slots are free, and in what state.
+ *
+ * <pre>
+ *                  take                        recycle
+ *    READY  -------------------+         +---------------->  DIRTY
+ *      ^                       |         |                    | |
+ *      | populate              v         |    zeroed, stays   | |  given back
+ *    FRESH  ----------------> LENT ------+   resident: READY  + +  to the kernel: FRESH
+ *                              ^
+ *    DIRTY  -------------------+   (only if nothing else is free)
+ * </pre>
+ *
+ * <p>READY is resident and zero; FRESH is not resident; DIRTY holds what its last owner wrote. A slot can be taken in any of
+ * these states at once, so a grant never waits and never fails for want of preparation: one that is taken FRESH becomes
+ * resident behind the back of its new owner, and one that is taken DIRTY is blank because its words are (see
+ * {@link SlabPages}).
+ *
+ * <p>The slow part is done in small bits by one worker thread. What must not meet a grant, wiping a DIRTY slot, goes in steps
+ * of {@link #WIPE_STEP}, each under the lock: that, some 50 µs, is the longest that a grant waits.
+ */
+final class SlabPool {
+
+    /** Divides every slab size. */
+    private static final int WIPE_STEP = 256 << 10;
+
+    private static final int NONE = -1;
+
+    private final SlabMemory memory;
+    private final int readyTarget;
+
+    /** How many slots are free. Changed under the lock, read by anybody. */
+    private final AtomicInteger free;
+
+    /** Fair, so that a grant gets in between two steps of the worker. Guards everything below. */
+    private final ReentrantLock lock = new ReentrantLock(true);
+
+    private final Condition workThere = lock.newCondition();
+    private final Condition allFree = lock.newCondition();
+    private final ArrayDeque<Integer> ready = new ArrayDeque<>();
+    private final ArrayDeque<Integer> fresh = new ArrayDeque<>();
+    private final ArrayDeque<Integer> dirty = new ArrayDeque<>();
+
+    /** Slots that were lent without being resident. */
+    private final ArrayDeque<Integer> toPopulate = new ArrayDeque<>();
+
+    /** Slots from this one on were never lent, and are FRESH too. */
+    private int untouched;
+
+    /** The last refill failed; the next is tried after a pause. */
+    private boolean outOfMemory;
+
+    /** The DIRTY slot that is being wiped: its first {@link #wiped} bytes are zero. */
+    private int wiping = NONE;
+
+    private int wiped;
+    private boolean wipingInPlace;
+
+    SlabPool(SlabMemory memory, int readyTarget) {
+        this.memory = memory;
+        this.readyTarget = Math.min(readyTarget, memory.slots());
+        free = new AtomicInteger(memory.slots());
+    }
+
+    /** How many slots can be taken now. */
+    int free() {
+        return free.get();
+    }
+
+    /** Address of a slot's bytes. */
+    long data(int slot) {
+        return memory.data(slot);
+    }
+
+    /** Address of a slot's words. */
+    long words(int slot) {
+        return memory.words(slot);
+    }
+
+    /** A blank slot; negative if none is free. */
+    int take() {
+        int slot;
+        boolean blank = true;
+        lock.lock();
+        try {
+            if (!ready.isEmpty()) {
+                slot = ready.removeFirst();
+            } else {
+                if (untouched < memory.slots()) {
+                    slot = untouched++;
+                } else if (!fresh.isEmpty()) {
+                    slot = fresh.removeFirst();
+                } else if (!dirty.isEmpty()) {
+                    slot = dirty.removeLast();
+                    blank = false;
+                    if (slot == wiping) {
+                        wiping = NONE;
+                    }
+                } else {
+                    return NONE;
+                }
+                toPopulate.add(slot);
+            }
+            free.decrementAndGet();
+            workThere.signal();
+        } finally {
+            lock.unlock();
+        }
+        if (!blank) {
+            memory.blank(slot);
+        }
+        return slot;
+    }
+
+    /** Takes back a slot that nobody uses any more. */
+    void recycle(int slot) {
+        lock.lock();
+        try {
+            dirty.addLast(slot);
+            if (free.incrementAndGet() == memory.slots()) {
+                allFree.signalAll();
+            }
+            workThere.signal();
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** Waits until no slot is lent; false if some still were after {@code nanos}. */
+    boolean awaitAllFree(long nanos) throws InterruptedException {
+        lock.lockInterruptibly();
+        try {
+            long left = nanos;
+            while (free.get() < memory.slots()) {
+                if (left <= 0) {
+                    return false;
+                }
+                left = allFree.awaitNanos(left);
+            }
+            return true;
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** Does a small bit of the most urgent work; false if there is none. For the worker thread. */
+    boolean work() {
+        return populateLent() || wipe() || refill();
+    }
+
+    /** Waits until there may be work, at most {@code nanos}. For the worker thread. */
+    void awaitWork(long nanos) throws InterruptedException {
+        lock.lockInterruptibly();
+        try {
+            long left = nanos;
+            while (left > 0
+                    && toPopulate.isEmpty()
+                    && dirty.isEmpty()
+                    && (outOfMemory || ready.size() >= readyTarget || nothingFresh())) {
+                left = workThere.awaitNanos(left);
+            }
+            outOfMemory = false;
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    private boolean nothingFresh() {
+        return fresh.isEmpty() && untouched == memory.slots();
+    }
+
+    private boolean populateLent() {
+        Integer slot;
+        lock.lock();
+        try {
+            slot = toPopulate.pollFirst();
+        } finally {
+            lock.unlock();
+        }
+        if (slot == null) {
+            return false;
+        }
+        // Handed back already? Then it is resident for nothing until it is wiped.
+        memory.populate(slot);
+        return true;
+    }
+
+    private boolean refill() {
+        int slot;
+        lock.lock();
+        try {
+            if (outOfMemory || ready.size() >= readyTarget || nothingFresh()) {
+                return false;
+            }
+            if (fresh.isEmpty()) {
+                fresh.addLast(untouched++);
+            }
+            slot = fresh.getLast();
+        } finally {
+            lock.unlock();
+        }
+        boolean populated = memory.populate(slot);
+        lock.lock();
+        try {
+            outOfMemory = !populated;
+            // Unless somebody took it meanwhile.
+            if (populated && fresh.removeLastOccurrence(slot)) {
+                ready.addLast(slot);
+            }
+        } finally {
+            lock.unlock();
+        }
+        return populated;
+    }
+
+    /** Wipes the DIRTY slot that was handed back first by one step. */
+    private boolean wipe() {
+        int slot;
+        boolean begin;
+        boolean inPlace;
+        lock.lock();
+        try {
+            if (dirty.isEmpty()) {
+                return false;
+            }
+            slot = dirty.getFirst();
+            begin = slot != wiping;
+            inPlace = ready.size() < readyTarget && memory.isResident(slot);
+        } finally {
+            lock.unlock();
+        }
+        if (begin && !inPlace) {
+            // Takes its time, and harms nobody who takes the slot meanwhile.
+            inPlace = !memory.beginDiscard(slot);
+        }
+        boolean gone = false;
+        lock.lock();
+        try {
+            if (begin && !dirty.isEmpty() && dirty.getFirst() == slot) {
+                wiping = slot;
+                wiped = 0;
+                wipingInPlace = inPlace;
+            }
+            if (slot == wiping) {
+                gone = wipeStep(slot) && !wipingInPlace;
+            }
+        } finally {
+            lock.unlock();
+        }
+        if (gone) {
+            memory.relock(slot);
+        }
+        return true;
+    }
+
+    /** True if it was the last. */
+    private boolean wipeStep(int slot) {
+        if (wiped < memory.slabSize()) {
+            if (!wipingInPlace && !memory.discard(slot, wiped, WIPE_STEP)) {
+                wipingInPlace = true;
+            }
+            if (wipingInPlace) {
+                memory.zero(slot, wiped, WIPE_STEP);
+            }
+            wiped += WIPE_STEP;
+            return false;
+        }
+        memory.blank(slot);
+        dirty.removeFirst();
+        wiping = NONE;
+        (wipingInPlace ? ready : fresh).addLast(slot);
+        return true;
+    }
+}

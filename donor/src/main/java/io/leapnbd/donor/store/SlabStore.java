@@ -1,0 +1,348 @@
+package io.leapnbd.donor.store;
+
+import io.leapnbd.donor.protocol.Hello;
+import io.leapnbd.donor.protocol.Protocol;
+import io.leapnbd.donor.protocol.SlabList;
+import io.leapnbd.donor.protocol.Status;
+import io.leapnbd.donor.protocol.Version;
+import io.netty.buffer.ByteBuf;
+import java.io.IOException;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Objects;
+import java.util.UUID;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.LongAdder;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * The memory that a donor lends, with the semantics of the donor protocol and without its sockets.
+ *
+ * <p><b>Threads.</b> Every method may be called from any thread, event loops included, at any time: none waits for I/O, for
+ * another request, or for longer than a few short critical sections. {@link #read}, {@link #write} and {@link #trim} allocate
+ * nothing.
+ *
+ * <p><b>Answers</b> are bytes of {@link Status}, the same that travel in a reply's header.
+ *
+ * <p><b>Pages.</b> Each page is read as one version of it, never as a mix of two; a range of several pages may hold pages of
+ * different ages if it is being written. A write or trim changes a page only if its version is at or above that of the page
+ * ({@link Version}), and succeeds either way.
+ */
+public final class SlabStore implements AutoCloseable {
+
+    private static final Logger LOG = LoggerFactory.getLogger(SlabStore.class);
+
+    private static final long LEASE_CHECK_NANOS = TimeUnit.SECONDS.toNanos(1);
+    private static final long CLOSE_NANOS = TimeUnit.SECONDS.toNanos(10);
+
+    /** Pages whose marks one list looks at, so that it takes a fraction of a millisecond. */
+    private static final int LISTED_PAGES = 1 << 16;
+
+    private final StoreSettings settings;
+    private final UUID incarnation = UUID.randomUUID();
+    private final StoreCounters counters = new StoreCounters();
+    private final SlabMemory memory;
+    private final SlabPool pool;
+    private final SlabTable table;
+    private final ExportTable exports;
+    private final int slabSize;
+    private final Thread worker;
+
+    private SlabStore(StoreSettings settings) throws IOException {
+        this.settings = settings;
+        slabSize = settings.slabSize();
+        memory = new SlabMemory(settings);
+        pool = new SlabPool(memory, settings.readySlabs());
+        table = new SlabTable(settings.totalSlabs());
+        exports = new ExportTable(settings, incarnation, table, pool, counters);
+        worker = Thread.ofPlatform().daemon().name("slab-worker").unstarted(this::keep);
+    }
+
+    /**
+     * Reserves the memory. Locking all memory of the process ({@code mlockall}) is to be done before, not after: it would make
+     * all slabs resident, lent or not.
+     *
+     * @throws IOException if the kernel refuses, with what it said
+     */
+    public static SlabStore open(StoreSettings settings) throws IOException {
+        SlabStore store = new SlabStore(settings);
+        store.worker.start();
+        return store;
+    }
+
+    /** As {@link #hello(Hello, Runnable)}, for a link that finds out by itself that it is fenced off. */
+    public Admission hello(Hello hello) {
+        return hello(hello, () -> {});
+    }
+
+    /**
+     * Opens a link: claims the export, or observes it if the epoch is 0. When this has returned OK for an epoch above the
+     * last, nothing that an older claim asks for changes a byte.
+     *
+     * @param onFenced run once when a newer epoch claims the export, on that claimer's thread; must not block
+     */
+    public Admission hello(Hello hello, Runnable onFenced) {
+        counters.hellos.increment();
+        Admission admission = exports.hello(hello, onFenced);
+        counters.ended(admission.status());
+        return admission;
+    }
+
+    /**
+     * Asks for a slab that reads as zeros. An index that the export already holds here is answered with the same handle, its
+     * contents as they are.
+     *
+     * @param index which part of the device the slab is for, 0 or more
+     * @param version of the grant, at or below the claim's epoch
+     */
+    public Granted grant(Claim claim, int index, long version) {
+        counters.grants.increment();
+        Granted granted = exports.grant(claim, index, version);
+        counters.ended(granted.status());
+        return granted;
+    }
+
+    /** Hands a slab back. Requests that are using it finish; its handle is not used again soon. */
+    public byte free(Claim claim, int handle) {
+        counters.frees.increment();
+        return counters.ended(exports.free(claim, handle));
+    }
+
+    /** Lists the export's slabs with indices of {@code fromIndex} or more: as many as one reply can tell, at least one. */
+    public Listing list(Claim claim, int fromIndex) {
+        counters.lists.increment();
+        int most = Math.max(
+                1, Math.min(SlabList.maxEntries(slabSize) - 1, LISTED_PAGES / (slabSize / Protocol.PAGE_SIZE)));
+        List<ExportTable.Held> held = new ArrayList<>();
+        List<SlabList.Slab> listed = new ArrayList<>();
+        int from = fromIndex;
+        boolean more;
+        do {
+            held.clear();
+            // One more than is told, to know whether there is more to tell.
+            byte status = exports.slabsFrom(claim, from, most + 1, held);
+            if (status != Status.OK) {
+                return new Listing(counters.ended(status), new SlabList(false, List.of()));
+            }
+            more = held.size() > most;
+            if (more) {
+                from = held.removeLast().slab().index;
+            }
+            for (ExportTable.Held one : held) {
+                Slab slab = one.slab();
+                // Unless it was handed back meanwhile.
+                if (slab.enter()) {
+                    listed.add(new SlabList.Slab(
+                            slab.index, slab.handle, one.grantVersion(), SlabPages.written(slab, slabSize)));
+                    leave(slab);
+                }
+            }
+        } while (more && listed.isEmpty());
+        return new Listing(Status.OK, new SlabList(more, listed));
+    }
+
+    /**
+     * Reads a range of a slab. Bytes never written, or trimmed since, are zeros.
+     *
+     * @param length 0 to the slab's end
+     * @param into direct, for this not to allocate; its indices stay as they are
+     * @param index where in {@code into} the first byte goes
+     */
+    public byte read(Claim claim, int handle, int offset, int length, ByteBuf into, int index) {
+        counters.reads.increment();
+        Slab slab = table.find(handle);
+        byte status = enter(claim, slab, offset, length, 0);
+        if (status != Status.OK || slab == null) {
+            return counters.ended(status);
+        }
+        try {
+            Objects.checkFromIndexSize(index, length, into.capacity());
+            if (into.hasMemoryAddress()) {
+                SlabPages.read(slab, offset, length, into.memoryAddress() + index);
+            } else {
+                Detour.read(slab, offset, length, into, index);
+            }
+        } finally {
+            leave(slab);
+        }
+        counters.bytesRead.add(length);
+        return Status.OK;
+    }
+
+    /**
+     * Writes a range of a slab.
+     *
+     * @param version see {@link Version}; one of an epoch above the claim's is a {@link Status#BAD_REQUEST}
+     * @param from direct, for this not to allocate; its indices stay as they are
+     * @param index where in {@code from} the first byte is
+     */
+    public byte write(Claim claim, int handle, int offset, int length, long version, ByteBuf from, int index) {
+        counters.writes.increment();
+        Slab slab = table.find(handle);
+        byte status = enter(claim, slab, offset, length, version);
+        if (status != Status.OK || slab == null) {
+            return counters.ended(status);
+        }
+        int stale;
+        try {
+            Objects.checkFromIndexSize(index, length, from.capacity());
+            if (from.hasMemoryAddress()) {
+                stale = SlabPages.write(slab, claim, offset, length, version, from.memoryAddress() + index);
+            } else {
+                stale = Detour.write(slab, claim, offset, length, version, from, index);
+            }
+        } finally {
+            leave(slab);
+        }
+        return changed(stale, length, counters.bytesWritten);
+    }
+
+    /** Makes a range of a slab read as zeros; pages that it covers whole count as not written from then on. */
+    public byte trim(Claim claim, int handle, int offset, int length, long version) {
+        counters.trims.increment();
+        Slab slab = table.find(handle);
+        byte status = enter(claim, slab, offset, length, version);
+        if (status != Status.OK || slab == null) {
+            return counters.ended(status);
+        }
+        int stale;
+        try {
+            stale = SlabPages.trim(slab, claim, offset, length, version);
+        } finally {
+            leave(slab);
+        }
+        return changed(stale, length, counters.bytesTrimmed);
+    }
+
+    /** Checks a request, and if it is in order enters the slab, which has to be left again. */
+    private byte enter(Claim claim, @Nullable Slab slab, int offset, int length, long version) {
+        if (claim.export == null) {
+            return Status.NOT_CLAIMED;
+        }
+        if (claim.fenced()) {
+            return Status.FENCED;
+        }
+        if (version < 0 || Version.epoch(version) > claim.epoch) {
+            return Status.BAD_REQUEST;
+        }
+        if (slab == null || slab.export != claim.export) {
+            return Status.NOT_OWNER;
+        }
+        if (offset < 0 || length < 0 || offset > slabSize - length) {
+            return Status.OUT_OF_RANGE;
+        }
+        return slab.enter() ? Status.OK : Status.NOT_OWNER;
+    }
+
+    private void leave(Slab slab) {
+        if (slab.leave()) {
+            pool.recycle(slab.slot);
+        }
+    }
+
+    private byte changed(int stale, int length, LongAdder bytes) {
+        if (stale == SlabPages.FENCED) {
+            return counters.ended(Status.FENCED);
+        }
+        bytes.add(length);
+        if (stale > 0) {
+            counters.stalePages.add(stale);
+        }
+        return Status.OK;
+    }
+
+    /** Slabs that could be granted now. */
+    public int freeSlabs() {
+        return pool.free();
+    }
+
+    /** Slabs in all. */
+    public int totalSlabs() {
+        return settings.totalSlabs();
+    }
+
+    /** Bytes of a slab; a multiple of {@link Protocol#PAGE_SIZE}. */
+    public int slabSize() {
+        return slabSize;
+    }
+
+    /** Random number of this store, drawn when it was opened: another one means that everything was lost. */
+    public UUID incarnation() {
+        return incarnation;
+    }
+
+    /** Gives all memory back. Claims are refused as {@link Status#FENCED} from now on. May wait for requests under way. */
+    @Override
+    public void close() {
+        exports.close();
+        worker.interrupt();
+        boolean interrupted = false;
+        try {
+            worker.join();
+            if (pool.awaitAllFree(CLOSE_NANOS)) {
+                memory.close();
+                return;
+            }
+        } catch (InterruptedException e) {
+            interrupted = true;
+        }
+        // A request may still be using it: better leaked until the process ends than pulled away.
+        LOG.warn("the memory of the slab store stays mapped");
+        if (interrupted) {
+            Thread.currentThread().interrupt();
+        }
+    }
+
+    /** Takes back slabs whose lease has run out, as happens by itself within a second or so. */
+    public void expireLeases() {
+        exports.expireLeases();
+    }
+
+    /** How things are now. */
+    public StoreStatistics statistics() {
+        int free = pool.free();
+        return new StoreStatistics(
+                incarnation,
+                slabSize,
+                settings.totalSlabs(),
+                free,
+                settings.totalSlabs() - free,
+                memory.residentBytes(),
+                memory.lockedBytes(),
+                memory.lockableBytes(),
+                memory.lockRefusal(),
+                exports.statistics(),
+                counters.hellos.sum(),
+                counters.grants.sum(),
+                counters.frees.sum(),
+                counters.lists.sum(),
+                counters.reads.sum(),
+                counters.writes.sum(),
+                counters.trims.sum(),
+                counters.bytesRead.sum(),
+                counters.bytesWritten.sum(),
+                counters.bytesTrimmed.sum(),
+                counters.refused.sum(),
+                counters.fenced.sum(),
+                counters.stalePages.sum(),
+                counters.leasesExpired.sum());
+    }
+
+    /** The worker's life: prepares and wipes slabs, and ends leases. */
+    private void keep() {
+        try {
+            while (!Thread.currentThread().isInterrupted()) {
+                if (!pool.work()) {
+                    pool.awaitWork(LEASE_CHECK_NANOS);
+                    exports.expireLeases();
+                }
+            }
+        } catch (InterruptedException e) {
+            LOG.debug("slab worker ends");
+        } catch (RuntimeException e) {
+            LOG.error("slab worker failed; slabs are prepared by whoever writes them from now on", e);
+        }
+    }
+}

@@ -1,0 +1,69 @@
+package io.leapnbd.bypass;
+
+import io.leapnbd.bypass.latency.Operation;
+import io.leapnbd.nbd.spi.Completion;
+import io.leapnbd.nbd.spi.NbdError;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * One request of an NBD client while its parts, one a slab or a megabyte, are under way. Pooled by its {@link DeviceLoop};
+ * only that loop's thread touches it.
+ */
+final class ClientRequest {
+
+    final DeviceLoop loop;
+
+    Operation operation = Operation.READ;
+    long startNanos;
+    long version;
+
+    private @Nullable Completion completion;
+    private int parts;
+    private int error;
+
+    ClientRequest(DeviceLoop loop) {
+        this.loop = loop;
+    }
+
+    /** Begins with one part, which stands for the splitting itself. */
+    void begin(Operation of, long now, Completion whenDone) {
+        operation = of;
+        startNanos = now;
+        completion = whenDone;
+        parts = 1;
+        error = 0;
+    }
+
+    void addPart() {
+        parts++;
+    }
+
+    /** Takes back an {@link #addPart}; others are left. */
+    void removePart() {
+        parts--;
+    }
+
+    /** Keeps the first error. */
+    void fail(NbdError with) {
+        fail(with.code());
+    }
+
+    void fail(int code) {
+        if (error == 0) {
+            error = code;
+        }
+    }
+
+    /** Ends one part, and with the last the request. */
+    void endPart() {
+        if (--parts == 0) {
+            Completion whenDone = completion;
+            completion = null;
+            int code = error;
+            loop.release(this);
+            if (whenDone != null) {
+                whenDone.complete(code);
+            }
+        }
+    }
+}

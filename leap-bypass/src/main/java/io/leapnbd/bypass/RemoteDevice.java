@@ -1,0 +1,287 @@
+package io.leapnbd.bypass;
+
+import io.leapnbd.bypass.latency.LatencyRecorders;
+import io.leapnbd.bypass.latency.LoopLatencies;
+import io.leapnbd.bypass.link.Donor;
+import io.leapnbd.bypass.link.DonorAddress;
+import io.leapnbd.bypass.link.DonorConnector;
+import io.leapnbd.bypass.link.LinkSettings;
+import io.leapnbd.bypass.link.LocalConnector;
+import io.leapnbd.bypass.link.TcpConnector;
+import io.leapnbd.bypass.map.AddressMap;
+import io.leapnbd.bypass.map.Mapping;
+import io.leapnbd.bypass.map.Slab;
+import io.leapnbd.bypass.map.StateFile;
+import io.leapnbd.donor.protocol.Version;
+import io.leapnbd.donor.store.SlabStore;
+import io.leapnbd.nbd.spi.BlockDevice;
+import io.leapnbd.nbd.spi.DeviceQueue;
+import io.leapnbd.prefetch.PageCache;
+import io.netty.channel.EventLoop;
+import io.netty.channel.EventLoopGroup;
+import io.netty.util.concurrent.EventExecutor;
+import java.io.IOException;
+import java.lang.foreign.Arena;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.UUID;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.atomic.AtomicLong;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * A block device whose pages live in the memory of donors.
+ *
+ * <p>What a write means here: it is acknowledged when the donor that holds its slab has it. Donors keep slabs while the server
+ * is away, so a server that is killed and started again serves the same pages. A page whose donor is gone is an I/O error
+ * until it is written anew, never zeros.
+ */
+public final class RemoteDevice implements BlockDevice, AutoCloseable {
+
+    private static final Logger LOG = LoggerFactory.getLogger(RemoteDevice.class);
+
+    private final RemoteDeviceContext context;
+    private final StateFile state;
+    private final AddressMap map;
+    private final LinkSettings linkSettings;
+    private final List<Donor> donors;
+    private final AtomicLong lastVersion;
+    private final Arena cacheArena = Arena.ofShared();
+    private final PageCache cache;
+    private final LatencyRecorders latencies = new LatencyRecorders();
+    private final SlabAllocator allocator = new SlabAllocator(this);
+    private final Map<EventLoop, DeviceLoop> loops = new ConcurrentHashMap<>();
+    private final CompletableFuture<Donor> fenced;
+
+    private RemoteDevice(
+            RemoteDeviceContext context, ExportClaim claim, List<Donor> donors, CompletableFuture<Donor> fenced) {
+        this.context = context;
+        this.donors = donors;
+        this.fenced = fenced;
+        state = claim.state();
+        map = claim.map();
+        cache = new PageCache(cacheArena.allocate(context.cacheSize(), PageCache.PAGE_SIZE));
+        lastVersion = new AtomicLong(Version.first(claim.epoch()));
+        linkSettings = new LinkSettings(
+                context.export(),
+                claim.epoch(),
+                claim.instance(),
+                claim.content(),
+                claim.slabSize(),
+                context.connectTimeout(),
+                context.bulkWindow());
+    }
+
+    /**
+     * Takes the export over from whoever served it before, and connects every loop of {@code group} to every donor. Blocks until
+     * the donors that answered are connected.
+     *
+     * @param context concluded settings
+     * @param group the event loops that connections will be served on; of Netty's epoll transport
+     * @throws IOException if the export cannot be served; the message is one sentence for the operator
+     */
+    public static RemoteDevice open(RemoteDeviceContext context, EventLoopGroup group) throws IOException {
+        DonorEvents events = new DonorEvents();
+        List<DonorConnector> connectors = connectors(context, events);
+        List<Donor> donors = connectors.stream().map(DonorConnector::donor).toList();
+        ExportClaim claim = new ExportClaim(context, connectors);
+        claim.take();
+        RemoteDevice device = new RemoteDevice(context, claim, donors, events.fenced);
+        events.device = device;
+        device.connect(group, connectors);
+        return device;
+    }
+
+    private static List<DonorConnector> connectors(RemoteDeviceContext context, DonorEvents events) throws IOException {
+        SlabStore embedded = context.embedded();
+        if (embedded != null) {
+            return List.of(new LocalConnector(new Donor("embedded", events), embedded));
+        }
+        List<DonorConnector> connectors = new ArrayList<>();
+        for (DonorAddress address : context.donors()) {
+            Donor donor = new Donor(address.toString(), events);
+            connectors.add(new TcpConnector(donor, address.resolve(), context.connectTimeout()));
+        }
+        return connectors;
+    }
+
+    private void connect(EventLoopGroup group, List<DonorConnector> connectors) throws IOException {
+        int lane = 0;
+        List<EventLoop> members = new ArrayList<>();
+        for (EventExecutor member : group) {
+            members.add((EventLoop) member);
+        }
+        CountDownLatch opened = new CountDownLatch(members.size());
+        for (EventLoop loop : members) {
+            int number = lane++;
+            loop.execute(() -> {
+                loops.put(loop, new DeviceLoop(this, loop, number, connectors));
+                opened.countDown();
+            });
+        }
+        try {
+            opened.await();
+            awaitLinks(members.size());
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new IOException("interrupted", e);
+        }
+    }
+
+    /** Waits, no longer than a connection may take, until every donor is connected to every loop. */
+    private void awaitLinks(int loopCount) throws InterruptedException {
+        long deadline = System.nanoTime() + context.connectTimeout().toNanos();
+        while (donors.stream().anyMatch(donor -> donor.linksUp() < loopCount) && System.nanoTime() - deadline < 0) {
+            Thread.sleep(1);
+        }
+    }
+
+    @Override
+    public long size() {
+        return context.size();
+    }
+
+    @Override
+    public String description() {
+        return "leap-nbd remote memory, content=" + linkSettings.content();
+    }
+
+    @Override
+    public DeviceQueue open(EventLoop loop) {
+        DeviceLoop mine = loops.get(loop);
+        if (mine == null) {
+            throw new IllegalArgumentException("the connection's event loop is none of the device's group");
+        }
+        return new RemoteQueue(this, mine);
+    }
+
+    /** Random number of the contents: another one means that the device was begun anew, blank. */
+    public UUID content() {
+        return linkSettings.content();
+    }
+
+    /** The claim under which donors know this server. */
+    public long epoch() {
+        return linkSettings.epoch();
+    }
+
+    /** What is known of the donors, in the order of the settings. */
+    public List<Donor> donors() {
+        return donors;
+    }
+
+    /** Where the pages are. */
+    public AddressMap map() {
+        return map;
+    }
+
+    /** The prefetched pages. */
+    public PageCache cache() {
+        return cache;
+    }
+
+    /** Latencies of all loops. */
+    public LatencyRecorders latencies() {
+        return latencies;
+    }
+
+    /** The recorders of one loop, for whoever measures a request from end to end on it. */
+    public LoopLatencies latencies(EventLoop loop) {
+        DeviceLoop mine = loops.get(loop);
+        if (mine == null) {
+            throw new IllegalArgumentException("the event loop is none of the device's group");
+        }
+        return mine.latencies;
+    }
+
+    /** Writes that failed because no donor had room. */
+    public long allocationFailures() {
+        return allocator.failures();
+    }
+
+    /**
+     * Completes, with the donor that said so, when a newer server has claimed the export. This one must then drop its clients'
+     * connections at once, so that they find the newer one.
+     */
+    public CompletableFuture<Donor> fenced() {
+        return fenced;
+    }
+
+    /** Gives up the contents when the device is closed: they are of no use to a later server. Only for embedded donors. */
+    public void forget() throws IOException {
+        state.delete();
+    }
+
+    /** Ends all links; requests in flight fail. The donors keep the slabs for their lease. */
+    @Override
+    public void close() throws IOException {
+        CountDownLatch closed = new CountDownLatch(loops.size());
+        loops.forEach((loop, mine) -> loop.execute(() -> {
+            mine.close();
+            closed.countDown();
+        }));
+        try {
+            closed.await();
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
+        state.close();
+        cacheArena.close();
+    }
+
+    long nextVersion() {
+        return lastVersion.incrementAndGet();
+    }
+
+    LinkSettings linkSettings() {
+        return linkSettings;
+    }
+
+    long requestTimeoutNanos() {
+        return context.requestTimeout().toNanos();
+    }
+
+    SlabAllocator allocator() {
+        return allocator;
+    }
+
+    void slabLost(Slab slab, Mapping mapping) {
+        long pages = map.lose(slab, mapping);
+        LOG.error(
+                "donor {} has taken back slab {}: {} written pages are lost",
+                donors.get(mapping.donor()),
+                slab.index(),
+                pages);
+    }
+
+    private void donorRestarted(Donor donor, UUID gone, UUID found) {
+        long pages = map.loseAll(donors.indexOf(donor), gone);
+        LOG.error("donor {} has restarted: {} written pages are lost; reading one is an I/O error", donor, pages);
+        state.putDonor(donors.indexOf(donor), donor.name(), found);
+    }
+
+    /** Passes on what donors tell; the device does not exist yet when the first of them are greeted. */
+    private static final class DonorEvents implements Donor.Listener {
+
+        private final CompletableFuture<Donor> fenced = new CompletableFuture<>();
+        private volatile @Nullable RemoteDevice device;
+
+        @Override
+        public void donorRestarted(Donor donor, UUID gone, UUID found) {
+            RemoteDevice to = device;
+            if (to != null) {
+                to.donorRestarted(donor, gone, found);
+            }
+        }
+
+        @Override
+        public void fenced(Donor donor) {
+            fenced.complete(donor);
+        }
+    }
+}

@@ -1,0 +1,195 @@
+package io.leapnbd.bypass;
+
+import io.leapnbd.bypass.link.DonorAddress;
+import io.leapnbd.bypass.map.StateFile;
+import io.leapnbd.donor.protocol.Protocol;
+import io.leapnbd.donor.store.SlabStore;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.HashSet;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The settings of a {@link RemoteDevice}: changed until {@link #conclude()} has checked them, and by nobody afterwards.
+ * Not for use by several threads at a time.
+ */
+public final class RemoteDeviceContext {
+
+    private long size;
+    private String export = "leap";
+    private List<DonorAddress> donors = List.of();
+    private @Nullable SlabStore embedded;
+    private Duration requestTimeout = Duration.ofSeconds(20);
+    private Duration connectTimeout = Duration.ofSeconds(2);
+    private @Nullable Path stateFile;
+    private boolean fresh;
+    private int bulkWindow = 1 << 20;
+    private long cacheSize = 16L << 20;
+    private boolean concluded;
+
+    /** Size of the device in bytes: a multiple of 4,096, above zero. */
+    public RemoteDeviceContext size(long bytes) {
+        change();
+        size = bytes;
+        return this;
+    }
+
+    /** Name of the export, by which donors tell whose slabs are whose; 1 to 255 bytes of UTF-8. */
+    public RemoteDeviceContext export(String name) {
+        change();
+        export = name;
+        return this;
+    }
+
+    /** Donors that are reached over TCP; at least one, unless there is an embedded one. */
+    public RemoteDeviceContext donors(List<DonorAddress> addresses) {
+        change();
+        donors = List.copyOf(addresses);
+        return this;
+    }
+
+    /** A donor in this process, instead of others. Who opened the store closes it, after the device. */
+    public RemoteDeviceContext embedded(SlabStore store) {
+        change();
+        embedded = store;
+        return this;
+    }
+
+    /**
+     * How long a request may take before it ends with an I/O error, waits for donors to come back included; 1 ms to 1 h. Keep it
+     * below the 30 s after which Linux gives up on an NBD connection.
+     */
+    public RemoteDeviceContext requestTimeout(Duration timeout) {
+        change();
+        requestTimeout = timeout;
+        return this;
+    }
+
+    /** How long a connection to a donor and its hello may take; 1 ms to 1 min. */
+    public RemoteDeviceContext connectTimeout(Duration timeout) {
+        change();
+        connectTimeout = timeout;
+        return this;
+    }
+
+    /** Where to keep what a restarted server has to know; null keeps it nowhere. */
+    public RemoteDeviceContext stateFile(@Nullable Path path) {
+        change();
+        stateFile = path;
+        return this;
+    }
+
+    /** Whether to give up what the export held before and start blank. */
+    public RemoteDeviceContext fresh(boolean blank) {
+        change();
+        fresh = blank;
+        return this;
+    }
+
+    /** Bytes of writes that may be on the way to a donor over one link; 256 KiB to 1 GiB. */
+    public RemoteDeviceContext bulkWindow(int bytes) {
+        change();
+        bulkWindow = bytes;
+        return this;
+    }
+
+    /** Bytes of the cache of prefetched pages, in whole pages; 4 KiB to 32 GiB. */
+    public RemoteDeviceContext cacheSize(long bytes) {
+        change();
+        cacheSize = bytes;
+        return this;
+    }
+
+    /**
+     * Checks the settings; they cannot be changed any more.
+     *
+     * @throws IllegalArgumentException in one sentence that says what is wrong and what would be right
+     */
+    public RemoteDeviceContext conclude() {
+        if (size <= 0 || size % Protocol.PAGE_SIZE != 0) {
+            throw new IllegalArgumentException("a size of " + size + " bytes is not a multiple of 4096 above zero");
+        }
+        int nameLength = export.getBytes(java.nio.charset.StandardCharsets.UTF_8).length;
+        if (nameLength < 1 || nameLength > Protocol.MAX_EXPORT_NAME) {
+            throw new IllegalArgumentException(
+                    "the export's name has " + nameLength + " bytes; it may have 1 to " + Protocol.MAX_EXPORT_NAME);
+        }
+        if (donors.isEmpty() == (embedded == null)) {
+            throw new IllegalArgumentException("a device needs donors, or else an embedded donor");
+        }
+        if (new HashSet<>(donors).size() < donors.size()) {
+            throw new IllegalArgumentException("a donor is named twice in " + donors + "; name each once");
+        }
+        if (donors.size() > StateFile.MAX_DONORS) {
+            throw new IllegalArgumentException(
+                    donors.size() + " donors are too many; " + StateFile.MAX_DONORS + " are possible");
+        }
+        requireBetween("request timeout", requestTimeout, Duration.ofHours(1));
+        requireBetween("connect timeout", connectTimeout, Duration.ofMinutes(1));
+        if (bulkWindow < 256 << 10 || bulkWindow > 1 << 30) {
+            throw new IllegalArgumentException("a bulk window of " + bulkWindow + " bytes is not in 256 KiB..1 GiB");
+        }
+        if (cacheSize < Protocol.PAGE_SIZE || cacheSize > 32L << 30 || cacheSize % Protocol.PAGE_SIZE != 0) {
+            throw new IllegalArgumentException(
+                    "a cache of " + cacheSize + " bytes is not a multiple of 4096 in 4 KiB..32 GiB");
+        }
+        concluded = true;
+        return this;
+    }
+
+    long size() {
+        return size;
+    }
+
+    String export() {
+        return export;
+    }
+
+    List<DonorAddress> donors() {
+        return donors;
+    }
+
+    @Nullable
+    SlabStore embedded() {
+        return embedded;
+    }
+
+    Duration requestTimeout() {
+        return requestTimeout;
+    }
+
+    Duration connectTimeout() {
+        return connectTimeout;
+    }
+
+    @Nullable
+    Path stateFile() {
+        return stateFile;
+    }
+
+    long cacheSize() {
+        return cacheSize;
+    }
+
+    boolean fresh() {
+        return fresh;
+    }
+
+    int bulkWindow() {
+        return bulkWindow;
+    }
+
+    private void change() {
+        if (concluded) {
+            throw new IllegalStateException("the settings are concluded");
+        }
+    }
+
+    private static void requireBetween(String what, Duration value, Duration most) {
+        if (value.compareTo(Duration.ofMillis(1)) < 0 || value.compareTo(most) > 0) {
+            throw new IllegalArgumentException(
+                    "a " + what + " of " + value.toMillis() + " ms is not in 1.." + most.toMillis() + " ms");
+        }
+    }
+}

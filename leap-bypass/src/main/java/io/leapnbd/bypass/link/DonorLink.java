@@ -1,0 +1,30 @@
+package io.leapnbd.bypass.link;
+
+/** One event loop's connection to one donor. Every method is called on that loop. */
+public interface DonorLink {
+
+    /** Whose memory this reaches. */
+    Donor donor();
+
+    /** Whether a request posted now would leave at once. */
+    boolean ready();
+
+    /**
+     * Sends a request, or keeps it until it can be sent. The link completes it exactly once, possibly before this returns;
+     * until then it owns the request.
+     */
+    void post(LinkRequest request);
+
+    /** Sends what was held back to leave together. */
+    void flush();
+
+    /**
+     * Ends what is past its deadline; called several times a second.
+     *
+     * @param now {@link System#nanoTime()}
+     */
+    void tick(long now);
+
+    /** Fails what is in flight and ends the connection. */
+    void close();
+}

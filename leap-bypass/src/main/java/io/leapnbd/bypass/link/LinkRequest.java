@@ -1,0 +1,128 @@
+package io.leapnbd.bypass.link;
+
+import io.leapnbd.donor.protocol.Operation;
+import io.leapnbd.donor.protocol.Status;
+import io.netty.buffer.ByteBuf;
+import java.util.UUID;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * One request to a donor, about one slab. Mutable and pooled; all fields belong to the event loop that posts it.
+ *
+ * <p>The owner fills in what is asked and posts it; the link fills in the outcome. {@link #next} is for whichever list the
+ * request is in.
+ */
+public final class LinkRequest {
+
+    /** One of {@link Operation}. */
+    public byte operation;
+
+    /** Which donor process granted the slab; for a grant null, until the link fills in who granted. */
+    public @Nullable UUID incarnation;
+
+    /** The slab's handle; for a grant the slab's index. */
+    public int slab;
+
+    /** First byte within the slab. */
+    public int offset;
+
+    /** Bytes, at most {@link io.leapnbd.donor.protocol.Protocol#MAX_PAYLOAD} for reads and writes. */
+    public int length;
+
+    /** Order among the writes of the export. */
+    public long version;
+
+    /** Where a read's bytes go, or a write's bytes come from. */
+    public @Nullable ByteBuf buffer;
+
+    /** First byte in {@link #buffer}. */
+    public int bufferIndex;
+
+    /** Whether nobody waits for this read: it goes behind all others. */
+    public boolean background;
+
+    /** {@link System#nanoTime()} when the client's request was decoded. */
+    public long startNanos;
+
+    /** {@link System#nanoTime()} of the first post on a connection. */
+    public long postNanos;
+
+    /** {@link System#nanoTime()} at which the request fails. */
+    public long deadlineNanos;
+
+    /** Called at the end. */
+    public LinkCompletion completion = (request, now) -> {};
+
+    /** For the completion's own use: the byte of the device that this begins at. */
+    public long position;
+
+    /** For the completion's own use: the client request this is part of. */
+    public @Nullable Object attachment;
+
+    /** How it ended. */
+    public Outcome outcome = Outcome.OK;
+
+    /** A grant's handle, once it is {@link Outcome#OK}. */
+    public int grantedHandle;
+
+    /** Next in the list that holds this. */
+    @Nullable
+    LinkRequest next;
+
+    /** Slot in the link's table of requests in flight. */
+    int slot;
+
+    /** Made by the pools of the loops only. */
+    public LinkRequest() {}
+
+    /** Whether this is a demand: something that a client waits for and that must not queue behind bulk data. */
+    boolean urgent() {
+        return operation != Operation.WRITE && operation != Operation.TRIM && !background;
+    }
+
+    /** The buffer of a request that moves data. */
+    ByteBuf data() {
+        ByteBuf data = buffer;
+        if (data == null) {
+            throw new IllegalStateException("a request that moves data has no buffer");
+        }
+        return data;
+    }
+
+    /** Forgets what it referred to, before it goes back to a pool. */
+    public void clear() {
+        incarnation = null;
+        buffer = null;
+        attachment = null;
+        next = null;
+        background = false;
+        postNanos = 0;
+    }
+
+    /** How a request can end. */
+    public enum Outcome {
+        /** Done. */
+        OK,
+        /** The deadline passed, or the link was closed. The donor may or may not have done it. */
+        UNREACHABLE,
+        /** The slab's bytes are gone: the donor has restarted, or took the slab back. */
+        LOST,
+        /** The donor has no free slab. */
+        NO_SPACE,
+        /** A newer server owns the export. */
+        FENCED,
+        /** The donor says that the request was wrong: a defect on one side. */
+        REFUSED;
+
+        /** From one of {@link Status}. */
+        static Outcome of(byte status) {
+            return switch (status) {
+                case Status.OK -> OK;
+                case Status.NO_SPACE -> NO_SPACE;
+                case Status.NOT_OWNER -> LOST;
+                case Status.FENCED -> FENCED;
+                default -> REFUSED;
+            };
+        }
+    }
+}

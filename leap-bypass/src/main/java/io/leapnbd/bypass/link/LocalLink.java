@@ -1,0 +1,71 @@
+package io.leapnbd.bypass.link;
+
+import io.leapnbd.bypass.link.LinkRequest.Outcome;
+import io.leapnbd.donor.protocol.Operation;
+import io.leapnbd.donor.protocol.Status;
+import io.leapnbd.donor.store.Claim;
+import io.leapnbd.donor.store.Granted;
+import io.leapnbd.donor.store.SlabStore;
+
+/** A link that is a method call: every request is done when {@link #post} returns. */
+final class LocalLink implements DonorLink {
+
+    private final Donor donor;
+    private final SlabStore store;
+    private final Claim claim;
+    private boolean closed;
+
+    LocalLink(Donor donor, SlabStore store, Claim claim) {
+        this.donor = donor;
+        this.store = store;
+        this.claim = claim;
+    }
+
+    @Override
+    public Donor donor() {
+        return donor;
+    }
+
+    @Override
+    public boolean ready() {
+        return !closed;
+    }
+
+    @Override
+    public void post(LinkRequest request) {
+        request.postNanos = request.startNanos;
+        request.outcome = closed ? Outcome.UNREACHABLE : Outcome.of(perform(request));
+        request.completion.linkDone(request, System.nanoTime());
+    }
+
+    private byte perform(LinkRequest r) {
+        return switch (r.operation) {
+            case Operation.READ -> store.read(claim, r.slab, r.offset, r.length, r.data(), r.bufferIndex);
+            case Operation.WRITE -> store.write(claim, r.slab, r.offset, r.length, r.version, r.data(), r.bufferIndex);
+            case Operation.TRIM -> store.trim(claim, r.slab, r.offset, r.length, r.version);
+            case Operation.GRANT -> {
+                Granted granted = store.grant(claim, r.slab, r.version);
+                r.incarnation = store.incarnation();
+                r.grantedHandle = granted.handle();
+                donor.freeSlabs(store.freeSlabs());
+                yield granted.status();
+            }
+            default -> Status.BAD_REQUEST;
+        };
+    }
+
+    @Override
+    public void flush() {}
+
+    @Override
+    public void tick(long now) {}
+
+    @Override
+    public void close() {
+        if (!closed) {
+            closed = true;
+            donor.linkDown("closed");
+            claim.close();
+        }
+    }
+}

@@ -1,0 +1,200 @@
+package io.leapnbd.bypass.link;
+
+import io.leapnbd.donor.protocol.HelloReply;
+import io.leapnbd.donor.protocol.Operation;
+import io.leapnbd.donor.protocol.ProtocolException;
+import io.leapnbd.donor.protocol.ReplyHeader;
+import io.leapnbd.donor.protocol.Status;
+import io.netty.buffer.ByteBuf;
+import io.netty.buffer.Unpooled;
+import io.netty.channel.Channel;
+import io.netty.channel.ChannelHandlerContext;
+import io.netty.channel.ChannelInboundHandlerAdapter;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Takes a connection's replies apart where they lie: a read's bytes go from the receive buffer straight to where the request
+ * wants them, also when they come in pieces. One reader a connection; all fields belong to the loop.
+ */
+final class ReplyReader extends ChannelInboundHandlerAdapter {
+
+    private static final Logger LOG = LoggerFactory.getLogger(ReplyReader.class);
+
+    private final TcpLink link;
+    private final ByteBuf header = Unpooled.directBuffer(ReplyHeader.LENGTH, ReplyHeader.LENGTH);
+    private final ByteBuf control = Unpooled.directBuffer(HelloReply.LENGTH, HelloReply.LENGTH);
+
+    private boolean greeted;
+    private boolean gone;
+    private @Nullable String whyGone;
+
+    // The reply whose payload is being read.
+    private boolean inPayload;
+    private byte operation;
+    private byte status;
+    private int freeSlabs;
+    private int remaining;
+    private int filled;
+    private @Nullable LinkRequest request;
+
+    ReplyReader(TcpLink link) {
+        this.link = link;
+    }
+
+    @Override
+    public void channelActive(ChannelHandlerContext ctx) {
+        link.connected(ctx.channel());
+    }
+
+    @Override
+    public void handlerRemoved(ChannelHandlerContext ctx) {
+        header.release();
+        control.release();
+    }
+
+    @Override
+    public void channelInactive(ChannelHandlerContext ctx) {
+        if (!gone) {
+            gone = true;
+            link.disconnected(whyGone);
+        }
+    }
+
+    /** Ends the connection and hands its requests back to the link before this returns. */
+    void giveUp(Channel channel, String why) {
+        if (!gone) {
+            gone = true;
+            whyGone = why;
+            channel.close();
+            link.disconnected(why);
+        }
+    }
+
+    @Override
+    public void exceptionCaught(ChannelHandlerContext ctx, Throwable cause) {
+        if (!(cause instanceof java.io.IOException)) {
+            LOG.error("{} failed", link, cause);
+        }
+        giveUp(ctx.channel(), String.valueOf(cause.getMessage()));
+    }
+
+    @Override
+    public void channelWritabilityChanged(ChannelHandlerContext ctx) {
+        if (!gone && ctx.channel().isWritable()) {
+            link.writabilityChanged();
+        }
+    }
+
+    @Override
+    public void channelReadComplete(ChannelHandlerContext ctx) {
+        if (!gone) {
+            link.endOfReplies();
+        }
+    }
+
+    @Override
+    public void channelRead(ChannelHandlerContext ctx, Object message) {
+        ByteBuf in = (ByteBuf) message;
+        try {
+            long now = System.nanoTime();
+            while (!gone && in.isReadable()) {
+                if (inPayload) {
+                    readPayload(in, now);
+                } else {
+                    readHeader(in, now);
+                }
+            }
+        } catch (ProtocolException e) {
+            giveUp(ctx.channel(), "broke the protocol: " + e.getMessage());
+        } finally {
+            in.release();
+        }
+    }
+
+    private void readHeader(ByteBuf in, long now) throws ProtocolException {
+        if (header.writerIndex() == 0 && in.readableBytes() >= ReplyHeader.LENGTH) {
+            int at = in.readerIndex();
+            in.skipBytes(ReplyHeader.LENGTH);
+            begin(in, at, now);
+            return;
+        }
+        in.readBytes(header, Math.min(in.readableBytes(), header.writableBytes()));
+        if (!header.isWritable()) {
+            header.clear();
+            begin(header, 0, now);
+        }
+    }
+
+    private void begin(ByteBuf buf, int at, long now) throws ProtocolException {
+        operation = ReplyHeader.operation(buf, at);
+        status = ReplyHeader.status(buf, at);
+        freeSlabs = ReplyHeader.freeSlabs(buf, at);
+        remaining = ReplyHeader.payload(buf, at);
+        filled = 0;
+        if (greeted) {
+            int cookie = ReplyHeader.cookie(buf, at);
+            LinkRequest found = link.awaiting(cookie);
+            if (found == null || found.operation != operation) {
+                throw new ProtocolException("reply to operation " + operation + " that nobody waits for");
+            }
+            if (remaining != expected(found)) {
+                throw new ProtocolException("reply to operation " + operation + " with " + remaining + " bytes");
+            }
+            request = found;
+        } else if (operation != Operation.HELLO || (remaining != 0 && remaining != HelloReply.LENGTH)) {
+            throw new ProtocolException("first reply is not to the hello; is the peer a leap-nbd donor?");
+        }
+        if (remaining == 0) {
+            end(now);
+        } else {
+            inPayload = true;
+        }
+    }
+
+    private int expected(LinkRequest of) {
+        if (status != Status.OK) {
+            return 0;
+        }
+        return switch (of.operation) {
+            case Operation.READ -> of.length;
+            case Operation.GRANT -> Integer.BYTES;
+            default -> 0;
+        };
+    }
+
+    private void readPayload(ByteBuf in, long now) throws ProtocolException {
+        int count = Math.min(in.readableBytes(), remaining);
+        LinkRequest of = request;
+        if (of != null && operation == Operation.READ) {
+            of.data().setBytes(of.bufferIndex + filled, in, in.readerIndex(), count);
+            in.skipBytes(count);
+        } else {
+            in.readBytes(control, count);
+        }
+        filled += count;
+        remaining -= count;
+        if (remaining == 0) {
+            inPayload = false;
+            end(now);
+        }
+    }
+
+    private void end(long now) throws ProtocolException {
+        LinkRequest of = request;
+        if (of == null) {
+            greeted = true;
+            HelloReply reply = filled == 0 ? null : HelloReply.decode(control);
+            control.clear();
+            link.helloAnswered(status, reply);
+            return;
+        }
+        request = null;
+        if (operation == Operation.GRANT && status == Status.OK) {
+            of.grantedHandle = control.readInt();
+            control.clear();
+        }
+        link.answered(of, status, freeSlabs, now);
+    }
+}

@@ -1,0 +1,105 @@
+package io.leapnbd.bypass.link;
+
+import io.leapnbd.donor.protocol.Hello;
+import io.leapnbd.donor.protocol.Operation;
+import io.leapnbd.donor.protocol.RequestHeader;
+import io.netty.buffer.ByteBuf;
+import io.netty.channel.Channel;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Puts requests on one connection. Headers and small payloads are gathered in one buffer, so that what is posted in one turn
+ * of the loop leaves in one system call; a large payload goes out from where it is.
+ */
+final class RequestWriter {
+
+    /** Payloads up to this many bytes are cheaper copied than sent as a piece of their own. */
+    private static final int COPY_LIMIT = 16 << 10;
+
+    private static final int BUFFER = 64 << 10;
+
+    private final Channel channel;
+    private @Nullable ByteBuf gathered;
+    private boolean pending;
+
+    RequestWriter(Channel channel) {
+        this.channel = channel;
+    }
+
+    void hello(Hello hello) {
+        ByteBuf frame = channel.alloc().directBuffer();
+        frame.writeZero(RequestHeader.LENGTH);
+        hello.encode(frame);
+        int payload = frame.readableBytes() - RequestHeader.LENGTH;
+        RequestHeader.encode(frame, 0, Operation.HELLO, 0, 0, 0, 0, payload, 0);
+        channel.write(frame, channel.voidPromise());
+        pending = true;
+    }
+
+    void request(LinkRequest request, int cookie) {
+        boolean carries = request.operation == Operation.WRITE;
+        int payload = carries ? request.length : 0;
+        boolean copied = payload <= COPY_LIMIT;
+        ByteBuf out = room(RequestHeader.LENGTH + (copied ? payload : 0));
+        int at = out.writerIndex();
+        RequestHeader.encode(
+                out,
+                at,
+                request.operation,
+                cookie,
+                request.slab,
+                request.offset,
+                request.length,
+                payload,
+                request.version);
+        out.writerIndex(at + RequestHeader.LENGTH);
+        if (carries) {
+            ByteBuf data = request.data();
+            if (copied) {
+                out.writeBytes(data, request.bufferIndex, payload);
+            } else {
+                writeGathered();
+                channel.write(data.retainedSlice(request.bufferIndex, payload), channel.voidPromise());
+            }
+        }
+        pending = true;
+    }
+
+    void flush() {
+        if (pending) {
+            pending = false;
+            writeGathered();
+            channel.flush();
+        }
+    }
+
+    void release() {
+        ByteBuf left = gathered;
+        gathered = null;
+        pending = false;
+        if (left != null) {
+            left.release();
+        }
+    }
+
+    private ByteBuf room(int bytes) {
+        ByteBuf out = gathered;
+        if (out != null && out.writableBytes() < bytes) {
+            writeGathered();
+            out = null;
+        }
+        if (out == null) {
+            out = channel.alloc().directBuffer(BUFFER, BUFFER);
+            gathered = out;
+        }
+        return out;
+    }
+
+    private void writeGathered() {
+        ByteBuf out = gathered;
+        if (out != null) {
+            gathered = null;
+            channel.write(out, channel.voidPromise());
+        }
+    }
+}

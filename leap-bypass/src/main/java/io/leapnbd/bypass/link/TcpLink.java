@@ -1,0 +1,401 @@
+package io.leapnbd.bypass.link;
+
+import io.leapnbd.bypass.link.LinkRequest.Outcome;
+import io.leapnbd.donor.protocol.HelloReply;
+import io.leapnbd.donor.protocol.Operation;
+import io.leapnbd.donor.protocol.Status;
+import io.netty.bootstrap.Bootstrap;
+import io.netty.channel.Channel;
+import io.netty.channel.ChannelOption;
+import io.netty.channel.EventLoop;
+import io.netty.channel.FixedRecvByteBufAllocator;
+import io.netty.channel.WriteBufferWaterMark;
+import io.netty.channel.epoll.EpollSocketChannel;
+import java.net.InetSocketAddress;
+import java.util.UUID;
+import java.util.concurrent.ThreadLocalRandom;
+import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * A link over TCP that stays: it connects, claims the export, and when the connection breaks it connects again, with backoff,
+ * and sends again what had no reply. Sending twice is safe, because writes carry versions and reads change nothing.
+ *
+ * <p>Requests wait in one of three queues while they cannot be sent: demands, then bulk (writes and trims, of which no more
+ * than a window of bytes is on the way at a time), then background reads. Demands never wait for the other two.
+ *
+ * <p>Every field belongs to the loop's thread.
+ */
+public final class TcpLink implements DonorLink {
+
+    private static final Logger LOG = LoggerFactory.getLogger(TcpLink.class);
+
+    private static final int RECEIVE_BUFFER = 256 << 10;
+    private static final int MAX_BACKGROUND = 64;
+    private static final long FIRST_BACKOFF_MILLIS = 10;
+    private static final long LAST_BACKOFF_MILLIS = 1_000;
+    private static final long PING_AFTER_NANOS = TimeUnit.SECONDS.toNanos(10);
+
+    private final EventLoop loop;
+    private final int lane;
+    private final Donor donor;
+    private final InetSocketAddress address;
+    private final LinkSettings settings;
+    private final long requestTimeoutNanos;
+
+    private final RequestQueue demands = new RequestQueue();
+    private final RequestQueue bulk = new RequestQueue();
+    private final RequestQueue background = new RequestQueue();
+    private InFlight inFlight = new InFlight(1);
+    private int bulkBytes;
+    private int backgroundCount;
+
+    private @Nullable Channel channel;
+    private @Nullable RequestWriter writer;
+    private @Nullable UUID incarnation;
+    private boolean ready;
+    private boolean wasReady;
+    private boolean closed;
+    private long connectDeadline;
+    private long lastHeard;
+    private long backoffMillis = FIRST_BACKOFF_MILLIS;
+
+    /**
+     * A link that is not connected; {@link #connect()} starts it.
+     *
+     * @param address resolved: a loop must not wait for a name server
+     * @param lane the loop's number, told to the donor for people to see
+     * @param requestTimeoutNanos deadline of the pings that the link itself sends
+     */
+    public TcpLink(
+            EventLoop loop,
+            int lane,
+            Donor donor,
+            InetSocketAddress address,
+            LinkSettings settings,
+            long requestTimeoutNanos) {
+        this.loop = loop;
+        this.lane = lane;
+        this.donor = donor;
+        this.address = address;
+        this.settings = settings;
+        this.requestTimeoutNanos = requestTimeoutNanos;
+    }
+
+    @Override
+    public Donor donor() {
+        return donor;
+    }
+
+    @Override
+    public boolean ready() {
+        return ready;
+    }
+
+    /** Starts to connect. On the loop. */
+    public void connect() {
+        if (closed) {
+            return;
+        }
+        int timeout = (int) settings.connectTimeout().toMillis();
+        connectDeadline = System.nanoTime() + settings.connectTimeout().toNanos();
+        Bootstrap bootstrap = new Bootstrap()
+                .group(loop)
+                .channel(EpollSocketChannel.class)
+                .option(ChannelOption.TCP_NODELAY, true)
+                .option(ChannelOption.SO_KEEPALIVE, true)
+                .option(ChannelOption.CONNECT_TIMEOUT_MILLIS, timeout)
+                .option(ChannelOption.RECVBUF_ALLOCATOR, new FixedRecvByteBufAllocator(RECEIVE_BUFFER))
+                .option(ChannelOption.WRITE_BUFFER_WATER_MARK, new WriteBufferWaterMark(512 << 10, 1 << 20))
+                .handler(new ReplyReader(this));
+        bootstrap.connect(address).addListener(done -> {
+            if (!done.isSuccess() && !closed) {
+                donor.unreachable(String.valueOf(done.cause().getMessage()));
+                reconnectLater();
+            }
+        });
+    }
+
+    @Override
+    public void post(LinkRequest request) {
+        if (closed) {
+            finish(request, Outcome.UNREACHABLE, System.nanoTime());
+            return;
+        }
+        RequestQueue queue = queueOf(request);
+        if (ready && queue.isEmpty() && admits(request)) {
+            send(request, request.startNanos);
+        } else {
+            queue.add(request);
+        }
+    }
+
+    @Override
+    public void flush() {
+        if (writer != null) {
+            writer.flush();
+        }
+    }
+
+    @Override
+    public void tick(long now) {
+        if (ready && inFlight.anyExpired(now)) {
+            donor.timedOut();
+            breakConnection("a request had no reply in time");
+        } else if (!ready && channel != null && now - connectDeadline >= 0) {
+            breakConnection(
+                    "connected, but no hello in " + settings.connectTimeout().toMillis() + " ms");
+        } else if (ready && inFlight.isEmpty() && now - lastHeard > PING_AFTER_NANOS) {
+            ping(now);
+        }
+        expire(demands, now);
+        expire(bulk, now);
+        expire(background, now);
+        flush();
+    }
+
+    @Override
+    public void close() {
+        closed = true;
+        if (channel != null) {
+            channel.close();
+        }
+        long now = System.nanoTime();
+        failAll(demands, now);
+        failAll(bulk, now);
+        failAll(background, now);
+    }
+
+    // Called by the reader.
+
+    void connected(Channel connected) {
+        if (closed) {
+            connected.close();
+            return;
+        }
+        channel = connected;
+        RequestWriter fresh = new RequestWriter(connected);
+        writer = fresh;
+        fresh.hello(settings.hello(lane));
+        fresh.flush();
+    }
+
+    void helloAnswered(byte status, @Nullable HelloReply reply) {
+        if (status == Status.FENCED) {
+            donor.listener().fenced(donor);
+            breakConnection("a newer server has claimed the export");
+            return;
+        }
+        if (status != Status.OK || reply == null) {
+            breakConnection("refused the hello: " + Status.name(status));
+            return;
+        }
+        if (reply.slabSize() != settings.slabSize()) {
+            breakConnection("now lends in slabs of " + reply.slabSize() + " bytes instead of " + settings.slabSize());
+            return;
+        }
+        donor.met(reply.incarnation(), reply.totalSlabs(), reply.freeSlabs());
+        incarnation = reply.incarnation();
+        inFlight = new InFlight(reply.maxInFlight());
+        bulkBytes = 0;
+        backgroundCount = 0;
+        ready = true;
+        backoffMillis = FIRST_BACKOFF_MILLIS;
+        lastHeard = System.nanoTime();
+        donor.linkUp(wasReady);
+        wasReady = true;
+        pump();
+        flush();
+    }
+
+    /** The request that a reply's header answers; null if nobody asked for it. */
+    @Nullable
+    LinkRequest awaiting(int cookie) {
+        return inFlight.get(cookie);
+    }
+
+    void answered(LinkRequest request, byte status, int freeSlabs, long now) {
+        inFlight.remove(request);
+        donor.freeSlabs(freeSlabs);
+        lastHeard = now;
+        discount(request);
+        Outcome outcome = Outcome.of(status);
+        if (outcome == Outcome.FENCED) {
+            donor.listener().fenced(donor);
+        } else if (outcome == Outcome.REFUSED) {
+            LOG.error("donor {} refused operation {}: {}", donor, request.operation, Status.name(status));
+        }
+        finish(request, outcome, now);
+    }
+
+    void endOfReplies() {
+        pump();
+        flush();
+    }
+
+    void writabilityChanged() {
+        pump();
+        flush();
+    }
+
+    void disconnected(@Nullable String why) {
+        RequestWriter broken = writer;
+        channel = null;
+        writer = null;
+        if (broken != null) {
+            broken.release();
+        }
+        String reason = why != null ? why : "closed the connection";
+        if (ready) {
+            ready = false;
+            if (closed) {
+                donor.linkDown("closed");
+            } else {
+                donor.linkDown(reason);
+            }
+        } else if (!closed) {
+            donor.unreachable(reason);
+        }
+        long now = System.nanoTime();
+        for (LinkRequest r = inFlight.removeAny(); r != null; r = inFlight.removeAny()) {
+            if (closed || now - r.deadlineNanos >= 0) {
+                finish(r, Outcome.UNREACHABLE, now);
+            } else {
+                queueOf(r).add(r);
+            }
+        }
+        reconnectLater();
+    }
+
+    private void reconnectLater() {
+        if (closed || loop.isShuttingDown()) {
+            return;
+        }
+        long wait = backoffMillis / 2 + ThreadLocalRandom.current().nextLong(backoffMillis / 2 + 1);
+        backoffMillis = Math.min(LAST_BACKOFF_MILLIS, backoffMillis * 2);
+        loop.schedule(this::connect, wait, TimeUnit.MILLISECONDS);
+    }
+
+    private void breakConnection(String why) {
+        Channel broken = channel;
+        if (broken != null) {
+            ((ReplyReader) broken.pipeline().last()).giveUp(broken, why);
+        }
+    }
+
+    private void ping(long now) {
+        LinkRequest ping = new LinkRequest();
+        ping.operation = Operation.PING;
+        ping.startNanos = now;
+        ping.deadlineNanos = now + requestTimeoutNanos;
+        post(ping);
+    }
+
+    private RequestQueue queueOf(LinkRequest request) {
+        return request.urgent() ? demands : request.background ? background : bulk;
+    }
+
+    /** Whether a request may be sent now. */
+    private boolean admits(LinkRequest request) {
+        Channel to = channel;
+        if (inFlight.full() || to == null) {
+            return false;
+        }
+        if (request.urgent()) {
+            return true;
+        }
+        if (request.background) {
+            return backgroundCount < MAX_BACKGROUND && demands.isEmpty();
+        }
+        return to.isWritable() && (bulkBytes == 0 || bulkBytes + request.length <= settings.bulkWindow());
+    }
+
+    private void pump() {
+        if (demands.isEmpty() && bulk.isEmpty() && background.isEmpty()) {
+            return;
+        }
+        long now = System.nanoTime();
+        pump(demands, now);
+        pump(bulk, now);
+        pump(background, now);
+    }
+
+    private void pump(RequestQueue queue, long now) {
+        while (ready) {
+            LinkRequest first = queue.peek();
+            if (first == null || !admits(first)) {
+                return;
+            }
+            queue.poll();
+            send(first, now);
+        }
+    }
+
+    private void send(LinkRequest request, long now) {
+        if (request.incarnation != null && !request.incarnation.equals(incarnation)) {
+            finish(request, Outcome.LOST, now);
+            return;
+        }
+        if (request.operation == Operation.GRANT) {
+            request.incarnation = incarnation;
+        }
+        if (request.postNanos == 0) {
+            request.postNanos = now;
+        }
+        if (!request.urgent()) {
+            if (request.background) {
+                backgroundCount++;
+            } else {
+                bulkBytes += request.length;
+            }
+        }
+        int cookie = inFlight.add(request);
+        RequestWriter to = writer;
+        if (to != null) {
+            to.request(request, cookie);
+        }
+    }
+
+    private void discount(LinkRequest request) {
+        if (!request.urgent()) {
+            if (request.background) {
+                backgroundCount--;
+            } else {
+                bulkBytes -= request.length;
+            }
+        }
+    }
+
+    private void expire(RequestQueue queue, long now) {
+        for (int left = queue.size(); left > 0; left--) {
+            LinkRequest request = queue.poll();
+            if (request == null) {
+                return;
+            }
+            if (now - request.deadlineNanos >= 0) {
+                finish(request, Outcome.UNREACHABLE, now);
+            } else {
+                queue.add(request);
+            }
+        }
+    }
+
+    private static void failAll(RequestQueue queue, long now) {
+        for (LinkRequest r = queue.poll(); r != null; r = queue.poll()) {
+            finish(r, Outcome.UNREACHABLE, now);
+        }
+    }
+
+    private static void finish(LinkRequest request, Outcome outcome, long now) {
+        request.outcome = outcome;
+        request.completion.linkDone(request, now);
+    }
+
+    /** For the log. */
+    @Override
+    public String toString() {
+        return "link " + lane + " to " + donor + (ready ? "" : " (down)");
+    }
+}
