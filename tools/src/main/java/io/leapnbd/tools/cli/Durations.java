@@ -66,6 +66,11 @@ public final class Durations {
         return seconds % 60 == 0 ? seconds / 60 + "m" : seconds + "s";
     }
 
+    /** As {@link #approximate(double)}. */
+    public static String approximate(long nanos) {
+        return approximate((double) nanos);
+    }
+
     /** A latency for people, in three digits: {@code 850 ns}, {@code 64.2 µs}, {@code 1.25 ms}, {@code 2.00 s}. */
     public static String approximate(double nanos) {
         if (nanos < 999.5) {
