@@ -1,6 +1,10 @@
 package io.leapnbd.tools;
 
+import io.leapnbd.tools.cli.CommonOptions;
+import io.leapnbd.tools.cli.ExitCode;
+import io.leapnbd.tools.cli.LogSetup;
 import io.leapnbd.tools.cli.OneLineErrors;
+import io.leapnbd.tools.histogram.HistogramCommand;
 import java.io.PrintWriter;
 import java.nio.charset.StandardCharsets;
 import picocli.CommandLine;
@@ -16,7 +20,7 @@ import picocli.CommandLine.Spec;
         description = "Gives a Linux machine a swap device whose blocks live in the spare memory of other machines.",
         mixinStandardHelpOptions = true,
         versionProvider = LeapNbd.Version.class,
-        subcommands = {},
+        subcommands = {HistogramCommand.class},
         synopsisSubcommandLabel = "COMMAND",
         commandListHeading = "%nCommands:%n",
         footerHeading = "%nExit codes:%n",
@@ -43,12 +47,24 @@ final class LeapNbd implements Runnable {
 
     /** Runs one command and returns its exit code. */
     static int run(String... args) {
+        String complaint = LogSetup.complaint();
+        if (!complaint.isEmpty()) {
+            System.err.println("leap-nbd: " + complaint);
+            return ExitCode.USAGE;
+        }
         return commandLine().execute(args);
     }
 
     /** The command line with all that is registered, for running and for generating completions and man pages. */
     static CommandLine commandLine() {
         CommandLine commandLine = new CommandLine(new LeapNbd());
+        CommonOptions.addTo(commandLine);
+        commandLine.setExecutionStrategy(result -> {
+            if (CommonOptions.verbose(result)) {
+                LogSetup.verbose();
+            }
+            return new CommandLine.RunLast().execute(result);
+        });
         OneLineErrors errors = new OneLineErrors();
         commandLine.setOut(new PrintWriter(System.out, true, StandardCharsets.UTF_8));
         commandLine.setErr(new PrintWriter(System.err, true, StandardCharsets.UTF_8));

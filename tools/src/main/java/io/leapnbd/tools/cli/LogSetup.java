@@ -58,17 +58,18 @@ public final class LogSetup extends ContextAwareBase implements Configurator {
     }
 
     /** Shows debug lines from now on. */
-    static void verbose() {
+    public static void verbose() {
         ((LoggerContext) LoggerFactory.getILoggerFactory())
                 .getLogger("io.leapnbd")
                 .setLevel(Level.DEBUG);
     }
 
-    /** Whether a text is a level that {@code LEAP_NBD_LOG} may have. */
-    static boolean isLevel(String text) {
-        return switch (text.toLowerCase(Locale.ROOT)) {
-            case "trace", "debug", "info", "warn", "error", "off" -> true;
-            default -> false;
+    /** What is wrong with {@code LEAP_NBD_LOG}, in one sentence; empty if nothing is. */
+    public static String complaint() {
+        String level = System.getenv().getOrDefault("LEAP_NBD_LOG", "info");
+        return switch (level.toLowerCase(Locale.ROOT)) {
+            case "trace", "debug", "info", "warn", "error", "off" -> "";
+            default -> "LEAP_NBD_LOG=" + level + " is no level; choose trace, debug, info, warn, error or off";
         };
     }
 

@@ -1,6 +1,7 @@
 package io.leapnbd.tools.cli;
 
 import java.io.PrintWriter;
+import java.util.Locale;
 import picocli.CommandLine;
 import picocli.CommandLine.IExecutionExceptionHandler;
 import picocli.CommandLine.IParameterExceptionHandler;
@@ -36,7 +37,7 @@ public final class OneLineErrors implements IParameterExceptionHandler, IExecuti
     @Override
     public int handleExecutionException(Exception e, CommandLine command, ParseResult result) {
         PrintWriter err = command.getErr();
-        boolean verbose = result.hasMatchedOption("--verbose");
+        boolean verbose = CommonOptions.verbose(result);
         String name = command.getCommandSpec().qualifiedName();
         if (e instanceof CommandFailure failure) {
             err.println(name + ": " + firstLine(String.valueOf(failure.getMessage())));
@@ -68,13 +69,21 @@ public final class OneLineErrors implements IParameterExceptionHandler, IExecuti
         if (e.getArgSpec() != null && text.startsWith("Invalid value for ")) {
             int ours = text.indexOf("): ");
             int colon = ours >= 0 ? ours + 3 : text.indexOf(": ") + 2;
+            int enumeration = text.indexOf("expected one of [");
+            if (enumeration >= 0) {
+                String choices = text.substring(enumeration + 17, text.indexOf(']', enumeration));
+                String given = text.substring(text.lastIndexOf(" '") + 1);
+                return prefix(e) + given + " is none of " + choices.toLowerCase(Locale.ROOT) + "; choose one of them";
+            }
             if (colon >= 2) {
-                return e.getArgSpec() instanceof CommandLine.Model.OptionSpec option
-                        ? option.longestName() + ": " + text.substring(colon)
-                        : text.substring(colon);
+                return prefix(e) + text.substring(colon);
             }
         }
         return text.isEmpty() ? text : Character.toLowerCase(text.charAt(0)) + text.substring(1);
+    }
+
+    private static String prefix(ParameterException e) {
+        return e.getArgSpec() instanceof CommandLine.Model.OptionSpec option ? option.longestName() + ": " : "";
     }
 
     private static String firstLine(String text) {

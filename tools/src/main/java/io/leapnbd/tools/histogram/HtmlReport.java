@@ -26,9 +26,9 @@ final class HtmlReport {
             <title>leap-nbd latencies</title>
             <style>
             :root { color-scheme: light dark; --back: #fcfcfb; --text: #1d2330; --soft: #667085; --line: #e3e5ea;
-              --c0: #2563c9; --c1: #c2501b; --c2: #16805a; --c3: #8446b8; }
+              --total: #2563c9; --queue: #c2501b; --lookup: #16805a; --link: #8446b8; }
             @media (prefers-color-scheme: dark) { :root { --back: #14171d; --text: #e6e8ee; --soft: #98a1b3;
-              --line: #2b313c; --c0: #74a7ff; --c1: #ff9c66; --c2: #5fd0a2; --c3: #cf9dff; } }
+              --line: #2b313c; --total: #74a7ff; --queue: #ff9c66; --lookup: #5fd0a2; --link: #cf9dff; } }
             body { margin: 0 auto; padding: 2rem 1.25rem 4rem; max-width: 52rem; background: var(--back);
               color: var(--text); font: 15px/1.5 system-ui, sans-serif; }
             h1 { font-size: 1.5rem; margin: 0; } h2 { font-size: 1.15rem; margin: 2.75rem 0 .5rem; }
@@ -36,14 +36,16 @@ final class HtmlReport {
             svg { display: block; width: 100%; height: auto; }
             .grid { stroke: var(--line); } .tick { fill: var(--soft); font: 12px system-ui, sans-serif; }
             .curve { fill: none; stroke-width: 2; stroke-linejoin: round; }
-            .c0 { stroke: var(--c0); } .c1 { stroke: var(--c1); } .c2 { stroke: var(--c2); } .c3 { stroke: var(--c3); }
+            .c-total { stroke: var(--total); background: var(--total); }
+            .c-queue { stroke: var(--queue); background: var(--queue); }
+            .c-lookup { stroke: var(--lookup); background: var(--lookup); }
+            .c-link { stroke: var(--link); background: var(--link); }
             .wide { overflow-x: auto; }
             table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
             th, td { text-align: right; padding: .3rem .5rem; border-bottom: 1px solid var(--line); white-space: nowrap; }
             th { font-weight: 600; color: var(--soft); } th:first-child, td:first-child { text-align: left; padding-left: 0; }
             i { display: inline-block; width: 1.1em; height: 3px; margin-right: .5em; vertical-align: middle; }
-            .k0 { background: var(--c0); } .k1 { background: var(--c1); } .k2 { background: var(--c2); }
-            .k3 { background: var(--c3); }
+            @media (max-width: 42rem) { table { font-size: .8rem; } th, td { padding: .3rem .15rem; } }
             </style>
             </head>
             <body>
@@ -86,12 +88,13 @@ final class HtmlReport {
         page.append(
                         "<div class=\"wide\"><table>\n<tr><th>stage</th><th>count</th><th>mean</th><th>p50</th><th>p90</th>")
                 .append("<th>p99</th><th>p99.9</th><th>max</th></tr>\n");
-        int colour = 0;
         for (LatencySeries series : some) {
             Histogram h = series.histogram();
             page.append("<tr><td>");
             if (h.getTotalCount() > 0) {
-                page.append("<i class=\"k").append(colour++).append("\"></i>");
+                page.append("<i class=\"")
+                        .append(PercentileChart.colour(series))
+                        .append("\"></i>");
             }
             page.append(series.stage().label())
                     .append("</td><td>")

@@ -8,8 +8,8 @@ import org.HdrHistogram.HistogramIterationValue;
 
 /**
  * Percentile curves as an SVG picture. Across: 1/(1-percentile), logarithmic, so that each "nine" is as wide as the last,
- * as in HdrHistogram's own plotter. Up: latency, logarithmic. Colours come from the page's style sheet (classes
- * {@code c0}, {@code c1}, …).
+ * as in HdrHistogram's own plotter. Up: latency, logarithmic. Colours come from the page's style sheet, a class
+ * a stage.
  */
 final class PercentileChart {
 
@@ -23,14 +23,12 @@ final class PercentileChart {
     private static final int MIN_NINES = 2;
     private static final int MAX_NINES = 6;
 
-    private final List<LatencySeries> all;
     private final StringBuilder svg = new StringBuilder();
     private final double nines;
     private final double lowest;
     private final double highest;
 
     private PercentileChart(List<LatencySeries> all) {
-        this.all = all;
         long most = 0;
         long low = Long.MAX_VALUE;
         long high = 1;
@@ -45,12 +43,13 @@ final class PercentileChart {
         highest = Math.max(lowest + 1, Math.ceil(Math.log10((double) high)));
     }
 
-    /** Draws the curves; the first is {@code c0}. */
+    /** Draws the curves. */
     static String draw(List<LatencySeries> all) {
         PercentileChart chart = new PercentileChart(all);
         chart.axes();
-        for (int i = 0; i < all.size(); i++) {
-            chart.curve(i);
+        // The total comes first in the table and lies on top in the picture.
+        for (LatencySeries series : all.reversed()) {
+            chart.curve(series);
         }
         return chart.svg.append("</svg>\n").toString();
     }
@@ -101,8 +100,8 @@ final class PercentileChart {
                 HEIGHT - 6));
     }
 
-    private void curve(int number) {
-        Histogram histogram = all.get(number).histogram();
+    private void curve(LatencySeries series) {
+        Histogram histogram = series.histogram();
         StringBuilder points = new StringBuilder();
         double end = Math.pow(10, nines);
         for (HistogramIterationValue at : histogram.percentiles(STEPS_PER_HALF_DISTANCE)) {
@@ -115,15 +114,20 @@ final class PercentileChart {
         }
         svg.append(String.format(
                         Locale.ROOT,
-                        "<polyline class=\"curve c%d\" points=\"%s\">",
-                        number,
+                        "<polyline class=\"curve %s\" points=\"%s\">",
+                        colour(series),
                         points.toString().strip()))
                 .append(String.format(
                         Locale.ROOT,
                         "<title>%s: median %s, maximum %s</title></polyline>%n",
-                        all.get(number).tag(),
+                        series.tag(),
                         Durations.approximate(histogram.getValueAtPercentile(50)),
                         Durations.approximate(histogram.getMaxValue())));
+    }
+
+    /** The style sheet's class for a stage, the same in every chart. */
+    static String colour(LatencySeries series) {
+        return "c-" + series.stage().label();
     }
 
     private double x(double across) {
