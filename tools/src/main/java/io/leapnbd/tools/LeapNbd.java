@@ -5,6 +5,8 @@ import io.leapnbd.tools.cli.ExitCode;
 import io.leapnbd.tools.cli.LogSetup;
 import io.leapnbd.tools.cli.OneLineErrors;
 import io.leapnbd.tools.histogram.HistogramCommand;
+import io.leapnbd.tools.serve.ServeCommand;
+import io.leapnbd.tools.status.StatusCommand;
 import java.io.PrintWriter;
 import java.nio.charset.StandardCharsets;
 import picocli.CommandLine;
@@ -20,7 +22,7 @@ import picocli.CommandLine.Spec;
         description = "Gives a Linux machine a swap device whose blocks live in the spare memory of other machines.",
         mixinStandardHelpOptions = true,
         versionProvider = LeapNbd.Version.class,
-        subcommands = {HistogramCommand.class},
+        subcommands = {ServeCommand.class, StatusCommand.class, HistogramCommand.class},
         synopsisSubcommandLabel = "COMMAND",
         commandListHeading = "%nCommands:%n",
         footerHeading = "%nExit codes:%n",
