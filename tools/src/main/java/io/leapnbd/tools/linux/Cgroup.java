@@ -76,10 +76,12 @@ public record Cgroup(Path directory) {
     }
 
     private static Cgroup createIn(Path parent, String name) throws IOException {
-        if (!Files.readString(parent.resolve("cgroup.controllers")).contains("memory")) {
+        if (!KernelFile.read(parent.resolve("cgroup.controllers")).orElse("").contains("memory")) {
             throw new IOException("the memory controller is not enabled in " + parent);
         }
-        if (!Files.readString(parent.resolve("cgroup.subtree_control")).contains("memory")) {
+        if (!KernelFile.read(parent.resolve("cgroup.subtree_control"))
+                .orElse("")
+                .contains("memory")) {
             KernelFile.write(parent.resolve("cgroup.subtree_control"), "+memory");
         }
         Path directory = parent.resolve(PREFIX + name);

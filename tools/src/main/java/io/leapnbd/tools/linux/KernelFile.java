@@ -1,6 +1,8 @@
 package io.leapnbd.tools.linux;
 
 import java.io.IOException;
+import java.io.InputStream;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
@@ -8,13 +10,16 @@ import java.util.Optional;
 
 /** Reads and writes the one-value files of /proc and /sys, whose length the kernel reports as zero. */
 public final class KernelFile {
+    private static final int LONGEST = 1 << 20;
+
     private KernelFile() {}
 
     /** The text without its trailing line break; nothing when the file cannot be read. */
     public static Optional<String> read(Path file) {
-        try {
-            return Optional.of(Files.readString(file).strip());
-        } catch (IOException | java.io.UncheckedIOException e) {
+        // In large pieces: sysctl files answer the first read only, and Files.readString starts with one byte.
+        try (InputStream in = Files.newInputStream(file)) {
+            return Optional.of(new String(in.readNBytes(LONGEST), StandardCharsets.UTF_8).strip());
+        } catch (IOException e) {
             return Optional.empty();
         }
     }
