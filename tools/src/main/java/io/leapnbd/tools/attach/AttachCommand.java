@@ -1,5 +1,6 @@
 package io.leapnbd.tools.attach;
 
+import io.leapnbd.tools.cli.CommandFailure;
 import io.leapnbd.tools.cli.CommonOptions;
 import io.leapnbd.tools.cli.Durations;
 import io.leapnbd.tools.cli.ExitCode;
@@ -7,6 +8,7 @@ import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
@@ -38,9 +40,12 @@ public final class AttachCommand implements Callable<Integer> {
     private CommonOptions common = new CommonOptions();
 
     @Parameters(
+            arity = "0..1",
             paramLabel = "URI",
-            description = "The export: nbd+unix:///export?socket=/path or nbd://host:port/export.")
-    private String uri = "";
+            description =
+                    "The export: nbd+unix:///export?socket=/path or nbd://host:port/export. With --adopt it may be"
+                            + " left out.")
+    private @Nullable String uri;
 
     @Option(names = "--device", paramLabel = "/dev/nbdN", description = "The device to use. Default: one that is free.")
     private @Nullable Path device;
@@ -71,6 +76,11 @@ public final class AttachCommand implements Callable<Integer> {
                     "How long requests wait for the server to come back; then they fail, and with them the programs"
                             + " whose pages they were for. Default: ${DEFAULT-VALUE}.")
     private Duration deadTimeout = Duration.ofSeconds(60);
+
+    @Option(
+            names = "--adopt",
+            description = "Take over the device of a resident process that has died: keep it connected again.")
+    private boolean adopt;
 
     @Option(names = "--no-swap", description = "Attach the device only; do not swap on it.")
     private boolean noSwap;
@@ -115,7 +125,7 @@ public final class AttachCommand implements Callable<Integer> {
         writer.flush();
     }
 
-    private AttachOptions options() {
+    private AttachOptions options() throws IOException {
         check(connections >= 1 && connections <= 64, "--connections is " + connections + "; use 1 to 64");
         check(
                 priority >= 0 && priority <= HIGHEST_PRIORITY,
@@ -128,7 +138,7 @@ public final class AttachCommand implements Callable<Integer> {
                 AttachState.indexOf(device);
             }
             return new AttachOptions(
-                    Server.parse(uri),
+                    Server.parse(serverUri()),
                     Optional.ofNullable(device),
                     connections,
                     seconds("--timeout", timeout),
@@ -138,10 +148,23 @@ public final class AttachCommand implements Callable<Integer> {
                     !noDiscard,
                     Optional.ofNullable(pageCluster),
                     !noHostSettings,
+                    adopt,
                     AttachState.DIRECTORY);
         } catch (IllegalArgumentException e) {
             throw new ParameterException(spec.commandLine(), String.valueOf(e.getMessage()), e);
         }
+    }
+
+    private String serverUri() throws IOException {
+        check(!adopt || device != null, "--adopt needs --device: which one to take over");
+        if (uri != null) {
+            return uri;
+        }
+        check(adopt, "name the export: nbd+unix:///export?socket=/path or nbd://host:port/export");
+        return AttachState.read(AttachState.DIRECTORY, Objects.requireNonNull(device))
+                .map(AttachState::uri)
+                .orElseThrow(() -> new CommandFailure(
+                        ExitCode.FAILED, device + " was not attached by leap-nbd; it cannot be taken over"));
     }
 
     private int seconds(String option, Duration value) {

@@ -16,6 +16,7 @@ import java.util.Optional;
  * @param discard whether to tell the server which pages are free
  * @param pageCluster what to set vm.page-cluster to; empty to leave it
  * @param hostSettings whether to change the machine's settings
+ * @param adopt whether to take over a device that is attached, instead
  * @param directory of the state files
  */
 record AttachOptions(
@@ -29,4 +30,5 @@ record AttachOptions(
         boolean discard,
         Optional<Integer> pageCluster,
         boolean hostSettings,
+        boolean adopt,
         Path directory) {}

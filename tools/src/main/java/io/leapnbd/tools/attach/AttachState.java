@@ -41,6 +41,32 @@ record AttachState(
 
     private static final String PREFIX = "attach-";
 
+    /** What this process has just attached. */
+    static AttachState ofThisProcess(Path device, AttachOptions options, ExportInfo info) {
+        long pid = ProcessHandle.current().pid();
+        return new AttachState(
+                device,
+                pid,
+                started(pid).orElse(0L),
+                options.server().uri(),
+                info.content().orElse(""),
+                info.size(),
+                info.flags(),
+                options.connections(),
+                options.swap());
+    }
+
+    /** The same, with this process as the resident one. */
+    AttachState takenOver() {
+        long own = ProcessHandle.current().pid();
+        return new AttachState(device, own, started(own).orElse(0L), uri, content, size, flags, connections, swap);
+    }
+
+    /** What the server said when the device was attached. */
+    ExportInfo export() {
+        return new ExportInfo(size, flags, content.isEmpty() ? "" : "content=" + content);
+    }
+
     int index() {
         return indexOf(device);
     }

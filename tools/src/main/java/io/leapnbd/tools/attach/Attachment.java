@@ -21,7 +21,6 @@ import java.util.List;
 import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.UUID;
-import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
@@ -33,7 +32,6 @@ import org.jspecify.annotations.Nullable;
 final class Attachment {
     private static final int PAGE = 4096;
     private static final long CONNECT_LIMIT = TimeUnit.SECONDS.toNanos(10);
-    private static final long RETRY_SECONDS = 10;
 
     /** A step back; what it cannot do it reports and goes on. */
     private interface Undo {
@@ -45,7 +43,6 @@ final class Attachment {
     private final Consumer<String> ready;
     private final Deque<Undo> undoings = new ArrayDeque<>();
     private @Nullable Path swapping;
-    private @Nullable String lastRefusal;
 
     /**
      * An attachment that does nothing yet.
@@ -67,14 +64,19 @@ final class Attachment {
                         ExitCode.NOT_POSSIBLE_HERE,
                         "this kernel has no nbd driver: modprobe nbd, or install the kernel's extra modules"))) {
             try {
-                attach(driver);
+                Optional<AttachState> adopted = adoptable(driver);
+                if (adopted.isPresent()) {
+                    adopt(driver, adopted.get());
+                } else {
+                    attach(driver);
+                }
             } catch (IOException | RuntimeException e) {
                 if (swapping != null && SwapArea.on(swapping).isPresent()) {
                     // Disconnecting now would lose the pages. The kernel keeps the device while its connection lasts.
                     throw new CommandFailure(
                             ExitCode.FAILED,
                             swapping + " stays attached with nobody to reconnect it (" + e.getMessage()
-                                    + "); run leap-nbd attach --adopt, or leap-nbd detach " + swapping,
+                                    + "); run leap-nbd attach --adopt --device " + swapping + ", or leap-nbd detach",
                             e);
                 }
                 undoAll();
@@ -91,7 +93,36 @@ final class Attachment {
         List<FdChannel> channels = new ArrayList<>();
         push(() -> channels.forEach(FdChannel::close));
         ExportInfo info = connect(channels);
+        SwapOffChild swapOff = protect();
+        int index = connect(driver, info, channels);
+        Path device = Path.of("/dev/nbd" + index);
+        push(() -> driver.disconnect(index));
+        AttachState state = AttachState.ofThisProcess(device, options, info);
+        push(() -> AttachState.delete(options.directory(), device));
+        state.write(options.directory());
+        keep(driver, info, device, channels.toArray(FdChannel[]::new), swapOff, options.swap());
+    }
 
+    /** Takes over a device whose resident process has died. Its sockets are in the driver only. */
+    private void adopt(NbdDriver driver, AttachState before) throws IOException {
+        Path device = before.device();
+        ExportInfo expected = before.export();
+        List<FdChannel> channels = new ArrayList<>();
+        push(() -> channels.forEach(FdChannel::close));
+        connect(channels).differenceFrom(expected).ifPresent(why -> {
+            throw new CommandFailure(ExitCode.FAILED, device + " is not taken over: " + why);
+        });
+        channels.forEach(FdChannel::close);
+        SwapOffChild swapOff = protect();
+        swapping = SwapArea.on(device).isPresent() ? device : null;
+        push(() -> driver.disconnect(before.index()));
+        AttachState state = before.takenOver();
+        push(() -> AttachState.delete(options.directory(), device));
+        state.write(options.directory());
+        keep(driver, expected, device, new FdChannel[before.connections()], swapOff, false);
+    }
+
+    private SwapOffChild protect() throws IOException {
         SwapOffChild swapOff = SwapOffChild.start(); // the last fork
         push(swapOff::close);
         for (Protection.Finding finding : Protection.apply(Protection.SWAP_PATH, "attach")) {
@@ -100,40 +131,35 @@ final class Attachment {
             }
         }
         applyHostSettings();
+        return swapOff;
+    }
 
-        int index = connect(driver, info, channels);
-        Path device = Path.of("/dev/nbd" + index);
-        push(() -> driver.disconnect(index));
-        AttachState state = new AttachState(
-                device,
-                ProcessHandle.current().pid(),
-                AttachState.started(ProcessHandle.current().pid()).orElse(0L),
-                options.server().uri(),
-                info.content().orElse(""),
-                info.size(),
-                info.flags(),
-                options.connections(),
-                options.swap());
-        push(() -> AttachState.delete(options.directory(), device));
-        state.write(options.directory());
+    private void keep(
+            NbdDriver driver,
+            ExportInfo info,
+            Path device,
+            @Nullable FdChannel[] connections,
+            SwapOffChild swapOff,
+            boolean swap)
+            throws IOException {
         try (GenericNetlink events = NbdDriver.events();
                 Keeper keeper = new Keeper(
-                        options.server(), info, index, driver, events, channels.toArray(FdChannel[]::new), report)) {
+                        options.server(), info, AttachState.indexOf(device), driver, events, connections, report)) {
             keeper.rehearse();
-            CountDownLatch finished = endOnSignal(keeper, swapOff, device);
+            Ending ending = new Ending(keeper, swapOff, device, report);
+            ending.onSignal();
             try {
-                if (options.swap()) {
+                if (swap) {
                     startSwapping(device, info);
                     swapping = device;
                 }
                 ready.accept("ready " + device + " " + options.server().uri());
-                Keeper.End end = keeper.run();
-                if (end == Keeper.End.DISCONNECTED) {
+                if (keeper.run() == Keeper.End.DISCONNECTED) {
                     report.accept(device + " was disconnected by somebody else");
                 }
                 undoAll();
             } finally {
-                finished.countDown();
+                ending.finished();
             }
         }
     }
@@ -154,6 +180,23 @@ final class Attachment {
         }
     }
 
+    private Optional<AttachState> adoptable(NbdDriver driver) throws IOException {
+        if (!options.adopt()) {
+            return Optional.empty();
+        }
+        Path device = options.device().orElseThrow();
+        AttachState state = AttachState.read(options.directory(), device)
+                .orElseThrow(() -> new CommandFailure(
+                        ExitCode.FAILED, device + " was not attached by leap-nbd; it cannot be taken over"));
+        if (state.isAlive()) {
+            throw new CommandFailure(ExitCode.FAILED, device + " is kept connected by process " + state.pid());
+        }
+        if (!driver.isConfigured(state.index())) {
+            throw new CommandFailure(ExitCode.FAILED, device + " is not connected any more; attach it without --adopt");
+        }
+        return Optional.of(state);
+    }
+
     private void refuseAttached(Path device, NbdDriver driver) throws IOException {
         Optional<AttachState> state = AttachState.read(options.directory(), device);
         boolean configured = driver.isConfigured(AttachState.indexOf(device));
@@ -168,7 +211,8 @@ final class Attachment {
                     ExitCode.FAILED,
                     device + " is in use; leap-nbd detach " + device
                             + (state.isPresent()
-                                    ? " ends it, leap-nbd attach --adopt " + device + " keeps it connected again"
+                                    ? " ends it, leap-nbd attach --adopt --device " + device
+                                            + " keeps it connected again"
                                     : " ends it, or choose another device"));
         }
         AttachState.delete(options.directory(), device); // left over from before a reboot or a crash
@@ -239,11 +283,11 @@ final class Attachment {
             settings.addAll(HostSetting.forMemory(HostSetting.memoryKib()));
         }
         options.pageCluster()
-                .ifPresent(pages -> settings.addAll(List.of(
-                        new HostSetting("vm.page-cluster", HostSetting.Bound.AT_MOST, pages, "asked for"),
-                        new HostSetting("vm.page-cluster", HostSetting.Bound.AT_LEAST, pages, "asked for"))));
-        push(() -> HostSettings.restore(options.directory()).forEach(report));
-        HostSettings.apply(settings, options.directory()).forEach(report);
+                .ifPresent(pages -> settings.add(
+                        new HostSetting("vm.page-cluster", HostSetting.Bound.EXACTLY, pages, "asked for")));
+        HostSettings hostSettings = new HostSettings(HostSetting.SYSCTL, options.directory());
+        push(() -> hostSettings.restore().forEach(report));
+        hostSettings.apply(settings).forEach(report);
     }
 
     private void startSwapping(Path device, ExportInfo info) throws IOException {
@@ -254,54 +298,6 @@ final class Attachment {
         } catch (IOException e) {
             throw new CommandFailure(ExitCode.FAILED, "cannot swap on " + device + ": " + e.getMessage(), e);
         }
-    }
-
-    /**
-     * On a signal: end swapping while the connection is still kept, then let the keeper go. When swapping cannot be
-     * ended, say so, keep everything, and try again.
-     */
-    private CountDownLatch endOnSignal(Keeper keeper, SwapOffChild swapOff, Path device) {
-        CountDownLatch finished = new CountDownLatch(1);
-        Thread hook = new Thread(
-                () -> {
-                    try {
-                        while (finished.getCount() > 0 && !swappedOff(swapOff, device)) {
-                            if (finished.await(RETRY_SECONDS, TimeUnit.SECONDS)) {
-                                return;
-                            }
-                        }
-                        keeper.stop();
-                        finished.await();
-                    } catch (InterruptedException e) {
-                        return;
-                    }
-                    Runtime.getRuntime().halt(ExitCode.OK); // 143 would say that the signal killed it
-                },
-                "detach");
-        Runtime.getRuntime().addShutdownHook(hook);
-        return finished;
-    }
-
-    private boolean swappedOff(SwapOffChild swapOff, Path device) {
-        String refusal;
-        try {
-            if (SwapArea.on(device).isEmpty()) {
-                return true;
-            }
-            Optional<String> lacking = SwapRoom.lacking(device);
-            if (lacking.isEmpty()) {
-                swapOff.swapOff(device);
-                return true;
-            }
-            refusal = lacking.get();
-        } catch (IOException e) {
-            refusal = String.valueOf(e.getMessage());
-        }
-        if (!refusal.equals(lastRefusal)) {
-            report.accept("not detached: " + refusal + "; trying again every " + RETRY_SECONDS + " s");
-        }
-        lastRefusal = refusal;
-        return false;
     }
 
     private void push(Undo undo) {

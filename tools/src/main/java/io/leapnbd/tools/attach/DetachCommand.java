@@ -5,6 +5,7 @@ import io.leapnbd.tools.cli.CommonOptions;
 import io.leapnbd.tools.cli.ExitCode;
 import io.leapnbd.tools.linux.Capability;
 import io.leapnbd.tools.linux.Errno;
+import io.leapnbd.tools.linux.HostSetting;
 import io.leapnbd.tools.linux.LinuxException;
 import io.leapnbd.tools.linux.SwapArea;
 import java.io.IOException;
@@ -147,7 +148,7 @@ public final class DetachCommand implements Callable<Integer> {
             }
         }
         AttachState.delete(AttachState.DIRECTORY, target);
-        HostSettings.restore(AttachState.DIRECTORY).forEach(this::say);
+        new HostSettings(HostSetting.SYSCTL, AttachState.DIRECTORY).restore().forEach(this::say);
     }
 
     private void say(String line) {

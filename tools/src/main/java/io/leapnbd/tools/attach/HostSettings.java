@@ -12,23 +12,24 @@ import java.util.Optional;
 /**
  * Changes the machine's settings when the first device is attached and changes them back when the last one is detached.
  * The values from before are in a file, so that this works whoever detaches.
+ *
+ * @param sysctl where the kernel shows its settings
+ * @param directory of the state files
  */
-final class HostSettings {
+record HostSettings(Path sysctl, Path directory) {
     private static final String FILE = "sysctl";
 
-    private HostSettings() {}
-
     /** Applies the settings that are not met yet; returns a line for each that was changed or could not be. */
-    static List<String> apply(List<HostSetting> settings, Path directory) throws IOException {
+    List<String> apply(List<HostSetting> settings) throws IOException {
         List<String> lines = new ArrayList<>();
         List<String> before = new ArrayList<>();
         for (HostSetting setting : settings) {
-            Optional<Long> current = setting.current();
+            Optional<Long> current = setting.current(sysctl);
             if (current.isEmpty() || setting.isMetBy(current.get())) {
                 continue;
             }
             try {
-                KernelFile.write(setting.file(), Long.toString(setting.wanted()));
+                KernelFile.write(HostSetting.file(sysctl, setting.name()), Long.toString(setting.wanted()));
                 before.add(setting.name() + "=" + current.get());
                 lines.add("set " + setting.name() + " = " + setting.wanted() + " (was " + current.get() + "): "
                         + setting.why());
@@ -37,12 +38,12 @@ final class HostSettings {
                         + setting.why() + "; run as root, or: sysctl -w " + setting.name() + "=" + setting.wanted());
             }
         }
-        remember(before, directory);
+        remember(before);
         return lines;
     }
 
     /** What an earlier attach remembered stays: its values are the ones from before us. */
-    private static void remember(List<String> before, Path directory) throws IOException {
+    private void remember(List<String> before) throws IOException {
         if (before.isEmpty()) {
             return;
         }
@@ -59,7 +60,7 @@ final class HostSettings {
     }
 
     /** Changes back what was changed, unless something is still attached; returns a line for each. */
-    static List<String> restore(Path directory) throws IOException {
+    List<String> restore() throws IOException {
         Path file = directory.resolve(FILE);
         if (!Files.exists(file) || !AttachState.readAll(directory).isEmpty()) {
             return List.of();
@@ -68,9 +69,9 @@ final class HostSettings {
         for (String line : Files.readAllLines(file)) {
             int equals = line.indexOf('=');
             if (equals > 0) {
-                HostSetting setting = new HostSetting(line.substring(0, equals), HostSetting.Bound.AT_LEAST, 0, "");
-                KernelFile.write(setting.file(), line.substring(equals + 1));
-                lines.add("set " + setting.name() + " back to " + line.substring(equals + 1));
+                String name = line.substring(0, equals);
+                KernelFile.write(HostSetting.file(sysctl, name), line.substring(equals + 1));
+                lines.add("set " + name + " back to " + line.substring(equals + 1));
             }
         }
         Files.delete(file);

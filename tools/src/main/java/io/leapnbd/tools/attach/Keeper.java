@@ -40,6 +40,15 @@ final class Keeper implements AutoCloseable {
     private static final long IDLE = TimeUnit.SECONDS.toNanos(2);
     private static final int GONE = Poll.HUP | Poll.RDHUP | Poll.ERR;
 
+    /** What the keeper asks of the driver. */
+    interface Driver {
+        /** Offers a socket in place of a dead one; false when no connection is known to be dead, so that it was not taken. */
+        boolean reconnect(int index, FdChannel socket) throws IOException;
+
+        /** Whether the device is set up; connected to a living server or not. */
+        boolean isConfigured(int index) throws IOException;
+    }
+
     /** How {@link #run} ended. */
     enum End {
         /** {@link #stop} was called. */
@@ -51,7 +60,7 @@ final class Keeper implements AutoCloseable {
     private final Server server;
     private final ExportInfo expected;
     private final int index;
-    private final NbdDriver driver;
+    private final Driver driver;
     private final GenericNetlink events;
     private final @Nullable FdChannel[] connections;
     private final int[] places;
@@ -76,7 +85,7 @@ final class Keeper implements AutoCloseable {
             Server server,
             ExportInfo expected,
             int index,
-            NbdDriver driver,
+            Driver driver,
             GenericNetlink events,
             @Nullable FdChannel[] connections,
             Consumer<String> report)
@@ -104,8 +113,7 @@ final class Keeper implements AutoCloseable {
             Server.Link link = server.open(System.nanoTime() + HANDSHAKE_LIMIT);
             link.channel().shutdown();
             if (link.info().differenceFrom(expected).isEmpty()) {
-                driver.reconnect(index, link.channel().fd());
-                link.channel().sendTimeoutMillis();
+                driver.reconnect(index, link.channel());
             }
             link.channel().close();
         } catch (IOException e) {
@@ -202,7 +210,11 @@ final class Keeper implements AutoCloseable {
         try {
             if (!handOver(channel)) {
                 channel.close();
-                return again("the kernel does not need the new connection yet");
+                if (lostAt == 0) { // a device that was taken over, whose connection lives as far as anybody knows
+                    nextAttempt = System.nanoTime() + IDLE;
+                    return true;
+                }
+                return again("the kernel does not take the new connection: it holds the old one for alive");
             }
         } catch (LinuxException e) {
             channel.close();
@@ -221,15 +233,11 @@ final class Keeper implements AutoCloseable {
         return true;
     }
 
-    /**
-     * Hands the socket to the driver until it has taken it. The driver takes one only in the place of a connection that
-     * it knows to be dead, and acknowledges in any case; one that it took bears its send timeout.
-     */
+    /** Offers the socket to the driver until it has noticed that the old one is dead, and takes it. */
     private boolean handOver(FdChannel channel) throws IOException {
         boolean known = lostAt != 0;
         for (int i = 0; i < (known ? NOTICE_TRIES : 1); i++) {
-            driver.reconnect(index, channel.fd());
-            if (channel.sendTimeoutMillis() != 0) {
+            if (driver.reconnect(index, channel)) {
                 return true;
             }
             pause(NOTICE_WAIT);

@@ -1,5 +1,6 @@
 package io.leapnbd.tools.attach;
 
+import io.leapnbd.tools.linux.FdChannel;
 import io.leapnbd.tools.linux.GenericNetlink;
 import io.leapnbd.tools.linux.NetlinkReader;
 import io.leapnbd.tools.linux.NetlinkWriter;
@@ -13,7 +14,7 @@ import java.util.concurrent.TimeUnit;
  * The kernel's nbd driver through its generic netlink family (linux/nbd-netlink.h). Needs the capability SYS_ADMIN.
  * Belongs to one thread.
  */
-final class NbdDriver implements AutoCloseable {
+final class NbdDriver implements Keeper.Driver, AutoCloseable {
     private static final String FAMILY = "nbd";
     private static final String GROUP = "nbd_mc_group";
     private static final int VERSION = 1;
@@ -133,6 +134,27 @@ final class NbdDriver implements AutoCloseable {
                 .u64(ATTR_SERVER_FLAGS, setup.flags)
                 .u64(ATTR_TIMEOUT, setup.requestTimeout)
                 .u64(ATTR_DEAD_CONN_TIMEOUT, setup.deadTimeout);
+        writeSockets(request, sockets);
+    }
+
+    /**
+     * {@inheritDoc}
+     *
+     * <p>The kernel acknowledges in any case. A socket that it took bears its request timeout as send timeout.
+     */
+    @Override
+    public boolean reconnect(int index, FdChannel socket) throws IOException {
+        writeReconnect(netlink.begin(family, CMD_RECONFIGURE, VERSION), index, socket.fd());
+        netlink.request(System.nanoTime() + PATIENCE);
+        return socket.sendTimeoutMillis() != 0;
+    }
+
+    static void writeReconnect(NetlinkWriter request, int index, int socket) {
+        request.u32(ATTR_INDEX, index);
+        writeSockets(request, List.of(socket));
+    }
+
+    private static void writeSockets(NetlinkWriter request, List<Integer> sockets) {
         int list = request.nest(ATTR_SOCKETS);
         for (int socket : sockets) {
             int item = request.nest(SOCK_ITEM);
@@ -141,27 +163,14 @@ final class NbdDriver implements AutoCloseable {
         request.end(list);
     }
 
-    /**
-     * Hands the device a new socket in place of a dead one. The kernel acknowledges also when no connection is dead and
-     * the socket was left aside; whether it took it shows in {@link
-     * io.leapnbd.tools.linux.FdChannel#sendTimeoutMillis}.
-     */
-    void reconnect(int index, int socket) throws IOException {
-        NetlinkWriter request = netlink.begin(family, CMD_RECONFIGURE, VERSION).u32(ATTR_INDEX, index);
-        int list = request.nest(ATTR_SOCKETS);
-        int item = request.nest(SOCK_ITEM);
-        request.u32(SOCK_FD, socket).end(item).end(list);
-        netlink.request(System.nanoTime() + PATIENCE);
-    }
-
     /** Drops the device's connections; requests in flight fail. */
     void disconnect(int index) throws IOException {
         netlink.begin(family, CMD_DISCONNECT, VERSION).u32(ATTR_INDEX, index);
         netlink.request(System.nanoTime() + PATIENCE);
     }
 
-    /** Whether the device is set up; connected to a living server or not. */
-    boolean isConfigured(int index) throws IOException {
+    @Override
+    public boolean isConfigured(int index) throws IOException {
         netlink.begin(family, CMD_STATUS, VERSION).u32(ATTR_INDEX, index);
         GenericNetlink.Message reply = netlink.request(System.nanoTime() + PATIENCE);
         return reply != null && configured(reply.attributes(), index);

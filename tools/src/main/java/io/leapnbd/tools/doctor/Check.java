@@ -40,7 +40,7 @@ record Check(String name, Status status, String detail, String remedy) {
     /** One line: status, name, what was found, and what to do. */
     @Override
     public String toString() {
-        return String.format(Locale.ROOT, "%-5s %-18s %s", status.label(), name, detail)
+        return String.format(Locale.ROOT, "%-5s %-25s %s", status.label(), name, detail)
                 + (remedy.isEmpty() ? "" : " – " + remedy);
     }
 }

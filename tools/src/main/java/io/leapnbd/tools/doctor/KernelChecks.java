@@ -154,8 +154,7 @@ record KernelChecks(Path root) {
                 .orElse(0L);
         List<Check> checks = new ArrayList<>();
         for (HostSetting setting : HostSetting.forMemory(memory)) {
-            Optional<Long> value = KernelFile.readLong(
-                    root.resolve(Path.of("/").relativize(setting.file()).toString()));
+            Optional<Long> value = setting.current(root.resolve("proc/sys"));
             if (value.isEmpty()) {
                 checks.add(Check.ok(setting.name(), "not in this kernel"));
             } else if (setting.isMetBy(value.get())) {

@@ -1,8 +1,8 @@
 package io.leapnbd.tools.linux;
 
 import java.io.IOException;
+import java.nio.file.AccessDeniedException;
 import java.nio.file.Files;
-import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -15,6 +15,8 @@ import java.util.Optional;
  */
 public record Cgroup(Path directory) {
     private static final String PREFIX = "leap-nbd-";
+    private static final String VERSION_1 = "/sys/fs/cgroup/memory";
+    private static final String UNIFIED = "boot with systemd.unified_cgroup_hierarchy=1";
 
     /** Where the unified hierarchy is mounted; nothing on a machine that has version 1 only. */
     public static Optional<Path> root() {
@@ -55,9 +57,9 @@ public record Cgroup(Path directory) {
      */
     public static Cgroup create(String name) throws IOException {
         Path root = root().orElseThrow(() -> new IOException("this machine has no cgroup v2"
-                + (Files.isDirectory(Path.of("/sys/fs/cgroup/memory"))
-                        ? " (version 1 is mounted; boot with systemd.unified_cgroup_hierarchy=1)"
-                        : " (mount it: mount -t cgroup2 none /sys/fs/cgroup)")));
+                + (Files.isDirectory(Path.of(VERSION_1))
+                        ? ": version 1 is mounted; " + UNIFIED
+                        : "; mount it: mount -t cgroup2 none /sys/fs/cgroup")));
         List<Path> parents = new ArrayList<>(List.of(root));
         of(ProcessHandle.current().pid())
                 .map(own -> own.directory.getParent())
@@ -67,17 +69,20 @@ public record Cgroup(Path directory) {
         for (Path parent : parents) {
             try {
                 return createIn(parent, name);
+            } catch (AccessDeniedException e) {
+                why = "no permission to make a cgroup in " + parent
+                        + "; run as root, or within: systemd-run --user --scope -p Delegate=yes";
             } catch (IOException e) {
-                why = why.isEmpty() ? reason(e) : why;
+                why = why.isEmpty() ? String.valueOf(e.getMessage()) : why;
             }
         }
-        throw new IOException("no cgroup can be made under " + root + " (" + why
-                + "); run as root, or within: systemd-run --user --scope -p Delegate=yes");
+        throw new IOException(why);
     }
 
     private static Cgroup createIn(Path parent, String name) throws IOException {
         if (!KernelFile.read(parent.resolve("cgroup.controllers")).orElse("").contains("memory")) {
-            throw new IOException("the memory controller is not enabled in " + parent);
+            throw new IOException("cgroup v2 does not have the memory controller in " + parent
+                    + (Files.isDirectory(Path.of(VERSION_1)) ? ": version 1 holds it; " + UNIFIED : ""));
         }
         if (!KernelFile.read(parent.resolve("cgroup.subtree_control"))
                 .orElse("")
@@ -89,14 +94,6 @@ public record Cgroup(Path directory) {
             Files.createDirectory(directory);
         }
         return new Cgroup(directory);
-    }
-
-    private static String reason(IOException e) {
-        return switch (e) {
-            case java.nio.file.AccessDeniedException denied -> "permission denied: " + denied.getFile();
-            case NoSuchFileException missing -> "missing: " + missing.getFile();
-            default -> String.valueOf(e.getMessage());
-        };
     }
 
     /** Sets one of its files, {@code memory.max} for example. */

@@ -5,20 +5,23 @@ import java.util.List;
 import java.util.Optional;
 
 /**
- * A setting of the whole machine that a swap device over the network needs, as a number that has to be at least, or at
- * most, so much.
+ * A setting of the whole machine that a swap device over the network needs, as a number.
  *
  * @param name as in sysctl
- * @param bound whether the wanted value is a lower or an upper one
+ * @param bound how the wanted value binds
  * @param wanted the value
  * @param why what goes wrong otherwise
  */
 public record HostSetting(String name, Bound bound, long wanted, String why) {
-    /** Which way the wanted value binds. */
+    /** How a wanted value binds. */
     public enum Bound {
         AT_LEAST,
-        AT_MOST
+        AT_MOST,
+        EXACTLY
     }
+
+    /** Where the kernel shows all settings. */
+    public static final Path SYSCTL = Path.of("/proc/sys");
 
     private static final long MEBIBYTE_IN_KIB = 1024;
 
@@ -57,17 +60,21 @@ public record HostSetting(String name, Bound bound, long wanted, String why) {
                 .findFirst();
     }
 
-    /** Where the kernel keeps it. */
-    public Path file() {
-        return Path.of("/proc/sys", name.split("\\.", -1));
+    /** Where the kernel keeps it, below {@link #SYSCTL}. */
+    public static Path file(Path sysctl, String name) {
+        return sysctl.resolve(name.replace('.', '/'));
     }
 
     /** Its value now; nothing when this kernel does not have it. */
-    public Optional<Long> current() {
-        return KernelFile.readLong(file());
+    public Optional<Long> current(Path sysctl) {
+        return KernelFile.readLong(file(sysctl, name));
     }
 
     public boolean isMetBy(long value) {
-        return bound == Bound.AT_LEAST ? value >= wanted : value <= wanted;
+        return switch (bound) {
+            case AT_LEAST -> value >= wanted;
+            case AT_MOST -> value <= wanted;
+            case EXACTLY -> value == wanted;
+        };
     }
 }
