@@ -3,7 +3,6 @@ package io.leapnbd.nbd.testing;
 import io.leapnbd.nbd.spi.BlockDevice;
 import io.leapnbd.nbd.spi.Completion;
 import io.leapnbd.nbd.spi.DeviceQueue;
-import io.netty.buffer.ByteBuf;
 import io.netty.channel.EventLoop;
 import java.util.ArrayList;
 import java.util.List;
@@ -73,63 +72,11 @@ public final class GatedDevice implements BlockDevice {
 
     @Override
     public DeviceQueue open(EventLoop loop) {
-        return new Queue(device.open(loop), loop);
-    }
-
-    private final class Queue implements DeviceQueue {
-
-        private final DeviceQueue queue;
-        private final EventLoop loop;
-
-        private Queue(DeviceQueue queue, EventLoop loop) {
-            this.queue = queue;
-            this.loop = loop;
-        }
-
-        @Override
-        public void read(long offset, int length, ByteBuf into, int index, Completion completion) {
-            arrive(loop, completion, () -> queue.read(offset, length, into, index, completion));
-        }
-
-        @Override
-        public void write(long offset, int length, ByteBuf from, int index, boolean fua, Completion completion) {
-            arrive(loop, completion, () -> queue.write(offset, length, from, index, fua, completion));
-        }
-
-        @Override
-        public void trim(long offset, long length, boolean fua, Completion completion) {
-            arrive(loop, completion, () -> queue.trim(offset, length, fua, completion));
-        }
-
-        @Override
-        public void writeZeroes(
-                long offset, long length, boolean noHole, boolean fast, boolean fua, Completion completion) {
-            arrive(loop, completion, () -> queue.writeZeroes(offset, length, noHole, fast, fua, completion));
-        }
-
-        @Override
-        public void flush(Completion completion) {
-            arrive(loop, completion, () -> queue.flush(completion));
-        }
-
-        @Override
-        public void cache(long offset, long length, Completion completion) {
-            arrive(loop, completion, () -> queue.cache(offset, length, completion));
-        }
-
-        @Override
-        public void blockStatus(long offset, long length, int maxExtents, ExtentSink sink, Completion completion) {
-            arrive(loop, completion, () -> queue.blockStatus(offset, length, maxExtents, sink, completion));
-        }
-
-        @Override
-        public void endOfTurn() {
-            queue.endOfTurn();
-        }
-
-        @Override
-        public void close() {
-            queue.close();
-        }
+        return new ForwardingQueue(device.open(loop)) {
+            @Override
+            protected void submit(Completion completion, Runnable request) {
+                arrive(loop, completion, request);
+            }
+        };
     }
 }

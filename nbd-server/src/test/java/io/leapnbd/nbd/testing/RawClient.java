@@ -5,6 +5,7 @@ import static io.leapnbd.nbd.protocol.Transmission.*;
 
 import io.leapnbd.nbd.NbdUri;
 import io.leapnbd.nbd.spi.Command;
+import java.io.BufferedInputStream;
 import java.io.DataInputStream;
 import java.io.DataOutputStream;
 import java.io.EOFException;
@@ -27,7 +28,7 @@ public final class RawClient implements AutoCloseable {
         socket.connect(uri.address());
         socket.setTcpNoDelay(true);
         socket.setSoTimeout((int) TestServer.PATIENCE.toMillis());
-        in = new DataInputStream(socket.getInputStream());
+        in = new DataInputStream(new BufferedInputStream(socket.getInputStream()));
         out = new DataOutputStream(socket.getOutputStream());
     }
 
