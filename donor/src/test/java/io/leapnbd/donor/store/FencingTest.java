@@ -10,6 +10,7 @@ import io.leapnbd.donor.protocol.Hello;
 import io.leapnbd.donor.protocol.HelloReply;
 import io.leapnbd.donor.protocol.Status;
 import io.leapnbd.donor.protocol.Version;
+import io.netty.buffer.ByteBuf;
 import java.io.IOException;
 import java.util.Arrays;
 import java.util.UUID;
@@ -124,35 +125,47 @@ class FencingTest {
         assertThat(store.hello(new Hello(0, 9, 0, 1, id, id, "a")).status()).isEqualTo(Status.OK);
     }
 
-    /** The old server writes on three threads while the new one claims: what it sees then must not change any more. */
+    /**
+     * The old server is in the middle of long writes, on two threads, when the new one claims: what the new one sees then must
+     * not change any more.
+     */
     @Test
-    void nothingChangesAfterTheNewerClaimHasReturned() throws InterruptedException {
-        int pages = 64;
-        for (long epoch = 1; epoch <= 40; epoch++) {
-            Lent old = Lent.grant(store, "a", epoch, 0);
-            long mine = epoch;
-            Thread[] writers = new Thread[3];
-            AtomicInteger running = new AtomicInteger();
-            for (int i = 0; i < writers.length; i++) {
-                int lane = i;
-                writers[i] = Thread.ofPlatform().start(() -> {
-                    long count = lane;
-                    running.incrementAndGet();
-                    while (old.write(0, pages * PAGE, count, mine * 1_000_000 + count) == Status.OK) {
-                        count += writers.length;
-                    }
-                });
+    void nothingChangesAfterTheNewerClaimHasReturned() throws Exception {
+        int slabSize = 16 << 20;
+        int tail = 16 * PAGE;
+        ByteBuf[] contents = {Pages.untracked(slabSize), Pages.untracked(slabSize)};
+        try (SlabStore large = SlabStore.open(StoreSettings.ofMemory(slabSize, slabSize))) {
+            Lent old = Lent.grant(large, "a", 1, 0);
+            for (long epoch = 1; epoch <= 30; epoch++) {
+                Lent mine = old;
+                AtomicInteger done = new AtomicInteger();
+                Thread[] writers = new Thread[contents.length];
+                for (int i = 0; i < writers.length; i++) {
+                    ByteBuf content = contents[i];
+                    content.setLong(slabSize - 8, epoch * 10 + i);
+                    long lane = i;
+                    writers[i] = Thread.ofPlatform().start(() -> {
+                        long count = lane;
+                        while (large.write(mine.claim(), mine.handle(), 0, slabSize, mine.version(count), content, 0)
+                                == Status.OK) {
+                            content.setLong(slabSize - 8, content.getLong(slabSize - 8) + 1_000);
+                            count += contents.length;
+                            done.incrementAndGet();
+                        }
+                    });
+                }
+                while (done.get() < 3) {
+                    Thread.onSpinWait();
+                }
+                Lent young = mine.as(Lent.claim(large, "a", epoch + 1), epoch + 1);
+                byte[] seen = young.read(slabSize - tail, tail);
+                for (Thread writer : writers) {
+                    writer.join();
+                }
+                assertThat(Arrays.equals(young.read(slabSize - tail, tail), seen))
+                        .isTrue();
+                old = young;
             }
-            while (running.get() < writers.length) {
-                Thread.onSpinWait();
-            }
-            Lent young = old.as(Lent.claim(store, "a", epoch + 1), epoch + 1);
-            byte[] seen = young.read(0, pages * PAGE);
-            for (Thread writer : writers) {
-                writer.join();
-            }
-            assertThat(Arrays.equals(young.read(0, pages * PAGE), seen)).isTrue();
-            store.free(young.claim(), young.handle());
         }
     }
 }
