@@ -31,9 +31,9 @@ class ServerTest {
     @ParameterizedTest
     @CsvSource({
         "nbds://h/x, TLS",
-        "http://h/x, not an NBD URI",
-        "nbd+unix:///x, names no socket",
-        "nbd:///x, names no host",
+        "http://h/x, does not start with nbd",
+        "nbd+unix:///x, has no socket",
+        "nbd:///x, has no host",
         "'a b', not a URI"
     })
     void what_is_not_understood_is_refused_with_what_would_be_right(String uri, String part) {
