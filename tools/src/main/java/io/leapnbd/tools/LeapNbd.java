@@ -6,19 +6,21 @@ import io.leapnbd.tools.cli.CommonOptions;
 import io.leapnbd.tools.cli.ExitCode;
 import io.leapnbd.tools.cli.LogSetup;
 import io.leapnbd.tools.cli.OneLineErrors;
+import io.leapnbd.tools.demo.DemoCommand;
 import io.leapnbd.tools.doctor.DoctorCommand;
+import io.leapnbd.tools.donor.DonorCommand;
 import io.leapnbd.tools.histogram.HistogramCommand;
 import io.leapnbd.tools.run.RunCommand;
 import io.leapnbd.tools.serve.ServeCommand;
 import io.leapnbd.tools.status.StatusCommand;
 import java.io.PrintWriter;
 import java.nio.charset.StandardCharsets;
-import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.IVersionProvider;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
+import picocli.CommandLine;
 
 /** The command line's root: picks the command. */
 @Command(
@@ -27,13 +29,16 @@ import picocli.CommandLine.Spec;
         mixinStandardHelpOptions = true,
         versionProvider = LeapNbd.Version.class,
         subcommands = {
+            DemoCommand.class,
             ServeCommand.class,
+            DonorCommand.class,
             AttachCommand.class,
             DetachCommand.class,
             RunCommand.class,
             DoctorCommand.class,
             StatusCommand.class,
-            HistogramCommand.class
+            HistogramCommand.class,
+            TrainCommand.class
         },
         synopsisSubcommandLabel = "COMMAND",
         commandListHeading = "%nCommands:%n",
