@@ -15,12 +15,12 @@ import io.leapnbd.tools.serve.ServeCommand;
 import io.leapnbd.tools.status.StatusCommand;
 import java.io.PrintWriter;
 import java.nio.charset.StandardCharsets;
-import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.IVersionProvider;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
+import picocli.CommandLine;
 
 /** The command line's root: picks the command. */
 @Command(
