@@ -16,12 +16,12 @@ import io.leapnbd.tools.status.StatusCommand;
 import io.leapnbd.tools.status.TopCommand;
 import java.io.PrintWriter;
 import java.nio.charset.StandardCharsets;
+import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.IVersionProvider;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
-import picocli.CommandLine;
 
 /** The command line's root: picks the command. */
 @Command(
