@@ -13,14 +13,15 @@ import io.leapnbd.tools.histogram.HistogramCommand;
 import io.leapnbd.tools.run.RunCommand;
 import io.leapnbd.tools.serve.ServeCommand;
 import io.leapnbd.tools.status.StatusCommand;
+import io.leapnbd.tools.status.TopCommand;
 import java.io.PrintWriter;
 import java.nio.charset.StandardCharsets;
+import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.IVersionProvider;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
-import picocli.CommandLine;
 
 /** The command line's root: picks the command. */
 @Command(
@@ -37,6 +38,7 @@ import picocli.CommandLine;
             RunCommand.class,
             DoctorCommand.class,
             StatusCommand.class,
+            TopCommand.class,
             HistogramCommand.class,
             TrainCommand.class
         },
