@@ -54,12 +54,11 @@ import org.jspecify.annotations.Nullable;
  * Only the third kind can answer a read that starts after W began, and it has W's bytes. A look-up that took its pin before
  * W began belongs to a read that started before W was acknowledged, which may return the old version; the bytes under
  * a pin do not change, because a slot is claimed again only after its last pin has gone. The same is true of the readers
- * that wait for a fetch: {@code await} accepts them only for a slot that a look-up found on its way, and
- * {@code publish} serves them only when no write came between.
+ * that wait for a fetch: each found the slot on its way when it started, and {@code publish} serves them only when no write
+ * to the page began before the slot became ready.
  *
- * <p>A write that fails ends too, with {@code endWrite}, but only when it can no longer be applied: not while a donor may
- * still have it before it. A write that was given up at its deadline without an answer stays begun until its link is known
- * to be dead.
+ * <p>A write that fails ends too, with {@code endWrite}, but only when it can no longer be applied. One that was given up
+ * at its deadline, and that a donor may still apply, stays begun until its link is known to be dead.
  *
  * <p>A waiter can be pushed to a slot that has moved on to another page between look-up and push. The stack is open
  * only while a fetch is in flight, and each waiter carries its page: whoever ends the fetch sends those with another page

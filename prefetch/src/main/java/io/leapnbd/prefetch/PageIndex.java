@@ -12,9 +12,9 @@ import java.util.concurrent.atomic.AtomicLongArray;
  *
  * <p>Entries never move. While a slot is live its entry stays where it is, so a reader that scans the page's bucket finds
  * it without a lock, whatever claimers do to the entries around it; a writer relies on that to find what it must
- * invalidate. The price is that a bucket can be full while the table is not. With four or more entries a slot a bucket
- * holds two live ones on average, and nine want in about once in 4,000 buckets of a full cache: then a prefetch is not
- * made, which harms nobody.
+ * invalidate. The price is that a bucket can be full while the table is not. With eight or more entries a slot a
+ * bucket holds one live entry on average, and finds itself full for one claim in 100,000 when the cache is full: then a
+ * prefetch is not made, which harms nobody.
  *
  * <pre>
  *  63                               24 23                  0
@@ -34,7 +34,7 @@ final class PageIndex {
     /** Slots are numbered below this. */
     static final int SLOT_LIMIT = (1 << 24) - 1;
 
-    private static final int ENTRIES_PER_SLOT = 4;
+    private static final int ENTRIES_PER_SLOT = 8;
     private static final int PAGE_SHIFT = 24;
 
     private final AtomicLongArray entries;

@@ -45,6 +45,15 @@ class PageCacheStressTest {
     /** A fetch that has read this version from the donor, or has not yet (-1). */
     private record Fetch(int page, int slot, long version) {}
 
+    private static final class Write {
+        final int page;
+        long version = -1;
+
+        Write(int page) {
+            this.page = page;
+        }
+    }
+
     @Test
     void noReadIsStaleTornOrForeignWhateverOtherThreadsDo() throws Exception {
         try (Arena memory = Arena.ofShared();
@@ -77,6 +86,7 @@ class PageCacheStressTest {
         private final PageCache cache;
         private final SplittableRandom random;
         private final Deque<Fetch> fetches = new ArrayDeque<>();
+        private final Deque<Write> writes = new ArrayDeque<>();
 
         Loop(PageCache cache, int seed) {
             this.cache = cache;
@@ -90,8 +100,8 @@ class PageCacheStressTest {
                 switch (random.nextInt(16)) {
                     case 0, 1, 2, 3, 4 -> claim(page);
                     case 5, 6, 7, 8 -> finishOne();
-                    case 9 -> write(page);
-                    case 10 -> {
+                    case 9, 10 -> write(page);
+                    case 11 -> {
                         if (random.nextInt(100) == 0) {
                             cache.resize(SLOTS - random.nextInt(3));
                         }
@@ -101,6 +111,9 @@ class PageCacheStressTest {
             }
             while (!fetches.isEmpty()) {
                 finish(fetches.removeFirst());
+            }
+            while (!writes.isEmpty()) {
+                advance(writes.getFirst());
             }
             return null;
         }
@@ -138,13 +151,23 @@ class PageCacheStressTest {
         }
 
         private void write(int page) {
-            cache.beginWrite(page * 40L, 1);
-            if (random.nextInt(4) == 0) {
-                Thread.onSpinWait();
+            if (writes.isEmpty() || (writes.size() < 2 && random.nextBoolean())) {
+                cache.beginWrite(page * 40L, 1);
+                writes.addLast(new Write(page));
+            } else {
+                advance(writes.getFirst());
             }
-            long version = donor.incrementAndGet(page);
-            cache.endWrite(page * 40L, 1);
-            acknowledged.accumulateAndGet(page, version, Math::max);
+        }
+
+        /** Takes a write a step on: to the donor, then to its acknowledgement. */
+        private void advance(Write write) {
+            if (write.version < 0) {
+                write.version = donor.incrementAndGet(write.page);
+            } else {
+                cache.endWrite(write.page * 40L, 1);
+                acknowledged.accumulateAndGet(write.page, write.version, Math::max);
+                writes.remove(write);
+            }
         }
 
         private void demand(int page) {

@@ -1,0 +1,149 @@
+package io.leapnbd.donor.net;
+
+import io.leapnbd.donor.store.SlabStore;
+import io.netty.bootstrap.ServerBootstrap;
+import io.netty.buffer.PooledByteBufAllocator;
+import io.netty.channel.Channel;
+import io.netty.channel.ChannelFuture;
+import io.netty.channel.ChannelInitializer;
+import io.netty.channel.ChannelOption;
+import io.netty.channel.EventLoopGroup;
+import io.netty.channel.FixedRecvByteBufAllocator;
+import io.netty.channel.MultiThreadIoEventLoopGroup;
+import io.netty.channel.WriteBufferWaterMark;
+import io.netty.channel.epoll.EpollIoHandler;
+import io.netty.channel.epoll.EpollServerSocketChannel;
+import io.netty.channel.group.ChannelGroup;
+import io.netty.channel.group.DefaultChannelGroup;
+import io.netty.util.concurrent.DefaultThreadFactory;
+import io.netty.util.concurrent.GlobalEventExecutor;
+import java.io.IOException;
+import java.net.InetSocketAddress;
+import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Serves a {@link SlabStore} to links over TCP. The store stays its owner's: close the server first, then the store.
+ *
+ * <p>Not to be started or closed on an event loop of its own group: both wait.
+ */
+public final class DonorServer implements AutoCloseable {
+
+    private static final Logger LOG = LoggerFactory.getLogger(DonorServer.class);
+
+    /** Bytes that a link reads in a turn: a few dozen page writes, or part of a large one. */
+    private static final int RECEIVE_BUFFER = 256 << 10;
+
+    /** A link is not read while more than this waits to be sent to it, until it is below a quarter of it. */
+    private static final int REPLIES_HIGH_WATER = 1 << 20;
+
+    private static final int BACKLOG = 1024;
+
+    private final ServerCounters counters = new ServerCounters();
+    private final ChannelGroup links = new DefaultChannelGroup("donor-links", GlobalEventExecutor.INSTANCE, true);
+    private final Channel listener;
+    private final @Nullable EventLoopGroup ownGroup;
+
+    private DonorServer(SlabStore store, ServerSettings settings, @Nullable EventLoopGroup shared) throws IOException {
+        EventLoopGroup group = shared != null ? shared : newGroup(settings.eventLoops());
+        ownGroup = shared != null ? null : group;
+        ChannelFuture bound = new ServerBootstrap()
+                .group(group)
+                .channel(EpollServerSocketChannel.class)
+                .option(ChannelOption.SO_BACKLOG, BACKLOG)
+                .option(ChannelOption.SO_REUSEADDR, true)
+                .childOption(ChannelOption.TCP_NODELAY, true)
+                .childOption(ChannelOption.SO_KEEPALIVE, true)
+                .childOption(ChannelOption.ALLOCATOR, PooledByteBufAllocator.DEFAULT)
+                .childOption(
+                        ChannelOption.RECVBUF_ALLOCATOR,
+                        new FixedRecvByteBufAllocator(RECEIVE_BUFFER).maxMessagesPerRead(1))
+                .childOption(
+                        ChannelOption.WRITE_BUFFER_WATER_MARK,
+                        new WriteBufferWaterMark(REPLIES_HIGH_WATER / 4, REPLIES_HIGH_WATER))
+                .childHandler(new ChannelInitializer<>() {
+                    @Override
+                    protected void initChannel(Channel channel) {
+                        admit(channel, store, settings);
+                    }
+                })
+                .bind(settings.address())
+                .awaitUninterruptibly();
+        if (!bound.isSuccess()) {
+            stopOwnGroup();
+            throw new IOException(
+                    "cannot listen on " + settings.address() + ": "
+                            + bound.cause().getMessage(),
+                    bound.cause());
+        }
+        listener = bound.channel();
+    }
+
+    /** Starts with event loops of its own. */
+    public static DonorServer start(SlabStore store, ServerSettings settings) throws IOException {
+        return new DonorServer(store, settings, null);
+    }
+
+    /**
+     * Starts on event loops of the caller's, which have to be epoll ones.
+     *
+     * @throws IOException if it cannot listen on the address
+     */
+    public static DonorServer start(SlabStore store, ServerSettings settings, EventLoopGroup group) throws IOException {
+        return new DonorServer(store, settings, group);
+    }
+
+    /** What it listens on, with the port that it got. */
+    public InetSocketAddress address() {
+        return (InetSocketAddress) listener.localAddress();
+    }
+
+    /** How things are now. */
+    public ServerStatistics statistics() {
+        return new ServerStatistics(
+                counters.open.get(),
+                counters.accepted.sum(),
+                counters.turnedAway.sum(),
+                counters.badRequests.sum(),
+                counters.timeouts.sum(),
+                counters.fencedOff.sum(),
+                counters.pauses.sum());
+    }
+
+    /** Stops listening and closes every link; their exports' leases begin. */
+    @Override
+    public void close() {
+        listener.close().awaitUninterruptibly();
+        links.close().awaitUninterruptibly();
+        stopOwnGroup();
+    }
+
+    private void admit(Channel channel, SlabStore store, ServerSettings settings) {
+        if (counters.open.incrementAndGet() > settings.maxLinks()) {
+            counters.open.decrementAndGet();
+            counters.turnedAway.increment();
+            LOG.debug("{} turned away: {} links are open", channel.remoteAddress(), settings.maxLinks());
+            ChannelFuture _ = channel.close();
+            return;
+        }
+        counters.accepted.increment();
+        links.add(channel);
+        channel.closeFuture().addListener(closed -> counters.open.decrementAndGet());
+        channel.pipeline().addLast(new LinkHandler(store, settings, counters));
+    }
+
+    private void stopOwnGroup() {
+        EventLoopGroup own = ownGroup;
+        if (own != null) {
+            own.shutdownGracefully(0, 5, TimeUnit.SECONDS).awaitUninterruptibly();
+        }
+    }
+
+    private static EventLoopGroup newGroup(int eventLoops) {
+        int loops = eventLoops != 0 ? eventLoops : Runtime.getRuntime().availableProcessors();
+        return new MultiThreadIoEventLoopGroup(
+                loops, new DefaultThreadFactory("donor-loop", true), EpollIoHandler.newFactory());
+    }
+}

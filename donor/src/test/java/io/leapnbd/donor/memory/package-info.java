@@ -1,0 +1,4 @@
+@NullMarked
+package io.leapnbd.donor.memory;
+
+import org.jspecify.annotations.NullMarked;

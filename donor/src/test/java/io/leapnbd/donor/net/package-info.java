@@ -1,0 +1,4 @@
+@NullMarked
+package io.leapnbd.donor.net;
+
+import org.jspecify.annotations.NullMarked;

@@ -1,0 +1,4 @@
+@NullMarked
+package io.leapnbd.donor.store;
+
+import org.jspecify.annotations.NullMarked;

@@ -1,0 +1,4 @@
+@NullMarked
+package io.leapnbd.nbd.client;
+
+import org.jspecify.annotations.NullMarked;

@@ -1,0 +1,4 @@
+@NullMarked
+package io.leapnbd.nbd.server;
+
+import org.jspecify.annotations.NullMarked;

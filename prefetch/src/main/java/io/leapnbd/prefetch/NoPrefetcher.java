@@ -1,0 +1,10 @@
+package io.leapnbd.prefetch;
+
+/** Prefetches nothing. */
+final class NoPrefetcher implements Prefetcher {
+
+    @Override
+    public int demand(long page, boolean hit, long[] candidates) {
+        return 0;
+    }
+}

@@ -1,0 +1,182 @@
+package io.leapnbd.tools.attach;
+
+import io.leapnbd.tools.cli.CommandFailure;
+import io.leapnbd.tools.cli.CommonOptions;
+import io.leapnbd.tools.cli.Durations;
+import io.leapnbd.tools.cli.ExitCode;
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.Objects;
+import java.util.Optional;
+import java.util.concurrent.Callable;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.Parameters;
+import picocli.CommandLine.Spec;
+
+/** {@code leap-nbd attach}: makes a server's export a swap device of this machine and keeps it connected. */
+@Command(
+        name = "attach",
+        description = {
+            "Attach an export as a block device, swap on it, and stay to keep it connected.",
+            "",
+            "Stays in the foreground. When it is ended by a signal, or by 'leap-nbd detach', it stops swapping first,"
+                    + " which moves all pages back into memory."
+        })
+public final class AttachCommand implements Callable<Integer> {
+    private static final int HIGHEST_PRIORITY = 32767;
+
+    @Spec
+    private CommandSpec spec = CommandSpec.create();
+
+    @Mixin
+    @SuppressWarnings("UnusedVariable") // picocli and the error handler act on it
+    private CommonOptions common = new CommonOptions();
+
+    @Parameters(
+            arity = "0..1",
+            paramLabel = "URI",
+            description =
+                    "The export: nbd+unix:///export?socket=/path or nbd://host:port/export. With --adopt it may be"
+                            + " left out.")
+    private @Nullable String uri;
+
+    @Option(names = "--device", paramLabel = "/dev/nbdN", description = "The device to use. Default: one that is free.")
+    private @Nullable Path device;
+
+    @Option(
+            names = "--connections",
+            paramLabel = "N",
+            defaultValue = "1",
+            description = "Connections to the server; each is a queue of its own. Default: ${DEFAULT-VALUE}.")
+    private int connections;
+
+    @Option(
+            names = "--timeout",
+            paramLabel = "TIME",
+            defaultValue = "30s",
+            converter = Durations.Converter.class,
+            description = "After this long without an answer to a request its connection is given up and made anew."
+                    + " Requests that were under way when a server dies are repeated this long after they were made."
+                    + " Default: ${DEFAULT-VALUE}.")
+    private Duration timeout = Duration.ofSeconds(30);
+
+    @Option(
+            names = "--dead-timeout",
+            paramLabel = "TIME",
+            defaultValue = "60s",
+            converter = Durations.Converter.class,
+            description =
+                    "How long requests wait for the server to come back; then they fail, and with them the programs"
+                            + " whose pages they were for. Default: ${DEFAULT-VALUE}.")
+    private Duration deadTimeout = Duration.ofSeconds(60);
+
+    @Option(
+            names = "--adopt",
+            description = "Take over the device of a resident process that has died: keep it connected again.")
+    private boolean adopt;
+
+    @Option(names = "--no-swap", description = "Attach the device only; do not swap on it.")
+    private boolean noSwap;
+
+    @Option(
+            names = "--priority",
+            paramLabel = "0..32767",
+            defaultValue = "100",
+            description = "Of the swap area; the kernel fills higher ones first. Default: ${DEFAULT-VALUE}.")
+    private int priority;
+
+    @Option(names = "--no-discard", description = "Do not tell the server which pages are free again.")
+    private boolean noDiscard;
+
+    @Option(
+            names = "--page-cluster",
+            paramLabel = "0..9",
+            description = "Set vm.page-cluster: the kernel reads 2^N pages at once when it swaps in. Left as it is by"
+                    + " default (3): those pages lie next to each other on the device, so one larger request is"
+                    + " cheaper than eight. 0 lets the server's prefetcher decide alone.")
+    private @Nullable Integer pageCluster;
+
+    @Option(
+            names = "--no-host-settings",
+            description = "Do not change the machine's vm.* settings; 'leap-nbd doctor' shows which ones would be.")
+    private boolean noHostSettings;
+
+    /** For picocli. */
+    public AttachCommand() {}
+
+    @Override
+    public Integer call() throws IOException {
+        AttachOptions options = options();
+        PrintWriter out = spec.commandLine().getOut();
+        PrintWriter err = spec.commandLine().getErr();
+        new Attachment(options, line -> print(err, "attach: " + line), line -> print(out, line)).run();
+        return ExitCode.OK;
+    }
+
+    private static void print(PrintWriter writer, String line) {
+        writer.println(line);
+        writer.flush();
+    }
+
+    private AttachOptions options() throws IOException {
+        check(connections >= 1 && connections <= 64, "--connections is " + connections + "; use 1 to 64");
+        check(
+                priority >= 0 && priority <= HIGHEST_PRIORITY,
+                "--priority is " + priority + "; use 0 to " + HIGHEST_PRIORITY);
+        check(
+                pageCluster == null || (pageCluster >= 0 && pageCluster <= 9),
+                "--page-cluster is " + pageCluster + "; use 0 to 9");
+        try {
+            if (device != null) {
+                AttachState.indexOf(device);
+            }
+            return new AttachOptions(
+                    Server.parse(serverUri()),
+                    Optional.ofNullable(device),
+                    connections,
+                    seconds("--timeout", timeout),
+                    seconds("--dead-timeout", deadTimeout),
+                    !noSwap,
+                    priority,
+                    !noDiscard,
+                    Optional.ofNullable(pageCluster),
+                    !noHostSettings,
+                    adopt,
+                    AttachState.DIRECTORY);
+        } catch (IllegalArgumentException e) {
+            throw new ParameterException(spec.commandLine(), String.valueOf(e.getMessage()), e);
+        }
+    }
+
+    private String serverUri() throws IOException {
+        check(!adopt || device != null, "--adopt needs --device: which one to take over");
+        if (uri != null) {
+            return uri;
+        }
+        check(adopt, "name the export: nbd+unix:///export?socket=/path or nbd://host:port/export");
+        return AttachState.read(AttachState.DIRECTORY, Objects.requireNonNull(device))
+                .map(AttachState::uri)
+                .orElseThrow(() -> new CommandFailure(
+                        ExitCode.FAILED, device + " was not attached by leap-nbd; it cannot be taken over"));
+    }
+
+    private int seconds(String option, Duration value) {
+        check(
+                value.toSeconds() >= 1 && value.toSeconds() <= 86_400,
+                option + " is " + Durations.format(value) + "; use 1s to 24h");
+        return (int) value.toSeconds();
+    }
+
+    private void check(boolean right, String otherwise) {
+        if (!right) {
+            throw new ParameterException(spec.commandLine(), otherwise);
+        }
+    }
+}

@@ -1,0 +1,108 @@
+package io.leapnbd.tools.cli;
+
+import io.leapnbd.donor.protocol.Protocol;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import java.util.regex.Pattern;
+import java.util.stream.Collectors;
+import picocli.CommandLine.TypeConversionException;
+
+/**
+ * Where a donor is, and how to talk to it.
+ *
+ * @param transport how
+ * @param address where
+ */
+public record DonorAddress(Transport transport, HostPort address) {
+
+    private static final Pattern COUNT = Pattern.compile("\\d{1,4}");
+
+    /** How pages travel to a donor. */
+    public enum Transport {
+        TCP,
+        RDMA;
+
+        String scheme() {
+            return name().toLowerCase(Locale.ROOT) + "://";
+        }
+    }
+
+    /**
+     * Reads a list, separated by commas: {@code tcp://h:p}, {@code h:p} or {@code h} for TCP, {@code rdma://h:p}, and
+     * Leap's own {@code rdma://N,h:p,…} for N donors over RDMA. They may be mixed.
+     *
+     * @throws TypeConversionException if it is none, or names a donor twice; the message says what would be right
+     */
+    public static List<DonorAddress> parseList(String text) {
+        List<DonorAddress> donors = new ArrayList<>();
+        int counted = 0;
+        int left = 0;
+        for (String item : text.split(",", -1)) {
+            String rest = item.strip();
+            if (rest.isEmpty()) {
+                throw new TypeConversionException(
+                        "'" + text + "' has an empty place; write donors like h1:9400,h2:9400");
+            }
+            Transport transport = left > 0 ? Transport.RDMA : Transport.TCP;
+            int scheme = rest.indexOf("://");
+            if (scheme >= 0) {
+                transport = transport(rest, rest.substring(0, scheme));
+                rest = rest.substring(scheme + 3);
+                if (transport == Transport.RDMA
+                        && left == 0
+                        && COUNT.matcher(rest).matches()) {
+                    counted = Integer.parseInt(rest);
+                    left = counted;
+                    continue;
+                }
+            }
+            HostPort address = HostPort.parse(rest, Protocol.DEFAULT_PORT);
+            if (address.port() == 0) {
+                throw new TypeConversionException(
+                        "'" + item.strip() + "' has port 0; give the port that the donor prints");
+            }
+            donors.add(new DonorAddress(transport, address));
+            left = Math.max(0, left - 1);
+        }
+        if (left > 0) {
+            throw new TypeConversionException("'" + text + "' announces " + counted + " donors and lists "
+                    + (counted - left) + "; the number after rdma:// says how many follow");
+        }
+        for (int i = 1; i < donors.size(); i++) {
+            if (donors.subList(0, i).contains(donors.get(i))) {
+                throw new TypeConversionException("'" + donors.get(i) + "' is listed twice; name each donor once");
+            }
+        }
+        return List.copyOf(donors);
+    }
+
+    /**
+     * Refuses donors over transports that this build does not speak.
+     *
+     * @throws TypeConversionException naming the list that would work
+     */
+    public static void requireTcp(List<DonorAddress> donors) {
+        if (donors.stream().anyMatch(donor -> donor.transport() == Transport.RDMA)) {
+            throw new TypeConversionException("rdma needs a transport that this version does not have yet; use TCP: "
+                    + donors.stream()
+                            .map(donor -> new DonorAddress(Transport.TCP, donor.address()).toString())
+                            .collect(Collectors.joining(",")));
+        }
+    }
+
+    private static Transport transport(String item, String scheme) {
+        return switch (scheme.toLowerCase(Locale.ROOT)) {
+            case "tcp" -> Transport.TCP;
+            case "rdma" -> Transport.RDMA;
+            default ->
+                throw new TypeConversionException("'" + item + "' begins with " + scheme
+                        + "://, which is no transport; write tcp://host:port or just host:port");
+        };
+    }
+
+    @Override
+    public String toString() {
+        return transport.scheme() + address;
+    }
+}

@@ -1,0 +1,92 @@
+package io.leapnbd.tools.cli;
+
+import java.io.PrintWriter;
+import java.util.Locale;
+import picocli.CommandLine;
+import picocli.CommandLine.IExecutionExceptionHandler;
+import picocli.CommandLine.IParameterExceptionHandler;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.ParseResult;
+import picocli.CommandLine.UnmatchedArgumentException;
+
+/** Turns every exception into one line on standard error and an exit code. */
+public final class OneLineErrors implements IParameterExceptionHandler, IExecutionExceptionHandler {
+
+    /** For the root command. */
+    public OneLineErrors() {}
+
+    @Override
+    public int handleParseException(ParameterException e, String[] args) {
+        CommandLine command = e.getCommandLine();
+        PrintWriter err = command.getErr();
+        StringBuilder line = new StringBuilder(command.getCommandSpec().qualifiedName())
+                .append(": ")
+                .append(firstLine(message(e)));
+        if (e instanceof UnmatchedArgumentException unmatched
+                && !unmatched.getSuggestions().isEmpty()) {
+            line.append("; did you mean ")
+                    .append(String.join(" or ", unmatched.getSuggestions()))
+                    .append('?');
+        } else if (line.indexOf(";") < 0) {
+            line.append("; '").append(command.getCommandSpec().qualifiedName()).append(" --help' shows what there is");
+        }
+        err.println(line);
+        return ExitCode.USAGE;
+    }
+
+    @Override
+    public int handleExecutionException(Exception e, CommandLine command, ParseResult result) {
+        PrintWriter err = command.getErr();
+        boolean verbose = CommonOptions.verbose(result);
+        String name = command.getCommandSpec().qualifiedName();
+        if (e instanceof CommandFailure failure) {
+            err.println(name + ": " + firstLine(String.valueOf(failure.getMessage())));
+            if (verbose && failure.getCause() != null) {
+                failure.getCause().printStackTrace(err);
+            }
+            return failure.exitCode();
+        }
+        err.println(name + ": " + firstLine(describe(e)) + (verbose ? "" : "; --verbose shows where"));
+        if (verbose) {
+            e.printStackTrace(err);
+        }
+        return ExitCode.FAILED;
+    }
+
+    /** What went wrong, in words: an exception's message, with the class's name where the message alone says too little. */
+    public static String describe(Throwable e) {
+        String message = e.getMessage();
+        if (message == null || message.isBlank()) {
+            return e.getClass().getSimpleName();
+        }
+        boolean bare = message.indexOf(' ') < 0;
+        return bare ? e.getClass().getSimpleName() + ": " + message : message;
+    }
+
+    /** picocli wraps what a converter says into a sentence of its own; ours comes first and reads on. */
+    private static String message(ParameterException e) {
+        String text = String.valueOf(e.getMessage());
+        if (e.getArgSpec() != null && text.startsWith("Invalid value for ")) {
+            int ours = text.indexOf("): ");
+            int colon = ours >= 0 ? ours + 3 : text.indexOf(": ") + 2;
+            int enumeration = text.indexOf("expected one of [");
+            if (enumeration >= 0) {
+                String choices = text.substring(enumeration + 17, text.indexOf(']', enumeration));
+                String given = text.substring(text.lastIndexOf(" '") + 1);
+                return prefix(e) + given + " is none of " + choices.toLowerCase(Locale.ROOT) + "; choose one of them";
+            }
+            if (colon >= 2) {
+                return prefix(e) + text.substring(colon);
+            }
+        }
+        return text.isEmpty() ? text : Character.toLowerCase(text.charAt(0)) + text.substring(1);
+    }
+
+    private static String prefix(ParameterException e) {
+        return e.getArgSpec() instanceof CommandLine.Model.OptionSpec option ? option.longestName() + ": " : "";
+    }
+
+    private static String firstLine(String text) {
+        return text.lines().findFirst().orElse("");
+    }
+}

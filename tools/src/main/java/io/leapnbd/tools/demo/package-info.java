@@ -1,0 +1,5 @@
+/** The whole story on one machine: donors, a server, a client that checks every page, and a crash in the middle. */
+@NullMarked
+package io.leapnbd.tools.demo;
+
+import org.jspecify.annotations.NullMarked;

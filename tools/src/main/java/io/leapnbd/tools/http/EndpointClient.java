@@ -1,0 +1,53 @@
+package io.leapnbd.tools.http;
+
+import io.leapnbd.tools.cli.CommandFailure;
+import io.leapnbd.tools.cli.ExitCode;
+import io.leapnbd.tools.cli.HostPort;
+import io.leapnbd.tools.cli.OneLineErrors;
+import java.io.IOException;
+import java.io.InputStream;
+import java.net.HttpURLConnection;
+import java.net.Proxy;
+import java.net.URI;
+import java.nio.charset.StandardCharsets;
+
+/**
+ * Fetches pages of a server's endpoint.
+ *
+ * @param address where it listens
+ */
+public record EndpointClient(HostPort address) {
+
+    private static final int TIMEOUT_MILLIS = 10_000;
+
+    /**
+     * Fetches a page.
+     *
+     * @param pathAndQuery like {@code /histograms?format=json}, encoded
+     * @throws CommandFailure if nobody answers in time, or the answer is not 200
+     */
+    public String get(String pathAndQuery) {
+        try {
+            HttpURLConnection connection = (HttpURLConnection)
+                    URI.create("http://" + address + pathAndQuery).toURL().openConnection(Proxy.NO_PROXY);
+            connection.setConnectTimeout(TIMEOUT_MILLIS);
+            connection.setReadTimeout(TIMEOUT_MILLIS);
+            int status = connection.getResponseCode();
+            try (InputStream in = status < 400 ? connection.getInputStream() : connection.getErrorStream()) {
+                String body = in == null ? "" : new String(in.readAllBytes(), StandardCharsets.UTF_8);
+                if (status != 200) {
+                    throw new CommandFailure(
+                            status == 400 ? ExitCode.USAGE : ExitCode.FAILED,
+                            body.isBlank() ? address + " answered with status " + status : body.strip());
+                }
+                return body;
+            }
+        } catch (IOException e) {
+            throw new CommandFailure(
+                    ExitCode.UNREACHABLE,
+                    "no server answers at http://" + address + " (" + OneLineErrors.describe(e)
+                            + "); start one with 'leap-nbd serve', or name it with --http or --pid",
+                    e);
+        }
+    }
+}

@@ -1,0 +1,138 @@
+package io.leapnbd.tools.http;
+
+import com.sun.net.httpserver.HttpExchange;
+import com.sun.net.httpserver.HttpServer;
+import io.leapnbd.tools.cli.CommandFailure;
+import io.leapnbd.tools.cli.ExitCode;
+import io.leapnbd.tools.cli.HostPort;
+import java.io.IOException;
+import java.io.OutputStream;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.net.URLDecoder;
+import java.nio.charset.StandardCharsets;
+import java.util.HashMap;
+import java.util.Map;
+import java.util.SortedMap;
+import java.util.TreeMap;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.ThreadFactory;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Serves pages that are only looked at: it answers GET and HEAD, keeps no state, and runs on threads of its own, off the
+ * data path. There is no authentication; it is meant for loopback.
+ */
+public final class HttpEndpoint implements AutoCloseable {
+
+    private static final Logger log = LoggerFactory.getLogger(HttpEndpoint.class);
+
+    private static final int THREADS = 2;
+
+    private final HttpServer server;
+    private final ExecutorService threads;
+    private final SortedMap<String, Page> pages;
+
+    private HttpEndpoint(HttpServer server, SortedMap<String, Page> pages) {
+        this.server = server;
+        this.pages = pages;
+        ThreadFactory factory = Thread.ofPlatform().name("http-", 0).daemon().factory();
+        this.threads = Executors.newFixedThreadPool(THREADS, factory);
+        server.setExecutor(threads);
+        server.createContext("/", this::handle);
+        server.start();
+    }
+
+    /**
+     * Starts answering.
+     *
+     * @param pages by path, like {@code /status}
+     * @throws CommandFailure if the address cannot be listened on, with what to do about it
+     */
+    public static HttpEndpoint open(HostPort listen, Map<String, Page> pages) {
+        InetSocketAddress address = listen.resolve();
+        if (address.isUnresolved()) {
+            throw new CommandFailure(
+                    ExitCode.FAILED, "--http " + listen + ": no such host; give 127.0.0.1:9480 or none");
+        }
+        try {
+            return new HttpEndpoint(HttpServer.create(address, 0), new TreeMap<>(pages));
+        } catch (IOException e) {
+            throw new CommandFailure(
+                    ExitCode.FAILED,
+                    "--http " + listen + " cannot be listened on (" + e.getMessage()
+                            + "); give another address, or --http none",
+                    e);
+        }
+    }
+
+    /** Where it listens, with the port that it really has. */
+    public HostPort address() {
+        InetSocketAddress address = server.getAddress();
+        return new HostPort(address.getAddress().getHostAddress(), address.getPort());
+    }
+
+    /** Whether other machines may reach it. */
+    public boolean exposed() {
+        InetAddress address = server.getAddress().getAddress();
+        return !address.isLoopbackAddress();
+    }
+
+    private void handle(HttpExchange exchange) throws IOException {
+        try (exchange) {
+            Answer answer = answer(exchange);
+            boolean head = exchange.getRequestMethod().equals("HEAD");
+            exchange.getResponseHeaders().set("Content-Type", answer.contentType());
+            exchange.getResponseHeaders().set("Cache-Control", "no-store");
+            exchange.sendResponseHeaders(answer.status(), head ? -1 : answer.body().length);
+            if (!head) {
+                try (OutputStream out = exchange.getResponseBody()) {
+                    out.write(answer.body());
+                }
+            }
+        }
+    }
+
+    private Answer answer(HttpExchange exchange) {
+        String method = exchange.getRequestMethod();
+        if (!method.equals("GET") && !method.equals("HEAD")) {
+            return Answer.line(405, "only GET and HEAD are answered here");
+        }
+        Page page = pages.get(exchange.getRequestURI().getPath());
+        if (page == null) {
+            return Answer.line(404, "nothing here; there are: " + String.join(" ", pages.keySet()));
+        }
+        try {
+            return page.answer(query(exchange.getRequestURI().getRawQuery()));
+        } catch (IllegalArgumentException e) {
+            return Answer.line(400, String.valueOf(e.getMessage()));
+        } catch (RuntimeException e) {
+            log.warn("no answer to {}", exchange.getRequestURI(), e);
+            return Answer.line(500, e.toString());
+        }
+    }
+
+    private static Map<String, String> query(@org.jspecify.annotations.Nullable String raw) {
+        Map<String, String> query = new HashMap<>();
+        if (raw != null) {
+            for (String pair : raw.split("&", -1)) {
+                int equals = pair.indexOf('=');
+                String name = equals < 0 ? pair : pair.substring(0, equals);
+                String value = equals < 0 ? "" : pair.substring(equals + 1);
+                query.put(
+                        URLDecoder.decode(name, StandardCharsets.UTF_8),
+                        URLDecoder.decode(value, StandardCharsets.UTF_8));
+            }
+        }
+        return query;
+    }
+
+    /** Stops at once; answers under way are cut off. */
+    @Override
+    public void close() {
+        server.stop(0);
+        threads.shutdownNow();
+    }
+}

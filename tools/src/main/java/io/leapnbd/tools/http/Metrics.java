@@ -1,0 +1,60 @@
+package io.leapnbd.tools.http;
+
+import io.prometheus.metrics.core.metrics.CounterWithCallback;
+import io.prometheus.metrics.core.metrics.GaugeWithCallback;
+import io.prometheus.metrics.model.registry.PrometheusRegistry;
+import java.util.function.Consumer;
+
+/** Registers numbers that others count, to be read at each scrape. */
+public final class Metrics {
+
+    private final PrometheusRegistry registry = new PrometheusRegistry();
+
+    /** Starts empty. */
+    public Metrics() {}
+
+    /** What is registered so far. */
+    public PrometheusRegistry registry() {
+        return registry;
+    }
+
+    /** A number that only grows; its name ends in {@code _total}. */
+    public Source counter(String name, String help, String... labels) {
+        return values -> CounterWithCallback.builder()
+                .name(name)
+                .help(help)
+                .labelNames(labels)
+                .callback(callback -> values.accept((value, labelValues) -> callback.call((double) value, labelValues)))
+                .register(registry);
+    }
+
+    /** A number that goes up and down. */
+    public Source gauge(String name, String help, String... labels) {
+        return values -> GaugeWithCallback.builder()
+                .name(name)
+                .help(help)
+                .labelNames(labels)
+                .callback(callback -> values.accept((value, labelValues) -> callback.call((double) value, labelValues)))
+                .register(registry);
+    }
+
+    /** A metric that still wants to know where its values come from. */
+    @FunctionalInterface
+    public interface Source {
+
+        /**
+         * Registers it.
+         *
+         * @param values called at each scrape, on any thread; passes on each value with its labels
+         */
+        void from(Consumer<Sink> values);
+    }
+
+    /** Takes a value. */
+    @FunctionalInterface
+    public interface Sink {
+
+        /** One value, with as many label values as the metric has labels. */
+        void accept(long value, String... labelValues);
+    }
+}

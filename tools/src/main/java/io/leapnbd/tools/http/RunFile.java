@@ -1,0 +1,126 @@
+package io.leapnbd.tools.http;
+
+import io.leapnbd.tools.cli.HostPort;
+import java.io.IOException;
+import java.io.StringWriter;
+import java.nio.file.DirectoryStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Properties;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * How other commands find a running server or donor: one small file a process, in {@code /run/leap-nbd} for root, else in
+ * {@code $XDG_RUNTIME_DIR/leap-nbd}, else in a folder of the user's own under {@code /tmp}.
+ *
+ * @param pid process id
+ * @param role the command, {@code serve} or {@code donor}
+ * @param http where its HTTP endpoint listens; null if it has none
+ * @param uri where it accepts connections; of several addresses, the first
+ */
+public record RunFile(long pid, String role, @Nullable HostPort http, String uri) {
+
+    private static final Path SYSTEM = Path.of("/run/leap-nbd");
+    private static final String SUFFIX = ".run";
+
+    /** The folder that this user's processes write to; it need not exist. */
+    public static Path folder() {
+        String explicit = System.getenv("LEAP_NBD_RUN_DIR");
+        if (explicit != null && !explicit.isEmpty()) {
+            return Path.of(explicit);
+        }
+        String user = System.getProperty("user.name", "nobody");
+        if (user.equals("root")) {
+            return SYSTEM;
+        }
+        String runtime = System.getenv("XDG_RUNTIME_DIR");
+        return runtime != null && Files.isDirectory(Path.of(runtime))
+                ? Path.of(runtime, "leap-nbd")
+                : Path.of("/tmp", "leap-nbd-" + user);
+    }
+
+    /**
+     * Writes the file.
+     *
+     * @throws IOException if the folder or the file cannot be written
+     */
+    public Path write(Path folder) throws IOException {
+        if (!Files.isDirectory(folder)) {
+            Files.createDirectories(
+                    folder,
+                    PosixFilePermissions.asFileAttribute(
+                            PosixFilePermissions.fromString(folder.equals(SYSTEM) ? "rwxr-xr-x" : "rwx------")));
+        }
+        Properties properties = new Properties();
+        properties.setProperty("role", role);
+        properties.setProperty("uri", uri);
+        if (http != null) {
+            properties.setProperty("http", http.toString());
+        }
+        StringWriter text = new StringWriter();
+        properties.store(text, null);
+        Path file = folder.resolve(pid + SUFFIX);
+        Files.writeString(file, text.toString());
+        return file;
+    }
+
+    /** Those of all processes that still run, of this user and of root. Files of dead ones are removed where permitted. */
+    public static List<RunFile> running() {
+        List<RunFile> running = new ArrayList<>(readAll(folder()));
+        if (!folder().equals(SYSTEM)) {
+            running.addAll(readAll(SYSTEM));
+        }
+        return running;
+    }
+
+    /** The files in one folder whose process still runs. */
+    static List<RunFile> readAll(Path folder) {
+        List<RunFile> found = new ArrayList<>();
+        if (!Files.isDirectory(folder)) {
+            return found;
+        }
+        try (DirectoryStream<Path> files = Files.newDirectoryStream(folder, "*" + SUFFIX)) {
+            for (Path file : files) {
+                RunFile read = read(file);
+                if (read != null && ProcessHandle.of(read.pid).isPresent()) {
+                    found.add(read);
+                } else {
+                    remove(file);
+                }
+            }
+        } catch (IOException e) {
+            // Another user's folder: it is as if nothing ran.
+            return found;
+        }
+        return found;
+    }
+
+    /** Removes a file that {@link #write} wrote; what cannot be removed is left for {@link #running} to tidy away. */
+    public static void remove(Path file) {
+        try {
+            Files.deleteIfExists(file);
+        } catch (IOException e) {
+            // Not ours to remove.
+            return;
+        }
+    }
+
+    private static @Nullable RunFile read(Path file) {
+        String name = file.getFileName().toString();
+        Properties properties = new Properties();
+        try (var in = Files.newBufferedReader(file)) {
+            properties.load(in);
+            String http = properties.getProperty("http");
+            return new RunFile(
+                    Long.parseLong(name.substring(0, name.length() - SUFFIX.length())),
+                    properties.getProperty("role", "serve"),
+                    http == null ? null : HostPort.parseListen(http),
+                    properties.getProperty("uri", ""));
+        } catch (IOException | RuntimeException e) {
+            return null;
+        }
+    }
+}

@@ -1,0 +1,251 @@
+package io.leapnbd.tools.serve;
+
+import io.leapnbd.bypass.RemoteDevice;
+import io.leapnbd.bypass.RemoteDeviceContext;
+import io.leapnbd.bypass.latency.LatencyRecorders;
+import io.leapnbd.bypass.latency.Operation;
+import io.leapnbd.bypass.latency.Stage;
+import io.leapnbd.bypass.link.Donor;
+import io.leapnbd.bypass.link.DonorAddress;
+import io.leapnbd.donor.protocol.Protocol;
+import io.leapnbd.donor.store.SlabStore;
+import io.leapnbd.donor.store.StoreSettings;
+import io.leapnbd.nbd.server.Listener;
+import io.leapnbd.nbd.server.NbdServer;
+import io.leapnbd.nbd.server.NbdServerContext;
+import io.leapnbd.tools.cli.Durations;
+import io.leapnbd.tools.cli.HostPort;
+import io.leapnbd.tools.histogram.HistogramPage;
+import io.leapnbd.tools.histogram.IntervalLog;
+import io.leapnbd.tools.http.Answer;
+import io.leapnbd.tools.http.HttpEndpoint;
+import io.leapnbd.tools.http.MetricsPage;
+import io.leapnbd.tools.http.Page;
+import io.leapnbd.tools.http.RunFile;
+import io.netty.channel.EventLoopGroup;
+import io.netty.channel.MultiThreadIoEventLoopGroup;
+import io.netty.channel.epoll.EpollIoHandler;
+import io.netty.util.concurrent.DefaultThreadFactory;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.Deque;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.TimeUnit;
+import java.util.function.Consumer;
+import org.HdrHistogram.Histogram;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** A running server with all that belongs to it: loops, device, NBD listeners, endpoint, interval log. */
+final class LeapServer implements AutoCloseable {
+
+    private static final Logger log = LoggerFactory.getLogger(LeapServer.class);
+
+    private static final long SHUTDOWN_SECONDS = 5;
+
+    private final ServerSettings settings;
+    private final long startMillis = System.currentTimeMillis();
+    private final Deque<Closing> closings = new ArrayDeque<>();
+    private final List<String> uris = new ArrayList<>();
+    private @Nullable RemoteDevice device;
+
+    private LeapServer(ServerSettings settings) {
+        this.settings = settings;
+    }
+
+    /**
+     * Starts a server; when this returns it accepts clients.
+     *
+     * @throws IOException if that is not possible; the message is one sentence for the operator
+     * @throws IllegalArgumentException if the settings contradict each other
+     */
+    static LeapServer open(ServerSettings settings) throws IOException {
+        LeapServer server = new LeapServer(settings);
+        boolean open = false;
+        try {
+            server.start();
+            open = true;
+            return server;
+        } finally {
+            if (!open) {
+                server.close();
+            }
+        }
+    }
+
+    /** Where clients connect, and the endpoint. */
+    List<String> uris() {
+        return uris;
+    }
+
+    /** Tells when a newer server has taken the export over. */
+    void onFenced(Consumer<Donor> then) {
+        RemoteDevice fenceable = device;
+        if (fenceable != null) {
+            var _ = fenceable.fenced().thenAccept(donor -> {
+                log.error(
+                        "donor {} says that a newer server serves {} now; this one ends, so that its clients find the"
+                                + " newer one",
+                        donor,
+                        settings.export());
+                then.accept(donor);
+            });
+        }
+    }
+
+    private void start() throws IOException {
+        EventLoopGroup loops = new MultiThreadIoEventLoopGroup(
+                settings.threads(), new DefaultThreadFactory("loop", true), EpollIoHandler.newFactory());
+        closing("event loops", () -> {
+            loops.shutdownGracefully(0, SHUTDOWN_SECONDS, TimeUnit.SECONDS).await(SHUTDOWN_SECONDS, TimeUnit.SECONDS);
+        });
+
+        SlabStore store = settings.donors().isEmpty() ? embeddedStore() : null;
+        RemoteDevice remote = RemoteDevice.open(deviceContext(store), loops);
+        device = remote;
+        closing("device", remote);
+
+        NbdServer nbd = NbdServer.start(new NbdServerContext()
+                .group(loops)
+                .export(settings.export(), remote)
+                .observer(loop -> new LatencyObserver(remote.latencies(loop))));
+        closing("NBD server", nbd);
+
+        Path intervals = settings.histogramLog();
+        if (intervals != null) {
+            try {
+                closing(
+                        "histogram log",
+                        new IntervalLog(remote.latencies(), intervals, settings.histogramInterval(), startMillis));
+            } catch (IOException e) {
+                throw new IOException(
+                        "--histogram-log " + intervals + " cannot be written; name a file in a folder that exists", e);
+            }
+        }
+        closing("summary", () -> summarize(remote.latencies()));
+
+        for (Path path : settings.unix()) {
+            Path folder = path.toAbsolutePath().getParent();
+            if (folder != null) {
+                Files.createDirectories(folder);
+            }
+            uris.add(
+                    nbd.listenUnix(path.toAbsolutePath()).uri(settings.export()).toString());
+        }
+        for (HostPort address : settings.tcp()) {
+            Listener listener = nbd.listenTcp(address.resolve());
+            uris.add(listener.uri(settings.export()).toString());
+        }
+
+        HostPort endpoint = null;
+        if (settings.http() != null) {
+            endpoint = openEndpoint(settings.http(), new ServerStatus(settings, uris, startMillis, remote, nbd, store));
+        }
+        register(endpoint);
+    }
+
+    private HostPort openEndpoint(HostPort listen, ServerStatus status) {
+        RemoteDevice remote = status.device();
+        HttpEndpoint endpoint = HttpEndpoint.open(
+                listen,
+                Map.<String, Page>of(
+                        "/metrics",
+                        new MetricsPage(new ServerMetrics(status).registry()),
+                        "/status",
+                        status::page,
+                        "/healthz",
+                        query -> Answer.line(200, "ok"),
+                        "/readyz",
+                        query -> status.ready(),
+                        "/histograms",
+                        new HistogramPage(remote.latencies(), startMillis)));
+        closing("HTTP endpoint", endpoint);
+        if (endpoint.exposed()) {
+            log.warn(
+                    "http://{} can be reached from other machines, and asks nobody for a password", endpoint.address());
+        }
+        uris.add("http://" + endpoint.address());
+        return endpoint.address();
+    }
+
+    private SlabStore embeddedStore() throws IOException {
+        long slabSize =
+                Math.clamp(Long.highestOneBit(settings.size()), Protocol.MIN_SLAB_SIZE, Protocol.DEFAULT_SLAB_SIZE);
+        long memory = Math.ceilDiv(settings.size(), slabSize) * slabSize;
+        SlabStore store = SlabStore.open(StoreSettings.ofMemory(memory, (int) slabSize));
+        closing("embedded donor", store);
+        return store;
+    }
+
+    private RemoteDeviceContext deviceContext(@Nullable SlabStore store) throws IOException {
+        RemoteDeviceContext context = new RemoteDeviceContext()
+                .size(settings.size())
+                .export(settings.export())
+                .requestTimeout(settings.ioTimeout())
+                .fresh(settings.fresh());
+        if (store != null) {
+            // What it holds ends with this process, so there is nothing to know later.
+            return context.embedded(store).conclude();
+        }
+        Files.createDirectories(settings.stateDir());
+        return context.donors(settings.donors().stream()
+                        .map(donor -> new DonorAddress(
+                                donor.address().host(), donor.address().port()))
+                        .toList())
+                .stateFile(settings.stateFile())
+                .conclude();
+    }
+
+    private void register(@Nullable HostPort endpoint) {
+        try {
+            Path file = new RunFile(ProcessHandle.current().pid(), "serve", endpoint, uris.getFirst())
+                    .write(RunFile.folder());
+            closing("run file", () -> RunFile.remove(file));
+        } catch (IOException e) {
+            log.warn(
+                    "{} cannot be written ({}), so 'status' needs --http to find this server",
+                    RunFile.folder(),
+                    e.toString());
+        }
+    }
+
+    private static void summarize(LatencyRecorders latencies) {
+        for (Operation operation : Operation.values()) {
+            Histogram total = latencies.snapshot(operation, Stage.TOTAL);
+            if (total.getTotalCount() > 0) {
+                log.info(
+                        "{}: {} requests, p50 {}, p99 {}, p99.9 {}, max {}",
+                        operation.label(),
+                        total.getTotalCount(),
+                        Durations.approximate(total.getValueAtPercentile(50)),
+                        Durations.approximate(total.getValueAtPercentile(99)),
+                        Durations.approximate(total.getValueAtPercentile(99.9)),
+                        Durations.approximate(total.getMaxValue()));
+            }
+        }
+    }
+
+    /** Closes everything, the last opened first: clients are dropped before the device goes. */
+    @Override
+    public synchronized void close() {
+        while (!closings.isEmpty()) {
+            Closing last = closings.pop();
+            try {
+                last.resource.close();
+            } catch (Exception e) {
+                log.warn("closing the {} failed", last.name, e);
+            }
+        }
+    }
+
+    private void closing(String name, AutoCloseable resource) {
+        closings.push(new Closing(name, resource));
+    }
+
+    private record Closing(String name, AutoCloseable resource) {}
+}

@@ -1,0 +1,217 @@
+package io.leapnbd.tools.serve;
+
+import io.leapnbd.tools.cli.CommandFailure;
+import io.leapnbd.tools.cli.DonorAddress;
+import io.leapnbd.tools.cli.Durations;
+import io.leapnbd.tools.cli.Exit;
+import io.leapnbd.tools.cli.ExitCode;
+import io.leapnbd.tools.cli.HostPort;
+import io.leapnbd.tools.cli.MachineMemory;
+import io.leapnbd.tools.cli.Size;
+import io.leapnbd.tools.http.EndpointOptions;
+import io.leapnbd.tools.http.RunFile;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.List;
+import java.util.concurrent.Callable;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.Spec;
+import picocli.CommandLine.TypeConversionException;
+
+/** {@code leap-nbd serve}. */
+@Command(
+        name = "serve",
+        sortOptions = false,
+        description = {
+            "Exports memory of donors, or of this process, as an NBD device.",
+            "",
+            "Prints one line that begins with 'ready' and names the addresses when it accepts connections. On SIGTERM it"
+                    + " drops them; donors keep the pages for their lease, so that a server that comes back finds them.",
+            ""
+        })
+public final class ServeCommand implements Callable<Integer> {
+
+    private static final Size EMBEDDED_SIZE = Size.parse("512M");
+    private static final String DEFAULT_LISTEN = "127.0.0.1:10809";
+    private static final int MAX_SOCKET_PATH = 107;
+    private static final int MAX_THREADS = 64;
+    private static final Duration LONGEST_IO_TIMEOUT = Duration.ofSeconds(25);
+
+    @Option(
+            names = "--donors",
+            paramLabel = "LIST",
+            description = "Donors, separated by commas: host:port, tcp://host:port. Default: one in this process.")
+    private @Nullable String donors;
+
+    @Option(
+            names = "--size",
+            paramLabel = "SIZE",
+            converter = Size.Converter.class,
+            description = "Size of the device, like 12G. Default without --donors: 512M.")
+    private @Nullable Size size;
+
+    @Option(
+            names = "--export",
+            paramLabel = "NAME",
+            defaultValue = "leap",
+            description = "Name of the export, also at the donors; the default export is the same. Default:"
+                    + " ${DEFAULT-VALUE}.")
+    private String export = "leap";
+
+    @Option(
+            names = "--listen",
+            paramLabel = "HOST:PORT",
+            converter = HostPort.ListenConverter.class,
+            description = "Accept clients over TCP; may be repeated. Default without --unix: " + DEFAULT_LISTEN + ".")
+    private List<HostPort> listen = List.of();
+
+    @Option(
+            names = "--unix",
+            paramLabel = "PATH",
+            description = "Accept clients over a Unix socket, which is how this machine's own swap should come; may be"
+                    + " repeated.")
+    private List<Path> unix = List.of();
+
+    @Option(
+            names = "--http",
+            paramLabel = "HOST:PORT",
+            defaultValue = EndpointOptions.DEFAULT,
+            description = "Where /metrics, /status, /histograms, /healthz and /readyz are answered; none turns it off."
+                    + " Default: ${DEFAULT-VALUE}.")
+    private String http = EndpointOptions.DEFAULT;
+
+    @Option(
+            names = "--io-timeout",
+            paramLabel = "TIME",
+            defaultValue = "20s",
+            converter = Durations.Converter.class,
+            description =
+                    "How long a request may take, donors that are away included, before it ends with an I/O error."
+                            + " Default: ${DEFAULT-VALUE}.")
+    private Duration ioTimeout = Duration.ofSeconds(20);
+
+    @Option(names = "--threads", paramLabel = "N", description = "Event loops. Default: one a processor.")
+    private @Nullable Integer threads;
+
+    @Option(
+            names = "--state-dir",
+            paramLabel = "FOLDER",
+            description = "Where to keep what a restarted server has to know; best in a tmpfs. Default: /run/leap-nbd,"
+                    + " or the user's own.")
+    private @Nullable Path stateDir;
+
+    @Option(names = "--fresh", description = "Give up what the export held before, and start blank.")
+    private boolean fresh;
+
+    @Option(
+            names = "--histogram-log",
+            paramLabel = "FILE",
+            description =
+                    "Write latencies of each interval to FILE for HdrHistogram's tools, and those of the whole run"
+                            + " to FILE.total at the end.")
+    private @Nullable Path histogramLog;
+
+    @Option(
+            names = "--histogram-interval",
+            paramLabel = "TIME",
+            defaultValue = "1s",
+            converter = Durations.Converter.class,
+            description = "Default: ${DEFAULT-VALUE}.")
+    private Duration histogramInterval = Duration.ofSeconds(1);
+
+    @Spec
+    private CommandSpec spec = CommandSpec.create();
+
+    /** For picocli. */
+    public ServeCommand() {}
+
+    @Override
+    public Integer call() {
+        ServerSettings settings = settings();
+        LeapServer server;
+        try {
+            server = LeapServer.open(settings);
+        } catch (IllegalArgumentException e) {
+            throw new ParameterException(spec.commandLine(), String.valueOf(e.getMessage()), e);
+        } catch (IOException e) {
+            throw new CommandFailure(ExitCode.FAILED, String.valueOf(e.getMessage()), e);
+        }
+        Exit exit = new Exit(server::close);
+        server.onFenced(donor -> exit.request(ExitCode.FAILED));
+        spec.commandLine().getOut().println("ready " + String.join(" ", server.uris()));
+        return exit.await();
+    }
+
+    private ServerSettings settings() {
+        List<DonorAddress> addresses = List.of();
+        if (donors != null) {
+            addresses = converted("--donors", donors, text -> {
+                List<DonorAddress> list = DonorAddress.parseList(text);
+                DonorAddress.requireTcp(list);
+                return list;
+            });
+        }
+        Size bytes = size;
+        if (bytes == null) {
+            require(addresses.isEmpty(), "--size: say how large the device is to be, like --size 12G");
+            bytes = EMBEDDED_SIZE;
+        }
+        if (addresses.isEmpty()) {
+            MachineMemory.now().check("--size", bytes.bytes());
+        }
+        int nameLength = export.getBytes(StandardCharsets.UTF_8).length;
+        require(
+                nameLength >= 1 && nameLength <= 255,
+                "--export: a name has 1 to 255 bytes; this one has " + nameLength);
+        int loops = threads == null ? Math.min(Runtime.getRuntime().availableProcessors(), MAX_THREADS) : threads;
+        require(loops >= 1 && loops <= MAX_THREADS, "--threads: " + loops + " is not in 1.." + MAX_THREADS);
+        require(
+                !ioTimeout.isZero() && ioTimeout.compareTo(LONGEST_IO_TIMEOUT) <= 0,
+                "--io-timeout: " + Durations.format(ioTimeout) + " is not in 1ms..25s; Linux gives up on a connection"
+                        + " after 30s without an answer");
+        require(!histogramInterval.isZero(), "--histogram-interval: has to be above zero, like 1s");
+        for (Path path : unix) {
+            int length = path.toString().getBytes(StandardCharsets.UTF_8).length;
+            require(
+                    length <= MAX_SOCKET_PATH,
+                    "--unix: a socket's path has at most " + MAX_SOCKET_PATH + " bytes; this one has " + length);
+        }
+        List<HostPort> tcp =
+                listen.isEmpty() && unix.isEmpty() ? List.of(HostPort.parseListen(DEFAULT_LISTEN)) : listen;
+        HostPort endpoint = http.equals("none") ? null : converted("--http", http, HostPort::parseListen);
+        Path folder = stateDir == null ? RunFile.folder() : stateDir;
+        return new ServerSettings(
+                addresses,
+                bytes.bytes(),
+                export,
+                tcp,
+                unix,
+                endpoint,
+                ioTimeout,
+                loops,
+                folder,
+                fresh,
+                histogramLog,
+                histogramInterval);
+    }
+
+    private void require(boolean right, String message) {
+        if (!right) {
+            throw new ParameterException(spec.commandLine(), message);
+        }
+    }
+
+    private <T> T converted(String option, String text, java.util.function.Function<String, T> parser) {
+        try {
+            return parser.apply(text);
+        } catch (TypeConversionException e) {
+            throw new ParameterException(spec.commandLine(), option + ": " + e.getMessage(), e);
+        }
+    }
+}

@@ -1,0 +1,173 @@
+package io.leapnbd.tools.serve;
+
+import io.leapnbd.bypass.RemoteDevice;
+import io.leapnbd.bypass.latency.Operation;
+import io.leapnbd.bypass.latency.Stage;
+import io.leapnbd.bypass.link.Donor;
+import io.leapnbd.nbd.server.ConnectionInfo;
+import io.leapnbd.nbd.server.ServerStatistics;
+import io.leapnbd.nbd.spi.Command;
+import io.leapnbd.nbd.spi.NbdError;
+import io.leapnbd.tools.http.Metrics;
+import io.prometheus.metrics.model.registry.PrometheusRegistry;
+import io.prometheus.metrics.model.snapshots.ClassicHistogramBuckets;
+import io.prometheus.metrics.model.snapshots.HistogramSnapshot;
+import io.prometheus.metrics.model.snapshots.HistogramSnapshot.HistogramDataPointSnapshot;
+import io.prometheus.metrics.model.snapshots.Labels;
+import io.prometheus.metrics.model.snapshots.MetricSnapshot;
+import java.util.Locale;
+import java.util.function.ToLongFunction;
+import org.HdrHistogram.Histogram;
+
+/** A server's counters under their Prometheus names. All are read when they are asked for; nothing is kept twice. */
+final class ServerMetrics {
+
+    private static final double NANOS_PER_SECOND = 1e9;
+
+    /** Upper bounds of the buckets of latencies, in nanoseconds; one more holds what is above. */
+    private static final long[] BOUNDS = bounds();
+
+    private final ServerStatus status;
+    private final Metrics metrics = new Metrics();
+
+    ServerMetrics(ServerStatus status) {
+        this.status = status;
+        requests(status.nbd().statistics());
+        connections(status.nbd().statistics());
+        device(status.device());
+        donors();
+        metrics.registry().register(this::latencies);
+    }
+
+    PrometheusRegistry registry() {
+        return metrics.registry();
+    }
+
+    private void requests(ServerStatistics statistics) {
+        metrics.counter("leap_requests_total", "NBD requests that have ended, with or without an error.", "operation")
+                .from(sink -> {
+                    for (Command command : Command.values()) {
+                        sink.accept(statistics.requests(command), label(command.name()));
+                    }
+                });
+        metrics.counter("leap_errors_total", "NBD requests that have ended with an error.", "error")
+                .from(sink -> {
+                    for (NbdError error : NbdError.values()) {
+                        sink.accept(statistics.errors(error), error.name());
+                    }
+                });
+        metrics.counter("leap_read_bytes_total", "Bytes that reads have returned.")
+                .from(sink -> sink.accept(statistics.bytesRead()));
+        metrics.counter("leap_written_bytes_total", "Bytes that writes have stored.")
+                .from(sink -> sink.accept(statistics.bytesWritten()));
+    }
+
+    private void connections(ServerStatistics statistics) {
+        metrics.counter("leap_connections_opened_total", "NBD connections accepted.")
+                .from(sink -> sink.accept(statistics.connectionsOpened()));
+        metrics.counter("leap_connections_refused_total", "NBD connections closed because there were too many.")
+                .from(sink -> sink.accept(statistics.connectionsRefused()));
+        metrics.counter(
+                        "leap_protocol_violations_total",
+                        "NBD connections dropped because the client broke the protocol.")
+                .from(sink -> sink.accept(statistics.protocolViolations()));
+        metrics.gauge("leap_connections", "NBD connections now.")
+                .from(sink -> sink.accept(status.nbd().connections().size()));
+        metrics.gauge("leap_requests_in_flight", "Requests that have not been answered yet.")
+                .from(sink -> sink.accept(status.nbd().connections().stream()
+                        .mapToInt(ConnectionInfo::requestsInFlight)
+                        .sum()));
+    }
+
+    private void device(RemoteDevice device) {
+        metrics.gauge("leap_device_size_bytes", "Size of the export.").from(sink -> sink.accept(device.size()));
+        metrics.gauge("leap_pages_written", "Pages that have been written and not trimmed.")
+                .from(sink -> sink.accept(device.map().pagesWritten()));
+        metrics.gauge("leap_pages_lost", "Written pages whose donor has lost them.")
+                .from(sink -> sink.accept(device.map().pagesLost()));
+        metrics.counter("leap_allocation_failures_total", "Writes that failed because no donor had room.")
+                .from(sink -> sink.accept(device.allocationFailures()));
+        metrics.gauge("leap_degraded", "How many things are not as they should be; /status names them.")
+                .from(sink -> sink.accept(status.degraded().size()));
+        metrics.gauge("leap_start_time_seconds", "When the server started, in seconds since 1970.")
+                .from(sink -> sink.accept(status.startMillis() / 1000));
+    }
+
+    private void donors() {
+        donorGauge("leap_donor_up", "Whether any link to the donor is connected.", donor -> donor.up() ? 1 : 0);
+        donorGauge("leap_donor_links", "Links to the donor that are connected.", Donor::linksUp);
+        donorGauge("leap_donor_slabs_free", "Slabs that the donor could grant.", Donor::freeSlabs);
+        donorGauge("leap_donor_slabs", "Slabs that the donor lends in all.", Donor::totalSlabs);
+        metrics.gauge("leap_donor_slabs_held", "Slabs of the export that the donor holds.", "donor")
+                .from(sink -> {
+                    int[] held = status.slabsHeld();
+                    for (int i = 0; i < held.length; i++) {
+                        sink.accept(held[i], status.device().donors().get(i).name());
+                    }
+                });
+        metrics.counter(
+                        "leap_donor_timeouts_total",
+                        "Links broken because a request was not answered in time.",
+                        "donor")
+                .from(sink -> eachDonor(donor -> sink.accept(donor.timeouts(), donor.name())));
+        metrics.counter("leap_donor_reconnects_total", "Times that a link was lost and found again.", "donor")
+                .from(sink -> eachDonor(donor -> sink.accept(donor.reconnects(), donor.name())));
+    }
+
+    private void donorGauge(String name, String help, ToLongFunction<Donor> value) {
+        metrics.gauge(name, help, "donor")
+                .from(sink -> eachDonor(donor -> sink.accept(value.applyAsLong(donor), donor.name())));
+    }
+
+    private void eachDonor(java.util.function.Consumer<Donor> action) {
+        status.device().donors().forEach(action);
+    }
+
+    private MetricSnapshot latencies() {
+        HistogramSnapshot.Builder all = HistogramSnapshot.builder()
+                .name("leap_request_duration_seconds")
+                .help("How long requests took, by operation and stage.");
+        for (Operation operation : Operation.values()) {
+            for (Stage stage : Stage.values()) {
+                Histogram histogram = status.device().latencies().snapshot(operation, stage);
+                if (histogram.getTotalCount() > 0) {
+                    all.dataPoint(HistogramDataPointSnapshot.builder()
+                            .labels(Labels.of("operation", operation.label(), "stage", stage.label()))
+                            .sum(histogram.getMean() * histogram.getTotalCount() / NANOS_PER_SECOND)
+                            .classicHistogramBuckets(buckets(histogram))
+                            .build());
+                }
+            }
+        }
+        return all.build();
+    }
+
+    private static ClassicHistogramBuckets buckets(Histogram histogram) {
+        ClassicHistogramBuckets.Builder buckets = ClassicHistogramBuckets.builder();
+        long counted = 0;
+        for (long bound : BOUNDS) {
+            long upTo = Math.max(counted, histogram.getCountBetweenValues(0, bound));
+            buckets.bucket(bound / NANOS_PER_SECOND, upTo - counted);
+            counted = upTo;
+        }
+        return buckets.bucket(Double.POSITIVE_INFINITY, histogram.getTotalCount() - counted)
+                .build();
+    }
+
+    /** 1 µs to 50 s in steps of 1, 2, 5. */
+    private static long[] bounds() {
+        long[] bounds = new long[24];
+        long decade = 1_000;
+        for (int i = 0; i < bounds.length; i += 3) {
+            bounds[i] = decade;
+            bounds[i + 1] = 2 * decade;
+            bounds[i + 2] = 5 * decade;
+            decade *= 10;
+        }
+        return bounds;
+    }
+
+    private static String label(String constant) {
+        return constant.toLowerCase(Locale.ROOT).replace('_', '-');
+    }
+}

@@ -1,0 +1,52 @@
+package io.leapnbd.tools.serve;
+
+import io.leapnbd.tools.cli.DonorAddress;
+import io.leapnbd.tools.cli.HostPort;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What a server is started with, each checked on its own.
+ *
+ * @param donors empty for one in the process
+ * @param size bytes
+ * @param export its name
+ * @param tcp where to accept NBD clients over TCP
+ * @param unix where to accept them over Unix sockets
+ * @param http where the endpoint listens; null for none
+ * @param ioTimeout how long a request may take
+ * @param threads event loops
+ * @param stateDir folder of the state file
+ * @param fresh whether to start blank
+ * @param histogramLog the interval log; null for none
+ * @param histogramInterval of the log
+ */
+record ServerSettings(
+        List<DonorAddress> donors,
+        long size,
+        String export,
+        List<HostPort> tcp,
+        List<Path> unix,
+        @Nullable HostPort http,
+        Duration ioTimeout,
+        int threads,
+        Path stateDir,
+        boolean fresh,
+        @Nullable Path histogramLog,
+        Duration histogramInterval) {
+
+    /** Where the export's state is kept; a name is made a file name, distinct names distinct ones. */
+    Path stateFile() {
+        StringBuilder name = new StringBuilder();
+        export.codePoints().forEach(c -> {
+            if (Character.isLetterOrDigit(c) || c == '-' || c == '_') {
+                name.appendCodePoint(c);
+            } else {
+                name.append('%').append(Integer.toHexString(c)).append('.');
+            }
+        });
+        return stateDir.resolve(name + ".state");
+    }
+}

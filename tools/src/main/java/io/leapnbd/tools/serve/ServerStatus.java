@@ -1,0 +1,242 @@
+package io.leapnbd.tools.serve;
+
+import io.leapnbd.bypass.RemoteDevice;
+import io.leapnbd.bypass.latency.Operation;
+import io.leapnbd.bypass.latency.Stage;
+import io.leapnbd.bypass.link.Donor;
+import io.leapnbd.bypass.map.Mapping;
+import io.leapnbd.donor.protocol.Protocol;
+import io.leapnbd.donor.store.SlabStore;
+import io.leapnbd.nbd.server.ConnectionInfo;
+import io.leapnbd.nbd.server.NbdServer;
+import io.leapnbd.nbd.spi.NbdError;
+import io.leapnbd.tools.cli.Durations;
+import io.leapnbd.tools.cli.Json;
+import io.leapnbd.tools.cli.Size;
+import io.leapnbd.tools.cli.Table;
+import io.leapnbd.tools.http.Answer;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import org.HdrHistogram.Histogram;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What a server does at the moment, as JSON and as text for people. Everything is read from live counters without
+ * stopping anything, so numbers may be off against each other by what happened meanwhile. Any thread.
+ *
+ * @param uris where it listens
+ * @param startMillis milliseconds since 1970
+ * @param store the embedded donor; null if there are others
+ */
+record ServerStatus(
+        ServerSettings settings,
+        List<String> uris,
+        long startMillis,
+        RemoteDevice device,
+        NbdServer nbd,
+        @Nullable SlabStore store) {
+
+    /** {@code /status}, or {@code /status?format=text}. */
+    Answer page(Map<String, String> query) {
+        String format = query.getOrDefault("format", "json");
+        return switch (format) {
+            case "json" -> Answer.ok("application/json", json());
+            case "text" -> Answer.ok("text/plain; charset=utf-8", text());
+            default -> throw new IllegalArgumentException("no format is called " + format + "; there are json, text");
+        };
+    }
+
+    /** {@code /readyz}: ready as long as a donor can be reached. */
+    Answer ready() {
+        return device.donors().stream().anyMatch(Donor::up)
+                ? Answer.line(200, "ready")
+                : Answer.line(503, "no donor can be reached");
+    }
+
+    /** What is not as it should be, a sentence each. */
+    List<String> degraded() {
+        List<String> complaints = new ArrayList<>();
+        for (Donor donor : device.donors()) {
+            if (!donor.up()) {
+                complaints.add("donor " + donor + " cannot be reached; its pages wait for it");
+            } else if (donor.linksUp() < settings.threads()) {
+                complaints.add("donor " + donor + " has " + donor.linksUp() + " of " + settings.threads() + " links");
+            }
+        }
+        long lost = device.map().pagesLost();
+        if (lost > 0) {
+            complaints.add(lost + " written pages are lost with their donors; reading one is an I/O error");
+        }
+        if (device.allocationFailures() > 0) {
+            complaints.add(device.allocationFailures() + " writes failed because no donor had room; add donors");
+        }
+        if (store != null) {
+            String refusal = store.statistics().lockRefusal();
+            if (refusal != null) {
+                complaints.add("memory of the embedded donor is not locked: " + refusal);
+            }
+        }
+        return complaints;
+    }
+
+    /** Slabs of the device that each donor holds, in the donors' order. */
+    int[] slabsHeld() {
+        int[] held = new int[device.donors().size()];
+        for (int i = 0; i < device.map().slabs(); i++) {
+            Mapping mapping = device.map().slab(i).mapping();
+            if (mapping != null) {
+                held[mapping.donor()]++;
+            }
+        }
+        return held;
+    }
+
+    private String json() {
+        Json json = new Json()
+                .object()
+                .put("role", "serve")
+                .put("pid", ProcessHandle.current().pid())
+                .put("start", Instant.ofEpochMilli(startMillis).toString())
+                .array("uris");
+        uris.forEach(json::add);
+        json.endArray()
+                .object("export")
+                .put("name", settings.export())
+                .put("size", device.size())
+                .put("content", device.content().toString())
+                .put("epoch", device.epoch())
+                .put("slab_size", device.map().slabSize())
+                .put("slabs", device.map().slabs())
+                .put("slabs_mapped", device.map().mappedSlabs())
+                .put("pages_written", device.map().pagesWritten())
+                .put("pages_lost", device.map().pagesLost())
+                .put("allocation_failures", device.allocationFailures())
+                .endObject()
+                .array("donors");
+        int[] held = slabsHeld();
+        for (int i = 0; i < held.length; i++) {
+            Donor donor = device.donors().get(i);
+            json.object()
+                    .put("name", donor.name())
+                    .put("up", donor.up())
+                    .put("links", donor.linksUp())
+                    .put("slabs_held", held[i])
+                    .put("slabs_free", donor.freeSlabs())
+                    .put("slabs_total", donor.totalSlabs())
+                    .put("timeouts", donor.timeouts())
+                    .put("reconnects", donor.reconnects())
+                    .endObject();
+        }
+        json.endArray().array("connections");
+        for (ConnectionInfo connection : nbd.connections()) {
+            json.object()
+                    .put("id", connection.id())
+                    .put("peer", connection.peer())
+                    .put("export", connection.export())
+                    .put("transmitting", connection.transmitting())
+                    .put("opened", connection.opened().toString())
+                    .put("requests_in_flight", connection.requestsInFlight())
+                    .put("bytes_in_flight", connection.bytesInFlight())
+                    .endObject();
+        }
+        json.endArray().object("requests");
+        for (Operation operation : Operation.values()) {
+            Histogram total = device.latencies().snapshot(operation, Stage.TOTAL);
+            if (total.getTotalCount() > 0) {
+                json.object(operation.label())
+                        .put("count", total.getTotalCount())
+                        .put("p50_us", total.getValueAtPercentile(50) / 1e3)
+                        .put("p99_us", total.getValueAtPercentile(99) / 1e3)
+                        .put("max_us", total.getMaxValue() / 1e3)
+                        .endObject();
+            }
+        }
+        json.endObject().object("errors");
+        for (NbdError error : NbdError.values()) {
+            json.put(error.name(), nbd.statistics().errors(error));
+        }
+        json.endObject().array("degraded");
+        degraded().forEach(json::add);
+        return json.endArray().endObject() + "\n";
+    }
+
+    private String text() {
+        StringBuilder out = new StringBuilder();
+        out.append(String.format(
+                Locale.ROOT,
+                "leap-nbd serve, process %d, up %s%n",
+                ProcessHandle.current().pid(),
+                Durations.format(Duration.ofSeconds((System.currentTimeMillis() - startMillis) / 1000))));
+        out.append("export ")
+                .append(settings.export())
+                .append(": ")
+                .append(Size.approximate(device.size()))
+                .append(", ")
+                .append(Size.approximate(device.map().pagesWritten() * Protocol.PAGE_SIZE))
+                .append(" written\n");
+        for (String uri : uris) {
+            out.append("  ").append(uri).append('\n');
+        }
+        out.append('\n').append(donorTable());
+        Table clients = new Table("client", "export", "in flight", "since");
+        for (ConnectionInfo connection : nbd.connections()) {
+            clients.row(
+                    connection.peer(),
+                    connection.export().isEmpty() ? "-" : connection.export(),
+                    Integer.toString(connection.requestsInFlight()),
+                    ago(connection.opened()));
+        }
+        if (!clients.isEmpty()) {
+            out.append('\n').append(clients);
+        }
+        Table latencies = new Table("requests", "count", "p50", "p99", "max");
+        for (Operation operation : Operation.values()) {
+            Histogram total = device.latencies().snapshot(operation, Stage.TOTAL);
+            if (total.getTotalCount() > 0) {
+                latencies.row(
+                        operation.label(),
+                        String.format(Locale.ROOT, "%,d", total.getTotalCount()),
+                        Durations.approximate(total.getValueAtPercentile(50)),
+                        Durations.approximate(total.getValueAtPercentile(99)),
+                        Durations.approximate(total.getMaxValue()));
+            }
+        }
+        if (!latencies.isEmpty()) {
+            out.append('\n').append(latencies);
+        }
+        List<String> complaints = degraded();
+        if (!complaints.isEmpty()) {
+            out.append("\ndegraded:\n");
+            complaints.forEach(complaint -> out.append("  ").append(complaint).append('\n'));
+        }
+        return out.toString();
+    }
+
+    private Table donorTable() {
+        Table donors = new Table("donor", "state", "links", "holds", "free", "of", "timeouts", "reconnects");
+        int[] held = slabsHeld();
+        long slab = device.map().slabSize();
+        for (int i = 0; i < held.length; i++) {
+            Donor donor = device.donors().get(i);
+            donors.row(
+                    donor.name(),
+                    donor.up() ? "up" : "down",
+                    donor.linksUp() + "/" + settings.threads(),
+                    Size.approximate(held[i] * slab),
+                    Size.approximate(donor.freeSlabs() * slab),
+                    Size.approximate(donor.totalSlabs() * slab),
+                    Long.toString(donor.timeouts()),
+                    Long.toString(donor.reconnects()));
+        }
+        return donors;
+    }
+
+    private static String ago(Instant then) {
+        return Durations.format(
+                Duration.ofSeconds(Duration.between(then, Instant.now()).toSeconds()));
+    }
+}

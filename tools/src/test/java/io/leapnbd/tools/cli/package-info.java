@@ -1,0 +1,4 @@
+@NullMarked
+package io.leapnbd.tools.cli;
+
+import org.jspecify.annotations.NullMarked;

@@ -1,0 +1,4 @@
+@NullMarked
+package io.leapnbd.tools.histogram;
+
+import org.jspecify.annotations.NullMarked;

@@ -1,0 +1,96 @@
+package io.leapnbd.tools.http;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.leapnbd.tools.cli.CommandFailure;
+import io.leapnbd.tools.cli.HostPort;
+import java.io.IOException;
+import java.net.HttpURLConnection;
+import java.net.URI;
+import java.nio.charset.StandardCharsets;
+import java.util.Map;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+class HttpEndpointTest {
+
+    private HttpEndpoint endpoint;
+
+    @BeforeEach
+    void open() {
+        endpoint = HttpEndpoint.open(
+                new HostPort("127.0.0.1", 0),
+                Map.of(
+                        "/echo", query -> Answer.ok("text/plain; charset=utf-8", "hello " + query.get("name")),
+                        "/picky",
+                                query -> {
+                                    throw new IllegalArgumentException("no such thing");
+                                },
+                        "/broken",
+                                query -> {
+                                    throw new IllegalStateException("lost");
+                                }));
+    }
+
+    @AfterEach
+    void close() {
+        endpoint.close();
+    }
+
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = '|',
+            value = {
+                "GET | /echo?name=a%20b%26c | 200 | hello a b&c",
+                "GET | /echo | 200 | hello null",
+                "GET | /nowhere | 404 | there are: /broken /echo /picky",
+                "GET | /echo/more | 404 | nothing here",
+                "GET | /picky | 400 | no such thing",
+                "GET | /broken | 500 | lost",
+                "POST | /echo | 405 | only GET and HEAD",
+                "DELETE | /echo | 405 | only GET and HEAD"
+            })
+    void answersWithStatusAndReason(String method, String path, int status, String body) throws IOException {
+        HttpURLConnection connection = connect(path);
+        connection.setRequestMethod(method);
+        assertThat(connection.getResponseCode()).isEqualTo(status);
+        try (var in = status < 400 ? connection.getInputStream() : connection.getErrorStream()) {
+            assertThat(new String(in.readAllBytes(), StandardCharsets.UTF_8)).contains(body);
+        }
+    }
+
+    @Test
+    void headHasNoBody() throws IOException {
+        HttpURLConnection connection = connect("/echo?name=x");
+        connection.setRequestMethod("HEAD");
+        assertThat(connection.getResponseCode()).isEqualTo(200);
+        assertThat(connection.getInputStream().readAllBytes()).isEmpty();
+    }
+
+    @Test
+    void anAddressInUseIsRefusedWithARemedy() {
+        assertThatThrownBy(() -> HttpEndpoint.open(endpoint.address(), Map.of()))
+                .isInstanceOf(CommandFailure.class)
+                .hasMessageContaining(endpoint.address().toString())
+                .hasMessageContaining("--http none");
+    }
+
+    @Test
+    void aHostThatDoesNotExistIsRefusedWithARemedy() {
+        assertThatThrownBy(() -> HttpEndpoint.open(new HostPort("no-such-host.invalid", 0), Map.of()))
+                .isInstanceOf(CommandFailure.class)
+                .hasMessageContaining("no such host");
+    }
+
+    private HttpURLConnection connect(String path) throws IOException {
+        HttpURLConnection connection = (HttpURLConnection)
+                URI.create("http://" + endpoint.address() + path).toURL().openConnection();
+        connection.setConnectTimeout(10_000);
+        connection.setReadTimeout(10_000);
+        return connection;
+    }
+}

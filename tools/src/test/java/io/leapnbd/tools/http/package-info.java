@@ -1,0 +1,4 @@
+@NullMarked
+package io.leapnbd.tools.http;
+
+import org.jspecify.annotations.NullMarked;
