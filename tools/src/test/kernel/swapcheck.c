@@ -205,7 +205,8 @@ static void *locked(size_t bytes) {
 static int usage(void) {
     fputs("usage: swapcheck [--seed N] [--loops N] [--spoil HOW] MIB [PASS ...]\n"
           "  MIB     working set\n"
-          "  PASS    seq, stride, random: read and check; rewrite: check, then write anew, in a random order.\n"
+          "  PASS    seq, stride, random: read and check; rewrite: check, then write anew, in a random order;\n"
+          "          pause: stop (SIGSTOP) until somebody sends SIGCONT.\n"
           "          The default is: seq stride random rewrite seq. The fill comes first, always.\n"
           "  --loops does the passes N times (default 1); the program says 'swapcheck: loop N' before each\n"
           "  --spoil makes one page wrong after the fill: corrupt, torn, stale, foreign, zeros, unreadable\n", stderr);
@@ -227,7 +228,8 @@ int main(int argc, char **argv) {
     const char *const *passes = i < argc ? (const char *const *)argv + i : standard;
     int count = i < argc ? argc - i : 5;
     for (int k = 0; k < count; k++)
-        if (strcmp(passes[k], "seq") && strcmp(passes[k], "stride") && strcmp(passes[k], "random") && strcmp(passes[k], "rewrite"))
+        if (strcmp(passes[k], "seq") && strcmp(passes[k], "stride") && strcmp(passes[k], "random") && strcmp(passes[k], "rewrite") &&
+            strcmp(passes[k], "pause"))
             return usage();
 
     setvbuf(stdout, NULL, _IOLBF, 4096);
@@ -251,7 +253,8 @@ int main(int argc, char **argv) {
         for (int k = 0; k < count; k++) {
             const char *name = passes[k];
             uint64_t key = seed + 1000 * loop + k;
-            if (strcmp(name, "seq") == 0) pass("seq", READ, 1, 0, 0);
+            if (strcmp(name, "pause") == 0) printf("swapcheck: pause\n"), raise(SIGSTOP);
+            else if (strcmp(name, "seq") == 0) pass("seq", READ, 1, 0, 0);
             else if (strcmp(name, "stride") == 0) pass("stride10", READ, 10, 0, 0);
             else if (strcmp(name, "random") == 0) pass("random", READ, 1, 1, key);
             else pass("rewrite", REWRITE, 1, 1, key);
