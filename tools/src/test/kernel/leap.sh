@@ -17,14 +17,14 @@ failed() {
 }
 
 # expect 'sentence' COMMAND ...: the sentence is true if the command succeeds; if not, what it printed is shown.
-expect() {
-  local sentence=$1 said
+expect() { # not in a subshell: the command may set variables
+  local sentence=$1
   shift
-  if said=$("$@" 2>&1); then
+  if "$@" >"$WORK/said" 2>&1; then
     passed "$sentence"
   else
     failed "$sentence"
-    printf '%s\n' "${said:-(no output from: $*)}" | tail -n 12 | sed 's/^/          /'
+    { cat "$WORK/said"; [ -s "$WORK/said" ] || echo "(no output from: $*)"; } | tail -n 12 | sed 's/^/          /'
     return 1
   fi
 }
@@ -74,15 +74,14 @@ start_donors() {
 # A server on the host's side; $1 is its size. Started again, it is the same server.
 host_server() {
   server=server$((++servers))
-  host_start $server "$program" serve --donors "$donors" --size "$1" --listen "$HOST_IP:10809" --http none \
-    --state-dir "$OUT/state"
+  host_start $server "$program" serve --donors "$donors" --size "$1" --listen "$HOST_IP:10809" --http none
   await $server ^ready 60
 }
 # A server in the guest.
 guest_server() {
   server=server$((++servers))
   guest_start $server "export $in_guest; exec $guest_program serve --donors $donors --size $1 \
-    --unix /run/leap.sock --state-dir /run/leap-nbd --http none $serve_options"
+    --unix /run/leap.sock --http none $serve_options"
   await $server ^ready 120
 }
 servers=0 serve_options=
@@ -175,6 +174,9 @@ evidence() {
   done
   echo "          -- all of it: $OUT"
 }
+
+# The kernel has not given up on any request of a device.
+no_timeouts() { ! grep -E 'nbd[0-9]+: .*timed out|I/O error, dev nbd' "$OUT/console"; }
 
 # Ends the scenario.
 done_with() {
