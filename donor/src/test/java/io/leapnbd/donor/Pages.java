@@ -3,6 +3,7 @@ package io.leapnbd.donor;
 import io.leapnbd.donor.protocol.Protocol;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
+import java.nio.ByteBuffer;
 import java.util.Arrays;
 import java.util.SplittableRandom;
 
@@ -32,6 +33,11 @@ public final class Pages {
         byte[] content = new byte[length];
         Arrays.fill(content, (byte) 0xa5);
         return Unpooled.directBuffer(length, length).writeBytes(content);
+    }
+
+    /** A direct buffer of zeros without leak detection, which would cost more than what is tested. */
+    public static ByteBuf untracked(int length) {
+        return Unpooled.wrappedBuffer(ByteBuffer.allocateDirect(length));
     }
 
     /** The readable bytes. */

@@ -212,11 +212,6 @@ public final class RemoteDevice implements BlockDevice, AutoCloseable {
         return fenced;
     }
 
-    /** Gives up the contents when the device is closed: they are of no use to a later server. Only for embedded donors. */
-    public void forget() throws IOException {
-        state.delete();
-    }
-
     /** Ends all links; requests in flight fail. The donors keep the slabs for their lease. */
     @Override
     public void close() throws IOException {

@@ -1,10 +1,16 @@
 package io.leapnbd.tools;
 
+import io.leapnbd.tools.attach.AttachCommand;
+import io.leapnbd.tools.attach.DetachCommand;
 import io.leapnbd.tools.cli.CommonOptions;
 import io.leapnbd.tools.cli.ExitCode;
 import io.leapnbd.tools.cli.LogSetup;
 import io.leapnbd.tools.cli.OneLineErrors;
+import io.leapnbd.tools.demo.DemoCommand;
+import io.leapnbd.tools.doctor.DoctorCommand;
+import io.leapnbd.tools.donor.DonorCommand;
 import io.leapnbd.tools.histogram.HistogramCommand;
+import io.leapnbd.tools.run.RunCommand;
 import io.leapnbd.tools.serve.ServeCommand;
 import io.leapnbd.tools.status.StatusCommand;
 import java.io.PrintWriter;
@@ -22,7 +28,18 @@ import picocli.CommandLine.Spec;
         description = "Gives a Linux machine a swap device whose blocks live in the spare memory of other machines.",
         mixinStandardHelpOptions = true,
         versionProvider = LeapNbd.Version.class,
-        subcommands = {ServeCommand.class, StatusCommand.class, HistogramCommand.class},
+        subcommands = {
+            DemoCommand.class,
+            ServeCommand.class,
+            DonorCommand.class,
+            AttachCommand.class,
+            DetachCommand.class,
+            RunCommand.class,
+            DoctorCommand.class,
+            StatusCommand.class,
+            HistogramCommand.class,
+            TrainCommand.class
+        },
         synopsisSubcommandLabel = "COMMAND",
         commandListHeading = "%nCommands:%n",
         footerHeading = "%nExit codes:%n",

@@ -270,7 +270,7 @@ final class LinkHandler extends ChannelInboundHandlerAdapter {
         replies.write(ctx);
         ChannelFuture sent = ctx.writeAndFlush(ctx.alloc().buffer(0));
         sent.addListener(_ -> {
-            ChannelFuture _ = ((DuplexChannel) ctx.channel()).shutdownOutput();
+            ChannelFuture _ = ctx.channel() instanceof DuplexChannel socket ? socket.shutdownOutput() : ctx.close();
         });
         after(settings.lingerTimeout().toNanos(), ctx, () -> close(ctx));
     }

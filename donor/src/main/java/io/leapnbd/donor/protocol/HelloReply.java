@@ -4,7 +4,7 @@ import io.netty.buffer.ByteBuf;
 import java.util.UUID;
 
 /**
- * The body of the reply to a hello.
+ * The body of the reply to a hello: the export as the hello found it, before its own claim.
  *
  * @param version protocol version that the link speaks from here on
  * @param slabSize bytes of a slab

@@ -38,7 +38,7 @@ public final class SlabStore implements AutoCloseable {
     private static final long CLOSE_NANOS = TimeUnit.SECONDS.toNanos(10);
 
     /** Pages whose marks one list looks at, so that it takes a fraction of a millisecond. */
-    private static final int LISTED_PAGES = 1 << 16;
+    private static final int LISTED_PAGES = 1 << 15;
 
     private final StoreSettings settings;
     private final UUID incarnation = UUID.randomUUID();

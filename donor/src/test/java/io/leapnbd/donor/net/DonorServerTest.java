@@ -265,12 +265,12 @@ class DonorServerTest {
             handle = link.grant(3);
             link.write(handle, 0, 1, Pages.array(1, PAGE));
         }
-        Await.until("the link is gone", () -> donor.server.statistics().openLinks() == 0);
+        awaitLease();
         donor.clock.addAndGet(TimeUnit.MINUTES.toNanos(10) - 1);
         try (RawLink next = RawLink.claim(donor.address(), Hellos.claim("a", 2))) {
             assertThat(next.read(handle, 0, PAGE)).isEqualTo(Pages.array(1, PAGE));
         }
-        Await.until("the link is gone", () -> donor.server.statistics().openLinks() == 0);
+        awaitLease();
         donor.clock.addAndGet(TimeUnit.MINUTES.toNanos(10));
         try (RawLink late = new RawLink(donor.address())) {
             HelloReply found = late.hello(Hellos.claim("a", 3)).helloReply();
@@ -279,6 +279,12 @@ class DonorServerTest {
             late.epoch = 3;
             assertThat(late.ask(Operation.READ, handle, 0, 1, 0).status()).isEqualTo(Status.NOT_OWNER);
         }
+    }
+
+    private void awaitLease() {
+        Await.until(
+                "the export has no link",
+                () -> donor.store.statistics().exports().getFirst().links() == 0);
     }
 
     @Test

@@ -114,9 +114,11 @@ public final class Donor {
         }
     }
 
-    void linkDown(String why) {
+    void linkDown(String why, boolean unexpected) {
         linksUp.decrementAndGet();
-        unreachable(why);
+        if (unexpected) {
+            unreachable(why);
+        }
     }
 
     /** Says once that the donor cannot be reached; again only after it was back. */

@@ -64,7 +64,7 @@ final class LocalLink implements DonorLink {
     public void close() {
         if (!closed) {
             closed = true;
-            donor.linkDown("closed");
+            donor.linkDown("closed", false);
             claim.close();
         }
     }

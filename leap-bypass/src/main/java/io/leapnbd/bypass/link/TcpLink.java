@@ -57,7 +57,10 @@ public final class TcpLink implements DonorLink {
     private @Nullable UUID incarnation;
     private boolean ready;
     private boolean wasReady;
-    private boolean closed;
+
+    /** How every further request ends, once the link is closed or fenced off for good. */
+    private @Nullable Outcome over;
+
     private long connectDeadline;
     private long lastHeard;
     private long backoffMillis = FIRST_BACKOFF_MILLIS;
@@ -96,7 +99,7 @@ public final class TcpLink implements DonorLink {
 
     /** Starts to connect. On the loop. */
     public void connect() {
-        if (closed) {
+        if (over != null) {
             return;
         }
         int timeout = (int) settings.connectTimeout().toMillis();
@@ -111,7 +114,7 @@ public final class TcpLink implements DonorLink {
                 .option(ChannelOption.WRITE_BUFFER_WATER_MARK, new WriteBufferWaterMark(512 << 10, 1 << 20))
                 .handler(new ReplyReader(this));
         bootstrap.connect(address).addListener(done -> {
-            if (!done.isSuccess() && !closed) {
+            if (!done.isSuccess() && over == null) {
                 donor.unreachable(String.valueOf(done.cause().getMessage()));
                 reconnectLater();
             }
@@ -120,8 +123,8 @@ public final class TcpLink implements DonorLink {
 
     @Override
     public void post(LinkRequest request) {
-        if (closed) {
-            finish(request, Outcome.UNREACHABLE, System.nanoTime());
+        if (over != null) {
+            finish(request, over, System.nanoTime());
             return;
         }
         RequestQueue queue = queueOf(request);
@@ -158,20 +161,25 @@ public final class TcpLink implements DonorLink {
 
     @Override
     public void close() {
-        closed = true;
-        if (channel != null) {
-            channel.close();
+        end(Outcome.UNREACHABLE, "closed");
+    }
+
+    /** Ends the link for good. */
+    private void end(Outcome how, String why) {
+        if (over == null) {
+            over = how;
+            breakConnection(why);
+            long now = System.nanoTime();
+            endAll(demands, how, now);
+            endAll(bulk, how, now);
+            endAll(background, how, now);
         }
-        long now = System.nanoTime();
-        failAll(demands, now);
-        failAll(bulk, now);
-        failAll(background, now);
     }
 
     // Called by the reader.
 
     void connected(Channel connected) {
-        if (closed) {
+        if (over != null) {
             connected.close();
             return;
         }
@@ -184,8 +192,7 @@ public final class TcpLink implements DonorLink {
 
     void helloAnswered(byte status, @Nullable HelloReply reply) {
         if (status == Status.FENCED) {
-            donor.listener().fenced(donor);
-            breakConnection("a newer server has claimed the export");
+            fenced();
             return;
         }
         if (status != Status.OK || reply == null) {
@@ -222,12 +229,18 @@ public final class TcpLink implements DonorLink {
         lastHeard = now;
         discount(request);
         Outcome outcome = Outcome.of(status);
-        if (outcome == Outcome.FENCED) {
-            donor.listener().fenced(donor);
-        } else if (outcome == Outcome.REFUSED) {
+        if (outcome == Outcome.REFUSED) {
             LOG.error("donor {} refused operation {}: {}", donor, request.operation, Status.name(status));
         }
         finish(request, outcome, now);
+        if (outcome == Outcome.FENCED) {
+            fenced();
+        }
+    }
+
+    private void fenced() {
+        donor.listener().fenced(donor);
+        end(Outcome.FENCED, "a newer server has claimed the export");
     }
 
     void endOfReplies() {
@@ -250,17 +263,15 @@ public final class TcpLink implements DonorLink {
         String reason = why != null ? why : "closed the connection";
         if (ready) {
             ready = false;
-            if (closed) {
-                donor.linkDown("closed");
-            } else {
-                donor.linkDown(reason);
-            }
-        } else if (!closed) {
+            donor.linkDown(reason, over == null);
+        } else if (over == null) {
             donor.unreachable(reason);
         }
         long now = System.nanoTime();
         for (LinkRequest r = inFlight.removeAny(); r != null; r = inFlight.removeAny()) {
-            if (closed || now - r.deadlineNanos >= 0) {
+            if (over != null) {
+                finish(r, over, now);
+            } else if (now - r.deadlineNanos >= 0) {
                 finish(r, Outcome.UNREACHABLE, now);
             } else {
                 queueOf(r).add(r);
@@ -270,7 +281,7 @@ public final class TcpLink implements DonorLink {
     }
 
     private void reconnectLater() {
-        if (closed || loop.isShuttingDown()) {
+        if (over != null || loop.isShuttingDown()) {
             return;
         }
         long wait = backoffMillis / 2 + ThreadLocalRandom.current().nextLong(backoffMillis / 2 + 1);
@@ -382,9 +393,9 @@ public final class TcpLink implements DonorLink {
         }
     }
 
-    private static void failAll(RequestQueue queue, long now) {
+    private static void endAll(RequestQueue queue, Outcome how, long now) {
         for (LinkRequest r = queue.poll(); r != null; r = queue.poll()) {
-            finish(r, Outcome.UNREACHABLE, now);
+            finish(r, how, now);
         }
     }
 

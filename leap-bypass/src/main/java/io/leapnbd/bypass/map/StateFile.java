@@ -59,7 +59,6 @@ public final class StateFile implements AutoCloseable {
     private static final ValueLayout.OfInt INT = ValueLayout.JAVA_INT.withOrder(ByteOrder.LITTLE_ENDIAN);
 
     private final Arena arena = Arena.ofShared();
-    private final @Nullable Path path;
     private final @Nullable FileChannel file;
     private final MemorySegment memory;
     private final long writtenAt;
@@ -77,7 +76,6 @@ public final class StateFile implements AutoCloseable {
      * @throws IOException if the file cannot be used; the message says why and what to do
      */
     public StateFile(@Nullable Path path, long size, int slabShift, boolean fresh) throws IOException {
-        this.path = path;
         long slabs = (size + (1L << slabShift) - 1) >>> slabShift;
         long pages = slabs << (slabShift - PAGE_SHIFT);
         bitmapLength = pages / Byte.SIZE;
@@ -182,13 +180,6 @@ public final class StateFile implements AutoCloseable {
 
     PageBitmap lost() {
         return new PageBitmap(memory.asSlice(lostAt, bitmapLength));
-    }
-
-    /** Removes the file: the contents are given up on purpose. */
-    public void delete() throws IOException {
-        if (path != null) {
-            Files.deleteIfExists(path);
-        }
     }
 
     /** Unmaps and unlocks. No loop may still use what this gave out. */

@@ -1,5 +1,6 @@
 package io.leapnbd.tools.attach;
 
+import io.leapnbd.nbd.protocol.Transmission;
 import io.leapnbd.tools.cli.CommandFailure;
 import io.leapnbd.tools.cli.ExitCode;
 import io.leapnbd.tools.linux.Capability;
@@ -125,7 +126,7 @@ final class Attachment {
     private SwapOffChild protect() throws IOException {
         SwapOffChild swapOff = SwapOffChild.start(); // the last fork
         push(swapOff::close);
-        for (Protection.Finding finding : Protection.apply(Protection.SWAP_PATH, "attach")) {
+        for (Protection.Finding finding : Protection.apply(Protection.KEEPER, "attach")) {
             if (!finding.ok()) {
                 report.accept("not protected: " + finding);
             }
@@ -248,10 +249,10 @@ final class Attachment {
     }
 
     private void refuseUnfit(ExportInfo info) {
-        if (options.swap() && (info.flags() & ExportInfo.READ_ONLY) != 0) {
+        if (options.swap() && info.has(Transmission.READ_ONLY)) {
             throw new CommandFailure(ExitCode.FAILED, "the export is read-only: nothing can be swapped to it");
         }
-        if (options.connections() > 1 && (info.flags() & ExportInfo.CAN_MULTI_CONN) == 0) {
+        if (options.connections() > 1 && !info.has(Transmission.CAN_MULTI_CONN)) {
             throw new CommandFailure(
                     ExitCode.FAILED, "the server does not allow several connections: use --connections 1");
         }
@@ -294,7 +295,7 @@ final class Attachment {
         UUID uuid = UUID.randomUUID();
         try {
             SwapHeader.write(device, SwapHeader.encode(info.size(), PAGE, uuid, "leap-nbd"));
-            SwapArea.on(device, options.priority(), options.discard() && (info.flags() & ExportInfo.SEND_TRIM) != 0);
+            SwapArea.on(device, options.priority(), options.discard() && info.has(Transmission.SEND_TRIM));
         } catch (IOException e) {
             throw new CommandFailure(ExitCode.FAILED, "cannot swap on " + device + ": " + e.getMessage(), e);
         }

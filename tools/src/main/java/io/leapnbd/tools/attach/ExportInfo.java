@@ -12,16 +12,17 @@ import java.util.regex.Pattern;
  * @param description free text; a server that names its contents has {@code content=ID} in it
  */
 record ExportInfo(long size, int flags, String description) {
-    static final int READ_ONLY = 1 << 1;
-    static final int SEND_TRIM = 1 << 5;
-    static final int CAN_MULTI_CONN = 1 << 8;
-
     private static final Pattern CONTENT = Pattern.compile("(?:^|[\\s,;])content=([^\\s,;]+)");
 
     /** What names the bytes behind the export: another one means that what was written before is gone. */
     Optional<String> content() {
         Matcher matcher = CONTENT.matcher(description);
         return matcher.find() ? Optional.of(matcher.group(1)) : Optional.empty();
+    }
+
+    /** Whether all of these {@link io.leapnbd.nbd.protocol.Transmission} flags are set. */
+    boolean has(int wanted) {
+        return (flags & wanted) == wanted;
     }
 
     /** Why a server that says {@code this} now is not the one that said {@code before}; nothing when it is. */

@@ -1,79 +1,52 @@
 package io.leapnbd.tools.attach;
 
+import io.leapnbd.nbd.NbdUri;
+import io.leapnbd.nbd.client.NbdHandshake;
+import io.leapnbd.nbd.client.NegotiatedExport;
 import io.leapnbd.tools.linux.Endpoint;
 import io.leapnbd.tools.linux.FdChannel;
 import java.io.IOException;
 import java.net.InetAddress;
-import java.net.URI;
-import java.net.URISyntaxException;
-import java.nio.charset.StandardCharsets;
+import java.net.UnknownHostException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Locale;
 
 /**
- * The server to attach to, from an NBD URI ({@code nbd://host[:port]/export}, {@code
- * nbd+unix:///export?socket=/path}). Host names are resolved once, here: a resolver may not work when memory is short.
+ * The server to attach to. Host names are resolved once, when the URI is read: a resolver may not work when memory is
+ * short.
  *
  * @param uri as the user gave it
  * @param endpoints where to connect, tried in order
  * @param export its name
  */
 record Server(String uri, List<Endpoint> endpoints, String export) {
-    private static final int DEFAULT_PORT = 10809;
-
     /** A connection whose handshake is done: the socket is the driver's to use. */
     record Link(FdChannel channel, ExportInfo info) {}
 
-    /** Reads a URI; a wrong one is refused in one sentence. */
+    /**
+     * Reads a URI.
+     *
+     * @throws IllegalArgumentException in one sentence, when it is wrong or its host has no address
+     */
     static Server parse(String text) {
-        URI uri;
-        try {
-            uri = new URI(text);
-        } catch (URISyntaxException e) {
-            throw new IllegalArgumentException("'" + text + "' is not a URI: " + e.getReason(), e);
+        if (text.startsWith("nbds")) {
+            throw new IllegalArgumentException("the kernel's nbd client has no TLS; use nbd:// or nbd+unix://");
         }
-        String scheme = uri.getScheme() == null ? "" : uri.getScheme().toLowerCase(Locale.ROOT);
-        String path = uri.getPath() == null ? "" : uri.getPath();
-        String export = path.startsWith("/") ? path.substring(1) : path;
-        return switch (scheme) {
-            case "nbd+unix" -> new Server(text, List.of(new Endpoint.Unix(socket(text, uri))), export);
-            case "nbd" -> new Server(text, resolve(text, uri), export);
-            case "nbds", "nbds+unix" ->
-                throw new IllegalArgumentException("the kernel's nbd client has no TLS; use nbd:// or nbd+unix://");
-            default ->
-                throw new IllegalArgumentException("'" + text
-                        + "' is not an NBD URI: use nbd://host:port/export or nbd+unix:///export?socket=/path");
-        };
-    }
-
-    private static Path socket(String text, URI uri) {
-        String query = uri.getRawQuery() == null ? "" : uri.getRawQuery();
-        for (String parameter : query.split("&", -1)) {
-            if (parameter.startsWith("socket=")) {
-                String value = parameter.substring("socket=".length()).replace("+", "%2B");
-                return Path.of(java.net.URLDecoder.decode(value, StandardCharsets.UTF_8))
-                        .toAbsolutePath();
+        NbdUri uri = NbdUri.parse(text);
+        List<Endpoint> endpoints = new ArrayList<>();
+        if (uri.socket() != null) {
+            endpoints.add(new Endpoint.Unix(Path.of(uri.socket()).toAbsolutePath()));
+        } else {
+            try {
+                for (InetAddress address : InetAddress.getAllByName(uri.host())) {
+                    endpoints.add(new Endpoint.Inet(address, uri.port()));
+                }
+            } catch (UnknownHostException e) {
+                throw new IllegalArgumentException("the host " + uri.host() + " has no address", e);
             }
         }
-        throw new IllegalArgumentException("'" + text + "' names no socket: add ?socket=/path");
-    }
-
-    private static List<Endpoint> resolve(String text, URI uri) {
-        if (uri.getHost() == null) {
-            throw new IllegalArgumentException("'" + text + "' names no host: use nbd://host:port/export");
-        }
-        int port = uri.getPort() < 0 ? DEFAULT_PORT : uri.getPort();
-        try {
-            List<Endpoint> endpoints = new ArrayList<>();
-            for (InetAddress address : InetAddress.getAllByName(uri.getHost())) {
-                endpoints.add(new Endpoint.Inet(address, port));
-            }
-            return List.copyOf(endpoints);
-        } catch (java.net.UnknownHostException e) {
-            throw new IllegalArgumentException("the host " + uri.getHost() + " has no address", e);
-        }
+        return new Server(text, List.copyOf(endpoints), uri.export());
     }
 
     /** Connects and shakes hands, until {@code deadline} by {@link System#nanoTime} at the latest. */
@@ -88,7 +61,10 @@ record Server(String uri, List<Endpoint> endpoints, String export) {
                 continue;
             }
             try {
-                return new Link(channel, new Handshake(channel).go(export));
+                NegotiatedExport negotiated = NbdHandshake.open(channel, export, false);
+                return new Link(
+                        channel,
+                        new ExportInfo(negotiated.size(), negotiated.transmissionFlags(), negotiated.description()));
             } catch (IOException | RuntimeException e) {
                 channel.close();
                 throw e;

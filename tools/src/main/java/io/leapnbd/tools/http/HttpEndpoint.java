@@ -7,7 +7,6 @@ import io.leapnbd.tools.cli.ExitCode;
 import io.leapnbd.tools.cli.HostPort;
 import java.io.IOException;
 import java.io.OutputStream;
-import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.URLDecoder;
 import java.nio.charset.StandardCharsets;
@@ -74,10 +73,11 @@ public final class HttpEndpoint implements AutoCloseable {
         return new HostPort(address.getAddress().getHostAddress(), address.getPort());
     }
 
-    /** Whether other machines may reach it. */
-    public boolean exposed() {
-        InetAddress address = server.getAddress().getAddress();
-        return !address.isLoopbackAddress();
+    /** Says in the log if other machines may reach it. */
+    public void warnIfExposed() {
+        if (!server.getAddress().getAddress().isLoopbackAddress()) {
+            log.warn("http://{} can be reached from other machines, and asks nobody for a password", address());
+        }
     }
 
     private void handle(HttpExchange exchange) throws IOException {

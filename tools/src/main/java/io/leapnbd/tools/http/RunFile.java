@@ -11,6 +11,8 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Properties;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * How other commands find a running server or donor: one small file a process, in {@code /run/leap-nbd} for root, else in
@@ -22,6 +24,8 @@ import org.jspecify.annotations.Nullable;
  * @param uri where it accepts connections; of several addresses, the first
  */
 public record RunFile(long pid, String role, @Nullable HostPort http, String uri) {
+
+    private static final Logger log = LoggerFactory.getLogger(RunFile.class);
 
     private static final Path SYSTEM = Path.of("/run/leap-nbd");
     private static final String SUFFIX = ".run";
@@ -65,6 +69,19 @@ public record RunFile(long pid, String role, @Nullable HostPort http, String uri
         Path file = folder.resolve(pid + SUFFIX);
         Files.writeString(file, text.toString());
         return file;
+    }
+
+    /** Writes this process's file; null, and a line in the log, if that cannot be done. */
+    public static @Nullable Path register(String role, @Nullable HostPort http, String uri) {
+        try {
+            return new RunFile(ProcessHandle.current().pid(), role, http, uri).write(folder());
+        } catch (IOException e) {
+            log.warn(
+                    "{} cannot be written ({}), so other commands need --http to find this process",
+                    folder(),
+                    e.toString());
+            return null;
+        }
     }
 
     /** Those of all processes that still run, of this user and of root. Files of dead ones are removed where permitted. */

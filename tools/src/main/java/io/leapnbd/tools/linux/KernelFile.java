@@ -37,6 +37,6 @@ public final class KernelFile {
 
     /** Writes the value in one system call, as the kernel wants it. */
     public static void write(Path file, String value) throws IOException {
-        Files.writeString(file, value, StandardOpenOption.WRITE);
+        Files.writeString(file, value, StandardOpenOption.WRITE, StandardOpenOption.TRUNCATE_EXISTING);
     }
 }

@@ -32,8 +32,15 @@ public final class Protection {
         }
     }
 
-    /** All that a process wants that the machine's own swap goes through: {@code serve} and {@code attach}. */
-    public static final Set<Measure> SWAP_PATH = Set.of(Measure.values());
+    /**
+     * What a process wants that the machine's own swap goes through: {@code serve}. Not the realtime class: it was seen
+     * to starve what else has to run on a machine with one processor, and the machine held without it.
+     */
+    public static final Set<Measure> SWAP_PATH =
+            Set.of(Measure.LOCKED, Measure.IO_FLUSHER, Measure.OOM_SPARED, Measure.OWN_CGROUP);
+
+    /** What the process wants that keeps the device connected, and is hardly ever busy: {@code attach}. */
+    public static final Set<Measure> KEEPER = Set.of(Measure.values());
 
     /** What a process wants that lends its memory to other machines: {@code donor}. */
     public static final Set<Measure> LENDER = Set.of(Measure.LOCKED, Measure.OOM_SPARED, Measure.OWN_CGROUP);

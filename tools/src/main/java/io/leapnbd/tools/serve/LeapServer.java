@@ -13,6 +13,7 @@ import io.leapnbd.donor.store.StoreSettings;
 import io.leapnbd.nbd.server.Listener;
 import io.leapnbd.nbd.server.NbdServer;
 import io.leapnbd.nbd.server.NbdServerContext;
+import io.leapnbd.tools.cli.Closings;
 import io.leapnbd.tools.cli.Durations;
 import io.leapnbd.tools.cli.HostPort;
 import io.leapnbd.tools.histogram.HistogramPage;
@@ -29,9 +30,7 @@ import io.netty.util.concurrent.DefaultThreadFactory;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayDeque;
 import java.util.ArrayList;
-import java.util.Deque;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
@@ -42,7 +41,7 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /** A running server with all that belongs to it: loops, device, NBD listeners, endpoint, interval log. */
-final class LeapServer implements AutoCloseable {
+public final class LeapServer implements AutoCloseable {
 
     private static final Logger log = LoggerFactory.getLogger(LeapServer.class);
 
@@ -50,7 +49,7 @@ final class LeapServer implements AutoCloseable {
 
     private final ServerSettings settings;
     private final long startMillis = System.currentTimeMillis();
-    private final Deque<Closing> closings = new ArrayDeque<>();
+    private final Closings closings = new Closings();
     private final List<String> uris = new ArrayList<>();
     private @Nullable RemoteDevice device;
 
@@ -64,7 +63,7 @@ final class LeapServer implements AutoCloseable {
      * @throws IOException if that is not possible; the message is one sentence for the operator
      * @throws IllegalArgumentException if the settings contradict each other
      */
-    static LeapServer open(ServerSettings settings) throws IOException {
+    public static LeapServer open(ServerSettings settings) throws IOException {
         LeapServer server = new LeapServer(settings);
         boolean open = false;
         try {
@@ -79,7 +78,7 @@ final class LeapServer implements AutoCloseable {
     }
 
     /** Where clients connect, and the endpoint. */
-    List<String> uris() {
+    public List<String> uris() {
         return uris;
     }
 
@@ -101,25 +100,25 @@ final class LeapServer implements AutoCloseable {
     private void start() throws IOException {
         EventLoopGroup loops = new MultiThreadIoEventLoopGroup(
                 settings.threads(), new DefaultThreadFactory("loop", true), EpollIoHandler.newFactory());
-        closing("event loops", () -> {
+        closings.add("event loops", () -> {
             loops.shutdownGracefully(0, SHUTDOWN_SECONDS, TimeUnit.SECONDS).await(SHUTDOWN_SECONDS, TimeUnit.SECONDS);
         });
 
         SlabStore store = settings.donors().isEmpty() ? embeddedStore() : null;
         RemoteDevice remote = RemoteDevice.open(deviceContext(store), loops);
         device = remote;
-        closing("device", remote);
+        closings.add("device", remote);
 
         NbdServer nbd = NbdServer.start(new NbdServerContext()
                 .group(loops)
                 .export(settings.export(), remote)
                 .observer(loop -> new LatencyObserver(remote.latencies(loop))));
-        closing("NBD server", nbd);
+        closings.add("NBD server", nbd);
 
         Path intervals = settings.histogramLog();
         if (intervals != null) {
             try {
-                closing(
+                closings.add(
                         "histogram log",
                         new IntervalLog(remote.latencies(), intervals, settings.histogramInterval(), startMillis));
             } catch (IOException e) {
@@ -127,7 +126,7 @@ final class LeapServer implements AutoCloseable {
                         "--histogram-log " + intervals + " cannot be written; name a file in a folder that exists", e);
             }
         }
-        closing("summary", () -> summarize(remote.latencies()));
+        closings.add("summary", () -> summarize(remote.latencies()));
 
         for (Path path : settings.unix()) {
             Path folder = path.toAbsolutePath().getParent();
@@ -146,7 +145,10 @@ final class LeapServer implements AutoCloseable {
         if (settings.http() != null) {
             endpoint = openEndpoint(settings.http(), new ServerStatus(settings, uris, startMillis, remote, nbd, store));
         }
-        register(endpoint);
+        Path file = RunFile.register("serve", endpoint, uris.getFirst());
+        if (file != null) {
+            closings.add("run file", () -> RunFile.remove(file));
+        }
     }
 
     private HostPort openEndpoint(HostPort listen, ServerStatus status) {
@@ -164,11 +166,8 @@ final class LeapServer implements AutoCloseable {
                         query -> status.ready(),
                         "/histograms",
                         new HistogramPage(remote.latencies(), startMillis)));
-        closing("HTTP endpoint", endpoint);
-        if (endpoint.exposed()) {
-            log.warn(
-                    "http://{} can be reached from other machines, and asks nobody for a password", endpoint.address());
-        }
+        closings.add("HTTP endpoint", endpoint);
+        endpoint.warnIfExposed();
         uris.add("http://" + endpoint.address());
         return endpoint.address();
     }
@@ -178,7 +177,7 @@ final class LeapServer implements AutoCloseable {
                 Math.clamp(Long.highestOneBit(settings.size()), Protocol.MIN_SLAB_SIZE, Protocol.DEFAULT_SLAB_SIZE);
         long memory = Math.ceilDiv(settings.size(), slabSize) * slabSize;
         SlabStore store = SlabStore.open(StoreSettings.ofMemory(memory, (int) slabSize));
-        closing("embedded donor", store);
+        closings.add("embedded donor", store);
         return store;
     }
 
@@ -201,19 +200,6 @@ final class LeapServer implements AutoCloseable {
                 .conclude();
     }
 
-    private void register(@Nullable HostPort endpoint) {
-        try {
-            Path file = new RunFile(ProcessHandle.current().pid(), "serve", endpoint, uris.getFirst())
-                    .write(RunFile.folder());
-            closing("run file", () -> RunFile.remove(file));
-        } catch (IOException e) {
-            log.warn(
-                    "{} cannot be written ({}), so 'status' needs --http to find this server",
-                    RunFile.folder(),
-                    e.toString());
-        }
-    }
-
     private static void summarize(LatencyRecorders latencies) {
         for (Operation operation : Operation.values()) {
             Histogram total = latencies.snapshot(operation, Stage.TOTAL);
@@ -232,20 +218,7 @@ final class LeapServer implements AutoCloseable {
 
     /** Closes everything, the last opened first: clients are dropped before the device goes. */
     @Override
-    public synchronized void close() {
-        while (!closings.isEmpty()) {
-            Closing last = closings.pop();
-            try {
-                last.resource.close();
-            } catch (Exception e) {
-                log.warn("closing the {} failed", last.name, e);
-            }
-        }
+    public void close() {
+        closings.close();
     }
-
-    private void closing(String name, AutoCloseable resource) {
-        closings.push(new Closing(name, resource));
-    }
-
-    private record Closing(String name, AutoCloseable resource) {}
 }

@@ -10,6 +10,7 @@ import io.leapnbd.tools.cli.MachineMemory;
 import io.leapnbd.tools.cli.Size;
 import io.leapnbd.tools.http.EndpointOptions;
 import io.leapnbd.tools.http.RunFile;
+import io.leapnbd.tools.linux.Protection;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
@@ -134,6 +135,12 @@ public final class ServeCommand implements Callable<Integer> {
     @Override
     public Integer call() {
         ServerSettings settings = settings();
+        // Before the loops' threads are started, which inherit it.
+        for (Protection.Finding finding : Protection.apply(Protection.SWAP_PATH, "serve")) {
+            if (!finding.ok()) {
+                spec.commandLine().getErr().println("serve: not protected: " + finding);
+            }
+        }
         LeapServer server;
         try {
             server = LeapServer.open(settings);

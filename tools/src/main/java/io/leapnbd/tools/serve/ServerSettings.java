@@ -23,7 +23,7 @@ import org.jspecify.annotations.Nullable;
  * @param histogramLog the interval log; null for none
  * @param histogramInterval of the log
  */
-record ServerSettings(
+public record ServerSettings(
         List<DonorAddress> donors,
         long size,
         String export,

@@ -1,0 +1,374 @@
+package io.leapnbd.bypass;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.leapnbd.bypass.link.DonorAddress;
+import io.leapnbd.nbd.spi.NbdError;
+import io.netty.channel.EventLoopGroup;
+import io.netty.channel.MultiThreadIoEventLoopGroup;
+import io.netty.channel.epoll.EpollIoHandler;
+import java.io.IOException;
+import java.net.InetAddress;
+import java.net.ServerSocket;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Random;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** A device over two real donors, each behind a relay that can hold bytes back and cut connections. */
+class DonorFaultsTest {
+
+    private static final int SLAB = DonorProcess.SLAB;
+    private static final int SLABS = 8;
+    private static final int PAGE = 4096;
+
+    private final List<AutoCloseable> opened = new ArrayList<>();
+    private EventLoopGroup group;
+    private DonorProcess[] donors;
+    private FaultProxy[] proxies;
+    private Duration timeout;
+
+    @SuppressWarnings("NullAway.Init") // Opened by each test.
+    private RemoteDevice device;
+
+    @SuppressWarnings("NullAway.Init") // Opened by each test.
+    private DeviceDriver driver;
+
+    @TempDir
+    private Path folder;
+
+    @BeforeEach
+    void start() throws IOException {
+        timeout = Duration.ofSeconds(20);
+        group = new MultiThreadIoEventLoopGroup(2, EpollIoHandler.newFactory());
+        donors = new DonorProcess[] {donor(SLABS), donor(SLABS)};
+        proxies = new FaultProxy[] {proxy(donors[0]), proxy(donors[1])};
+    }
+
+    @AfterEach
+    void stop() throws Exception {
+        if (device != null) {
+            device.close();
+        }
+        for (AutoCloseable one : opened.reversed()) {
+            one.close();
+        }
+        group.shutdownGracefully(0, 1, TimeUnit.SECONDS).syncUninterruptibly();
+    }
+
+    @Test
+    void slabsAreSpreadAndEveryLoopReadsThem() throws IOException {
+        open();
+        byte[] bytes = random(SLABS * SLAB, 1);
+        assertThat(driver.write(0, bytes)).isZero();
+
+        assertThat(donors[0].store.freeSlabs()).isLessThan(SLABS);
+        assertThat(donors[1].store.freeSlabs()).isLessThan(SLABS);
+        assertThat(driver.read(0, bytes.length)).isEqualTo(bytes);
+        assertThat(new DeviceDriver(device, group.next()).read(SLAB / 2, 3 * SLAB))
+                .isEqualTo(Arrays.copyOfRange(bytes, SLAB / 2, SLAB / 2 + 3 * SLAB));
+    }
+
+    @Test
+    void aRestartedServerFindsItsPagesByItsStateFile() throws IOException {
+        open();
+        byte[] bytes = random(3 * SLAB, 2);
+        driver.write(SLAB, bytes);
+        driver.trim(SLAB, PAGE);
+        long epoch = device.epoch();
+        restartServer();
+
+        assertThat(device.epoch()).isGreaterThan(epoch);
+        assertThat(driver.read(SLAB, PAGE)).containsOnly(0);
+        assertThat(driver.read(SLAB + PAGE, bytes.length - PAGE))
+                .isEqualTo(Arrays.copyOfRange(bytes, PAGE, bytes.length));
+        assertThat(driver.read(0, SLAB)).containsOnly(0);
+    }
+
+    @Test
+    void aServerOnAnotherHostFindsThePagesByTheDonorsLists() throws IOException {
+        open();
+        var content = device.content();
+        byte[] bytes = random(3 * SLAB, 3);
+        driver.write(SLAB, bytes);
+        device.close();
+        deleteState();
+        open();
+
+        assertThat(device.content()).isEqualTo(content);
+        assertThat(driver.read(SLAB, bytes.length)).isEqualTo(bytes);
+        assertThat(driver.read(0, SLAB)).containsOnly(0);
+    }
+
+    @Test
+    void withNeitherStateFileNorOneOfTheDonorsWhatMayBeLostIsAnError() throws IOException {
+        open();
+        byte[] bytes = random(SLABS * SLAB, 4);
+        driver.write(0, bytes);
+        device.close();
+        deleteState();
+        replaceDonor(0);
+        open();
+
+        int errors = 0;
+        for (int slab = 0; slab < SLABS; slab++) {
+            if (driver.readError((long) slab * SLAB, PAGE) == 0) {
+                assertThat(driver.read((long) slab * SLAB, SLAB))
+                        .isEqualTo(Arrays.copyOfRange(bytes, slab * SLAB, (slab + 1) * SLAB));
+            } else {
+                errors++;
+            }
+        }
+        assertThat(errors).isBetween(1, SLABS - 1);
+    }
+
+    @Test
+    void aDonorThatRestartsLosesItsPagesAndNoOthers() throws IOException {
+        open();
+        byte[] bytes = random(SLABS * SLAB, 5);
+        driver.write(0, bytes);
+        replaceDonor(0);
+        awaitLinks(2);
+
+        List<Integer> lost = new ArrayList<>();
+        for (int slab = 0; slab < SLABS; slab++) {
+            int error = driver.readError((long) slab * SLAB, SLAB);
+            if (error == 0) {
+                assertThat(driver.read((long) slab * SLAB, SLAB))
+                        .isEqualTo(Arrays.copyOfRange(bytes, slab * SLAB, (slab + 1) * SLAB));
+            } else {
+                assertThat(error).isEqualTo(NbdError.EIO.code());
+                lost.add(slab);
+            }
+        }
+        assertThat(lost).isNotEmpty().hasSizeLessThan(SLABS);
+        assertThat(device.map().pagesLost()).isEqualTo((long) lost.size() * SLAB / PAGE);
+
+        long healed = (long) lost.getFirst() * SLAB;
+        byte[] page = random(PAGE, 6);
+        assertThat(driver.write(healed, page)).isZero();
+        assertThat(driver.read(healed, PAGE)).isEqualTo(page);
+        assertThat(driver.readError(healed + PAGE, PAGE)).isEqualTo(NbdError.EIO.code());
+        assertThat(driver.trim(healed + PAGE, PAGE)).isZero();
+        assertThat(driver.read(healed + PAGE, PAGE)).containsOnly(0);
+    }
+
+    @Test
+    void aDonorThatRestartsWhileTheServerIsAwayLosesItsPagesToo() throws IOException {
+        open();
+        driver.write(0, random(SLABS * SLAB, 7));
+        int held = SLABS - donors[0].store.freeSlabs();
+        device.close();
+        replaceDonor(0);
+        open();
+
+        assertThat(device.map().pagesLost()).isEqualTo((long) held * SLAB / PAGE);
+        int errors = 0;
+        for (int slab = 0; slab < SLABS; slab++) {
+            errors += driver.readError((long) slab * SLAB, PAGE) == NbdError.EIO.code() ? 1 : 0;
+        }
+        assertThat(errors).isEqualTo(held);
+    }
+
+    @Test
+    void requestsSurviveACutConnection() throws IOException {
+        open();
+        byte[] bytes = random(SLABS * SLAB, 8);
+        driver.write(0, bytes);
+        List<DeviceDriver.Read> reads = new ArrayList<>();
+        holdBoth();
+        for (int slab = 0; slab < SLABS; slab++) {
+            reads.add(driver.startRead((long) slab * SLAB, SLAB));
+        }
+        CompletableFuture<Integer> write = driver.startWrite(PAGE, random(PAGE, 9));
+        proxies[0].cut();
+        proxies[1].cut();
+
+        for (int slab = 0; slab < SLABS; slab++) {
+            assertThat(DeviceDriver.join(reads.get(slab).error())).isZero();
+        }
+        assertThat(DeviceDriver.join(write)).isZero();
+        assertThat(reads.getLast().bytes()).isEqualTo(Arrays.copyOfRange(bytes, (SLABS - 1) * SLAB, SLABS * SLAB));
+        assertThat(driver.read(PAGE, PAGE)).isEqualTo(random(PAGE, 9));
+    }
+
+    @Test
+    void aDonorThatDoesNotAnswerEndsRequestsWithAnErrorAtTheirDeadline() throws IOException {
+        timeout = Duration.ofMillis(500);
+        open();
+        byte[] bytes = random(PAGE, 10);
+        driver.write(0, bytes);
+        List<FaultProxy.Relay> held = holdBoth();
+
+        assertThat(driver.readError(0, PAGE)).isEqualTo(NbdError.EIO.code());
+
+        held.forEach(FaultProxy.Relay::release);
+        awaitLinks(2);
+        assertThat(driver.read(0, PAGE)).isEqualTo(bytes);
+        assertThat(device.donors().stream().mapToLong(donor -> donor.timeouts()).sum())
+                .isEqualTo(1);
+    }
+
+    @Test
+    void aWriteThatArrivesLateDoesNotUndoANewerOne() throws IOException {
+        timeout = Duration.ofMillis(500);
+        open();
+        driver.write(0, random(PAGE, 11));
+        List<FaultProxy.Relay> held = holdBoth();
+        assertThat(driver.write(0, random(PAGE, 12))).isEqualTo(NbdError.EIO.code());
+
+        // The link is a new one now; the old write still sits in the old connection.
+        awaitLinks(2);
+        byte[] newest = random(PAGE, 13);
+        assertThat(driver.write(0, newest)).isZero();
+        long stale = stalePages();
+        held.forEach(FaultProxy.Relay::release);
+        Await.until(() -> stalePages() > stale);
+
+        assertThat(driver.read(0, PAGE)).isEqualTo(newest);
+    }
+
+    @Test
+    void aNewerServerFencesOffAnOlderOne() throws IOException {
+        open();
+        driver.write(0, random(PAGE, 14));
+        RemoteDevice older = device;
+        DeviceDriver olderDriver = driver;
+        assertThat(older.fenced()).isNotDone();
+        device = RemoteDevice.open(
+                context().stateFile(folder.resolve("other.state")).conclude(), group);
+        driver = new DeviceDriver(device, group.next());
+        byte[] bytes = random(PAGE, 15);
+        assertThat(driver.write(0, bytes)).isZero();
+
+        assertThat(olderDriver.write(0, random(PAGE, 16))).isEqualTo(NbdError.EIO.code());
+        DeviceDriver.join(older.fenced());
+        assertThat(driver.read(0, PAGE)).isEqualTo(bytes);
+        older.close();
+    }
+
+    @Test
+    void aDonorThatCannotBeReachedAtTheStartIsNamed() throws IOException {
+        donors[1].close();
+        assertThatThrownBy(this::open)
+                .isInstanceOf(IOException.class)
+                .hasMessageContaining("127.0.0.1:" + proxies[1].port())
+                .hasMessageContaining("--donors");
+    }
+
+    @Test
+    void whatIsNoDonorIsNamed() throws IOException {
+        try (ServerSocket web = new ServerSocket(0, 5, InetAddress.getLoopbackAddress())) {
+            Thread.ofVirtual().start(() -> {
+                try (var client = web.accept()) {
+                    client.getOutputStream()
+                            .write("HTTP/1.1 400 Bad Request\r\n\r\n".getBytes(StandardCharsets.US_ASCII));
+                } catch (IOException e) {
+                    throw new AssertionError(e);
+                }
+            });
+            RemoteDeviceContext wrong = new RemoteDeviceContext()
+                    .size(SLAB)
+                    .donors(List.of(new DonorAddress("127.0.0.1", web.getLocalPort())))
+                    .conclude();
+            assertThatThrownBy(() -> RemoteDevice.open(wrong, group))
+                    .isInstanceOf(IOException.class)
+                    .hasMessageContaining("is it a leap-nbd donor?");
+        }
+    }
+
+    @Test
+    void donorsWithSlabsOfDifferentSizesAreRefused() throws IOException {
+        DonorProcess other = new DonorProcess(4, 2 * SLAB);
+        opened.add(other);
+        proxies[1].redirect(other.address());
+        assertThatThrownBy(this::open).isInstanceOf(IOException.class).hasMessageContaining("--slab-size");
+    }
+
+    @Test
+    void freshGivesTheOldSlabsBack() throws IOException {
+        open();
+        driver.write(0, random(SLABS * SLAB, 17));
+        device.close();
+        device = RemoteDevice.open(context().fresh(true).conclude(), group);
+        driver = new DeviceDriver(device, group.next());
+
+        assertThat(driver.read(0, SLABS * SLAB)).containsOnly(0);
+        Await.until(() -> donors[0].store.freeSlabs() + donors[1].store.freeSlabs() == 2 * SLABS);
+    }
+
+    private void open() throws IOException {
+        device = RemoteDevice.open(context().conclude(), group);
+        driver = new DeviceDriver(device, group.next());
+    }
+
+    private void restartServer() throws IOException {
+        device.close();
+        open();
+    }
+
+    private RemoteDeviceContext context() {
+        return new RemoteDeviceContext()
+                .size((long) SLABS * SLAB)
+                .donors(Stream.of(proxies)
+                        .map(proxy -> new DonorAddress("127.0.0.1", proxy.port()))
+                        .toList())
+                .requestTimeout(timeout)
+                .stateFile(folder.resolve("leap.state"));
+    }
+
+    private void deleteState() throws IOException {
+        Files.delete(folder.resolve("leap.state"));
+    }
+
+    private void replaceDonor(int index) throws IOException {
+        donors[index].close();
+        donors[index] = donor(SLABS);
+        proxies[index].redirect(donors[index].address());
+    }
+
+    private void awaitLinks(int each) {
+        Await.until(() -> device.donors().stream().allMatch(donor -> donor.linksUp() == each));
+    }
+
+    private long stalePages() {
+        return donors[0].store.statistics().stalePages()
+                + donors[1].store.statistics().stalePages();
+    }
+
+    private List<FaultProxy.Relay> holdBoth() {
+        return Stream.of(proxies)
+                .flatMap(proxy -> proxy.holdOpenConnections().stream())
+                .toList();
+    }
+
+    private DonorProcess donor(int slabs) throws IOException {
+        DonorProcess donor = new DonorProcess(slabs);
+        opened.add(donor);
+        return donor;
+    }
+
+    private FaultProxy proxy(DonorProcess donor) throws IOException {
+        FaultProxy proxy = new FaultProxy(donor.address());
+        opened.add(proxy);
+        return proxy;
+    }
+
+    private static byte[] random(int length, int seed) {
+        byte[] bytes = new byte[length];
+        new Random(seed).nextBytes(bytes);
+        return bytes;
+    }
+}

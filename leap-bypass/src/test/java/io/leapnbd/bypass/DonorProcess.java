@@ -1,0 +1,42 @@
+package io.leapnbd.bypass;
+
+import io.leapnbd.donor.net.DonorServer;
+import io.leapnbd.donor.net.ServerSettings;
+import io.leapnbd.donor.store.SlabStore;
+import io.leapnbd.donor.store.StoreSettings;
+import java.io.IOException;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+
+/** A donor with sockets and a store of its own, as a process would be. */
+final class DonorProcess implements AutoCloseable {
+
+    static final int SLAB = 1 << 20;
+
+    final SlabStore store;
+    final DonorServer server;
+
+    DonorProcess(int slabs) throws IOException {
+        this(slabs, SLAB);
+    }
+
+    DonorProcess(int slabs, int slabSize) throws IOException {
+        store = SlabStore.open(StoreSettings.ofMemory((long) slabs * slabSize, slabSize)
+                .withLock(false)
+                .withReadySlabs(0));
+        server = DonorServer.start(
+                store,
+                ServerSettings.listenOn(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0))
+                        .withEventLoops(1));
+    }
+
+    InetSocketAddress address() {
+        return server.address();
+    }
+
+    @Override
+    public void close() {
+        server.close();
+        store.close();
+    }
+}

@@ -1,0 +1,158 @@
+package io.leapnbd.bypass;
+
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.OutputStream;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.net.ServerSocket;
+import java.net.Socket;
+import java.util.List;
+import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.locks.Condition;
+import java.util.concurrent.locks.ReentrantLock;
+
+/**
+ * A TCP relay in front of a donor that does what networks do: holds bytes back, cuts connections. Bytes that were held when a
+ * connection was cut on the server's side still reach the donor when they are let go, as they would from a socket buffer of a
+ * donor that was stopped.
+ */
+final class FaultProxy implements AutoCloseable {
+
+    private final ServerSocket listener;
+    private final List<Relay> relays = new CopyOnWriteArrayList<>();
+    private volatile InetSocketAddress upstream;
+
+    FaultProxy(InetSocketAddress upstream) throws IOException {
+        this.upstream = upstream;
+        listener = new ServerSocket(0, 50, InetAddress.getLoopbackAddress());
+        Thread.ofVirtual().start(this::accept);
+    }
+
+    int port() {
+        return listener.getLocalPort();
+    }
+
+    /** Where later connections go. */
+    void redirect(InetSocketAddress to) {
+        upstream = to;
+    }
+
+    /** Holds back, from now on, what the server sends on the connections that are open. */
+    List<Relay> holdOpenConnections() {
+        List<Relay> held = List.copyOf(relays);
+        held.forEach(Relay::hold);
+        return held;
+    }
+
+    void cut() {
+        relays.forEach(Relay::close);
+        relays.clear();
+    }
+
+    @Override
+    public void close() throws IOException {
+        listener.close();
+        cut();
+    }
+
+    private void accept() {
+        while (!listener.isClosed()) {
+            try {
+                Socket client = listener.accept();
+                Socket server = new Socket();
+                try {
+                    server.connect(upstream);
+                } catch (IOException e) {
+                    client.close();
+                    server.close();
+                    continue;
+                }
+                Relay relay = new Relay(client, server);
+                relays.add(relay);
+                relay.start();
+            } catch (IOException e) {
+                return;
+            }
+        }
+    }
+
+    /** One connection. */
+    static final class Relay {
+
+        private final Socket client;
+        private final Socket donor;
+        private final ReentrantLock lock = new ReentrantLock();
+        private final Condition changed = lock.newCondition();
+        private boolean holding;
+
+        Relay(Socket client, Socket donor) {
+            this.client = client;
+            this.donor = donor;
+        }
+
+        void start() {
+            Thread.ofVirtual().start(() -> pump(client, donor, true));
+            Thread.ofVirtual().start(() -> pump(donor, client, false));
+        }
+
+        void hold() {
+            set(true);
+        }
+
+        void release() {
+            set(false);
+        }
+
+        private void set(boolean hold) {
+            lock.lock();
+            try {
+                holding = hold;
+                changed.signalAll();
+            } finally {
+                lock.unlock();
+            }
+        }
+
+        private void pump(Socket from, Socket to, boolean toDonor) {
+            byte[] bytes = new byte[64 << 10];
+            try {
+                InputStream in = from.getInputStream();
+                OutputStream out = to.getOutputStream();
+                for (int count = in.read(bytes); count >= 0; count = in.read(bytes)) {
+                    if (toDonor) {
+                        awaitRelease();
+                    }
+                    out.write(bytes, 0, count);
+                }
+                if (toDonor) {
+                    awaitRelease();
+                }
+                to.shutdownOutput();
+            } catch (IOException | InterruptedException e) {
+                close();
+            }
+        }
+
+        private void awaitRelease() throws InterruptedException {
+            lock.lock();
+            try {
+                while (holding) {
+                    changed.await();
+                }
+            } finally {
+                lock.unlock();
+            }
+        }
+
+        void close() {
+            release();
+            try {
+                client.close();
+                donor.close();
+            } catch (IOException e) {
+                throw new AssertionError(e);
+            }
+        }
+    }
+}

@@ -1,0 +1,4 @@
+@NullMarked
+package io.leapnbd.nbd;
+
+import org.jspecify.annotations.NullMarked;

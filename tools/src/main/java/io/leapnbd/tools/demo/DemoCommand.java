@@ -1,0 +1,188 @@
+package io.leapnbd.tools.demo;
+
+import io.leapnbd.tools.cli.Closings;
+import io.leapnbd.tools.cli.CommandFailure;
+import io.leapnbd.tools.cli.Durations;
+import io.leapnbd.tools.cli.ExitCode;
+import io.leapnbd.tools.cli.Size;
+import io.leapnbd.tools.cli.Table;
+import java.io.IOException;
+import java.io.PrintStream;
+import java.nio.ByteBuffer;
+import java.util.EnumMap;
+import java.util.Locale;
+import java.util.Map;
+import java.util.concurrent.Callable;
+import java.util.concurrent.CompletableFuture;
+import org.HdrHistogram.Histogram;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.Spec;
+
+/** {@code leap-nbd demo}. */
+@Command(
+        name = "demo",
+        sortOptions = false,
+        description = {
+            "Shows the whole of it on this machine, in under a minute and without root: two donors, a server, and a client"
+                    + " that reads in three patterns, checks every page, and sees the server killed in the middle.",
+            ""
+        })
+public final class DemoCommand implements Callable<Integer> {
+
+    private static final Size DEFAULT_SIZE = Size.parse("64M");
+    private static final long SMALLEST = 4L << 20;
+    private static final long LARGEST = 4L << 30;
+    private static final int FILL_BYTES = 128 << 10;
+    private static final long HIGHEST_NANOS = 60_000_000_000L;
+
+    @Option(
+            names = "--size",
+            paramLabel = "SIZE",
+            converter = Size.Converter.class,
+            description = "Size of the device; the donors take at most twice as much. Default: 64M.")
+    private Size size = DEFAULT_SIZE;
+
+    @Option(
+            names = "--seed",
+            paramLabel = "N",
+            description = "What the pages' contents follow from. Default: the time.")
+    private @Nullable Long seed;
+
+    @Spec
+    private CommandSpec spec = CommandSpec.create();
+
+    private final PrintStream out = System.out;
+    private final Map<AccessPattern, Histogram> latencies = new EnumMap<>(AccessPattern.class);
+
+    /** For picocli. */
+    public DemoCommand() {}
+
+    @Override
+    public Integer call() {
+        if (size.bytes() < SMALLEST || size.bytes() > LARGEST || size.bytes() % SMALLEST != 0) {
+            throw new ParameterException(
+                    spec.commandLine(), "--size: " + size + " is not a multiple of 4M from 4M to 4G");
+        }
+        Closings closings = new Closings();
+        Thread hook = Thread.ofPlatform().name("demo-end").unstarted(closings::close);
+        Runtime.getRuntime().addShutdownHook(hook);
+        try {
+            run(closings);
+            return ExitCode.OK;
+        } catch (IOException e) {
+            throw new CommandFailure(ExitCode.FAILED, String.valueOf(e.getMessage()), e);
+        } finally {
+            closings.close();
+        }
+    }
+
+    private void run(Closings closings) throws IOException {
+        long start = System.nanoTime();
+        PageContent content = new PageContent(seed == null ? System.nanoTime() : seed);
+        int pages = (int) (size.bytes() / PageContent.PAGE_SIZE);
+        out.println("Two donors, a server, and a client that checks every page, all on this machine.");
+        out.println();
+        Cluster cluster = new Cluster(size.bytes(), closings);
+        cluster.donors().forEach(donor -> out.println("  donor       " + donor));
+        out.println("  server      " + cluster.uri());
+        out.println("  device      " + Size.approximate(size.bytes()) + ", " + String.format(Locale.ROOT, "%,d", pages)
+                + " pages of 4 KiB, seed " + content.seed());
+        out.println();
+        try (PatientClient client = new PatientClient(cluster.uri())) {
+            fill(client, content, pages);
+            for (AccessPattern pattern : AccessPattern.values()) {
+                read(client, content, pattern, pages, pattern == AccessPattern.STRIDE ? cluster : null);
+            }
+            report(client, pages, System.nanoTime() - start);
+        }
+    }
+
+    private void fill(PatientClient client, PageContent content, int pages) throws IOException {
+        ByteBuffer buffer = ByteBuffer.allocateDirect(FILL_BYTES);
+        int step = FILL_BYTES / PageContent.PAGE_SIZE;
+        try (Progress progress = new Progress("fill", pages, out)) {
+            for (int first = 0; first < pages; first += step) {
+                buffer.clear();
+                for (int page = first; page < first + step; page++) {
+                    content.put(page, buffer);
+                }
+                client.write((long) first * PageContent.PAGE_SIZE, buffer.flip());
+                progress.step(step);
+            }
+        }
+    }
+
+    /** Reads every page once; if there is a victim, its server is killed half-way and comes back meanwhile. */
+    private void read(
+            PatientClient client, PageContent content, AccessPattern pattern, int pages, @Nullable Cluster victim)
+            throws IOException {
+        Histogram histogram = new Histogram(HIGHEST_NANOS, 3);
+        latencies.put(pattern, histogram);
+        int[] order = pattern.order(pages, content.seed());
+        ByteBuffer buffer = ByteBuffer.allocateDirect(PageContent.PAGE_SIZE);
+        CompletableFuture<Void> restarted = CompletableFuture.completedFuture(null);
+        try (Progress progress = new Progress(pattern.label(), pages, out)) {
+            for (int i = 0; i < pages; i++) {
+                if (victim != null && i == pages / 2) {
+                    progress.note("server killed (-9)");
+                    victim.killServer();
+                    restarted = restart(victim);
+                }
+                buffer.clear();
+                long outages = client.outages();
+                long before = System.nanoTime();
+                client.read((long) order[i] * PageContent.PAGE_SIZE, buffer);
+                long nanos = System.nanoTime() - before;
+                if (!content.matches(order[i], buffer)) {
+                    throw new IOException("page " + order[i] + " is wrong, with seed " + content.seed()
+                            + "; please report this, it must never happen");
+                }
+                if (client.outages() == outages) {
+                    histogram.recordValue(Math.min(nanos, HIGHEST_NANOS));
+                } else {
+                    progress.note("server killed and back");
+                }
+                progress.step(1);
+            }
+        }
+        restarted.join();
+    }
+
+    private static CompletableFuture<Void> restart(Cluster cluster) {
+        return CompletableFuture.runAsync(() -> {
+            try {
+                cluster.restartServer();
+            } catch (IOException e) {
+                throw new CommandFailure(ExitCode.FAILED, "the server did not come back: " + e.getMessage(), e);
+            }
+        });
+    }
+
+    private void report(PatientClient client, int pages, long nanos) {
+        Table table = new Table("one page at a time", "pages", "p50", "p99", "max");
+        latencies.forEach((pattern, histogram) -> table.row(
+                pattern.label(),
+                String.format(Locale.ROOT, "%,d", histogram.getTotalCount()),
+                Durations.approximate(histogram.getValueAtPercentile(50)),
+                Durations.approximate(histogram.getValueAtPercentile(99)),
+                Durations.approximate(histogram.getMaxValue())));
+        out.println();
+        table.toString().lines().forEach(line -> out.println("  " + line));
+        out.println();
+        out.printf(
+                Locale.ROOT,
+                "  Every one of %,d pages read was right. The server was killed once; the client waited %s for it,%n"
+                        + "  and the donors had kept every page. It took %.0f seconds.%n",
+                (long) pages * AccessPattern.values().length,
+                Durations.approximate(client.outageNanos()),
+                nanos / 1e9);
+        out.println();
+        out.println("Try next:");
+        out.println("  ./leap-nbd doctor                     what this machine needs to swap to remote memory");
+        out.println("  ./leap-nbd serve --size 1G            a server with a donor inside, at nbd://127.0.0.1/leap");
+    }
+}

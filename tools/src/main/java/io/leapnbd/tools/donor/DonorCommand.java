@@ -1,0 +1,140 @@
+package io.leapnbd.tools.donor;
+
+import io.leapnbd.donor.protocol.Protocol;
+import io.leapnbd.donor.store.StoreSettings;
+import io.leapnbd.tools.cli.CommandFailure;
+import io.leapnbd.tools.cli.Durations;
+import io.leapnbd.tools.cli.Exit;
+import io.leapnbd.tools.cli.ExitCode;
+import io.leapnbd.tools.cli.HostPort;
+import io.leapnbd.tools.cli.MachineMemory;
+import io.leapnbd.tools.cli.Size;
+import java.io.IOException;
+import java.time.Duration;
+import java.util.concurrent.Callable;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.Spec;
+import picocli.CommandLine.TypeConversionException;
+
+/** {@code leap-nbd donor}. */
+@Command(
+        name = "donor",
+        sortOptions = false,
+        description = {
+            "Lends this machine's memory to servers.",
+            "",
+            "Prints one line that begins with 'ready' and names its address when it accepts connections. What servers keep"
+                    + " here is lost when the donor ends.",
+            "",
+            "There is no authentication yet: whoever reaches the address can use the memory and read what is in it. It"
+                    + " listens on this machine only unless --listen says otherwise; choose a network that is yours.",
+            ""
+        })
+public final class DonorCommand implements Callable<Integer> {
+
+    private static final int MAX_THREADS = 64;
+
+    @Option(
+            names = "--memory",
+            paramLabel = "SIZE",
+            converter = Size.Converter.class,
+            description = "How much to lend, like 8G; taken from the machine as servers ask for it.")
+    private @Nullable Size memory;
+
+    @Option(
+            names = "--listen",
+            paramLabel = "HOST:PORT",
+            defaultValue = "127.0.0.1:" + Protocol.DEFAULT_PORT,
+            converter = HostPort.ListenConverter.class,
+            description = "Where servers connect. Default: ${DEFAULT-VALUE}.")
+    private HostPort listen = new HostPort("127.0.0.1", Protocol.DEFAULT_PORT);
+
+    @Option(
+            names = "--slab-size",
+            paramLabel = "SIZE",
+            defaultValue = "64M",
+            converter = Size.Converter.class,
+            description = "What is lent at a time: a power of two from 1M to 1G, the same at all donors of a server."
+                    + " Default: ${DEFAULT-VALUE}.")
+    private Size slabSize = new Size(Protocol.DEFAULT_SLAB_SIZE);
+
+    @Option(
+            names = "--lease",
+            paramLabel = "TIME",
+            defaultValue = "10m",
+            converter = Durations.Converter.class,
+            description = "How long to keep pages of a server that has gone. Default: ${DEFAULT-VALUE}.")
+    private Duration lease = StoreSettings.DEFAULT_LEASE;
+
+    @Option(names = "--transport", paramLabel = "NAME", defaultValue = "tcp", description = "tcp, the only one so far.")
+    private String transport = "tcp";
+
+    @Option(
+            names = "--http",
+            paramLabel = "HOST:PORT",
+            defaultValue = "none",
+            description = "Where /metrics, /status, /healthz and /readyz are answered, like 127.0.0.1:9481. Default:"
+                    + " ${DEFAULT-VALUE}.")
+    private String http = "none";
+
+    @Option(names = "--threads", paramLabel = "N", description = "Event loops. Default: one a processor.")
+    private @Nullable Integer threads;
+
+    @Option(names = "--no-lock", description = "Let this machine swap out what it lends.")
+    private boolean noLock;
+
+    @Spec
+    private CommandSpec spec = CommandSpec.create();
+
+    /** For picocli. */
+    public DonorCommand() {}
+
+    @Override
+    public Integer call() {
+        Size lent = memory;
+        if (lent == null) {
+            throw new ParameterException(spec.commandLine(), "--memory: say how much to lend, like --memory 8G");
+        }
+        if (!transport.equals("tcp")) {
+            throw new ParameterException(
+                    spec.commandLine(),
+                    transport.equals("rdma")
+                            ? "--transport: rdma is not there yet in this version; leave it away, or say tcp"
+                            : "--transport: '" + transport + "' is none; say tcp");
+        }
+        MachineMemory.now().check("--memory", lent.bytes());
+        int loops = threads == null ? Math.min(Runtime.getRuntime().availableProcessors(), MAX_THREADS) : threads;
+        if (loops < 1 || loops > MAX_THREADS) {
+            throw new ParameterException(spec.commandLine(), "--threads: " + loops + " is not in 1.." + MAX_THREADS);
+        }
+        LendingDonor donor;
+        try {
+            StoreSettings store = StoreSettings.ofMemory(lent.bytes(), Math.toIntExact(slabSize.bytes()))
+                    .withLease(lease)
+                    .withLock(!noLock);
+            donor = LendingDonor.open(store, listen, loops, endpoint());
+        } catch (ArithmeticException e) {
+            throw new ParameterException(
+                    spec.commandLine(), "--slab-size: " + slabSize + " is not a power of two from 1M to 1G", e);
+        } catch (IllegalArgumentException e) {
+            throw new ParameterException(spec.commandLine(), String.valueOf(e.getMessage()), e);
+        } catch (IOException e) {
+            throw new CommandFailure(ExitCode.FAILED, String.valueOf(e.getMessage()), e);
+        }
+        Exit exit = new Exit(donor::close);
+        spec.commandLine().getOut().println("ready " + String.join(" ", donor.uris()));
+        return exit.await();
+    }
+
+    private @Nullable HostPort endpoint() {
+        try {
+            return http.equals("none") ? null : HostPort.parseListen(http);
+        } catch (TypeConversionException e) {
+            throw new ParameterException(spec.commandLine(), "--http: " + e.getMessage(), e);
+        }
+    }
+}

@@ -1,0 +1,69 @@
+package io.leapnbd.tools.donor;
+
+import io.leapnbd.donor.store.StoreStatistics;
+import io.leapnbd.tools.http.Metrics;
+import io.prometheus.metrics.model.registry.PrometheusRegistry;
+import java.util.function.ToLongFunction;
+
+/** A donor's counters under their Prometheus names, read when they are asked for. */
+final class DonorMetrics {
+
+    private DonorMetrics() {}
+
+    static PrometheusRegistry registry(DonorStatus status) {
+        Metrics metrics = new Metrics();
+        metrics.gauge("leap_lender_slabs", "Slabs lent in all, by what they are doing.", "state")
+                .from(sink -> {
+                    StoreStatistics now = status.store().statistics();
+                    sink.accept(now.freeSlabs(), "free");
+                    sink.accept(now.lentSlabs(), "lent");
+                });
+        gauge(metrics, status, "leap_lender_slab_bytes", "Bytes of a slab.", StoreStatistics::slabSize);
+        gauge(metrics, status, "leap_lender_resident_bytes", "Memory taken.", StoreStatistics::residentBytes);
+        gauge(metrics, status, "leap_lender_locked_bytes", "Memory locked.", StoreStatistics::lockedBytes);
+        gauge(
+                metrics,
+                status,
+                "leap_lender_exports",
+                "Exports known.",
+                now -> now.exports().size());
+        metrics.gauge("leap_lender_links", "Links open now.")
+                .from(sink -> sink.accept(status.server().statistics().openLinks()));
+        metrics.counter("leap_lender_requests_total", "Requests, by what they asked for.", "operation")
+                .from(sink -> {
+                    StoreStatistics now = status.store().statistics();
+                    sink.accept(now.reads(), "read");
+                    sink.accept(now.writes(), "write");
+                    sink.accept(now.trims(), "trim");
+                    sink.accept(now.grants(), "grant");
+                    sink.accept(now.frees(), "free");
+                    sink.accept(now.lists(), "list");
+                    sink.accept(now.hellos(), "hello");
+                });
+        counter(metrics, status, "leap_lender_read_bytes_total", "Bytes read.", StoreStatistics::bytesRead);
+        counter(metrics, status, "leap_lender_written_bytes_total", "Bytes written.", StoreStatistics::bytesWritten);
+        counter(metrics, status, "leap_lender_refused_total", "Requests refused.", StoreStatistics::refused);
+        counter(metrics, status, "leap_lender_fenced_total", "Requests of outdated servers.", StoreStatistics::fenced);
+        counter(
+                metrics,
+                status,
+                "leap_lender_leases_expired_total",
+                "Exports forgotten because their server did not come back.",
+                StoreStatistics::leasesExpired);
+        metrics.gauge("leap_start_time_seconds", "When the donor started, in seconds since 1970.")
+                .from(sink -> sink.accept(status.startMillis() / 1000));
+        return metrics.registry();
+    }
+
+    private static void gauge(
+            Metrics metrics, DonorStatus status, String name, String help, ToLongFunction<StoreStatistics> value) {
+        metrics.gauge(name, help)
+                .from(sink -> sink.accept(value.applyAsLong(status.store().statistics())));
+    }
+
+    private static void counter(
+            Metrics metrics, DonorStatus status, String name, String help, ToLongFunction<StoreStatistics> value) {
+        metrics.counter(name, help)
+                .from(sink -> sink.accept(value.applyAsLong(status.store().statistics())));
+    }
+}

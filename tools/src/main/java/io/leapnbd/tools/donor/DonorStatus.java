@@ -1,0 +1,132 @@
+package io.leapnbd.tools.donor;
+
+import io.leapnbd.donor.net.DonorServer;
+import io.leapnbd.donor.store.ExportStatistics;
+import io.leapnbd.donor.store.SlabStore;
+import io.leapnbd.donor.store.StoreStatistics;
+import io.leapnbd.tools.cli.Durations;
+import io.leapnbd.tools.cli.Json;
+import io.leapnbd.tools.cli.Size;
+import io.leapnbd.tools.cli.Table;
+import io.leapnbd.tools.http.Answer;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+
+/**
+ * What a donor does at the moment, as JSON and as text for people. Any thread.
+ *
+ * @param uris where it listens
+ * @param startMillis milliseconds since 1970
+ */
+record DonorStatus(List<String> uris, long startMillis, SlabStore store, DonorServer server) {
+
+    /** {@code /status}, or {@code /status?format=text}. */
+    Answer page(Map<String, String> query) {
+        String format = query.getOrDefault("format", "json");
+        return switch (format) {
+            case "json" -> Answer.ok("application/json", json());
+            case "text" -> Answer.ok("text/plain; charset=utf-8", text());
+            default -> throw new IllegalArgumentException("no format is called " + format + "; there are json, text");
+        };
+    }
+
+    private String json() {
+        StoreStatistics now = store.statistics();
+        Json json = new Json()
+                .object()
+                .put("role", "donor")
+                .put("pid", ProcessHandle.current().pid())
+                .put("start", Instant.ofEpochMilli(startMillis).toString())
+                .array("uris");
+        uris.forEach(json::add);
+        json.endArray()
+                .put("incarnation", now.incarnation().toString())
+                .put("slab_size", now.slabSize())
+                .put("slabs_total", now.totalSlabs())
+                .put("slabs_free", now.freeSlabs())
+                .put("slabs_lent", now.lentSlabs())
+                .put("resident_bytes", now.residentBytes())
+                .put("locked_bytes", now.lockedBytes())
+                .put("links", server.statistics().openLinks())
+                .array("exports");
+        for (ExportStatistics export : now.exports()) {
+            json.object()
+                    .put("name", export.name())
+                    .put("slabs", export.slabs())
+                    .put("epoch", export.epoch())
+                    .put("links", export.links())
+                    .put("lease_seconds_left", export.leaseSecondsLeft())
+                    .endObject();
+        }
+        json.endArray()
+                .object("requests")
+                .put("reads", now.reads())
+                .put("writes", now.writes())
+                .put("trims", now.trims())
+                .put("refused", now.refused())
+                .put("fenced", now.fenced())
+                .endObject()
+                .array("degraded");
+        if (now.lockRefusal() != null) {
+            json.add(unlocked(now.lockRefusal()));
+        }
+        return json.endArray().endObject() + "\n";
+    }
+
+    private String text() {
+        StoreStatistics now = store.statistics();
+        long slab = now.slabSize();
+        StringBuilder out = new StringBuilder();
+        out.append(String.format(
+                Locale.ROOT,
+                "leap-nbd donor, process %d, up %s%n",
+                ProcessHandle.current().pid(),
+                Durations.format(Duration.ofSeconds((System.currentTimeMillis() - startMillis) / 1000))));
+        out.append("lends ")
+                .append(Size.approximate(now.totalSlabs() * slab))
+                .append(", of which ")
+                .append(Size.approximate(now.lentSlabs() * slab))
+                .append(" are taken, in slabs of ")
+                .append(Size.approximate(slab))
+                .append("; ")
+                .append(Size.approximate(now.residentBytes()))
+                .append(" resident, ")
+                .append(Size.approximate(now.lockedBytes()))
+                .append(" of it locked\n");
+        for (String uri : uris) {
+            out.append("  ").append(uri).append('\n');
+        }
+        Table exports = new Table("export", "holds", "links", "epoch", "lease");
+        for (ExportStatistics export : now.exports()) {
+            exports.row(
+                    export.name(),
+                    Size.approximate(export.slabs() * slab),
+                    Integer.toString(export.links()),
+                    Long.toString(export.epoch()),
+                    export.links() > 0
+                            ? "-"
+                            : Durations.format(Duration.ofSeconds(Math.max(0, export.leaseSecondsLeft()))) + " left");
+        }
+        if (!exports.isEmpty()) {
+            out.append('\n').append(exports);
+        }
+        out.append(String.format(
+                Locale.ROOT,
+                "%n%,d reads, %,d writes, %,d trims, %,d refused%n",
+                now.reads(),
+                now.writes(),
+                now.trims(),
+                now.refused()));
+        if (now.lockRefusal() != null) {
+            out.append("\ndegraded:\n  ").append(unlocked(now.lockRefusal())).append('\n');
+        }
+        return out.toString();
+    }
+
+    private static String unlocked(String why) {
+        return "what is lent is not locked in memory: " + why;
+    }
+}

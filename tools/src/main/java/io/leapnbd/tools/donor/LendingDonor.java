@@ -1,0 +1,103 @@
+package io.leapnbd.tools.donor;
+
+import io.leapnbd.donor.net.DonorServer;
+import io.leapnbd.donor.net.ServerSettings;
+import io.leapnbd.donor.store.SlabStore;
+import io.leapnbd.donor.store.StoreSettings;
+import io.leapnbd.tools.cli.Closings;
+import io.leapnbd.tools.cli.HostPort;
+import io.leapnbd.tools.http.Answer;
+import io.leapnbd.tools.http.HttpEndpoint;
+import io.leapnbd.tools.http.MetricsPage;
+import io.leapnbd.tools.http.Page;
+import io.leapnbd.tools.http.RunFile;
+import java.io.IOException;
+import java.net.InetSocketAddress;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** A running donor: the store, its listener, and the endpoint. */
+public final class LendingDonor implements AutoCloseable {
+
+    private static final Logger log = LoggerFactory.getLogger(LendingDonor.class);
+
+    private final Closings closings = new Closings();
+    private final List<String> uris = new ArrayList<>();
+    private final long startMillis = System.currentTimeMillis();
+
+    private LendingDonor() {}
+
+    /**
+     * Starts a donor; when this returns it accepts links.
+     *
+     * @throws IOException if the memory or the address cannot be had
+     */
+    public static LendingDonor open(StoreSettings settings, HostPort listen, int threads, @Nullable HostPort http)
+            throws IOException {
+        LendingDonor donor = new LendingDonor();
+        boolean open = false;
+        try {
+            donor.start(settings, listen, threads, http);
+            open = true;
+            return donor;
+        } finally {
+            if (!open) {
+                donor.close();
+            }
+        }
+    }
+
+    /** Where servers connect, and the endpoint. */
+    public List<String> uris() {
+        return uris;
+    }
+
+    private void start(StoreSettings settings, HostPort listen, int threads, @Nullable HostPort http)
+            throws IOException {
+        SlabStore store = SlabStore.open(settings);
+        closings.add("store", store);
+        DonorServer server = DonorServer.start(
+                store, ServerSettings.listenOn(listen.resolve()).withEventLoops(threads));
+        closings.add("listener", server);
+        InetSocketAddress bound = server.address();
+        HostPort address = new HostPort(bound.getAddress().getHostAddress(), bound.getPort());
+        uris.add("tcp://" + address);
+        if (!bound.getAddress().isLoopbackAddress()) {
+            log.warn("whoever reaches tcp://{} can use this memory: there is no authentication yet", address);
+        }
+        HostPort endpoint = null;
+        if (http != null) {
+            DonorStatus status = new DonorStatus(uris, startMillis, store, server);
+            HttpEndpoint opened = HttpEndpoint.open(
+                    http,
+                    Map.<String, Page>of(
+                            "/metrics",
+                            new MetricsPage(DonorMetrics.registry(status)),
+                            "/status",
+                            status::page,
+                            "/healthz",
+                            query -> Answer.line(200, "ok"),
+                            "/readyz",
+                            query -> Answer.line(200, "ready")));
+            closings.add("HTTP endpoint", opened);
+            opened.warnIfExposed();
+            endpoint = opened.address();
+            uris.add("http://" + endpoint);
+        }
+        Path file = RunFile.register("donor", endpoint, uris.getFirst());
+        if (file != null) {
+            closings.add("run file", () -> RunFile.remove(file));
+        }
+    }
+
+    /** Closes every link; what servers kept here is gone. */
+    @Override
+    public void close() {
+        closings.close();
+    }
+}

@@ -1,0 +1,107 @@
+package io.leapnbd.tools.attach;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.leapnbd.tools.linux.HostSetting;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class AttachStateTest {
+    private static final Path DEVICE = Path.of("/dev/nbd7");
+
+    @TempDir
+    private Path directory;
+
+    private static AttachState state(long pid) {
+        return new AttachState(
+                DEVICE,
+                pid,
+                AttachState.started(pid).orElse(0L),
+                "nbd+unix:///leap?socket=/run/leap.sock",
+                "id-1",
+                1L << 30,
+                0x12d,
+                2,
+                true);
+    }
+
+    @Test
+    void what_was_written_is_read_and_deleted() throws IOException {
+        AttachState state = state(ProcessHandle.current().pid());
+        state.write(directory);
+        assertThat(AttachState.read(directory, DEVICE)).contains(state);
+        assertThat(AttachState.readAll(directory)).containsExactly(state);
+        assertThat(state.isAlive()).isTrue();
+        assertThat(state.index()).isEqualTo(7);
+        assertThat(state.export().content()).contains("id-1");
+        AttachState.delete(directory, DEVICE);
+        assertThat(AttachState.readAll(directory)).isEmpty();
+    }
+
+    @Test
+    void another_process_with_the_same_number_is_not_the_resident_one() {
+        AttachState own = state(ProcessHandle.current().pid());
+        AttachState older = new AttachState(
+                DEVICE, own.pid(), own.started() - 1, own.uri(), own.content(), own.size(), own.flags(), 1, true);
+        assertThat(older.isAlive()).isFalse();
+    }
+
+    @Test
+    void a_command_name_with_spaces_and_parentheses_does_not_shift_the_fields() {
+        String stat = "42 (a) b (c)) S 1 42 42 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 13 0 98765 1 2";
+        assertThat(AttachState.startedIn(stat)).contains(98765L);
+    }
+
+    @Test
+    void a_damaged_file_is_said_to_be_damaged() throws IOException {
+        Files.writeString(directory.resolve("attach-nbd7"), "pid=x\n");
+        assertThatThrownBy(() -> AttachState.readAll(directory))
+                .isInstanceOf(IOException.class)
+                .hasMessageContaining("damaged");
+    }
+
+    @Test
+    void only_nbd_devices_are_taken() {
+        assertThatThrownBy(() -> AttachState.indexOf(Path.of("/dev/sda")))
+                .isInstanceOf(IllegalArgumentException.class)
+                .hasMessageContaining("/dev/nbd0");
+    }
+
+    @Test
+    void settings_are_changed_once_and_changed_back_when_the_last_device_goes() throws IOException {
+        Path sysctl = Files.createDirectories(directory.resolve("sysctl"));
+        Path states = directory.resolve("run");
+        Path low = Files.createDirectories(sysctl.resolve("vm")).resolve("low");
+        Files.writeString(low, "5");
+        Path high = Files.writeString(sysctl.resolve("vm/high"), "50");
+        HostSettings settings = new HostSettings(sysctl, states);
+        List<HostSetting> wanted = List.of(
+                new HostSetting("vm.low", HostSetting.Bound.AT_LEAST, 10, "because"),
+                new HostSetting("vm.high", HostSetting.Bound.AT_LEAST, 10, "because"),
+                new HostSetting("vm.missing", HostSetting.Bound.AT_MOST, 0, "because"));
+
+        assertThat(settings.apply(wanted)).containsExactly("set vm.low = 10 (was 5): because");
+        assertThat(low).hasContent("10");
+        assertThat(high).hasContent("50");
+        assertThat(settings.apply(wanted)).isEmpty();
+
+        state(1).write(states);
+        assertThat(settings.restore()).as("a device is still attached").isEmpty();
+        AttachState.delete(states, DEVICE);
+        assertThat(settings.restore()).containsExactly("set vm.low back to 5");
+        assertThat(low).hasContent("5");
+        assertThat(settings.restore()).isEmpty();
+    }
+
+    @Test
+    void pages_that_have_nowhere_to_go_are_a_reason_not_to_start() {
+        assertThat(SwapRoom.lacking(DEVICE, 100L << 20, 60L << 20, 50L << 20)).isEmpty();
+        assertThat(SwapRoom.lacking(DEVICE, 100L << 20, 60L << 20, 0))
+                .hasValueSatisfying(why -> assertThat(why).contains("100 MiB").contains("60 MiB"));
+    }
+}

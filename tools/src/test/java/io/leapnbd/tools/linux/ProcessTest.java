@@ -1,0 +1,136 @@
+package io.leapnbd.tools.linux;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
+
+import java.io.BufferedReader;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Set;
+import org.junit.jupiter.api.Test;
+
+/** What a process asks of the kernel for itself, on the kernel that runs the tests. */
+class ProcessTest {
+    @Test
+    void locked_memory_shows_in_the_kernels_own_account_and_goes_again() throws IOException {
+        assumeTrue(Capability.CAP_IPC_LOCK.held() || ResourceLimit.memlock().soft() == ResourceLimit.UNLIMITED);
+        MemoryLock.lockAll();
+        try {
+            assertThat(lockedKib()).isPositive();
+        } finally {
+            MemoryLock.unlockAll();
+        }
+        assertThat(lockedKib()).isZero();
+    }
+
+    private static long lockedKib() throws IOException {
+        return Files.readAllLines(Path.of("/proc/self/status")).stream()
+                .filter(line -> line.startsWith("VmLck:"))
+                .mapToLong(line -> Long.parseLong(line.replaceAll("[^0-9]", "")))
+                .sum();
+    }
+
+    @Test
+    void the_image_of_the_jdks_classes_is_not_brought_in() {
+        List<MemoryLock.Mapping> mappings = MemoryLock.mappings("""
+                7f0000000000-7f0000001000 r--s 00000000 fd:00 131                        /opt/jdk 25/lib/modules
+                7f0000002000-7f0000005000 rw-p 00000000 00:00 0
+                7f0000006000-7f0000007000 ---p 00000000 00:00 0
+                ffffffffff600000-ffffffffff601000 --xp 00000000 00:00 0                  [vsyscall]
+                """);
+        assertThat(mappings).hasSize(4);
+        assertThat(mappings.get(1).start()).isEqualTo(0x7f0000002000L);
+        assertThat(mappings.get(1).length()).isEqualTo(0x3000);
+        assertThat(mappings.stream().map(MemoryLock.Mapping::wanted)).containsExactly(false, true, false, false);
+    }
+
+    @Test
+    void a_thread_becomes_realtime_and_ordinary_again() throws IOException {
+        assumeTrue(Capability.CAP_SYS_NICE.held());
+        int before = Scheduling.of(0);
+        Scheduling.set(0, Scheduling.RR, 1);
+        try {
+            assertThat(Scheduling.of(0)).isEqualTo(Scheduling.RR);
+            assertThat(Scheduling.isRealtime(Scheduling.of(0))).isTrue();
+        } finally {
+            Scheduling.set(0, before, 0);
+        }
+        assertThat(Scheduling.of(0)).isEqualTo(before);
+    }
+
+    @Test
+    void the_io_flusher_mark_is_what_was_set() throws IOException {
+        assumeTrue(Capability.CAP_SYS_RESOURCE.held());
+        IoFlusher.set(true);
+        try {
+            assertThat(IoFlusher.isSet()).isTrue();
+        } finally {
+            IoFlusher.set(false);
+        }
+        assertThat(IoFlusher.isSet()).isFalse();
+    }
+
+    @Test
+    void a_limit_is_read_back_as_it_was_set() throws IOException {
+        ResourceLimit limit = ResourceLimit.memlock();
+        ResourceLimit.memlock(limit);
+        assertThat(ResourceLimit.memlock()).isEqualTo(limit);
+        assertThat(limit.soft()).isNotZero();
+    }
+
+    @Test
+    void what_cannot_be_had_is_a_finding_with_a_remedy_and_not_an_exception() {
+        List<Protection.Finding> findings = Protection.apply(Set.of(Protection.Measure.IO_FLUSHER), "test");
+        assertThat(findings).hasSize(1);
+        Protection.Finding finding = findings.getFirst();
+        assertThat(finding.ok()).as("it was not set when the JVM started").isFalse();
+        assertThat(finding.remedy()).isNotEmpty();
+        assertThat(finding.toString()).doesNotContain("\n").contains(finding.detail());
+    }
+
+    @Test
+    void a_capability_is_a_bit_of_the_effective_set() {
+        assertThat(Capability.CAP_SYS_ADMIN.heldIn(1L << 21)).isTrue();
+        assertThat(Capability.CAP_SYS_ADMIN.heldIn(~(1L << 21))).isFalse();
+    }
+
+    @Test
+    void a_sysctl_file_is_read_whole() throws IOException {
+        Path file = Path.of("/proc/sys/vm/min_free_kbytes");
+        try (BufferedReader reader = Files.newBufferedReader(file)) {
+            assertThat(KernelFile.read(file)).contains(String.valueOf(reader.readLine()));
+        }
+    }
+
+    @Test
+    void a_replaced_process_is_the_command_with_its_exit_code_and_environment() throws Exception {
+        List<String> line = new ArrayList<>(List.of(
+                ProcessHandle.current().info().command().orElse("java"),
+                "--enable-native-access=ALL-UNNAMED",
+                "-Xmx32m",
+                "-cp",
+                System.getProperty("java.class.path"),
+                ExecProbe.class.getName(),
+                "sh",
+                "-c",
+                "grep SigBlk /proc/self/status; echo \"pid $$ $PROBE\"; exit 7"));
+        ProcessBuilder builder = new ProcessBuilder(line).redirectErrorStream(true);
+        builder.environment().put("PROBE", "from outside");
+        Process process = builder.start();
+        String output = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+
+        assertThat(process.waitFor()).as(output).isEqualTo(7);
+        assertThat(output).contains("pid " + process.pid() + " from outside").containsPattern("SigBlk:\\s+0{16}");
+    }
+
+    @Test
+    void a_command_is_found_as_the_shell_finds_it() {
+        assertThat(Exec.find("sh", "/nowhere:/bin")).contains(Path.of("/bin/sh"));
+        assertThat(Exec.find("/bin/sh", "")).contains(Path.of("/bin/sh"));
+        assertThat(Exec.find("no-such-command", "/bin:/usr/bin")).isEmpty();
+    }
+}
