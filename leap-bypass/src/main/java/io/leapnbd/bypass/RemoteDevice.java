@@ -29,6 +29,8 @@ import java.util.UUID;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.RejectedExecutionException;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -49,7 +51,9 @@ public final class RemoteDevice implements BlockDevice, AutoCloseable {
     private final StateFile state;
     private final AddressMap map;
     private final LinkSettings linkSettings;
+    private final List<DonorConnector> connectors;
     private final List<Donor> donors;
+    private final AtomicInteger lanes = new AtomicInteger();
     private final AtomicLong lastVersion;
     private final Arena cacheArena = Arena.ofShared();
     private final PageCache cache;
@@ -59,9 +63,13 @@ public final class RemoteDevice implements BlockDevice, AutoCloseable {
     private final CompletableFuture<Donor> fenced;
 
     private RemoteDevice(
-            RemoteDeviceContext context, ExportClaim claim, List<Donor> donors, CompletableFuture<Donor> fenced) {
+            RemoteDeviceContext context,
+            ExportClaim claim,
+            List<DonorConnector> connectors,
+            CompletableFuture<Donor> fenced) {
         this.context = context;
-        this.donors = donors;
+        this.connectors = connectors;
+        donors = connectors.stream().map(DonorConnector::donor).toList();
         this.fenced = fenced;
         state = claim.state();
         map = claim.map();
@@ -82,18 +90,18 @@ public final class RemoteDevice implements BlockDevice, AutoCloseable {
      * the donors that answered are connected.
      *
      * @param context concluded settings
-     * @param group the event loops that connections will be served on; of Netty's epoll transport
+     * @param group the event loops that connections will be served on, of Netty's epoll transport; a loop of another group
+     *     connects when it opens its first queue
      * @throws IOException if the export cannot be served; the message is one sentence for the operator
      */
     public static RemoteDevice open(RemoteDeviceContext context, EventLoopGroup group) throws IOException {
         DonorEvents events = new DonorEvents();
         List<DonorConnector> connectors = connectors(context, events);
-        List<Donor> donors = connectors.stream().map(DonorConnector::donor).toList();
         ExportClaim claim = new ExportClaim(context, connectors);
         claim.take();
-        RemoteDevice device = new RemoteDevice(context, claim, donors, events.fenced);
+        RemoteDevice device = new RemoteDevice(context, claim, connectors, events.fenced);
         events.device = device;
-        device.connect(group, connectors);
+        device.connect(group);
         return device;
     }
 
@@ -110,17 +118,15 @@ public final class RemoteDevice implements BlockDevice, AutoCloseable {
         return connectors;
     }
 
-    private void connect(EventLoopGroup group, List<DonorConnector> connectors) throws IOException {
-        int lane = 0;
+    private void connect(EventLoopGroup group) throws IOException {
         List<EventLoop> members = new ArrayList<>();
         for (EventExecutor member : group) {
             members.add((EventLoop) member);
         }
         CountDownLatch opened = new CountDownLatch(members.size());
         for (EventLoop loop : members) {
-            int number = lane++;
             loop.execute(() -> {
-                loops.put(loop, new DeviceLoop(this, loop, number, connectors));
+                enter(loop);
                 opened.countDown();
             });
         }
@@ -153,11 +159,12 @@ public final class RemoteDevice implements BlockDevice, AutoCloseable {
 
     @Override
     public DeviceQueue open(EventLoop loop) {
-        DeviceLoop mine = loops.get(loop);
-        if (mine == null) {
-            throw new IllegalArgumentException("the connection's event loop is none of the device's group");
-        }
-        return new RemoteQueue(this, mine);
+        return new RemoteQueue(this, enter(loop));
+    }
+
+    /** What a loop owns of the device; made when it first comes. On that loop. */
+    private DeviceLoop enter(EventLoop loop) {
+        return loops.computeIfAbsent(loop, fresh -> new DeviceLoop(this, fresh, lanes.getAndIncrement(), connectors));
     }
 
     /** Random number of the contents: another one means that the device was begun anew, blank. */
@@ -216,10 +223,18 @@ public final class RemoteDevice implements BlockDevice, AutoCloseable {
     @Override
     public void close() throws IOException {
         CountDownLatch closed = new CountDownLatch(loops.size());
-        loops.forEach((loop, mine) -> loop.execute(() -> {
-            mine.close();
-            closed.countDown();
-        }));
+        loops.forEach((loop, mine) -> {
+            Runnable close = () -> {
+                mine.close();
+                closed.countDown();
+            };
+            try {
+                loop.execute(close);
+            } catch (RejectedExecutionException e) {
+                // The loop has ended, and its connections with it: what is left belongs to nobody.
+                close.run();
+            }
+        });
         try {
             closed.await();
         } catch (InterruptedException e) {

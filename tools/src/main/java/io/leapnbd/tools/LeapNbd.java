@@ -13,6 +13,7 @@ import io.leapnbd.tools.histogram.HistogramCommand;
 import io.leapnbd.tools.run.RunCommand;
 import io.leapnbd.tools.serve.ServeCommand;
 import io.leapnbd.tools.status.StatusCommand;
+import io.leapnbd.tools.status.TopCommand;
 import java.io.PrintWriter;
 import java.nio.charset.StandardCharsets;
 import picocli.CommandLine;
@@ -37,6 +38,7 @@ import picocli.CommandLine.Spec;
             RunCommand.class,
             DoctorCommand.class,
             StatusCommand.class,
+            TopCommand.class,
             HistogramCommand.class,
             TrainCommand.class
         },

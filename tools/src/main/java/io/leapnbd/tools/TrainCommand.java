@@ -43,7 +43,7 @@ final class TrainCommand implements Callable<Integer> {
         Path folder = Files.createTempDirectory("leap-nbd-train-");
         Path socket = folder.resolve("leap.sock");
         StoreSettings store = StoreSettings.ofMemory(SIZE, 1 << 20).withLock(false);
-        try (LendingDonor donor = LendingDonor.open(store, anywhere, 1, anywhere);
+        try (LendingDonor donor = LendingDonor.open(store, anywhere, 1, anywhere, List.of());
                 LeapServer server = LeapServer.open(new ServerSettings(
                         DonorAddress.parseList(donor.uris().getFirst()),
                         SIZE,
@@ -56,7 +56,8 @@ final class TrainCommand implements Callable<Integer> {
                         folder,
                         true,
                         null,
-                        Duration.ofSeconds(1)))) {
+                        Duration.ofSeconds(1),
+                        List.of()))) {
             load(NbdUri.unix(socket.toString(), "leap"));
             for (String uri : List.of(donor.uris().getLast(), server.uris().getLast())) {
                 EndpointClient client = new EndpointClient(HostPort.parseListen(uri.substring("http://".length())));

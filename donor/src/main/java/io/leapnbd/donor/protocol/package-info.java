@@ -1,5 +1,6 @@
 /**
- * The donor wire protocol, version 1: what a server and a donor say to each other over one connection (a <i>link</i>).
+ * The donor wire protocol, version 1: what a server and a donor say to each other over one connection (a <i>link</i>). {@code donor/PROTOCOL.md} is the
+ * document; what follows is the gist of it.
  *
  * <p>Every frame is a fixed header, then {@code payload} bytes; all integers are big-endian. The server sends
  * {@linkplain io.leapnbd.donor.protocol.RequestHeader requests}, the donor answers each with exactly one

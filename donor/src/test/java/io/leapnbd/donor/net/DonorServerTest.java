@@ -293,8 +293,6 @@ class DonorServerTest {
                         1,
                         s -> s.withTimeouts(Duration.ofSeconds(20), Duration.ofMillis(200), Duration.ofMillis(200)));
                 RawLink link = RawLink.claim(impatient.address(), Hellos.claim("a", 1))) {
-            link.grant(0);
-
             assertThat(link.endsWithoutAWord()).isTrue();
             assertThat(impatient.server.statistics().timeouts()).isEqualTo(1);
             Await.until(

@@ -192,7 +192,11 @@ final class Connection extends ChannelInboundHandlerAdapter {
     void drop(String violation) {
         if (!closing) {
             server.statistics().protocolViolations.increment();
-            LOG.info("dropped {}: {}", peer, violation);
+            if (server.mayLog()) {
+                LOG.info("dropped {}: {}", peer, violation);
+            } else {
+                LOG.debug("dropped {}: {}", peer, violation);
+            }
             close();
         }
     }

@@ -11,6 +11,8 @@ import org.jspecify.annotations.Nullable;
 /** What the connections of a server share. Any thread. */
 final class ServerCore {
 
+    private static final long LOG_INTERVAL_NANOS = 1_000_000_000;
+
     private final NbdServerContext context;
     private final Map<String, Export> exports;
     private final Export defaultExport;
@@ -18,6 +20,7 @@ final class ServerCore {
     private final Map<EventLoop, RequestObserver> observers = new ConcurrentHashMap<>();
     private final Map<Long, Connection> connections = new ConcurrentHashMap<>();
     private final AtomicLong ids = new AtomicLong();
+    private final AtomicLong lastLogged = new AtomicLong(System.nanoTime() - LOG_INTERVAL_NANOS);
     private volatile boolean closed;
 
     ServerCore(NbdServerContext context) {
@@ -69,6 +72,13 @@ final class ServerCore {
         if (connections.remove(connection.id) != null) {
             statistics.connectionsClosed.increment();
         }
+    }
+
+    /** Whether it is a second or more since this was last true: for what a client can make the server log. */
+    boolean mayLog() {
+        long now = System.nanoTime();
+        long last = lastLogged.get();
+        return now - last >= LOG_INTERVAL_NANOS && lastLogged.compareAndSet(last, now);
     }
 
     List<ConnectionInfo> connections() {

@@ -29,7 +29,7 @@ final class TransmissionPhase implements Phase {
     static final int MAX_EXTENTS = 1024;
 
     /** A payload of at least this many bytes that has arrived whole is not copied out of the receive buffer. */
-    private static final int LEAST_SLICE = 32 << 10;
+    private static final int LEAST_SLICE = 64 << 10;
 
     /** When at least this many bytes of a payload are missing, they are received where they will stay. */
     private static final int LEAST_DIVERSION = 16 << 10;
@@ -41,21 +41,13 @@ final class TransmissionPhase implements Phase {
     private final RequestChecks checks;
     private final ServerStatistics statistics;
     private final @Nullable RequestObserver observer;
-    private final int maxRequests;
-    private final long maxBytes;
+    private final InFlight inFlight;
+    private final RefusedWrite refused = new RefusedWrite();
 
-    private @Nullable Request pool;
     private @Nullable Request incoming;
-    private long drainLeft;
-    private long drainCookie;
-    private long drainOffset;
-    private long drainLength;
-    private int drainError;
-
-    private int requestsInFlight;
-    private long bytesInFlight;
     private long turnNanos;
     private boolean blocked;
+    private boolean inputEnded;
     private boolean disconnecting;
     private boolean closed;
 
@@ -70,8 +62,8 @@ final class TransmissionPhase implements Phase {
                 new RequestChecks(export.device().size(), export.device().readOnly(), structured, allocationContext);
         this.statistics = connection.server.statistics();
         this.observer = connection.server.observer(connection.channel.eventLoop());
-        this.maxRequests = connection.server.context().maxRequestsInFlight();
-        this.maxBytes = connection.server.context().maxBytesInFlight();
+        NbdServerContext context = connection.server.context();
+        this.inFlight = new InFlight(this, context.maxRequestsInFlight(), context.maxBytesInFlight());
     }
 
     String exportName() {
@@ -79,11 +71,11 @@ final class TransmissionPhase implements Phase {
     }
 
     int requestsInFlight() {
-        return requestsInFlight;
+        return inFlight.requests();
     }
 
     long bytesInFlight() {
-        return bytesInFlight;
+        return inFlight.bytes();
     }
 
     @Override
@@ -92,7 +84,13 @@ final class TransmissionPhase implements Phase {
         if (observer != null) {
             turnNanos = System.nanoTime();
         }
-        ByteBuf in = connection.receive.arrived();
+        consume(connection.receive.arrived());
+        if (inputEnded && !blocked && !disconnecting) {
+            disconnect();
+        }
+    }
+
+    private void consume(ByteBuf in) {
         while (true) {
             if (disconnecting || connection.closing()) {
                 connection.receive.discard();
@@ -101,10 +99,11 @@ final class TransmissionPhase implements Phase {
                 if (!receivePayload(incoming, in)) {
                     return;
                 }
-            } else if (drainLeft > 0) {
-                if (!drain(in)) {
+            } else if (refused.pending()) {
+                if (!refused.drain(in)) {
                     return;
                 }
+                answer(Command.WRITE, refused.cookie(), refused.offset(), refused.length(), refused.error());
             } else if (in.readableBytes() < REQUEST_SIZE) {
                 return;
             } else if (!admits(in)) {
@@ -126,16 +125,8 @@ final class TransmissionPhase implements Phase {
         return admits(connection.receive.arrived());
     }
 
-    /** Whether the request that starts at the reader index may be begun now. */
     private boolean admits(ByteBuf in) {
-        if (requestsInFlight >= maxRequests || !connection.takesReplies()) {
-            return false;
-        }
-        int at = in.readerIndex();
-        int type = in.getUnsignedShort(at + REQUEST_TYPE);
-        long length = in.getUnsignedInt(at + REQUEST_LENGTH);
-        boolean carriesData = type == Command.READ.code() || type == Command.WRITE.code();
-        return requestsInFlight == 0 || !carriesData || length > MAX_PAYLOAD || bytesInFlight + length <= maxBytes;
+        return connection.takesReplies() && inFlight.admits(in, in.readerIndex());
     }
 
     private void decode(ByteBuf in) {
@@ -174,19 +165,19 @@ final class TransmissionPhase implements Phase {
     private void decodeWrite(int flags, long cookie, long offset, long length, int error, ByteBuf in) {
         if (length > MAX_DRAINED) {
             connection.drop("a write announces " + length + " bytes");
-        } else if (error != 0) {
-            refuseWrite(cookie, offset, length, error);
         } else if (length == 0) {
-            answer(Command.WRITE, cookie, offset, length, 0);
+            answer(Command.WRITE, cookie, offset, length, error);
+        } else if (error != 0) {
+            refused.start(cookie, offset, length, error);
         } else {
             int bytes = (int) length;
             boolean slice = bytes >= LEAST_SLICE && in.readableBytes() >= bytes;
             ByteBuf payload = slice ? in.readRetainedSlice(bytes) : allocate(bytes);
             if (payload == null) {
-                refuseWrite(cookie, offset, length, NbdError.ENOMEM.code());
+                refused.start(cookie, offset, length, NbdError.ENOMEM.code());
                 return;
             }
-            Request request = begin(Command.WRITE, flags, cookie, offset, length, length);
+            Request request = inFlight.begin(Command.WRITE, flags, cookie, offset, length, length, turnNanos);
             request.buffer = payload;
             if (slice) {
                 submitWrite(request, payload);
@@ -216,29 +207,6 @@ final class TransmissionPhase implements Phase {
         return true;
     }
 
-    /** Lets a write's payload pass and answers it with an error after that. */
-    private void refuseWrite(long cookie, long offset, long length, int error) {
-        drainLeft = length;
-        drainCookie = cookie;
-        drainOffset = offset;
-        drainLength = length;
-        drainError = error;
-        if (length == 0) {
-            answer(Command.WRITE, cookie, offset, length, error);
-        }
-    }
-
-    private boolean drain(ByteBuf in) {
-        int here = (int) Math.min(drainLeft, in.readableBytes());
-        in.skipBytes(here);
-        drainLeft -= here;
-        if (drainLeft > 0) {
-            return false;
-        }
-        answer(Command.WRITE, drainCookie, drainOffset, drainLength, drainError);
-        return true;
-    }
-
     private void submitWrite(Request request, ByteBuf payload) {
         boolean fua = (request.flags & CMD_FLAG_FUA) != 0;
         queue.write(request.offset, (int) request.length, payload, 0, fua, request);
@@ -256,7 +224,8 @@ final class TransmissionPhase implements Phase {
                 return;
             }
         }
-        Request request = begin(command, flags, cookie, offset, length, command == Command.READ ? length : 0);
+        long held = command == Command.READ ? length : 0;
+        Request request = inFlight.begin(command, flags, cookie, offset, length, held, turnNanos);
         request.buffer = buffer;
         boolean fua = (flags & CMD_FLAG_FUA) != 0;
         switch (command) {
@@ -287,38 +256,11 @@ final class TransmissionPhase implements Phase {
         }
     }
 
-    private Request begin(Command command, int flags, long cookie, long offset, long length, long held) {
-        Request request = pool;
-        if (request == null) {
-            request = new Request(this);
-        } else {
-            pool = request.next;
-        }
-        request.command = command;
-        request.flags = flags;
-        request.cookie = cookie;
-        request.offset = offset;
-        request.length = length;
-        request.held = held;
-        request.startNanos = turnNanos;
-        request.active = true;
-        requestsInFlight++;
-        bytesInFlight += held;
-        return request;
-    }
-
-    private void end(Request request) {
-        request.active = false;
-        request.buffer = null;
-        requestsInFlight--;
-        bytesInFlight -= request.held;
-        request.next = pool;
-        pool = request;
-    }
-
     /** Ends a request; called by the device. */
     void complete(Request request, int deviceError) {
-        assert connection.channel.eventLoop().inEventLoop() : "completed on a foreign thread";
+        if (!connection.channel.eventLoop().inEventLoop()) {
+            throw new IllegalStateException("a request was completed by a thread that is not its event loop's");
+        }
         if (!request.active) {
             throw new IllegalStateException("a request was completed twice");
         }
@@ -327,7 +269,7 @@ final class TransmissionPhase implements Phase {
         if (error == 0 && request.command == Command.BLOCK_STATUS && request.extents() == 0) {
             error = NbdError.EIO.code();
         }
-        end(request);
+        inFlight.end(request);
         if (closed) {
             release(buffer);
             retireIfDone();
@@ -345,7 +287,7 @@ final class TransmissionPhase implements Phase {
             replies.done(request.cookie);
         }
         ended(request.command, request.offset, request.length, error, request.startNanos);
-        if (disconnecting && requestsInFlight == 0) {
+        if (disconnecting && inFlight.isEmpty()) {
             connection.closeWhenSent();
         } else {
             connection.wake();
@@ -380,7 +322,7 @@ final class TransmissionPhase implements Phase {
     private void disconnect() {
         disconnecting = true;
         abandonIncoming();
-        if (requestsInFlight == 0) {
+        if (inFlight.isEmpty()) {
             connection.closeWhenSent();
         }
     }
@@ -392,7 +334,7 @@ final class TransmissionPhase implements Phase {
             incoming = null;
             connection.receive.endDiversion();
             release(request.buffer);
-            end(request);
+            inFlight.end(request);
         }
     }
 
@@ -401,9 +343,11 @@ final class TransmissionPhase implements Phase {
         queue.endOfTurn();
     }
 
+    /** As if it had said goodbye, behind what has arrived. */
     @Override
     public void inputEnded() {
-        if (!disconnecting && !closed) {
+        inputEnded = true;
+        if (!blocked && !disconnecting && !closed) {
             disconnect();
         }
     }
@@ -417,7 +361,7 @@ final class TransmissionPhase implements Phase {
     }
 
     private void retireIfDone() {
-        if (requestsInFlight == 0) {
+        if (inFlight.isEmpty()) {
             connection.retired();
         }
     }

@@ -136,6 +136,25 @@ class FlowTest {
         }
     }
 
+    @Test
+    void answersAllThatAClientHasSentBeforeItClosedItsWayOut() throws IOException {
+        try (RawClient client = server.raw().open(false)) {
+            ByteBuffer many = ByteBuffer.allocate(11_000 * REQUEST_SIZE);
+            for (int i = 0; i < 11_000; i++) {
+                many.put(RawClient.requestBytes(REQUEST_MAGIC, Command.READ.code(), 0, i, 0, 16));
+            }
+            client.bytes(many.array());
+            client.shutdownOutput();
+            Await.until("as many as may be are in the device", () -> device.waiting() == 100);
+            lapOfTheLoop();
+            device.openGate();
+            for (int i = 0; i < 11_000; i++) {
+                assertThat(client.reply(16).cookie()).isEqualTo(i);
+            }
+            assertThat(client.closedByServer()).isTrue();
+        }
+    }
+
     @ParameterizedTest
     @ValueSource(booleans = {false, true})
     void keepsBuffersUntilTheDeviceIsDoneWhenAClientVanishes(boolean reset) throws IOException {
@@ -258,7 +277,7 @@ class FlowTest {
     @Test
     void slowsDownAClientThatDoesNotReadManySmallReplies() throws Exception {
         device.openGate();
-        int requests = 40_000;
+        int requests = 20_000;
         try (RawClient client = server.raw().open(false)) {
             Thread sender = Thread.ofVirtual().start(() -> {
                 ByteBuffer some = ByteBuffer.allocate(1000 * REQUEST_SIZE);

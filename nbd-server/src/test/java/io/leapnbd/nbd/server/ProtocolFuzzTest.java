@@ -38,6 +38,7 @@ class ProtocolFuzzTest {
         assertThat(sent.readLong()).isEqualTo(OPTION_MAGIC);
         sent.readShort();
         boolean opened = false;
+        boolean structured = false;
         while (sent.isReadable() && !opened) {
             if (sent.readableBytes() < Long.BYTES || sent.getLong(sent.readerIndex()) != OPTION_REPLY_MAGIC) {
                 // The answer to EXPORT_NAME has no magic number.
@@ -50,8 +51,12 @@ class ProtocolFuzzTest {
             int type = sent.readInt();
             sent.skipBytes(sent.readInt());
             opened = option == OPT_GO && type == REP_ACK;
+            structured |= option == OPT_STRUCTURED_REPLY && type == REP_ACK;
         }
-        checkReplies(sent);
+        if (structured) {
+            // Where a simple reply's data ends cannot be told without its request.
+            checkReplies(sent);
+        }
         sent.release();
     }
 
@@ -77,7 +82,6 @@ class ProtocolFuzzTest {
         while (sent.isReadable()) {
             int magic = sent.readInt();
             if (magic == SIMPLE_REPLY_MAGIC) {
-                // Only a client that has negotiated structured replies gets here with its reads undisturbed.
                 sent.skipBytes(SIMPLE_REPLY_SIZE - Integer.BYTES);
             } else {
                 assertThat(magic).isEqualTo(STRUCTURED_REPLY_MAGIC);

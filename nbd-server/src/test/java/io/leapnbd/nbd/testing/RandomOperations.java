@@ -72,7 +72,7 @@ public final class RandomOperations {
      */
     public static void check(Supplier<? extends BlockDevice> devices, long seed, int operations) throws Exception {
         RandomOperations run = new RandomOperations(devices);
-        List<Step> steps = steps(seed, operations, Math.toIntExact(devices.get().size()));
+        List<Step> steps = steps(seed, operations, size(devices.get()));
         String failure = run.failure(steps);
         if (failure != null) {
             List<Step> few = run.shrink(steps);
@@ -80,6 +80,18 @@ public final class RandomOperations {
             throw new AssertionError("seed " + seed + ": " + failure + "; also after these " + few.size()
                     + " operations (" + again + "):\n"
                     + few.stream().map(Step::toString).collect(Collectors.joining("\n")));
+        }
+    }
+
+    private static int size(BlockDevice device) throws Exception {
+        int size = Math.toIntExact(device.size());
+        close(device);
+        return size;
+    }
+
+    private static void close(BlockDevice device) throws Exception {
+        if (device instanceof AutoCloseable closeable) {
+            closeable.close();
         }
     }
 
@@ -134,9 +146,7 @@ public final class RandomOperations {
                 }
             }
         } finally {
-            if (device instanceof AutoCloseable closeable) {
-                closeable.close();
-            }
+            close(device);
         }
     }
 

@@ -4,6 +4,7 @@ import io.leapnbd.tools.cli.CommandFailure;
 import io.leapnbd.tools.cli.CommonOptions;
 import io.leapnbd.tools.cli.ExitCode;
 import io.leapnbd.tools.linux.Capability;
+import io.leapnbd.tools.linux.Cgroup;
 import io.leapnbd.tools.linux.Errno;
 import io.leapnbd.tools.linux.HostSetting;
 import io.leapnbd.tools.linux.LinuxException;
@@ -73,6 +74,7 @@ public final class DetachCommand implements Callable<Integer> {
         } else {
             disconnect(target, state.isPresent());
         }
+        Cgroup.sweep("attach-");
         say(target + " is detached");
         return ExitCode.OK;
     }

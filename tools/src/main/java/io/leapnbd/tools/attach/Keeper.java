@@ -229,7 +229,8 @@ final class Keeper implements AutoCloseable {
         // reset.
         wait = Math.max(SHORTEST_WAIT, wait / 4);
         lastProblem = "";
-        report.accept("connection " + place + " to " + server.uri() + " is back after " + took + " ms");
+        report.accept("connection " + place + " to " + server.uri()
+                + (lostAt == 0 ? " was lost before, and is back" : " is back after " + took + " ms"));
         return true;
     }
 

@@ -1,7 +1,9 @@
 package io.leapnbd.tools.attach;
 
 import io.leapnbd.tools.cli.Size;
+import io.leapnbd.tools.linux.Cgroup;
 import io.leapnbd.tools.linux.HostSetting;
+import io.leapnbd.tools.linux.KernelFile;
 import io.leapnbd.tools.linux.SwapArea;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -22,7 +24,35 @@ final class SwapRoom {
             elsewhere += other.device().equals(device) ? 0 : other.bytes() - other.used();
         }
         long available = HostSetting.meminfo("MemAvailable").orElse(Long.MAX_VALUE / 2048) * 1024;
-        return lacking(device, area.get().used(), available, elsewhere);
+        Optional<String> machine = lacking(device, area.get().used(), available, elsewhere);
+        return machine.isPresent() || elsewhere > 0 ? machine : limited();
+    }
+
+    /** Pages of a command with a memory limit must fit below that limit, or the kernel ends the command for them. */
+    private static Optional<String> limited() {
+        return Cgroup.ours("run-").stream()
+                .flatMap(group -> limited(
+                        group.directory().getFileName().toString(),
+                        bytes(group, "memory.current"),
+                        bytes(group, "memory.swap.current"),
+                        bytes(group, "memory.max"))
+                        .stream())
+                .findFirst();
+    }
+
+    static Optional<String> limited(String group, long memory, long swapped, long max) {
+        if (swapped <= 0 || memory + swapped <= max) {
+            return Optional.empty();
+        }
+        return Optional.of("the processes in cgroup " + group + " have " + Size.approximate(swapped)
+                + " paged out and a limit of " + Size.approximate(max)
+                + ": end them, or raise memory.max in /sys/fs/cgroup/" + group);
+    }
+
+    /** No number ("max", or a group that has just gone) is no limit and no use. */
+    private static long bytes(Cgroup group, String file) {
+        return KernelFile.readLong(group.directory().resolve(file))
+                .orElse(file.equals("memory.max") ? Long.MAX_VALUE : 0L);
     }
 
     static Optional<String> lacking(Path device, long used, long available, long elsewhere) {

@@ -45,7 +45,7 @@ final class Cluster implements AutoCloseable {
                     "4M",
                     "--listen",
                     "127.0.0.1:0",
-                    "--no-lock");
+                    "--unprotected");
             closings.add("donor", donor);
             starting.add(donor);
         }
@@ -68,7 +68,8 @@ final class Cluster implements AutoCloseable {
                 "--state-dir",
                 folder.toString(),
                 "--http",
-                "none");
+                "none",
+                "--unprotected");
         closings.add("server", started);
         return started;
     }

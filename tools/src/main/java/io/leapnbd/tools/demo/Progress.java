@@ -2,6 +2,8 @@ package io.leapnbd.tools.demo;
 
 import java.io.Console;
 import java.io.PrintStream;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Locale;
 import me.tongfei.progressbar.ConsoleProgressBarConsumer;
 import me.tongfei.progressbar.ProgressBar;
@@ -18,6 +20,7 @@ final class Progress implements AutoCloseable {
     private final @Nullable ProgressBar bar;
     private final PrintStream out;
     private final String name;
+    private final List<String> notes = new ArrayList<>();
     private long done;
 
     /** Starts a phase of so many pages. */
@@ -50,13 +53,9 @@ final class Progress implements AutoCloseable {
         }
     }
 
-    /** Prints a line, above the bar if there is one. */
+    /** Something to say when the phase has ended. */
     void note(String text) {
-        if (bar != null) {
-            bar.setExtraMessage(" " + text);
-        } else {
-            out.println("  " + name + "  " + text);
-        }
+        notes.add(text);
     }
 
     @Override
@@ -66,5 +65,6 @@ final class Progress implements AutoCloseable {
         } else {
             out.printf(Locale.ROOT, "  %s  %,d pages%n", name, done);
         }
+        notes.forEach(note -> out.println("  " + " ".repeat(name.length()) + "  " + note));
     }
 }

@@ -9,8 +9,12 @@ import io.leapnbd.tools.cli.ExitCode;
 import io.leapnbd.tools.cli.HostPort;
 import io.leapnbd.tools.cli.MachineMemory;
 import io.leapnbd.tools.cli.Size;
+import io.leapnbd.tools.linux.Protection;
 import java.io.IOException;
 import java.time.Duration;
+import java.util.EnumSet;
+import java.util.List;
+import java.util.Set;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
@@ -87,6 +91,11 @@ public final class DonorCommand implements Callable<Integer> {
     @Option(names = "--no-lock", description = "Let this machine swap out what it lends.")
     private boolean noLock;
 
+    @Option(
+            names = "--unprotected",
+            description = "Do not lock this process in memory, nor spare it from the OOM killer; implies --no-lock.")
+    private boolean unprotected;
+
     @Spec
     private CommandSpec spec = CommandSpec.create();
 
@@ -111,12 +120,14 @@ public final class DonorCommand implements Callable<Integer> {
         if (loops < 1 || loops > MAX_THREADS) {
             throw new ParameterException(spec.commandLine(), "--threads: " + loops + " is not in 1.." + MAX_THREADS);
         }
+        HostPort endpoint = endpoint();
+        List<String> lacks = protect();
         LendingDonor donor;
         try {
             StoreSettings store = StoreSettings.ofMemory(lent.bytes(), Math.toIntExact(slabSize.bytes()))
                     .withLease(lease)
-                    .withLock(!noLock);
-            donor = LendingDonor.open(store, listen, loops, endpoint());
+                    .withLock(!noLock && !unprotected);
+            donor = LendingDonor.open(store, listen, loops, endpoint, lacks);
         } catch (ArithmeticException e) {
             throw new ParameterException(
                     spec.commandLine(), "--slab-size: " + slabSize + " is not a power of two from 1M to 1G", e);
@@ -128,6 +139,22 @@ public final class DonorCommand implements Callable<Integer> {
         Exit exit = new Exit(donor::close);
         spec.commandLine().getOut().println("ready " + String.join(" ", donor.uris()));
         return exit.await();
+    }
+
+    private List<String> protect() {
+        if (unprotected) {
+            return List.of();
+        }
+        Set<Protection.Measure> measures = EnumSet.copyOf(Protection.LENDER);
+        if (noLock) {
+            measures.remove(Protection.Measure.LOCKED);
+        }
+        List<String> lacks = Protection.apply(measures, "donor").stream()
+                .filter(finding -> !finding.ok())
+                .map(finding -> "not protected: " + finding)
+                .toList();
+        lacks.forEach(lack -> spec.commandLine().getErr().println(spec.qualifiedName() + ": " + lack));
+        return lacks;
     }
 
     private @Nullable HostPort endpoint() {

@@ -11,6 +11,7 @@ import io.leapnbd.tools.cli.Table;
 import io.leapnbd.tools.http.Answer;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -20,8 +21,9 @@ import java.util.Map;
  *
  * @param uris where it listens
  * @param startMillis milliseconds since 1970
+ * @param unprotected what protection of the process could not be had
  */
-record DonorStatus(List<String> uris, long startMillis, SlabStore store, DonorServer server) {
+record DonorStatus(List<String> uris, long startMillis, SlabStore store, DonorServer server, List<String> unprotected) {
 
     /** {@code /status}, or {@code /status?format=text}. */
     Answer page(Map<String, String> query) {
@@ -70,9 +72,7 @@ record DonorStatus(List<String> uris, long startMillis, SlabStore store, DonorSe
                 .put("fenced", now.fenced())
                 .endObject()
                 .array("degraded");
-        if (now.lockRefusal() != null) {
-            json.add(unlocked(now.lockRefusal()));
-        }
+        degraded(now).forEach(json::add);
         return json.endArray().endObject() + "\n";
     }
 
@@ -120,13 +120,19 @@ record DonorStatus(List<String> uris, long startMillis, SlabStore store, DonorSe
                 now.writes(),
                 now.trims(),
                 now.refused()));
-        if (now.lockRefusal() != null) {
-            out.append("\ndegraded:\n  ").append(unlocked(now.lockRefusal())).append('\n');
+        List<String> complaints = degraded(now);
+        if (!complaints.isEmpty()) {
+            out.append("\ndegraded:\n");
+            complaints.forEach(complaint -> out.append("  ").append(complaint).append('\n'));
         }
         return out.toString();
     }
 
-    private static String unlocked(String why) {
-        return "what is lent is not locked in memory: " + why;
+    private List<String> degraded(StoreStatistics now) {
+        List<String> complaints = new ArrayList<>(unprotected);
+        if (now.lockRefusal() != null) {
+            complaints.add("what is lent is not locked in memory: " + now.lockRefusal());
+        }
+        return complaints;
     }
 }

@@ -35,14 +35,18 @@ public final class LendingDonor implements AutoCloseable {
     /**
      * Starts a donor; when this returns it accepts links.
      *
+     * @param threads event loops
+     * @param http where the endpoint listens; null for none
+     * @param unprotected what protection of the process could not be had, a sentence each, for the status
      * @throws IOException if the memory or the address cannot be had
      */
-    public static LendingDonor open(StoreSettings settings, HostPort listen, int threads, @Nullable HostPort http)
+    public static LendingDonor open(
+            StoreSettings settings, HostPort listen, int threads, @Nullable HostPort http, List<String> unprotected)
             throws IOException {
         LendingDonor donor = new LendingDonor();
         boolean open = false;
         try {
-            donor.start(settings, listen, threads, http);
+            donor.start(settings, listen, threads, http, unprotected);
             open = true;
             return donor;
         } finally {
@@ -57,7 +61,8 @@ public final class LendingDonor implements AutoCloseable {
         return uris;
     }
 
-    private void start(StoreSettings settings, HostPort listen, int threads, @Nullable HostPort http)
+    private void start(
+            StoreSettings settings, HostPort listen, int threads, @Nullable HostPort http, List<String> unprotected)
             throws IOException {
         SlabStore store = SlabStore.open(settings);
         closings.add("store", store);
@@ -72,7 +77,7 @@ public final class LendingDonor implements AutoCloseable {
         }
         HostPort endpoint = null;
         if (http != null) {
-            DonorStatus status = new DonorStatus(uris, startMillis, store, server);
+            DonorStatus status = new DonorStatus(uris, startMillis, store, server, unprotected);
             HttpEndpoint opened = HttpEndpoint.open(
                     http,
                     Map.<String, Page>of(

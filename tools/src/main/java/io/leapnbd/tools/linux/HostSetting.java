@@ -27,7 +27,10 @@ public record HostSetting(String name, Bound bound, long wanted, String why) {
 
     /** What {@code attach} sets and {@code doctor} checks. {@code memoryKib} is the machine's memory. */
     public static List<HostSetting> forMemory(long memoryKib) {
-        long reserve = Math.clamp(memoryKib / 32, 4 * MEBIBYTE_IN_KIB, 256 * MEBIBYTE_IN_KIB);
+        // A sixteenth is for small machines: 8 MiB of 231 were seen to run out for a moment (order-0 failures in the
+        // driver's own sends), 16 were not.
+        long least = Math.min(16 * MEBIBYTE_IN_KIB, memoryKib / 8);
+        long reserve = Math.clamp(memoryKib / 32, least, 256 * MEBIBYTE_IN_KIB);
         return List.of(
                 new HostSetting(
                         "vm.min_free_kbytes",

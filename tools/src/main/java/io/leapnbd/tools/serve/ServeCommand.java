@@ -126,6 +126,13 @@ public final class ServeCommand implements Callable<Integer> {
             description = "Default: ${DEFAULT-VALUE}.")
     private Duration histogramInterval = Duration.ofSeconds(1);
 
+    @Option(
+            names = "--unprotected",
+            description =
+                    "Do not lock this process in memory, spare it from the OOM killer and so on. Not for a machine"
+                            + " that swaps to it.")
+    private boolean unprotected;
+
     @Spec
     private CommandSpec spec = CommandSpec.create();
 
@@ -135,11 +142,14 @@ public final class ServeCommand implements Callable<Integer> {
     @Override
     public Integer call() {
         ServerSettings settings = settings();
-        // Before the loops' threads are started, which inherit it.
-        for (Protection.Finding finding : Protection.apply(Protection.SWAP_PATH, "serve")) {
-            if (!finding.ok()) {
-                spec.commandLine().getErr().println("serve: not protected: " + finding);
-            }
+        if (!unprotected) {
+            // Before the loops' threads are started, which inherit it.
+            settings = settings.withUnprotected(Protection.apply(Protection.SWAP_PATH, "serve").stream()
+                    .filter(finding -> !finding.ok())
+                    .map(finding -> "not protected: " + finding)
+                    .toList());
+            settings.unprotected()
+                    .forEach(lack -> spec.commandLine().getErr().println(spec.qualifiedName() + ": " + lack));
         }
         LeapServer server;
         try {
@@ -205,7 +215,8 @@ public final class ServeCommand implements Callable<Integer> {
                 folder,
                 fresh,
                 histogramLog,
-                histogramInterval);
+                histogramInterval,
+                List.of());
     }
 
     private void require(boolean right, String message) {

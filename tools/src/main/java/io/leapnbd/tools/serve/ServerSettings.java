@@ -22,6 +22,7 @@ import org.jspecify.annotations.Nullable;
  * @param fresh whether to start blank
  * @param histogramLog the interval log; null for none
  * @param histogramInterval of the log
+ * @param unprotected what protection of the process could not be had, a sentence each
  */
 public record ServerSettings(
         List<DonorAddress> donors,
@@ -35,7 +36,26 @@ public record ServerSettings(
         Path stateDir,
         boolean fresh,
         @Nullable Path histogramLog,
-        Duration histogramInterval) {
+        Duration histogramInterval,
+        List<String> unprotected) {
+
+    /** These, with what protection could not be had. */
+    ServerSettings withUnprotected(List<String> lacks) {
+        return new ServerSettings(
+                donors,
+                size,
+                export,
+                tcp,
+                unix,
+                http,
+                ioTimeout,
+                threads,
+                stateDir,
+                fresh,
+                histogramLog,
+                histogramInterval,
+                lacks);
+    }
 
     /** Where the export's state is kept; a name is made a file name, distinct names distinct ones. */
     Path stateFile() {

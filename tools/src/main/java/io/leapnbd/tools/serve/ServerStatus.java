@@ -59,7 +59,7 @@ record ServerStatus(
 
     /** What is not as it should be, a sentence each. */
     List<String> degraded() {
-        List<String> complaints = new ArrayList<>();
+        List<String> complaints = new ArrayList<>(settings.unprotected());
         for (Donor donor : device.donors()) {
             if (!donor.up()) {
                 complaints.add("donor " + donor + " cannot be reached; its pages wait for it");

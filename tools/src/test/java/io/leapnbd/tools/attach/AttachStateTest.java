@@ -104,4 +104,13 @@ class AttachStateTest {
         assertThat(SwapRoom.lacking(DEVICE, 100L << 20, 60L << 20, 0))
                 .hasValueSatisfying(why -> assertThat(why).contains("100 MiB").contains("60 MiB"));
     }
+
+    @Test
+    void a_command_with_a_limit_below_its_pages_is_a_reason_not_to_start() {
+        assertThat(SwapRoom.limited("leap-nbd-run-1", 24 << 20, 0, 24 << 20)).isEmpty();
+        assertThat(SwapRoom.limited("leap-nbd-run-1", 24 << 20, 8 << 20, 32 << 20))
+                .isEmpty();
+        assertThat(SwapRoom.limited("leap-nbd-run-1", 24 << 20, 40 << 20, 24 << 20))
+                .hasValueSatisfying(why -> assertThat(why).contains("leap-nbd-run-1", "40 MiB", "24 MiB"));
+    }
 }

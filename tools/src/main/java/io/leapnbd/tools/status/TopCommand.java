@@ -1,0 +1,146 @@
+package io.leapnbd.tools.status;
+
+import io.leapnbd.tools.cli.CommandFailure;
+import io.leapnbd.tools.cli.Durations;
+import io.leapnbd.tools.cli.ExitCode;
+import io.leapnbd.tools.cli.Size;
+import io.leapnbd.tools.cli.Table;
+import io.leapnbd.tools.http.EndpointClient;
+import io.leapnbd.tools.http.EndpointOptions;
+import java.io.Console;
+import java.io.PrintWriter;
+import java.time.Duration;
+import java.util.Locale;
+import java.util.concurrent.Callable;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.Spec;
+
+/** {@code leap-nbd top}. */
+@Command(
+        name = "top",
+        sortOptions = false,
+        description = {"Shows what a running server does, again and again; Ctrl-C ends it.", ""})
+public final class TopCommand implements Callable<Integer> {
+
+    private static final String HOME_AND_CLEAR = "\033[H\033[2J";
+
+    @Mixin
+    private final EndpointOptions endpoint = new EndpointOptions();
+
+    @Option(
+            names = "--interval",
+            paramLabel = "TIME",
+            defaultValue = "1s",
+            converter = Durations.Converter.class,
+            description = "Default: ${DEFAULT-VALUE}.")
+    private Duration interval = Duration.ofSeconds(1);
+
+    @Option(names = "--count", paramLabel = "N", description = "End after so many pictures.")
+    private @Nullable Integer count;
+
+    @Spec
+    private CommandSpec spec = CommandSpec.create();
+
+    /** For picocli. */
+    public TopCommand() {}
+
+    @Override
+    public Integer call() {
+        if (interval.compareTo(Duration.ofMillis(100)) < 0 || interval.compareTo(Duration.ofHours(1)) > 0) {
+            throw new ParameterException(
+                    spec.commandLine(), "--interval: " + Durations.format(interval) + " is not in 100ms..1h");
+        }
+        EndpointClient client = endpoint.client();
+        boolean redraw = isTerminal();
+        PrintWriter out = spec.commandLine().getOut();
+        Sample before = sample(client);
+        if (before.values().containsKey("leap_lender_links")) {
+            throw new CommandFailure(
+                    ExitCode.FAILED,
+                    "http://" + client.address() + " is a donor, for which there is 'leap-nbd status'");
+        }
+        for (int shown = 0; count == null || shown < count; shown++) {
+            try {
+                Thread.sleep(interval);
+            } catch (InterruptedException e) {
+                Thread.currentThread().interrupt();
+                return ExitCode.INTERRUPTED;
+            }
+            Sample now = sample(client);
+            out.print((redraw ? HOME_AND_CLEAR : "") + picture(client, before, now) + (redraw ? "" : "\n"));
+            out.flush();
+            before = now;
+        }
+        return ExitCode.OK;
+    }
+
+    private static Sample sample(EndpointClient client) {
+        return Sample.parse(client.get("/metrics"), System.nanoTime());
+    }
+
+    /** One picture, ending with a line feed. */
+    static String picture(EndpointClient client, Sample before, Sample now) {
+        StringBuilder out = new StringBuilder();
+        out.append(String.format(
+                Locale.ROOT,
+                "http://%s  %s of %s written  %.0f clients  %.0f in flight  %s/s read  %s/s written%n%n",
+                client.address(),
+                Size.approximate(((long) now.value("leap_pages_written")) * 4096),
+                Size.approximate((long) now.value("leap_device_size_bytes")),
+                now.value("leap_connections"),
+                now.value("leap_requests_in_flight"),
+                Size.approximate((long) now.rate(before, "leap_read_bytes_total")),
+                Size.approximate((long) now.rate(before, "leap_written_bytes_total"))));
+        Table requests = new Table("requests", "a second", "p50", "p99", "in all");
+        for (String operation : now.labels("leap_requests_total", "operation")) {
+            String key = "leap_requests_total{operation=\"" + operation + "\"}";
+            if (now.value(key) > 0) {
+                requests.row(
+                        operation,
+                        String.format(Locale.ROOT, "%,.0f", now.rate(before, key)),
+                        latency(now.latency(before, operation, 0.5)),
+                        latency(now.latency(before, operation, 0.99)),
+                        String.format(Locale.ROOT, "%,.0f", now.value(key)));
+            }
+        }
+        out.append(requests).append('\n');
+        Table donors = new Table("donor", "state", "links", "slabs held", "free", "of", "timeouts");
+        for (String donor : now.labels("leap_donor_up", "donor")) {
+            String labels = "{donor=\"" + donor + "\"}";
+            donors.row(
+                    donor,
+                    now.value("leap_donor_up" + labels) > 0 ? "up" : "down",
+                    whole(now.value("leap_donor_links" + labels)),
+                    whole(now.value("leap_donor_slabs_held" + labels)),
+                    whole(now.value("leap_donor_slabs_free" + labels)),
+                    whole(now.value("leap_donor_slabs" + labels)),
+                    whole(now.value("leap_donor_timeouts_total" + labels)));
+        }
+        out.append(donors);
+        double degraded = now.value("leap_degraded");
+        if (degraded > 0) {
+            out.append(String.format(
+                    Locale.ROOT, "%n%.0f things are not as they should be; 'leap-nbd status' names them%n", degraded));
+        }
+        return out.toString();
+    }
+
+    private static String latency(double nanos) {
+        return Double.isNaN(nanos) ? "-" : Durations.approximate(nanos);
+    }
+
+    private static String whole(double value) {
+        return String.format(Locale.ROOT, "%,.0f", value);
+    }
+
+    @SuppressWarnings("SystemConsoleNull") // it is null again by default since JDK 25 when there is no terminal
+    private static boolean isTerminal() {
+        Console console = System.console();
+        return console != null && console.isTerminal();
+    }
+}

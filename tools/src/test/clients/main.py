@@ -1,0 +1,41 @@
+"""The clients suite: real NBD clients, then faults under load. Ends with the line 'N passed, N failed'."""
+
+import sys
+
+import bad_flags
+import donor_faults
+import real_clients
+import server_faults
+from processes import Processes, Server, two_donors
+from runner import Suite, stop_on_signals
+
+
+def main(words):
+    processes = Processes()
+    stop_on_signals(processes.close)
+    suite = Suite(words, processes)
+    try:
+        size = real_clients.SIZE
+
+        def embedded():
+            return real_clients.Served(processes, Server(processes, size).ready())
+
+        def remote():
+            donors = two_donors(processes)
+            return real_clients.Served(processes, Server(processes, size, donors).ready())
+
+        real_clients.add(suite, "embedded donor")
+        suite.run(embedded)
+        real_clients.add(suite, "two donors over TCP")
+        suite.run(remote)
+        server_faults.run(suite, processes)
+        donor_faults.run(suite, processes)
+        bad_flags.run(suite, processes)
+    finally:
+        processes.close()
+    print(f"{suite.passed} passed, {suite.failed} failed", flush=True)
+    return 0 if suite.passed and not suite.failed else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
