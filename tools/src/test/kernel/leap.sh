@@ -1,0 +1,185 @@
+# Sourced by the scenarios, inside the lab: donors and servers on the host's side, leap-nbd in the guest, and what a
+# scenario expects of them. Prints a line 'PASS sentence' or 'FAIL sentence' for each expectation.
+
+home=$(cd "$here/../../../.." && pwd)
+program=$home/leap-nbd
+check_program=/mnt/host$BUILD/swapcheck
+# In the guest the checkout and the JDK are read-only, and seen where the guest hides nothing.
+in_guest="JAVA_HOME=/mnt/host$JAVA_HOME LEAP_NBD_BUILD=no NO_COLOR=1"
+guest_program=/mnt/host$program
+export LEAP_NBD_BUILD=no NO_COLOR=1
+failures=0
+
+passed() { note "PASS $1"; }
+failed() {
+  note "FAIL $1"
+  failures=$((failures + 1))
+}
+
+# expect 'sentence' COMMAND ...: the sentence is true if the command succeeds; if not, what it printed is shown.
+expect() { # not in a subshell: the command may set variables
+  local sentence=$1
+  shift
+  if "$@" >"$WORK/said" 2>&1; then
+    passed "$sentence"
+  else
+    failed "$sentence"
+    { cat "$WORK/said"; [ -s "$WORK/said" ] || echo "(no output from: $*)"; } | tail -n 12 | sed 's/^/          /'
+    return 1
+  fi
+}
+
+# Ends the scenario: nothing that follows would make sense.
+give_up() {
+  note "given up: $*"
+  evidence
+  exit 1
+}
+
+says() { grep -Eq -- "$2" "$OUT/$1.out"; }      # NAME REGEX: the named command has printed a line like this
+silent_about() { ! grep -E -- "$2" "$OUT/$1.out"; } # NAME REGEX: it has not
+
+# await NAME REGEX SECONDS: until the named command prints a line like this.
+await() {
+  local until=$(($(now) + $3 * 1000000))
+  until says "$1" "$2"; do
+    if [ -s "$OUT/$1.rc" ]; then
+      says "$1" "$2" && return
+      echo "$1 ended with $(cat "$OUT/$1.rc") and has not said '$2':"
+      tail -n 5 "$OUT/$1.out"
+      return 1
+    fi
+    if [ "$(now)" -gt "$until" ]; then
+      echo "$1 has not said '$2' in $3 s:"
+      tail -n 5 "$OUT/$1.out"
+      return 1
+    fi
+    sleep 0.05
+  done
+}
+
+# Two donors of $1 each.
+start_donors() {
+  local n
+  donors=
+  for n in 1 2; do
+    host_start "donor$n" "$program" donor --listen "$HOST_IP:940$n" --memory "$1" --slab-size 16M --http none
+    donors=$donors${donors:+,}$HOST_IP:940$n
+  done
+  for n in 1 2; do
+    expect "donor $n lends $1" await "donor$n" ^ready 60 || give_up "no donor"
+  done
+}
+
+# A server on the host's side; $1 is its size. Started again, it is the same server.
+host_server() {
+  server=server$((++servers))
+  host_start $server "$program" serve --donors "$donors" --size "$1" --listen "$HOST_IP:10809" --http none
+  await $server ^ready 60
+}
+# A server in the guest.
+guest_server() {
+  server=server$((++servers))
+  guest_start $server "export $in_guest LEAP_NBD_JAVA_OPTS='-Xms24m -Xmx24m'; exec $guest_program serve --donors $donors --size $1 \
+    --unix /run/leap.sock --http none $serve_options"
+  await $server ^ready 120
+}
+servers=0 serve_options=
+
+# attach URI [OPTION ...] in the guest, resident under the name 'attach'.
+attach() {
+  guest_start attach "export $in_guest; exec $guest_program attach $*"
+  await attach ^ready 90
+}
+detach() { guest "$in_guest $guest_program detach"; }
+
+# How long the kernel's own counters say that pages have not moved is no sign of a deadlock: a server that is being
+# restarted, or a pass that finds its pages in memory, looks the same. So: no packet on the tap at all for so long.
+PATIENCE=75
+
+# watch NAME SECONDS: waits for a command of the guest, gives up early when nothing moves any more. Its status; 124 slow,
+# 123 stuck.
+watch() {
+  local until=$(($(now) + $2 * 1000000)) seen last='' since
+  since=$(now)
+  until guest_wait "$1" 1; do
+    [ ! -s "$OUT/$1.rc" ] || return "$(cat "$OUT/$1.rc")"
+    kill -0 "$KERNEL" 2>/dev/null || return 125
+    seen=$(grep tp0 /proc/net/dev)
+    if [ "$seen" != "$last" ]; then last=$seen since=$(now); fi
+    if (($(now) - since > PATIENCE * 1000000)); then
+      echo "$1 is stuck: nothing has moved for $PATIENCE s" >&2
+      return 123
+    fi
+    if (($(now) > until)); then
+      echo "$1 is not done after $2 s" >&2
+      return 124
+    fi
+  done
+}
+
+# The whole program ran, and every page was right: the answer to all of this.
+every_page_right() {
+  local status
+  watch "$1" "$2"
+  status=$?
+  if [ $status != 0 ] || ! says "$1" 'every page right'; then
+    echo "status $status"
+    grep swapcheck "$OUT/$1.out"
+    return 1
+  fi
+}
+# What each pass took.
+figures() { grep -E 'swapcheck: [a-z0-9]+ +[0-9]+ pages' "$OUT/$1.out" | sed 's/^swapcheck:/         /'; }
+
+swap_in_use() { guest_file /proc/swaps | grep -q "$1"; }
+swap_not_in_use() { ! swap_in_use "$1"; }
+device_is_gone() { [ "$(guest_file /sys/block/"$1"/size)" = 0 ]; }
+guest_settings() {
+  local setting
+  for setting in min_free_kbytes watermark_boost_factor watermark_scale_factor page-cluster; do
+    echo "$setting $(guest_file /proc/sys/vm/$setting)"
+  done
+}
+settings_are() { diff <(guest_settings) <(printf '%s\n' "$1"); }
+
+# Twice the guest's memory, in MiB.
+twice_memory() { echo $((${MEMORY%M} * 2)); }
+
+# resident NAME: what a Java process of the guest holds.
+resident() {
+  local pid
+  pid=$(guest "pgrep -f 'LeapNbd $1 '" | head -1)
+  guest_file "/proc/$pid/status" | awk -v name="$1" '
+    /^(VmRSS|VmLck)/ { printf "          %s %s %.0f MiB\n", name, $1, $2 / 1024 }'
+}
+
+# Into the folder of results: what a guest that is stuck can still tell.
+evidence() {
+  local GUEST_LIMIT=5 file
+  guest_sysrq w
+  guest_sysrq m
+  {
+    guest_tasks
+    for file in vmstat zoneinfo swaps net/netstat net/sockstat net/tcp; do
+      echo "== $file"
+      guest_file /proc/$file
+    done
+  } >"$OUT/evidence" 2>&1
+  for file in "$OUT"/server*.out "$OUT"/attach.out "$OUT/console"; do
+    [ ! -s "$file" ] || {
+      echo "          -- the end of $(basename "$file"):"
+      grep -v '^ *$' "$file" | tail -n 12 | cut -c1-200 | sed 's/^/          /'
+    }
+  done
+  echo "          -- all of it: $OUT"
+}
+
+# The kernel has not given up on any request of a device.
+no_timeouts() { ! grep -E 'nbd[0-9]+: .*timed out|I/O error, dev nbd' "$OUT/console"; }
+
+# Ends the scenario.
+done_with() {
+  [ $failures = 0 ] || evidence
+  exit $((failures > 0))
+}
