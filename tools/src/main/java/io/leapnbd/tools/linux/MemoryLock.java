@@ -10,15 +10,16 @@ import java.util.List;
  * inherited by fork.
  *
  * <p>A plain {@code mlockall(MCL_CURRENT)} brings in everything that is mapped, and a JVM maps the whole file of the
- * JDK's classes: 130 MB of which it touches little. So pages are locked as they are touched ({@code MCL_ONFAULT}), and
+ * JDK's classes: 130 MB of which it touches little, and an archive of prepared ones, writable and private, of which
+ * locking would copy every page. So pages are locked as they are touched ({@code MCL_ONFAULT}), and
  * every other mapping is brought in at once.
  */
 public final class MemoryLock {
     private static final int MCL_CURRENT = 1;
     private static final int MCL_FUTURE = 2;
     private static final int MCL_ONFAULT = 4;
-    /** The JDK's classes, in its lib folder. */
-    private static final String CLASS_IMAGE = "/lib/modules";
+    /** The JDK's classes, in its lib folder, and what the JVM prepared of them: it touches a part of either. */
+    private static final List<String> CLASS_IMAGES = List.of("/lib/modules", ".jsa", ".aot");
 
     private MemoryLock() {}
 
@@ -32,7 +33,7 @@ public final class MemoryLock {
      */
     record Mapping(long start, long length, boolean readable, String file) {
         boolean wanted() {
-            return readable && !file.endsWith(CLASS_IMAGE) && !file.startsWith("[v");
+            return readable && !file.startsWith("[v") && CLASS_IMAGES.stream().noneMatch(file::endsWith);
         }
     }
 
