@@ -80,7 +80,7 @@ host_server() {
 # A server in the guest.
 guest_server() {
   server=server$((++servers))
-  guest_start $server "export $in_guest; exec $guest_program serve --donors $donors --size $1 \
+  guest_start $server "export $in_guest LEAP_NBD_JAVA_OPTS='-Xms24m -Xmx24m'; exec $guest_program serve --donors $donors --size $1 \
     --unix /run/leap.sock --http none $serve_options"
   await $server ^ready 120
 }
