@@ -34,6 +34,7 @@ import java.util.Objects;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.Executor;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
@@ -72,6 +73,7 @@ class NbdServerTest {
                 return memory.open(loop);
             }
         };
+        Executor onAThreadOfItsOwn = Thread::startVirtualThread;
         CountDownLatch stopped = new CountDownLatch(1);
         CountDownLatch goOn = new CountDownLatch(1);
         try (TestServer server = TestServer.start(2, context -> context.export("", device));
@@ -84,19 +86,23 @@ class NbdServerTest {
             stopped.await();
             old.request(Command.WRITE, 0, 1, 0, 1).bytes((byte) 7);
             List<CompletableFuture<Byte>> found = new ArrayList<>();
-            for (int i = 0; i < 4; i++) {
-                found.add(CompletableFuture.supplyAsync(() -> {
-                    try (RawClient next = server.raw()) {
-                        next.greeting();
-                        return memory.bytes().get(ValueLayout.JAVA_BYTE, 0);
-                    } catch (IOException e) {
-                        throw new UncheckedIOException(e);
-                    }
-                }));
+            for (int i = 0; i < 8; i++) {
+                // Each listener accepts on a loop of its own, one of which is busy.
+                NbdUri uri = i % 2 == 0 ? server.tcp() : server.unix();
+                found.add(CompletableFuture.supplyAsync(
+                        () -> {
+                            try (RawClient next = new RawClient(uri)) {
+                                next.greeting();
+                                return memory.bytes().get(ValueLayout.JAVA_BYTE, 0);
+                            } catch (IOException e) {
+                                throw new UncheckedIOException(e);
+                            }
+                        },
+                        onAThreadOfItsOwn));
             }
             // Time enough for a server that does not wait to greet those on its other loop.
             CompletableFuture.anyOf(found.toArray(CompletableFuture[]::new))
-                    .completeOnTimeout(0, 200, TimeUnit.MILLISECONDS)
+                    .completeOnTimeout((byte) 0, 500, TimeUnit.MILLISECONDS)
                     .join();
             goOn.countDown();
             for (CompletableFuture<Byte> one : found) {
