@@ -15,7 +15,7 @@ import java.util.concurrent.CopyOnWriteArrayList;
  * allocated in every chunk of the reserve, so that none is ever given back.
  *
  * <pre>
- *   chunk, 4 MiB  | free for buffers of up to 3.5 MiB                            | pin, 8 KiB |
+ *   chunk, 4 MiB  | free for buffers of up to 3.5 MiB            | pin, 64 KiB |
  * </pre>
  *
  * Every loop has an arena of its own, so that loops do not wait for each other. What goes beyond the reserve, and single
@@ -27,8 +27,11 @@ public final class BufferReserve implements AutoCloseable {
     private static final int CHUNK_ORDER = 9;
     private static final int CHUNK = PAGE << CHUNK_ORDER;
 
-    /** A chunk less one page, in sizes that the pool does not round up: they fill one chunk and leave the pin's place. */
-    private static final int[] BODY = {7 << 19, 7 << 16, 7 << 13};
+    /** Too large for a thread's cache, which would keep a released pin for itself. */
+    private static final int PIN = 64 << 10;
+
+    /** A chunk less its pin, in sizes that the pool does not round up: the three together fill a chunk. */
+    private static final int[] BODY = {7 << 19, 7 << 16};
 
     private final PooledByteBufAllocator allocator;
     private final List<ByteBuf> pins = new CopyOnWriteArrayList<>();
@@ -74,7 +77,7 @@ public final class BufferReserve implements AutoCloseable {
                     bodies.add(body);
                     body.setZero(0, size);
                 }
-                pins.add(allocator.directBuffer(PAGE));
+                pins.add(allocator.directBuffer(PIN));
             }
         } finally {
             bodies.forEach(ByteBuf::release);
