@@ -46,6 +46,11 @@ final class Connection extends ChannelInboundHandlerAdapter {
     private final Instant opened = Instant.now();
     private final Runnable turn = this::turn;
     private Phase phase;
+
+    /** Set before anything arrives; spares each write the way through the pipeline's tail. */
+    @SuppressWarnings("NullAway.Init")
+    private ChannelHandlerContext context;
+
     private @Nullable ScheduledFuture<?> deadline;
     private boolean inTurn;
     private boolean turnScheduled;
@@ -83,6 +88,11 @@ final class Connection extends ChannelInboundHandlerAdapter {
     }
 
     @Override
+    public void handlerAdded(ChannelHandlerContext ctx) {
+        context = ctx;
+    }
+
+    @Override
     public void channelActive(ChannelHandlerContext ctx) {
         deadline = channel.eventLoop()
                 .schedule(
@@ -95,7 +105,7 @@ final class Connection extends ChannelInboundHandlerAdapter {
     private void greet() {
         if (!inactive && !closing) {
             ((HandshakePhase) phase).greet();
-            channel.flush();
+            context.flush();
         }
     }
 
@@ -150,7 +160,7 @@ final class Connection extends ChannelInboundHandlerAdapter {
         phase.endOfTurn();
         if (flushNeeded) {
             flushNeeded = false;
-            channel.flush();
+            context.flush();
         }
     }
 
@@ -175,7 +185,7 @@ final class Connection extends ChannelInboundHandlerAdapter {
     /** Queues {@code reply}, to leave at the end of the turn, and takes its reference over. */
     void write(ByteBuf reply) {
         flushNeeded = true;
-        Future<?> _ = channel.write(reply, channel.voidPromise());
+        Future<?> _ = context.write(reply, context.voidPromise());
     }
 
     /** Makes sure that what was written outside a turn leaves, and that receiving starts again when it may. */

@@ -1,5 +1,6 @@
 package io.leapnbd.nbd.testing;
 
+import io.leapnbd.nbd.server.BufferReserve;
 import io.leapnbd.nbd.server.NbdServer;
 import io.leapnbd.nbd.server.NbdServerContext;
 import io.netty.channel.EventLoopGroup;
@@ -20,6 +21,7 @@ public final class MemoryServer {
         EventLoopGroup group = new MultiThreadIoEventLoopGroup(loops, EpollIoHandler.newFactory());
         NbdServer server = NbdServer.start(new NbdServerContext()
                 .group(group)
+                .allocator(BufferReserve.open(group, 32 << 20).allocator())
                 .export("memory", new MemoryDevice(Long.parseLong(args[1]) << 20))
                 .export("read-only", new MemoryDevice(1 << 20, true)));
         System.out.println("ready "
