@@ -112,6 +112,11 @@ class CommandLineTest {
     }
 
     @Test
+    void everyCommandIsFoundByItsName() {
+        assertThat(LeapNbd.commandLine().getSubcommands().keySet()).isEqualTo(LeapNbd.names());
+    }
+
+    @Test
     void theVersionNamesTheProgramAndTheJvm() {
         assertThat(run("--version")).isEqualTo(ExitCode.OK);
         assertThat(out.toString()).startsWith("leap-nbd ").contains("Java 25");
