@@ -16,6 +16,11 @@ import io.leapnbd.tools.status.StatusCommand;
 import io.leapnbd.tools.status.TopCommand;
 import java.io.PrintWriter;
 import java.nio.charset.StandardCharsets;
+import java.util.Collections;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.Set;
+import java.util.function.Supplier;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.IVersionProvider;
@@ -29,19 +34,6 @@ import picocli.CommandLine.Spec;
         description = "Gives a Linux machine a swap device whose blocks live in the spare memory of other machines.",
         mixinStandardHelpOptions = true,
         versionProvider = LeapNbd.Version.class,
-        subcommands = {
-            DemoCommand.class,
-            ServeCommand.class,
-            DonorCommand.class,
-            AttachCommand.class,
-            DetachCommand.class,
-            RunCommand.class,
-            DoctorCommand.class,
-            StatusCommand.class,
-            TopCommand.class,
-            HistogramCommand.class,
-            TrainCommand.class
-        },
         synopsisSubcommandLabel = "COMMAND",
         commandListHeading = "%nCommands:%n",
         footerHeading = "%nExit codes:%n",
@@ -58,6 +50,9 @@ import picocli.CommandLine.Spec;
         })
 final class LeapNbd implements Runnable {
 
+    /** In the order of the help. */
+    private static final Map<String, Supplier<Object>> COMMANDS = commands();
+
     @Spec
     private CommandSpec spec = CommandSpec.create();
 
@@ -73,12 +68,26 @@ final class LeapNbd implements Runnable {
             System.err.println("leap-nbd: " + complaint);
             return ExitCode.USAGE;
         }
-        return commandLine().execute(args);
+        return commandLine(args).execute(args);
     }
 
-    /** The command line with all that is registered, for running and for generating completions and man pages. */
+    /** The command line with all commands, as help shows it. */
     static CommandLine commandLine() {
+        return commandLine(new String[0]);
+    }
+
+    /**
+     * The command line for some arguments: with the one command that they name, or with all. To look through the options of
+     * all commands takes longer than to start a server otherwise does.
+     */
+    private static CommandLine commandLine(String[] args) {
         CommandLine commandLine = new CommandLine(new LeapNbd());
+        Supplier<Object> named = args.length == 0 ? null : COMMANDS.get(args[0]);
+        if (named != null) {
+            commandLine.addSubcommand(named.get());
+        } else {
+            COMMANDS.values().forEach(command -> commandLine.addSubcommand(command.get()));
+        }
         CommonOptions.addTo(commandLine);
         commandLine.setExecutionStrategy(result -> {
             if (CommonOptions.verbose(result)) {
@@ -96,6 +105,27 @@ final class LeapNbd implements Runnable {
         commandLine.setAbbreviatedOptionsAllowed(false);
         commandLine.setCaseInsensitiveEnumValuesAllowed(true);
         return commandLine;
+    }
+
+    private static Map<String, Supplier<Object>> commands() {
+        Map<String, Supplier<Object>> commands = new LinkedHashMap<>();
+        commands.put("demo", DemoCommand::new);
+        commands.put("serve", ServeCommand::new);
+        commands.put("donor", DonorCommand::new);
+        commands.put("attach", AttachCommand::new);
+        commands.put("detach", DetachCommand::new);
+        commands.put("run", RunCommand::new);
+        commands.put("doctor", DoctorCommand::new);
+        commands.put("status", StatusCommand::new);
+        commands.put("top", TopCommand::new);
+        commands.put("histogram", HistogramCommand::new);
+        commands.put("train", TrainCommand::new);
+        return Collections.unmodifiableMap(commands);
+    }
+
+    /** Names by which {@link #run} finds commands. */
+    static Set<String> names() {
+        return COMMANDS.keySet();
     }
 
     @Override

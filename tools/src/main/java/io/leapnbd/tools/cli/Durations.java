@@ -66,6 +66,21 @@ public final class Durations {
         return seconds % 60 == 0 ? seconds / 60 + "m" : seconds + "s";
     }
 
+    /** How long something has been going on, for people: {@code 59s}, {@code 2m12s}, {@code 3h05m}, {@code 4d02h}. */
+    public static String elapsed(Duration duration) {
+        long seconds = Math.max(0, duration.toSeconds());
+        if (seconds < 60) {
+            return seconds + "s";
+        }
+        if (seconds < 3600) {
+            return String.format(Locale.ROOT, "%dm%02ds", seconds / 60, seconds % 60);
+        }
+        long minutes = seconds / 60;
+        return minutes < 24 * 60
+                ? String.format(Locale.ROOT, "%dh%02dm", minutes / 60, minutes % 60)
+                : String.format(Locale.ROOT, "%dd%02dh", minutes / 1440, minutes / 60 % 24);
+    }
+
     /** As {@link #approximate(double)}. */
     public static String approximate(long nanos) {
         return approximate((double) nanos);

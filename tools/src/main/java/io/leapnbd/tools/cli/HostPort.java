@@ -1,5 +1,6 @@
 package io.leapnbd.tools.cli;
 
+import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -69,6 +70,16 @@ public record HostPort(String host, int port) {
     /** Looks the host up, if it is a name. */
     public InetSocketAddress resolve() {
         return new InetSocketAddress(host, port);
+    }
+
+    /** Why it cannot be listened on, with the remedy. */
+    public IOException refused(String option, IOException e) {
+        String why = String.valueOf(e.getMessage());
+        int reason = why.lastIndexOf(": ");
+        return new IOException(
+                option + ": " + this + " cannot be listened on (" + (reason < 0 ? why : why.substring(reason + 2))
+                        + "); give another address, or stop who has it",
+                e);
     }
 
     private String bracketed() {

@@ -19,15 +19,13 @@ public final class OneLineErrors implements IParameterExceptionHandler, IExecuti
     public int handleParseException(ParameterException e, String[] args) {
         CommandLine command = e.getCommandLine();
         PrintWriter err = command.getErr();
-        StringBuilder line = new StringBuilder(command.getCommandSpec().qualifiedName())
-                .append(": ")
-                .append(firstLine(message(e)));
-        if (e instanceof UnmatchedArgumentException unmatched
-                && !unmatched.getSuggestions().isEmpty()) {
-            line.append("; did you mean ")
-                    .append(String.join(" or ", unmatched.getSuggestions()))
-                    .append('?');
-        } else if (line.indexOf(";") < 0) {
+        StringBuilder line = new StringBuilder(command.getCommandSpec().qualifiedName()).append(": ");
+        if (e instanceof UnmatchedArgumentException unmatched) {
+            line.append(unmatched(unmatched));
+        } else {
+            line.append(firstLine(message(e)));
+        }
+        if (line.indexOf(";") < 0) {
             line.append("; '").append(command.getCommandSpec().qualifiedName()).append(" --help' shows what there is");
         }
         err.println(line);
@@ -76,10 +74,23 @@ public final class OneLineErrors implements IParameterExceptionHandler, IExecuti
                 return prefix(e) + given + " is none of " + choices.toLowerCase(Locale.ROOT) + "; choose one of them";
             }
             if (colon >= 2) {
-                return prefix(e) + text.substring(colon);
+                return prefix(e)
+                        + text.substring(colon).replaceFirst(" is not an? (int|long|short)$", " is not a whole number");
             }
         }
         return text.isEmpty() ? text : Character.toLowerCase(text.charAt(0)) + text.substring(1);
+    }
+
+    private static String unmatched(UnmatchedArgumentException e) {
+        String first = e.getUnmatched().getFirst();
+        if (!e.getSuggestions().isEmpty() && first.startsWith("-")) {
+            return "there is no option " + first + "; did you mean " + String.join(" or ", e.getSuggestions()) + "?";
+        }
+        if (first.startsWith("-")) {
+            return "there is no option " + first;
+        }
+        boolean command = !e.getCommandLine().getSubcommands().isEmpty();
+        return command ? "there is no command '" + first + "'" : "'" + first + "' was not expected here";
     }
 
     private static String prefix(ParameterException e) {

@@ -55,7 +55,7 @@ public final class DemoCommand implements Callable<Integer> {
     @Spec
     private CommandSpec spec = CommandSpec.create();
 
-    private final PrintStream out = System.out;
+    private final PrintStream out = new PrintStream(System.out, true, System.out.charset());
     private final Map<AccessPattern, Histogram> latencies = new EnumMap<>(AccessPattern.class);
 
     /** For picocli. */

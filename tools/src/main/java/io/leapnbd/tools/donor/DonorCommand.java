@@ -41,6 +41,7 @@ import picocli.CommandLine.TypeConversionException;
 public final class DonorCommand implements Callable<Integer> {
 
     private static final int MAX_THREADS = 64;
+    private static final Duration LONGEST_LEASE = Duration.ofDays(365);
 
     @Option(
             names = "--memory",
@@ -108,18 +109,9 @@ public final class DonorCommand implements Callable<Integer> {
         if (lent == null) {
             throw new ParameterException(spec.commandLine(), "--memory: say how much to lend, like --memory 8G");
         }
-        if (!transport.equals("tcp")) {
-            throw new ParameterException(
-                    spec.commandLine(),
-                    transport.equals("rdma")
-                            ? "--transport: rdma is not there yet in this version; leave it away, or say tcp"
-                            : "--transport: '" + transport + "' is none; say tcp");
-        }
-        MachineMemory.now().check("--memory", lent.bytes());
+        check(lent);
         int loops = threads == null ? Math.min(Runtime.getRuntime().availableProcessors(), MAX_THREADS) : threads;
-        if (loops < 1 || loops > MAX_THREADS) {
-            throw new ParameterException(spec.commandLine(), "--threads: " + loops + " is not in 1.." + MAX_THREADS);
-        }
+        require(loops >= 1 && loops <= MAX_THREADS, "--threads: " + loops + " is not in 1.." + MAX_THREADS);
         HostPort endpoint = endpoint();
         List<String> lacks = protect();
         LendingDonor donor;
@@ -128,17 +120,40 @@ public final class DonorCommand implements Callable<Integer> {
                     .withLease(lease)
                     .withLock(!noLock && !unprotected);
             donor = LendingDonor.open(store, listen, loops, endpoint, lacks);
-        } catch (ArithmeticException e) {
-            throw new ParameterException(
-                    spec.commandLine(), "--slab-size: " + slabSize + " is not a power of two from 1M to 1G", e);
         } catch (IllegalArgumentException e) {
             throw new ParameterException(spec.commandLine(), String.valueOf(e.getMessage()), e);
         } catch (IOException e) {
             throw new CommandFailure(ExitCode.FAILED, String.valueOf(e.getMessage()), e);
         }
         Exit exit = new Exit(donor::close);
+        lacks.forEach(lack -> spec.commandLine().getErr().println(spec.qualifiedName() + ": " + lack));
         spec.commandLine().getOut().println("ready " + String.join(" ", donor.uris()));
         return exit.await();
+    }
+
+    private void check(Size lent) {
+        require(
+                !transport.equals("rdma"),
+                "--transport: rdma is not there yet in this version; leave it away, or say tcp");
+        require(transport.equals("tcp"), "--transport: '" + transport + "' is none; say tcp");
+        long slab = slabSize.bytes();
+        require(
+                slab >= Protocol.MIN_SLAB_SIZE && slab <= Protocol.MAX_SLAB_SIZE && Long.bitCount(slab) == 1,
+                "--slab-size: " + slabSize + " is not a power of two from 1M to 1G");
+        require(
+                lent.bytes() >= slab,
+                "--memory: " + lent + " is less than one slab of " + slabSize
+                        + "; lend more, or give a smaller --slab-size");
+        require(
+                lease.compareTo(Duration.ofSeconds(1)) >= 0 && lease.compareTo(LONGEST_LEASE) <= 0,
+                "--lease: " + Durations.format(lease) + " is not in 1s.." + Durations.format(LONGEST_LEASE));
+        MachineMemory.now().check("--memory", lent.bytes());
+    }
+
+    private void require(boolean right, String message) {
+        if (!right) {
+            throw new ParameterException(spec.commandLine(), message);
+        }
     }
 
     private List<String> protect() {
@@ -149,12 +164,10 @@ public final class DonorCommand implements Callable<Integer> {
         if (noLock) {
             measures.remove(Protection.Measure.LOCKED);
         }
-        List<String> lacks = Protection.apply(measures, "donor").stream()
+        return Protection.apply(measures, "donor").stream()
                 .filter(finding -> !finding.ok())
                 .map(finding -> "not protected: " + finding)
                 .toList();
-        lacks.forEach(lack -> spec.commandLine().getErr().println(spec.qualifiedName() + ": " + lack));
-        return lacks;
     }
 
     private @Nullable HostPort endpoint() {

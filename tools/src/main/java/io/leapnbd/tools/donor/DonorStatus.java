@@ -84,7 +84,7 @@ record DonorStatus(List<String> uris, long startMillis, SlabStore store, DonorSe
                 Locale.ROOT,
                 "leap-nbd donor, process %d, up %s%n",
                 ProcessHandle.current().pid(),
-                Durations.format(Duration.ofSeconds((System.currentTimeMillis() - startMillis) / 1000))));
+                Durations.elapsed(Duration.ofMillis(System.currentTimeMillis() - startMillis))));
         out.append("lends ")
                 .append(Size.approximate(now.totalSlabs() * slab))
                 .append(", of which ")
@@ -108,7 +108,7 @@ record DonorStatus(List<String> uris, long startMillis, SlabStore store, DonorSe
                     Long.toString(export.epoch()),
                     export.links() > 0
                             ? "-"
-                            : Durations.format(Duration.ofSeconds(Math.max(0, export.leaseSecondsLeft()))) + " left");
+                            : Durations.elapsed(Duration.ofSeconds(export.leaseSecondsLeft())) + " left");
         }
         if (!exports.isEmpty()) {
             out.append('\n').append(exports);

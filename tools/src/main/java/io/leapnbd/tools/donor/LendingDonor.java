@@ -66,8 +66,7 @@ public final class LendingDonor implements AutoCloseable {
             throws IOException {
         SlabStore store = SlabStore.open(settings);
         closings.add("store", store);
-        DonorServer server = DonorServer.start(
-                store, ServerSettings.listenOn(listen.resolve()).withEventLoops(threads));
+        DonorServer server = listen(store, listen, threads);
         closings.add("listener", server);
         InetSocketAddress bound = server.address();
         HostPort address = new HostPort(bound.getAddress().getHostAddress(), bound.getPort());
@@ -97,6 +96,15 @@ public final class LendingDonor implements AutoCloseable {
         Path file = RunFile.register("donor", endpoint, uris.getFirst());
         if (file != null) {
             closings.add("run file", () -> RunFile.remove(file));
+        }
+    }
+
+    private static DonorServer listen(SlabStore store, HostPort listen, int threads) throws IOException {
+        ServerSettings settings = ServerSettings.listenOn(listen.resolve()).withEventLoops(threads);
+        try {
+            return DonorServer.start(store, settings);
+        } catch (IOException e) {
+            throw listen.refused("--listen", e);
         }
     }
 

@@ -10,7 +10,6 @@ import io.leapnbd.bypass.link.DonorAddress;
 import io.leapnbd.donor.protocol.Protocol;
 import io.leapnbd.donor.store.SlabStore;
 import io.leapnbd.donor.store.StoreSettings;
-import io.leapnbd.nbd.server.Listener;
 import io.leapnbd.nbd.server.NbdServer;
 import io.leapnbd.nbd.server.NbdServerContext;
 import io.leapnbd.tools.cli.Closings;
@@ -131,14 +130,17 @@ public final class LeapServer implements AutoCloseable {
         for (Path path : settings.unix()) {
             Path folder = path.toAbsolutePath().getParent();
             if (folder != null) {
-                Files.createDirectories(folder);
+                createFolder("--unix", folder);
             }
             uris.add(
                     nbd.listenUnix(path.toAbsolutePath()).uri(settings.export()).toString());
         }
         for (HostPort address : settings.tcp()) {
-            Listener listener = nbd.listenTcp(address.resolve());
-            uris.add(listener.uri(settings.export()).toString());
+            try {
+                uris.add(nbd.listenTcp(address.resolve()).uri(settings.export()).toString());
+            } catch (IOException e) {
+                throw address.refused("--listen", e);
+            }
         }
 
         HostPort endpoint = null;
@@ -191,13 +193,24 @@ public final class LeapServer implements AutoCloseable {
             // What it holds ends with this process, so there is nothing to know later.
             return context.embedded(store).conclude();
         }
-        Files.createDirectories(settings.stateDir());
+        createFolder("--state-dir", settings.stateDir());
         return context.donors(settings.donors().stream()
                         .map(donor -> new DonorAddress(
                                 donor.address().host(), donor.address().port()))
                         .toList())
                 .stateFile(settings.stateFile())
                 .conclude();
+    }
+
+    private static void createFolder(String option, Path folder) throws IOException {
+        try {
+            Files.createDirectories(folder);
+        } catch (IOException e) {
+            throw new IOException(
+                    option + ": the folder " + folder
+                            + " cannot be created; name one below a folder that you may write to",
+                    e);
+        }
     }
 
     private static void summarize(LatencyRecorders latencies) {

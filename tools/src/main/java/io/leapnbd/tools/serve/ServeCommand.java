@@ -1,5 +1,6 @@
 package io.leapnbd.tools.serve;
 
+import io.leapnbd.donor.protocol.Protocol;
 import io.leapnbd.tools.cli.CommandFailure;
 import io.leapnbd.tools.cli.DonorAddress;
 import io.leapnbd.tools.cli.Durations;
@@ -148,8 +149,6 @@ public final class ServeCommand implements Callable<Integer> {
                     .filter(finding -> !finding.ok())
                     .map(finding -> "not protected: " + finding)
                     .toList());
-            settings.unprotected()
-                    .forEach(lack -> spec.commandLine().getErr().println(spec.qualifiedName() + ": " + lack));
         }
         LeapServer server;
         try {
@@ -160,6 +159,7 @@ public final class ServeCommand implements Callable<Integer> {
             throw new CommandFailure(ExitCode.FAILED, String.valueOf(e.getMessage()), e);
         }
         Exit exit = new Exit(server::close);
+        settings.unprotected().forEach(lack -> spec.commandLine().getErr().println(spec.qualifiedName() + ": " + lack));
         server.onFenced(donor -> exit.request(ExitCode.FAILED));
         spec.commandLine().getOut().println("ready " + String.join(" ", server.uris()));
         return exit.await();
@@ -179,6 +179,9 @@ public final class ServeCommand implements Callable<Integer> {
             require(addresses.isEmpty(), "--size: say how large the device is to be, like --size 12G");
             bytes = EMBEDDED_SIZE;
         }
+        require(
+                bytes.bytes() > 0 && bytes.bytes() % Protocol.PAGE_SIZE == 0,
+                "--size: " + bytes + " is not a multiple of 4K above zero");
         if (addresses.isEmpty()) {
             MachineMemory.now().check("--size", bytes.bytes());
         }

@@ -170,7 +170,7 @@ record ServerStatus(
                 Locale.ROOT,
                 "leap-nbd serve, process %d, up %s%n",
                 ProcessHandle.current().pid(),
-                Durations.format(Duration.ofSeconds((System.currentTimeMillis() - startMillis) / 1000))));
+                Durations.elapsed(Duration.ofMillis(System.currentTimeMillis() - startMillis))));
         out.append("export ")
                 .append(settings.export())
                 .append(": ")

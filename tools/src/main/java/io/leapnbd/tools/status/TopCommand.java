@@ -124,8 +124,7 @@ public final class TopCommand implements Callable<Integer> {
         out.append(donors);
         double degraded = now.value("leap_degraded");
         if (degraded > 0) {
-            out.append(String.format(
-                    Locale.ROOT, "%n%.0f things are not as they should be; 'leap-nbd status' names them%n", degraded));
+            out.append(String.format(Locale.ROOT, "%ndegraded: %.0f; 'leap-nbd status' says what%n", degraded));
         }
         return out.toString();
     }

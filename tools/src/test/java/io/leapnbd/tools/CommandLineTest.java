@@ -1,0 +1,136 @@
+package io.leapnbd.tools;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.leapnbd.tools.cli.ExitCode;
+import java.io.PrintWriter;
+import java.io.StringWriter;
+import java.util.ArrayDeque;
+import java.util.Deque;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import picocli.CommandLine;
+
+class CommandLineTest {
+
+    private final StringWriter out = new StringWriter();
+    private final StringWriter err = new StringWriter();
+
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = '|',
+            quoteCharacter = '"',
+            value = {
+                "\"\" | name a command",
+                "frob | there is no command 'frob'",
+                "--frob | there is no option --frob",
+                "serve --sise 3 | there is no option --sise; did you mean --size?",
+                "serve frob | 'frob' was not expected here",
+                "serve --size | missing required parameter for option '--size'",
+                "serve --size 5X | --size: '5X' is not a size; write it like 512M or 2G",
+                "serve --size 1000 | --size: 1000 is not a multiple of 4K above zero",
+                "serve --size 0 | --size: 0 is not a multiple of 4K above zero",
+                "serve --size 1000T | is more than this machine has",
+                "serve --donors a | --size: say how large",
+                "serve --donors a,,b --size 1G | has an empty place",
+                "serve --donors rdma://1,a:9 --size 1G | rdma needs",
+                "serve --listen 10809 | names no host",
+                "serve --listen a:b:c | in brackets",
+                "serve --http 9480 | --http: '9480' names no host",
+                "serve --io-timeout 5 | with its unit",
+                "serve --io-timeout 30s | is not in 1ms..25s",
+                "serve --io-timeout 0s | is not in 1ms..25s",
+                "serve --threads 0 | is not in 1..64",
+                "serve --threads x | --threads: 'x' is not a whole number",
+                "serve --export '' | 1 to 255 bytes",
+                "serve --histogram-interval 0s | above zero",
+                "serve --unix /tmp/0123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890123456789012 | at most 107 bytes",
+                "donor | --memory: say how much",
+                "donor --memory 1M | less than one slab of 64M",
+                "donor --memory 64M --slab-size 3M | is not a power of two from 1M to 1G",
+                "donor --memory 64M --slab-size 2G | is not a power of two from 1M to 1G",
+                "donor --memory 64M --lease 0s | --lease: 0s is not in 1s..",
+                "donor --memory 64M --transport rdma | rdma is not there yet",
+                "donor --memory 64M --transport pigeon | 'pigeon' is none; say tcp",
+                "donor --memory 9000T | is more than this machine has",
+                "demo --size 5M | is not a multiple of 4M",
+                "histogram | say 'leap-nbd histogram dump'",
+                "histogram dump --format pdf | 'pdf' is none of hgrm, hlog, json, html",
+                "histogram dump --operation eat | choose one of read, write",
+                "histogram dump --stage eat | choose one of queue, lookup, link, total",
+                "top --interval 1ms | is not in 100ms..1h"
+            })
+    void aWrongCommandLineIsRefusedInOneLine(String line, String why) {
+        assertThat(run(line)).isEqualTo(ExitCode.USAGE);
+        assertThat(err.toString())
+                .contains(why)
+                .startsWith("leap-nbd")
+                .endsWith("\n")
+                .hasLineCount(1);
+        assertThat(out.toString()).isEmpty();
+    }
+
+    @ParameterizedTest
+    @CsvSource({
+        "status --http 127.0.0.1:1, no server answers at http://127.0.0.1:1",
+        "top --http 127.0.0.1:1, no server answers",
+        "histogram dump --http 127.0.0.1:1, no server answers",
+        "status --pid 2147483647, process 2147483647 is no leap-nbd server"
+    })
+    void aServerThatIsNotThereIsReportedInOneLine(String line, String why) {
+        assertThat(run(line)).isEqualTo(ExitCode.UNREACHABLE);
+        assertThat(err.toString()).contains(why).hasLineCount(1);
+    }
+
+    @Test
+    void verboseShowsWhereItWentWrong() {
+        assertThat(run("status --http 127.0.0.1:1 --verbose")).isEqualTo(ExitCode.UNREACHABLE);
+        assertThat(err.toString()).contains("no server answers", "java.net.ConnectException", "\tat ");
+    }
+
+    @Test
+    void everyCommandExplainsItselfWithin80Columns() {
+        Deque<CommandLine> commands = new ArrayDeque<>();
+        commands.add(LeapNbd.commandLine());
+        while (!commands.isEmpty()) {
+            CommandLine command = commands.remove();
+            commands.addAll(command.getSubcommands().values());
+            String help = command.setUsageHelpAutoWidth(false).getUsageMessage(CommandLine.Help.Ansi.OFF);
+            assertThat(help).startsWith("Usage: leap-nbd").doesNotContain("${", "null");
+            assertThat(help.lines()).as(command.getCommandName()).allMatch(line -> line.length() <= 80);
+            assertThat(command.getCommandSpec().optionsMap()).containsKey("--help");
+        }
+    }
+
+    @Test
+    void helpListsTheCommandsButNotTheHiddenOne() {
+        assertThat(run("--help")).isEqualTo(ExitCode.OK);
+        assertThat(out.toString())
+                .contains("demo", "serve", "donor", "attach", "detach", "run", "doctor", "status", "top", "histogram")
+                .doesNotContain("train");
+    }
+
+    @Test
+    void everyCommandIsFoundByItsName() {
+        assertThat(LeapNbd.commandLine().getSubcommands().keySet()).isEqualTo(LeapNbd.names());
+    }
+
+    @Test
+    void theVersionNamesTheProgramAndTheJvm() {
+        assertThat(run("--version")).isEqualTo(ExitCode.OK);
+        assertThat(out.toString()).startsWith("leap-nbd ").contains("Java 25");
+    }
+
+    private int run(String line) {
+        String[] words =
+                line.isEmpty() ? new String[0] : line.replace("''", "\0").split(" ", -1);
+        for (int i = 0; i < words.length; i++) {
+            words[i] = words[i].replace("\0", "");
+        }
+        return LeapNbd.commandLine()
+                .setOut(new PrintWriter(out, true))
+                .setErr(new PrintWriter(err, true))
+                .execute(words);
+    }
+}

@@ -1,0 +1,4 @@
+@NullMarked
+package io.leapnbd.tools.demo;
+
+import org.jspecify.annotations.NullMarked;

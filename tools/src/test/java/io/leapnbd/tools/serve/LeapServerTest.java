@@ -1,0 +1,325 @@
+package io.leapnbd.tools.serve;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.leapnbd.donor.store.StoreSettings;
+import io.leapnbd.nbd.NbdUri;
+import io.leapnbd.nbd.client.NbdClient;
+import io.leapnbd.tools.cli.CommandFailure;
+import io.leapnbd.tools.cli.DonorAddress;
+import io.leapnbd.tools.cli.HostPort;
+import io.leapnbd.tools.donor.LendingDonor;
+import io.leapnbd.tools.http.EndpointClient;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.List;
+import java.util.Random;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
+import java.util.function.Function;
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class LeapServerTest {
+
+    private static final HostPort ANYWHERE = new HostPort("127.0.0.1", 0);
+    private static final Duration TIMEOUT = Duration.ofSeconds(20);
+    private static final int SLAB = 1 << 20;
+    private static final int PAGE = 4096;
+
+    @TempDir
+    private Path folder;
+
+    private LendingDonor donor;
+
+    @BeforeEach
+    void lend() throws IOException {
+        donor = LendingDonor.open(
+                StoreSettings.ofMemory(8 * SLAB, SLAB).withLock(false), ANYWHERE, 1, ANYWHERE, List.of());
+    }
+
+    @AfterEach
+    void endLending() {
+        donor.close();
+    }
+
+    @Test
+    void aPageThatIsWrittenOverTcpIsReadOverTheUnixSocket() throws IOException {
+        try (LeapServer server = LeapServer.open(settings(4 * SLAB));
+                NbdClient tcp = client(server, "nbd://");
+                NbdClient unix = client(server, "nbd+unix:")) {
+            ByteBuffer page = page(7);
+            tcp.write(5 * PAGE, page.duplicate());
+            ByteBuffer read = ByteBuffer.allocate(PAGE);
+            unix.read(5 * PAGE, read);
+            assertThat(read.flip()).isEqualTo(page);
+        }
+    }
+
+    @Test
+    void theDefaultExportIsTheSame() throws IOException {
+        try (LeapServer server = LeapServer.open(settings(4 * SLAB));
+                NbdClient client =
+                        NbdClient.connect(NbdUri.parse(uri(server, "nbd://")).withExport(""), TIMEOUT)) {
+            assertThat(client.export().size()).isEqualTo(4 * SLAB);
+        }
+    }
+
+    @Test
+    void aServerThatIsStartedAgainFindsItsPages() throws IOException {
+        ByteBuffer page = page(8);
+        try (LeapServer server = LeapServer.open(settings(4 * SLAB));
+                NbdClient client = client(server, "nbd://")) {
+            client.write(2 * SLAB, page.duplicate());
+        }
+        try (LeapServer server = LeapServer.open(settings(4 * SLAB));
+                NbdClient client = client(server, "nbd://")) {
+            ByteBuffer read = ByteBuffer.allocate(PAGE);
+            client.read(2 * SLAB, read);
+            assertThat(read.flip()).isEqualTo(page);
+        }
+    }
+
+    @Test
+    void aServerWithoutDonorsHasOneInside() throws IOException {
+        ServerSettings settings = with(settings(4 * SLAB), List.of(), null);
+        ByteBuffer page = page(9);
+        try (LeapServer server = LeapServer.open(settings);
+                NbdClient client = client(server, "nbd://")) {
+            client.write(0, page.duplicate());
+            ByteBuffer read = ByteBuffer.allocate(PAGE);
+            client.read(0, read);
+            assertThat(read.flip()).isEqualTo(page);
+            assertThat(get(server, "/status")).contains("\"name\": \"embedded\"");
+        }
+    }
+
+    @Test
+    void requestsAreCountedInStatusMetricsAndHistograms() throws IOException {
+        try (LeapServer server = LeapServer.open(settings(4 * SLAB));
+                NbdClient client = client(server, "nbd://")) {
+            for (int i = 0; i < 10; i++) {
+                client.write((long) i * PAGE, page(i));
+            }
+            for (int i = 0; i < 7; i++) {
+                client.read((long) i * PAGE, ByteBuffer.allocate(PAGE));
+            }
+            client.trim(0, PAGE);
+            client.flush();
+            assertThat(get(server, "/metrics"))
+                    .contains(
+                            "leap_requests_total{operation=\"write\"} 10.0",
+                            "leap_requests_total{operation=\"read\"} 7.0",
+                            "leap_read_bytes_total 28672.0",
+                            "leap_request_duration_seconds_count{operation=\"read\",stage=\"total\"} 7",
+                            "leap_connections 1.0",
+                            "leap_donor_up{donor=\"tcp://")
+                    .doesNotContain("NaN");
+            assertThat(get(server, "/status?format=text"))
+                    .contains("export leap: 4 MiB", "36 KiB written")
+                    .containsPattern("(?m)^tcp://127\\.0\\.0\\.1:\\d+ +up +1/1 ")
+                    .containsPattern("(?m)^read +7 ");
+            assertThat(get(server, "/status"))
+                    .contains("\"pages_written\": 9", "\"slabs_mapped\": 1", "\"degraded\": []");
+            assertThat(get(server, "/histograms?format=json&operation=write&stage=total"))
+                    .contains("\"count\": 10");
+            assertThat(get(server, "/histograms")).contains("<polyline");
+            assertThat(get(server, "/healthz")).isEqualTo("ok\n");
+            assertThat(get(server, "/readyz")).isEqualTo("ready\n");
+        }
+    }
+
+    @Test
+    void theDonorCountsToo() throws IOException {
+        try (LeapServer server = LeapServer.open(settings(4 * SLAB));
+                NbdClient client = client(server, "nbd://")) {
+            client.write(0, page(1));
+            EndpointClient endpoint = endpoint(donor.uris().getLast());
+            assertThat(endpoint.get("/metrics"))
+                    .contains(
+                            "leap_lender_slabs{state=\"lent\"} 1.0",
+                            "leap_lender_requests_total{operation=\"write\"} 1.0");
+            assertThat(endpoint.get("/status?format=text")).contains("lends 8 MiB, of which 1 MiB are taken");
+            assertThat(endpoint.get("/status")).contains("\"name\": \"leap\"", "\"slabs_lent\": 1");
+        }
+    }
+
+    @Test
+    void unknownPagesFormatsAndOperationsAreRefusedWithWhatThereIs() throws IOException {
+        try (LeapServer server = LeapServer.open(settings(4 * SLAB))) {
+            assertThatThrownBy(() -> get(server, "/nowhere")).hasMessageContaining("/histograms");
+            assertThatThrownBy(() -> get(server, "/status?format=xml")).hasMessageContaining("json, text");
+            assertThatThrownBy(() -> get(server, "/histograms?format=pdf"))
+                    .hasMessageContaining("hgrm, hlog, json, html");
+            assertThatThrownBy(() -> get(server, "/histograms?operation=eat")).hasMessageContaining("read, write");
+            assertThatThrownBy(() -> get(server, "/histograms?stag=total")).hasMessageContaining("stag");
+        }
+    }
+
+    @Test
+    void aSizeThatTheDonorsCannotHoldIsRefusedWithBothNumbers() {
+        assertThatThrownBy(() -> LeapServer.open(settings(64 * SLAB)).close())
+                .isInstanceOf(IOException.class)
+                .hasMessageContaining("64M")
+                .hasMessageContaining("8M");
+    }
+
+    @Test
+    void aServerThatCannotStartLeavesNothingOpen() throws IOException {
+        try (LeapServer first = LeapServer.open(settings(4 * SLAB))) {
+            HostPort taken = endpoint(first.uris().getLast()).address();
+            assertThatThrownBy(() -> LeapServer.open(with(settings(4 * SLAB), List.of(), taken))
+                            .close())
+                    .isInstanceOf(CommandFailure.class)
+                    .hasMessageContaining(taken.toString());
+        }
+        try (LeapServer again = LeapServer.open(settings(4 * SLAB))) {
+            assertThat(again.uris()).hasSize(3);
+        }
+    }
+
+    @Test
+    void anOlderServerIsToldThatANewerOneHasTakenOver() throws Exception {
+        CompletableFuture<String> fenced = new CompletableFuture<>();
+        try (LeapServer older = LeapServer.open(settings(4 * SLAB))) {
+            older.onFenced(by -> fenced.complete(by.name()));
+            ServerSettings elsewhere = settings(4 * SLAB, folder.resolve("elsewhere"));
+            try (LeapServer newer = LeapServer.open(elsewhere)) {
+                assertThat(newer.uris()).isNotEmpty();
+                assertThat(fenced.get(30, TimeUnit.SECONDS)).startsWith("tcp://");
+            }
+        }
+    }
+
+    @Test
+    void theHistogramLogHoldsTheWholeRunWhenTheServerHasEnded() throws IOException {
+        Path log = folder.resolve("leap.hlog");
+        ServerSettings settings = withLog(settings(4 * SLAB), log);
+        try (LeapServer server = LeapServer.open(settings);
+                NbdClient client = client(server, "nbd://")) {
+            client.write(0, page(1));
+        }
+        assertThat(log).content().contains("Tag=write-total");
+        assertThat(folder.resolve("leap.hlog.total")).content().contains("Tag=write-total", "Tag=write-link");
+    }
+
+    @Test
+    void namesOfExportsBecomeDistinctFileNames() {
+        Function<String, String> file =
+                name -> named(settings(SLAB), name).stateFile().getFileName().toString();
+        assertThat(List.of("leap", "a/b", "a_b", "..", "a%2f.b", "é"))
+                .extracting(file)
+                .doesNotHaveDuplicates()
+                .allMatch(name -> name.endsWith(".state") && !name.contains("/") && !name.startsWith(".."));
+        assertThat(file.apply("leap")).isEqualTo("leap.state");
+    }
+
+    private ServerSettings settings(long size) {
+        return settings(size, folder.resolve("state"));
+    }
+
+    private ServerSettings settings(long size, Path state) {
+        try {
+            Files.createDirectories(state);
+        } catch (IOException e) {
+            throw new java.io.UncheckedIOException(e);
+        }
+        return new ServerSettings(
+                DonorAddress.parseList(donor.uris().getFirst()),
+                size,
+                "leap",
+                List.of(ANYWHERE),
+                List.of(state.resolve("leap.sock")),
+                ANYWHERE,
+                TIMEOUT,
+                1,
+                state,
+                false,
+                null,
+                Duration.ofSeconds(1),
+                List.of());
+    }
+
+    private static ServerSettings with(ServerSettings s, List<DonorAddress> donors, @Nullable HostPort http) {
+        return new ServerSettings(
+                donors,
+                s.size(),
+                s.export(),
+                s.tcp(),
+                List.of(),
+                http == null ? s.http() : http,
+                s.ioTimeout(),
+                s.threads(),
+                s.stateDir(),
+                s.fresh(),
+                s.histogramLog(),
+                s.histogramInterval(),
+                s.unprotected());
+    }
+
+    private static ServerSettings withLog(ServerSettings s, Path log) {
+        return new ServerSettings(
+                s.donors(),
+                s.size(),
+                s.export(),
+                s.tcp(),
+                s.unix(),
+                s.http(),
+                s.ioTimeout(),
+                s.threads(),
+                s.stateDir(),
+                s.fresh(),
+                log,
+                s.histogramInterval(),
+                s.unprotected());
+    }
+
+    private static ServerSettings named(ServerSettings s, String export) {
+        return new ServerSettings(
+                s.donors(),
+                s.size(),
+                export,
+                s.tcp(),
+                s.unix(),
+                s.http(),
+                s.ioTimeout(),
+                s.threads(),
+                s.stateDir(),
+                s.fresh(),
+                s.histogramLog(),
+                s.histogramInterval(),
+                s.unprotected());
+    }
+
+    private static ByteBuffer page(long seed) {
+        byte[] bytes = new byte[PAGE];
+        new Random(seed).nextBytes(bytes);
+        return ByteBuffer.wrap(bytes);
+    }
+
+    private static NbdClient client(LeapServer server, String scheme) throws IOException {
+        return NbdClient.connect(NbdUri.parse(uri(server, scheme)), TIMEOUT);
+    }
+
+    private static String uri(LeapServer server, String scheme) {
+        return server.uris().stream()
+                .filter(uri -> uri.startsWith(scheme))
+                .findFirst()
+                .orElseThrow();
+    }
+
+    private static String get(LeapServer server, String path) {
+        return endpoint(server.uris().getLast()).get(path);
+    }
+
+    private static EndpointClient endpoint(String uri) {
+        return new EndpointClient(HostPort.parseListen(uri.substring("http://".length())));
+    }
+}

@@ -1,0 +1,4 @@
+@NullMarked
+package io.leapnbd.tools.serve;
+
+import org.jspecify.annotations.NullMarked;

@@ -1,0 +1,4 @@
+@NullMarked
+package io.leapnbd.tools.status;
+
+import org.jspecify.annotations.NullMarked;
