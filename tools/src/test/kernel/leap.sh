@@ -146,12 +146,12 @@ settings_are() { diff <(guest_settings) <(printf '%s\n' "$1"); }
 # Twice the guest's memory, in MiB.
 twice_memory() { echo $((${MEMORY%M} * 2)); }
 
-# resident NAME: what a Java process of the guest holds.
+# resident NAME: what a Java process of the guest has in memory. (VmLck counts what is reserved as well.)
 resident() {
   local pid
   pid=$(guest "pgrep -f 'LeapNbd $1 '" | head -1)
   guest_file "/proc/$pid/status" | awk -v name="$1" '
-    /^(VmRSS|VmLck)/ { printf "          %s %s %.0f MiB\n", name, $1, $2 / 1024 }'
+    /^(VmRSS|RssAnon)/ { printf "          %s %s %.0f MiB\n", name, $1, $2 / 1024 }'
 }
 
 # Into the folder of results: what a guest that is stuck can still tell.
