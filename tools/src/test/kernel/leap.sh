@@ -91,7 +91,7 @@ attach() {
   guest_start attach "export $in_guest; exec $guest_program attach $*"
   await attach ^ready 90
 }
-detach() { guest "$in_guest $guest_program detach"; }
+detach() { GUEST_LIMIT=180 guest "$in_guest $guest_program detach"; }
 
 # How long the kernel's own counters say that pages have not moved is no sign of a deadlock: a server that is being
 # restarted, or a pass that finds its pages in memory, looks the same. So: no packet on the tap at all for so long.

@@ -32,7 +32,7 @@ case $arrangement in
     ;;
   whole) guest_start check "exec $check_program $memory seq stride random" ;;
 esac
-expect "$memory MiB in a guest of $MEMORY: every page is right" every_page_right check 500
+expect "$memory MiB in a guest of $MEMORY: every page is right" every_page_right check 800
 figures check
 resident serve
 expect 'no request ran out of time' no_timeouts
