@@ -36,13 +36,14 @@ class Load:
     never written; a trim or zero request has a generation too. A request never overlaps another one in flight.
     """
 
-    def __init__(self, uri, pages, connections=2, depth=16, seed=1, tolerated=()):
+    def __init__(self, uri, pages, connections=2, depth=16, seed=1, tolerated=(), mix=(50, 42, 4, 4)):
         self.uri = uri
         self.pages = pages
         self.depth = depth
         self.connections = [Connection(uri) for _ in range(connections)]
         self.random = random.Random(seed)
         self.tolerated = set(tolerated)
+        self.mix = mix  # shares of writes, reads, zeroes and trims
         self.may = [{0} for _ in range(pages)]
         self.busy = set()
         self.generation = 0
@@ -104,7 +105,7 @@ class Load:
 
     def issue(self, connection, kind=None, place=None):
         """Sends one request that overlaps no other; returns whether there was room for it."""
-        kind = kind or self.random.choices(["write", "read", "zero", "trim"], [50, 42, 4, 4])[0]
+        kind = kind or self.random.choices(["write", "read", "zero", "trim"], self.mix)[0]
         place = place or self.free_range(16)
         if place is None:
             return False
@@ -173,6 +174,12 @@ class Load:
         for connection in connections:
             connection.settle()
 
+    def move_to(self, uri):
+        """From now on, another server."""
+        self.close()
+        self.uri = uri
+        self.connections = [Connection(uri) for _ in self.connections]
+
     def require_right(self):
         if self.wrong:
             raise AssertionError(f"{len(self.wrong)} things are wrong:\n" + "\n".join(self.wrong[:8]))
@@ -219,7 +226,6 @@ class Load:
             connection.read(first * PAGE, count * PAGE, ended)
             while len(connection.in_flight) >= 1024:
                 connection.step(1)
-                connection.settle()
         while connection.in_flight:
             connection.step(1)
 

@@ -110,7 +110,7 @@ class Daemon:
         self.arguments = [str(argument) for argument in arguments]
         self.output_path = processes.path(f"{name}.out".replace(" ", "-"))
         self.error_path = processes.path(f"{name}.err".replace(" ", "-"))
-        self.uris = []
+        self.uris = []  # of the last ready line
         self.child = None
         self.spawn()
         processes.started.append(self)
@@ -194,11 +194,10 @@ class Daemon:
 
 
 class Server(Daemon):
-    """leap-nbd serve over both kinds of socket."""
+    """leap-nbd serve over both kinds of socket; it keeps its addresses when it is started again."""
 
     def __init__(self, processes, size, donors=(), name="server", state=None, socket=None, **options):
         self.socket = socket or processes.path("nbd.sock")
-        # An address that is known before the server runs, so that a client can try it again and again.
         arguments = ["serve", "--size", size, "--unix", self.socket, "--listen", "127.0.0.1:0", "--http", "127.0.0.1:0"]
         arguments += ["--state-dir", state or processes.path("state")]
         if donors:
@@ -210,6 +209,12 @@ class Server(Daemon):
     @property
     def unix_uri(self):
         return f"nbd+unix:///leap?socket={self.socket}"
+
+    def spawn(self):
+        if self.uris:
+            port = self.uri("nbd").split(":")[2].split("/")[0]
+            self.arguments[self.arguments.index("--listen") + 1] = f"127.0.0.1:{port}"
+        super().spawn()
 
 
 class Donor(Daemon):

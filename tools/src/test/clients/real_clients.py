@@ -6,6 +6,7 @@ import os
 import random
 
 from connection import connect
+from processes import await_that
 
 SIZE = 96 << 20
 SCRIPTS = os.path.join(os.path.dirname(__file__), "nbdsh")
@@ -36,15 +37,18 @@ class Served:
 
 
 def image(processes, size, holes=False, seed=1):
-    """A file of random bytes; with holes, most of it is not there."""
+    """A file of random bytes, whole MiBs; with holes, most of it is not there."""
     path = processes.path("image.raw")
     rng = random.Random(seed)
+    block = rng.randbytes(1 << 20)
     with open(path, "wb") as out:
         out.truncate(size)
         for offset in range(0, size, 1 << 20):
             if not holes or rng.random() < 0.3:
                 out.seek(offset)
-                out.write(rng.randbytes(min(1 << 20, size - offset)))
+                # Every block is another one, by where it starts.
+                turn = rng.randrange(1 << 20)
+                out.write(block[turn:] + block[:turn])
     return path
 
 
@@ -81,9 +85,9 @@ def info(served, kind):
         "can_trim": True,
         "can_zero": True,
         "is_rotational": False,
-        "block_minimum": 1,
-        "block_preferred": 4096,
-        "block_maximum": 32 << 20,
+        "block_size_minimum": 1,
+        "block_size_preferred": 4096,
+        "block_size_maximum": 32 << 20,
     }
     wrong = {key: export.get(key) for key, value in expected.items() if export.get(key) != value}
     require(not wrong, f"{wrong}, expected {expected}")
@@ -232,8 +236,6 @@ def fio(served, kind, *options):
 
 def nothing_is_left(served):
     """Connections of clients that ended are forgotten."""
-    from processes import await_that
-
     await_that(lambda: not served.server.status()["connections"], "no connection is left in the server's status")
 
 

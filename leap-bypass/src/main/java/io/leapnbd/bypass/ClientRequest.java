@@ -15,7 +15,6 @@ final class ClientRequest {
 
     Operation operation = Operation.READ;
     long startNanos;
-    long version;
 
     private @Nullable Completion completion;
     private int parts;

@@ -31,6 +31,7 @@ import org.jspecify.annotations.Nullable;
 final class DeviceLoop {
 
     private static final long TICK_MILLIS = 50;
+    private static final long ORDER_WAIT_MICROS = 200;
     private static final long FENCED_GRACE_MILLIS = 1_000;
 
     final EventLoop eventLoop;
@@ -45,6 +46,7 @@ final class DeviceLoop {
     private final ArrayDeque<ClientRequest> freeClients = new ArrayDeque<>(256);
     private final LinkCompletion partDone = this::partDone;
     private final CachedPages cached;
+    private final WriteOrder order;
 
     DeviceLoop(RemoteDevice device, EventLoop eventLoop, int lane, List<DonorConnector> connectors) {
         this.device = device;
@@ -52,6 +54,7 @@ final class DeviceLoop {
         map = device.map();
         timeoutNanos = device.requestTimeoutNanos();
         latencies = device.latencies().openLoop();
+        order = device.writeOrder();
         cached = new CachedPages(this, device);
         links = new DonorLink[connectors.size()];
         for (int i = 0; i < links.length; i++) {
@@ -145,6 +148,10 @@ final class DeviceLoop {
             whenMapped(slab, client, () -> write(client, offset, length, from, index));
             return;
         }
+        if (!order.begin(offset, length)) {
+            tryAgain(client, () -> write(client, offset, length, from, index));
+            return;
+        }
         map.markWritten(offset, length);
         cached.beginWrite(offset, length);
         LinkRequest request = request(client, io.leapnbd.donor.protocol.Operation.WRITE, mapping, offset, length);
@@ -169,13 +176,35 @@ final class DeviceLoop {
             }
             return;
         }
+        if (!order.begin(offset, length)) {
+            tryAgain(client, () -> zero(client, offset, length, allocate, exact));
+            return;
+        }
         boolean written = map.anyWritten(offset, length);
         map.markBlank(offset, length);
-        if (written) {
-            cached.beginWrite(offset, length);
-            links[mapping.donor()].post(
-                    request(client, io.leapnbd.donor.protocol.Operation.TRIM, mapping, offset, length));
+        if (!written) {
+            order.end(offset, length);
+            return;
         }
+        cached.beginWrite(offset, length);
+        links[mapping.donor()].post(request(client, io.leapnbd.donor.protocol.Operation.TRIM, mapping, offset, length));
+    }
+
+    /** Does a part of a request a little later: a write to one of its pages is under way that it must not overtake. */
+    private void tryAgain(ClientRequest client, Runnable part) {
+        if (System.nanoTime() - deadline(client.startNanos) >= 0) {
+            client.fail(NbdError.EIO);
+            return;
+        }
+        client.addPart();
+        eventLoop.schedule(
+                () -> {
+                    part.run();
+                    client.endPart();
+                    flush();
+                },
+                ORDER_WAIT_MICROS,
+                TimeUnit.MICROSECONDS);
     }
 
     // Requests to donors.
@@ -202,7 +231,8 @@ final class DeviceLoop {
         request.slab = mapping.handle();
         request.offset = map.within(offset);
         request.length = length;
-        request.version = client.version;
+        // Drawn once the write has its pages, so that versions grow in the order in which writes to a page begin.
+        request.version = operation == io.leapnbd.donor.protocol.Operation.READ ? 0 : device.nextVersion();
         request.position = offset;
         request.startNanos = client.startNanos;
         request.deadlineNanos = deadline(client.startNanos);
@@ -215,6 +245,7 @@ final class DeviceLoop {
         ClientRequest client = clientOf(request);
         if (request.operation != io.leapnbd.donor.protocol.Operation.READ) {
             cached.endWrite(request.position, request.length);
+            order.end(request.position, request.length);
         }
         switch (request.outcome) {
             case OK -> succeeded(request, client, now);

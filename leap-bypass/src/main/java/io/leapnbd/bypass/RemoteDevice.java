@@ -58,6 +58,7 @@ public final class RemoteDevice implements BlockDevice, AutoCloseable {
     private final Arena cacheArena = Arena.ofShared();
     private final PageCache cache;
     private final LatencyRecorders latencies = new LatencyRecorders();
+    private final WriteOrder writeOrder = new WriteOrder();
     private final SlabAllocator allocator = new SlabAllocator(this);
     private final Map<EventLoop, DeviceLoop> loops = new ConcurrentHashMap<>();
     private final CompletableFuture<Donor> fenced;
@@ -242,6 +243,10 @@ public final class RemoteDevice implements BlockDevice, AutoCloseable {
         }
         state.close();
         cacheArena.close();
+    }
+
+    WriteOrder writeOrder() {
+        return writeOrder;
     }
 
     long nextVersion() {

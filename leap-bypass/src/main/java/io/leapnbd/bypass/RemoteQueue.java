@@ -12,12 +12,10 @@ final class RemoteQueue implements DeviceQueue {
     /** Writes go in pieces of this many bytes, so that a read never waits behind more than one of them. */
     private static final int WRITE_LIMIT = 256 << 10;
 
-    private final RemoteDevice device;
     private final DeviceLoop loop;
     private final AddressMap map;
 
     RemoteQueue(RemoteDevice device, DeviceLoop loop) {
-        this.device = device;
         this.loop = loop;
         map = device.map();
     }
@@ -37,7 +35,6 @@ final class RemoteQueue implements DeviceQueue {
     @Override
     public void write(long offset, int length, ByteBuf from, int index, boolean fua, Completion completion) {
         ClientRequest request = loop.begin(Operation.WRITE, completion);
-        request.version = device.nextVersion();
         long end = offset + length;
         for (long at = offset; at < end; ) {
             long partEnd = loop.endOfPart(at, end, WRITE_LIMIT);
@@ -60,7 +57,6 @@ final class RemoteQueue implements DeviceQueue {
 
     private void zero(Operation operation, long offset, long length, boolean allocate, Completion completion) {
         ClientRequest request = loop.begin(operation, completion);
-        request.version = device.nextVersion();
         long end = offset + length;
         for (long at = offset; at < end; ) {
             long partEnd = loop.endOfPart(at, end, map.slabSize());

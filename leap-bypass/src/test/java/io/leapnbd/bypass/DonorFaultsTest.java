@@ -33,6 +33,7 @@ class DonorFaultsTest {
     private static final int SLAB = DonorProcess.SLAB;
     private static final int SLABS = 8;
     private static final int PAGE = 4096;
+    private static final int ROUNDS = 12;
 
     private final List<AutoCloseable> opened = new ArrayList<>();
     private EventLoopGroup group;
@@ -238,6 +239,32 @@ class DonorFaultsTest {
         Await.until(() -> stalePages() > stale);
 
         assertThat(driver.read(0, PAGE)).isEqualTo(newest);
+    }
+
+    @Test
+    void twoPartsOfAPageThatAreWrittenOverTwoLinksAreBothThere() throws IOException {
+        open();
+        byte[] page = random(PAGE, 20);
+        driver.write(0, page);
+        DeviceDriver other = new DeviceDriver(device, group.next());
+        byte[] left = random(100, 21);
+        byte[] right = random(100, 22);
+        System.arraycopy(left, 0, page, 0, 100);
+        System.arraycopy(right, 0, page, 200, 100);
+        for (int round = 0; round < ROUNDS; round++) {
+            driver.write(0, new byte[PAGE]);
+            driver.write(0, random(PAGE, 20));
+            // Both links break with a write on its way; which of them is back first, and sends again, is chance.
+            holdBoth();
+            CompletableFuture<Integer> older = driver.startWrite(0, left);
+            CompletableFuture<Integer> newer = other.startWrite(200, right);
+            proxies[0].cut();
+            proxies[1].cut();
+
+            assertThat(DeviceDriver.join(older)).isZero();
+            assertThat(DeviceDriver.join(newer)).isZero();
+            assertThat(driver.read(0, PAGE)).isEqualTo(page);
+        }
     }
 
     @Test

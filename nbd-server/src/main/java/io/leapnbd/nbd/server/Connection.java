@@ -89,8 +89,14 @@ final class Connection extends ChannelInboundHandlerAdapter {
                         this::handshakeOverdue,
                         server.context().handshakeTimeout().toNanos(),
                         TimeUnit.NANOSECONDS);
-        ((HandshakePhase) phase).greet();
-        channel.flush();
+        server.afterEarlierInput(channel.eventLoop(), this::greet);
+    }
+
+    private void greet() {
+        if (!inactive && !closing) {
+            ((HandshakePhase) phase).greet();
+            channel.flush();
+        }
     }
 
     @Override

@@ -2,9 +2,13 @@ package io.leapnbd.nbd.server;
 
 import io.leapnbd.nbd.spi.RequestObserver;
 import io.netty.channel.EventLoop;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
 import org.jspecify.annotations.Nullable;
 
@@ -65,6 +69,35 @@ final class ServerCore {
         connections.put(connection.id, connection);
         if (closed) {
             connection.hangUp();
+        }
+    }
+
+    /**
+     * Runs a new connection's greeting once every other loop has received what had been sent to it before.
+     *
+     * <p>A kernel that gives a connection up repeats the writes that had no reply over a new one. What it had sent over the old
+     * one may still be in the socket's buffer, if this process was stopped for a while: taken in later, an old write would undo
+     * newer ones of the new connection. A new connection is not greeted, and so sends nothing, before that cannot be any more.
+     */
+    void afterEarlierInput(EventLoop loop, Runnable greeting) {
+        Set<EventLoop> others = new HashSet<>();
+        for (Connection connection : connections.values()) {
+            others.add(connection.channel.eventLoop());
+        }
+        others.remove(loop);
+        if (others.isEmpty()) {
+            greeting.run();
+            return;
+        }
+        AtomicInteger left = new AtomicInteger(others.size());
+        for (EventLoop other : others) {
+            // A loop takes scheduled tasks once an iteration, after its sockets: the second task has seen all of them.
+            Runnable seen = () -> {
+                if (left.decrementAndGet() == 0) {
+                    loop.execute(greeting);
+                }
+            };
+            other.schedule(() -> other.schedule(seen, 1, TimeUnit.NANOSECONDS), 1, TimeUnit.NANOSECONDS);
         }
     }
 

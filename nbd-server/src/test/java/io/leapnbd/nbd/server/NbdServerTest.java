@@ -6,7 +6,9 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import io.leapnbd.nbd.NbdUri;
 import io.leapnbd.nbd.client.NbdClient;
 import io.leapnbd.nbd.client.RemoteErrorException;
+import io.leapnbd.nbd.spi.BlockDevice;
 import io.leapnbd.nbd.spi.Command;
+import io.leapnbd.nbd.spi.DeviceQueue;
 import io.leapnbd.nbd.spi.NbdError;
 import io.leapnbd.nbd.spi.RequestObserver;
 import io.leapnbd.nbd.testing.Await;
@@ -14,7 +16,10 @@ import io.leapnbd.nbd.testing.GatedDevice;
 import io.leapnbd.nbd.testing.MemoryDevice;
 import io.leapnbd.nbd.testing.RawClient;
 import io.leapnbd.nbd.testing.TestServer;
+import io.netty.channel.EventLoop;
 import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.lang.foreign.ValueLayout;
 import java.net.InetSocketAddress;
 import java.net.StandardProtocolFamily;
 import java.net.UnixDomainSocketAddress;
@@ -23,10 +28,16 @@ import java.nio.channels.ServerSocketChannel;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicReference;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 
 class NbdServerTest {
@@ -42,6 +53,58 @@ class NbdServerTest {
             ByteBuffer found = ByteBuffer.allocate(5);
             tcp.read(4999, found);
             assertThat(found.array()).containsExactly(0, 1, 2, 3, 0);
+        }
+    }
+
+    @Test
+    void greetsNobodyBeforeItHasReceivedWhatEarlierConnectionsSent() throws Exception {
+        MemoryDevice memory = new MemoryDevice(SIZE);
+        AtomicReference<@Nullable EventLoop> busy = new AtomicReference<>();
+        BlockDevice device = new BlockDevice() {
+            @Override
+            public long size() {
+                return memory.size();
+            }
+
+            @Override
+            public DeviceQueue open(EventLoop loop) {
+                busy.compareAndSet(null, loop);
+                return memory.open(loop);
+            }
+        };
+        CountDownLatch stopped = new CountDownLatch(1);
+        CountDownLatch goOn = new CountDownLatch(1);
+        try (TestServer server = TestServer.start(2, context -> context.export("", device));
+                RawClient old = server.raw()) {
+            old.open(false);
+            Objects.requireNonNull(busy.get()).execute(() -> {
+                stopped.countDown();
+                awaitUninterruptibly(goOn);
+            });
+            stopped.await();
+            old.request(Command.WRITE, 0, 1, 0, 1).bytes((byte) 7);
+            List<CompletableFuture<Byte>> found = new ArrayList<>();
+            for (int i = 0; i < 4; i++) {
+                found.add(CompletableFuture.supplyAsync(() -> {
+                    try (RawClient next = server.raw()) {
+                        next.greeting();
+                        return memory.bytes().get(ValueLayout.JAVA_BYTE, 0);
+                    } catch (IOException e) {
+                        throw new UncheckedIOException(e);
+                    }
+                }));
+            }
+            // Time enough for a server that does not wait to greet those on its other loop.
+            CompletableFuture.anyOf(found.toArray(CompletableFuture[]::new))
+                    .completeOnTimeout(0, 200, TimeUnit.MILLISECONDS)
+                    .join();
+            goOn.countDown();
+            for (CompletableFuture<Byte> one : found) {
+                assertThat(one.get(TestServer.PATIENCE.toSeconds(), TimeUnit.SECONDS))
+                        .isEqualTo((byte) 7);
+            }
+        } finally {
+            goOn.countDown();
         }
     }
 
@@ -222,5 +285,13 @@ class NbdServerTest {
                 .hasMessageContaining("at most 4096 bytes");
         assertThatThrownBy(() -> context.maxRequestsInFlight(0)).hasMessageContaining("at least 1");
         assertThatThrownBy(() -> context.maxBytesInFlight(1)).hasMessageContaining("at least 33554432");
+    }
+
+    private static void awaitUninterruptibly(CountDownLatch latch) {
+        try {
+            latch.await();
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
     }
 }

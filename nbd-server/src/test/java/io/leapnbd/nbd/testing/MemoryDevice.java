@@ -4,6 +4,7 @@ import io.leapnbd.nbd.spi.BlockDevice;
 import io.leapnbd.nbd.spi.Completion;
 import io.leapnbd.nbd.spi.DeviceQueue;
 import io.netty.buffer.ByteBuf;
+import io.netty.buffer.Unpooled;
 import io.netty.channel.EventLoop;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -18,17 +19,19 @@ public final class MemoryDevice implements BlockDevice {
     private static final int PAGE = 4096;
 
     private final MemorySegment bytes;
+    private final ByteBuf storage;
     private final boolean readOnly;
     private final boolean[] allocated;
     private final AtomicInteger openQueues = new AtomicInteger();
 
-    /** A device of {@code size} zeros. */
+    /** A device of {@code size} zeros; below 2 GiB. */
     public MemoryDevice(long size) {
         this(size, false);
     }
 
     public MemoryDevice(long size, boolean readOnly) {
         this.bytes = Arena.ofAuto().allocate(size, PAGE);
+        this.storage = Unpooled.wrappedBuffer(bytes.asByteBuffer());
         this.readOnly = readOnly;
         this.allocated = new boolean[Math.toIntExact((size + PAGE - 1) / PAGE)];
     }
@@ -64,10 +67,6 @@ public final class MemoryDevice implements BlockDevice {
         return new Queue();
     }
 
-    private static MemorySegment segment(ByteBuf buffer, int index, int length) {
-        return MemorySegment.ofBuffer(buffer.nioBuffer(index, length));
-    }
-
     private void mark(long offset, long length, boolean value) {
         long first = value ? offset / PAGE : (offset + PAGE - 1) / PAGE;
         long end = value || offset + length == size() ? (offset + length + PAGE - 1) / PAGE : (offset + length) / PAGE;
@@ -80,13 +79,13 @@ public final class MemoryDevice implements BlockDevice {
 
         @Override
         public void read(long offset, int length, ByteBuf into, int index, Completion completion) {
-            into.setBytes(index, bytes.asSlice(offset, length).asByteBuffer());
+            into.setBytes(index, storage, (int) offset, length);
             completion.complete(0);
         }
 
         @Override
         public void write(long offset, int length, ByteBuf from, int index, boolean fua, Completion completion) {
-            MemorySegment.copy(segment(from, index, length), 0, bytes, offset, length);
+            storage.setBytes((int) offset, from, index, length);
             mark(offset, length, true);
             completion.complete(0);
         }

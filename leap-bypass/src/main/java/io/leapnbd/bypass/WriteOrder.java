@@ -1,0 +1,87 @@
+package io.leapnbd.bypass;
+
+import io.leapnbd.donor.protocol.Protocol;
+import java.util.concurrent.atomic.AtomicIntegerArray;
+
+/**
+ * Keeps a write that changes only a part of a page apart from every other write to that page.
+ *
+ * <p>A donor orders writes by the version of the page, and drops those that are older than what the page has. For two writes of
+ * whole pages that is right whatever order they arrive in: the newer one replaces the older one. For two that change different
+ * parts of one page it is not: the older one, arriving second over another link or sent again, would be dropped, and its bytes
+ * are in nobody's version. So a partial write has its pages to itself while it is under way. Swap never writes a part of a page;
+ * this costs it one atomic add at each end of a write.
+ *
+ * <p>Pages are taken in groups of 64, and groups share counters by hash: a collision makes a write wait that need not. Any thread.
+ */
+final class WriteOrder {
+
+    private static final int GROUP_SHIFT = Protocol.PAGE_SHIFT + 6;
+    private static final int COUNTERS = 1 << 12;
+    private static final int EXCLUSIVE = -1;
+
+    /** Above zero: so many whole-page writes are under way in the groups. {@link #EXCLUSIVE}: one partial write is. */
+    private final AtomicIntegerArray counters = new AtomicIntegerArray(COUNTERS);
+
+    /** Begins a write if nothing is in its way; otherwise it has to be tried again. */
+    boolean begin(long offset, int length) {
+        boolean partial = partial(offset, length);
+        long last = last(offset, length);
+        for (long group = first(offset); group <= last; group++) {
+            if (!(partial ? takeAlone(group) : join(group))) {
+                leave(first(offset), group, partial);
+                return false;
+            }
+        }
+        return true;
+    }
+
+    /** Ends a write that has begun. */
+    void end(long offset, int length) {
+        leave(first(offset), last(offset, length) + 1, partial(offset, length));
+    }
+
+    private boolean takeAlone(long group) {
+        return counters.compareAndSet(counter(group), 0, EXCLUSIVE);
+    }
+
+    private boolean join(long group) {
+        int counter = counter(group);
+        while (true) {
+            int writes = counters.get(counter);
+            if (writes == EXCLUSIVE) {
+                return false;
+            }
+            if (counters.compareAndSet(counter, writes, writes + 1)) {
+                return true;
+            }
+        }
+    }
+
+    private void leave(long from, long to, boolean partial) {
+        for (long group = from; group < to; group++) {
+            if (partial) {
+                counters.set(counter(group), 0);
+            } else {
+                counters.decrementAndGet(counter(group));
+            }
+        }
+    }
+
+    private static boolean partial(long offset, int length) {
+        return ((offset | length) & (Protocol.PAGE_SIZE - 1)) != 0;
+    }
+
+    private static long first(long offset) {
+        return offset >>> GROUP_SHIFT;
+    }
+
+    private static long last(long offset, int length) {
+        return (offset + length - 1) >>> GROUP_SHIFT;
+    }
+
+    /** Neighbours get counters of their own, so that one write never meets itself: a slab has fewer groups than there are. */
+    private static int counter(long group) {
+        return (int) group & (COUNTERS - 1);
+    }
+}
