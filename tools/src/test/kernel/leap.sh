@@ -175,8 +175,10 @@ evidence() {
   echo "          -- all of it: $OUT"
 }
 
-# The kernel has not given up on any request of a device.
-no_timeouts() { ! grep -E 'nbd[0-9]+: .*timed out|I/O error, dev nbd' "$OUT/console"; }
+# The kernel has not waited in vain for any answer of a device that was never away.
+no_timeouts() { ! grep -E 'nbd[0-9]+: .*timed out' "$OUT/console"; }
+# No request has failed.
+no_errors() { ! grep -E 'I/O error, dev nbd|-error on swap-device' "$OUT/console"; }
 
 # Ends the scenario.
 done_with() {

@@ -18,6 +18,7 @@ for moment in 'fill 2/4' 'rewrite 2/4' 'seq 1/4'; do
 done
 expect "$memory MiB in a guest of $MEMORY: every page is right" every_page_right check 800
 figures check
+expect 'no request failed' no_errors
 
 # Not with leap-nbd run: one more JVM would be larger than what such a small guest has left.
 guest_start held "cd /sys/fs/cgroup && echo +memory >cgroup.subtree_control; mkdir held && echo 12M >held/memory.max &&

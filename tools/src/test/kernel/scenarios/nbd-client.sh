@@ -9,6 +9,7 @@ expect 'nbd-client attaches' guest "nbd-client $HOST_IP 10809 /dev/nbd0 -N leap 
 guest_start check "exec $check_program $memory seq stride random"
 expect "$memory MiB in a guest of $MEMORY: every page is right" every_page_right check 800
 figures check
+expect 'no request failed' no_errors
 expect 'no request ran out of time' no_timeouts
 expect 'swapoff' guest 'swapoff /dev/nbd0'
 expect 'nbd-client lets go' guest 'nbd-client -d /dev/nbd0'
