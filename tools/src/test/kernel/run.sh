@@ -61,8 +61,8 @@ if [ -z "$wanted" ]; then
   count "$out/self-test.log"
 fi
 scenario nbd-client 128M 500 nbd-client.sh
-scenario attach 256M 600 attach.sh
-scenario limited 320M 900 guest.sh limited
+scenario attach 256M 800 attach.sh
+scenario limited 320M 1000 guest.sh limited
 scenario whole 320M 700 guest.sh whole
 scenario doctor 320M 200 doctor.sh
 echo "$passed passed, $failed failed"

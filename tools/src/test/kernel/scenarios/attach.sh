@@ -11,7 +11,7 @@ expect 'it swaps' swap_in_use nbd0
 resident attach
 guest_start check "exec $check_program $memory rewrite seq"
 for moment in 'fill 2/4' 'rewrite 2/4' 'seq 1/4'; do
-  expect "the program gets to $moment" await check "$moment" 200 || break
+  expect "the program gets to $moment" await check "$moment" 400 || break
   host_kill $server 9
   sleep 1
   expect 'a killed server comes back' host_server $size || break

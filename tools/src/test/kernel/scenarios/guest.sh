@@ -24,7 +24,7 @@ case $arrangement in
     guest_start check "export $in_guest
       exec $guest_program run --memory 32M -- $check_program $memory rewrite seq stride"
     for moment in 'fill 2/4' 'rewrite 2/4' 'seq 1/4'; do
-      expect "the program gets to $moment" await check "$moment" 200 || break
+      expect "the program gets to $moment" await check "$moment" 400 || break
       guest_kill $server 9
       sleep 1
       expect 'a killed server comes back' guest_server $size || break
