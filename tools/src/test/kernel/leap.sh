@@ -91,7 +91,7 @@ attach() {
   guest_start attach "export $in_guest; exec $guest_program attach $*"
   await attach ^ready 90
 }
-detach() { guest "$in_guest $guest_program detach"; }
+detach() { GUEST_LIMIT=180 guest "$in_guest $guest_program detach"; }
 
 # How long the kernel's own counters say that pages have not moved is no sign of a deadlock: a server that is being
 # restarted, or a pass that finds its pages in memory, looks the same. So: no packet on the tap at all for so long.
@@ -146,12 +146,12 @@ settings_are() { diff <(guest_settings) <(printf '%s\n' "$1"); }
 # Twice the guest's memory, in MiB.
 twice_memory() { echo $((${MEMORY%M} * 2)); }
 
-# resident NAME: what a Java process of the guest holds.
+# resident NAME: what a Java process of the guest has in memory. (VmLck counts what is reserved as well.)
 resident() {
   local pid
   pid=$(guest "pgrep -f 'LeapNbd $1 '" | head -1)
   guest_file "/proc/$pid/status" | awk -v name="$1" '
-    /^(VmRSS|VmLck)/ { printf "          %s %s %.0f MiB\n", name, $1, $2 / 1024 }'
+    /^(VmRSS|RssAnon)/ { printf "          %s %s %.0f MiB\n", name, $1, $2 / 1024 }'
 }
 
 # Into the folder of results: what a guest that is stuck can still tell.
@@ -175,8 +175,10 @@ evidence() {
   echo "          -- all of it: $OUT"
 }
 
-# The kernel has not given up on any request of a device.
-no_timeouts() { ! grep -E 'nbd[0-9]+: .*timed out|I/O error, dev nbd' "$OUT/console"; }
+# The kernel has not waited in vain for any answer of a device that was never away.
+no_timeouts() { ! grep -E 'nbd[0-9]+: .*timed out' "$OUT/console"; }
+# No request has failed.
+no_errors() { ! grep -E 'I/O error, dev nbd|-error on swap-device' "$OUT/console"; }
 
 # Ends the scenario.
 done_with() {

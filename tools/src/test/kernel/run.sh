@@ -60,10 +60,10 @@ if [ -z "$wanted" ]; then
   grep FAIL "$out/self-test.log"
   count "$out/self-test.log"
 fi
-scenario nbd-client 128M 400 nbd-client.sh
-scenario attach 192M 500 attach.sh
-scenario limited 320M 600 guest.sh limited
-scenario whole 320M 500 guest.sh whole
+scenario nbd-client 128M 500 nbd-client.sh
+scenario attach 256M 800 attach.sh
+scenario limited 320M 1000 guest.sh limited
+scenario whole 320M 700 guest.sh whole
 scenario doctor 320M 200 doctor.sh
 echo "$passed passed, $failed failed"
 [ "$failed" = 0 ]

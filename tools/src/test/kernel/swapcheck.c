@@ -31,12 +31,13 @@
 
 #define PAGE 4096
 #define WORDS (PAGE / 8)
+#define TICKS_SHIFT 8 /* so that minutes fit into 32 bits */
 
 static uint64_t seed = 1;
 static uint64_t pages;
 static uint8_t *memory;
 static uint8_t *generation; /* of each page: the newest that was written */
-static uint32_t *waits;     /* ticks of each touch of the running pass */
+static uint32_t *waits;     /* of each touch of the running pass, in 256 ticks */
 static volatile uint64_t at; /* the page being touched, for the SIGBUS handler */
 static uint64_t wrong;
 
@@ -160,7 +161,7 @@ static void pass(const char *name, enum what what, uint64_t stride, int random, 
             (void)*(volatile uint8_t *)(memory + p * PAGE);
         }
         t = ticks() - t;
-        waits[n] = t > UINT32_MAX ? UINT32_MAX : (uint32_t)t;
+        waits[n] = (uint32_t)(t >> TICKS_SHIFT);
         if (what != FILL) check_page(p);
         if (what == REWRITE) generation[p]++;
         if (what != READ) write_page(p);
@@ -180,7 +181,7 @@ static void pass(const char *name, enum what what, uint64_t stride, int random, 
             {"p50", .5}, {"p90", .9}, {"p99", .99}, {"p99.9", .999}, {"max", 1}};
         for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++) {
             uint64_t rank = (uint64_t)(wanted[i].at * (double)faults);
-            printf("%s%s %.2f", i ? " " : "  ", wanted[i].name, slow[rank < faults ? rank : faults - 1] * ms_a_tick);
+            printf("%s%s %.2f", i ? " " : "  ", wanted[i].name, (double)slow[rank < faults ? rank : faults - 1] * (1 << TICKS_SHIFT) * ms_a_tick);
         }
         printf(" ms");
     }

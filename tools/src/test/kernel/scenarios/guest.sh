@@ -20,11 +20,11 @@ resident serve
 resident attach
 
 case $arrangement in
-  limited)
+  limited) # so little that a second server would have room: the one that is started again, before the page cache shrinks
     guest_start check "export $in_guest
-      exec $guest_program run --memory $((memory / 6))M -- $check_program $memory rewrite seq stride random"
+      exec $guest_program run --memory 32M -- $check_program $memory rewrite seq stride"
     for moment in 'fill 2/4' 'rewrite 2/4' 'seq 1/4'; do
-      expect "the program gets to $moment" await check "$moment" 200 || break
+      expect "the program gets to $moment" await check "$moment" 400 || break
       guest_kill $server 9
       sleep 1
       expect 'a killed server comes back' guest_server $size || break
@@ -32,10 +32,11 @@ case $arrangement in
     ;;
   whole) guest_start check "exec $check_program $memory seq stride random" ;;
 esac
-expect "$memory MiB in a guest of $MEMORY: every page is right" every_page_right check 500
+expect "$memory MiB in a guest of $MEMORY: every page is right" every_page_right check 800
 figures check
 resident serve
-expect 'no request ran out of time' no_timeouts
+expect 'no request failed' no_errors
+[ "$arrangement" = limited ] || expect 'no request ran out of time' no_timeouts
 expect 'detach' detach
 expect 'nothing swaps' swap_not_in_use nbd0
 expect 'the device is free' device_is_gone nbd0

@@ -7,8 +7,9 @@ expect 'a server starts beside them' host_server "$((memory * 5 / 4))M" || give_
 expect 'nbd-client attaches' guest "nbd-client $HOST_IP 10809 /dev/nbd0 -N leap -b 4096 -timeout 30" &&
   expect 'mkswap and swapon -d take the device' guest 'mkswap /dev/nbd0 && swapon -d /dev/nbd0' || give_up 'no swap'
 guest_start check "exec $check_program $memory seq stride random"
-expect "$memory MiB in a guest of $MEMORY: every page is right" every_page_right check 500
+expect "$memory MiB in a guest of $MEMORY: every page is right" every_page_right check 800
 figures check
+expect 'no request failed' no_errors
 expect 'no request ran out of time' no_timeouts
 expect 'swapoff' guest 'swapoff /dev/nbd0'
 expect 'nbd-client lets go' guest 'nbd-client -d /dev/nbd0'

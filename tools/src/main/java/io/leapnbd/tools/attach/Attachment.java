@@ -279,16 +279,17 @@ final class Attachment {
     }
 
     private void applyHostSettings() throws IOException {
-        List<HostSetting> settings = new ArrayList<>();
-        if (options.hostSettings()) {
-            settings.addAll(HostSetting.forMemory(HostSetting.memoryKib()));
-        }
+        List<HostSetting> needed = HostSetting.forMemory(HostSetting.memoryKib());
+        List<HostSetting> settings = new ArrayList<>(options.hostSettings() ? needed : List.of());
         options.pageCluster()
                 .ifPresent(pages -> settings.add(
                         new HostSetting("vm.page-cluster", HostSetting.Bound.EXACTLY, pages, "asked for")));
         HostSettings hostSettings = new HostSettings(HostSetting.SYSCTL, options.directory());
         push(() -> hostSettings.restore().forEach(report));
         hostSettings.apply(settings).forEach(report);
+        if (!options.hostSettings()) {
+            hostSettings.missing(needed).forEach(report);
+        }
     }
 
     private void startSwapping(Path device, ExportInfo info) throws IOException {

@@ -42,6 +42,19 @@ record HostSettings(Path sysctl, Path directory) {
         return lines;
     }
 
+    /** Changes nothing; returns a line for each setting that is not met. */
+    List<String> missing(List<HostSetting> settings) {
+        List<String> lines = new ArrayList<>();
+        for (HostSetting setting : settings) {
+            Optional<Long> current = setting.current(sysctl);
+            if (current.isPresent() && !setting.isMetBy(current.get())) {
+                lines.add("this machine may freeze when memory is short: " + setting.name() + " is " + current.get()
+                        + ": " + setting.why() + "; sysctl -w " + setting.name() + "=" + setting.wanted());
+            }
+        }
+        return lines;
+    }
+
     /** What an earlier attach remembered stays: its values are the ones from before us. */
     private void remember(List<String> before) throws IOException {
         if (before.isEmpty()) {
