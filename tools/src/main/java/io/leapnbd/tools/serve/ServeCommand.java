@@ -1,5 +1,6 @@
 package io.leapnbd.tools.serve;
 
+import io.leapnbd.donor.protocol.Protocol;
 import io.leapnbd.tools.cli.CommandFailure;
 import io.leapnbd.tools.cli.DonorAddress;
 import io.leapnbd.tools.cli.Durations;
@@ -179,6 +180,9 @@ public final class ServeCommand implements Callable<Integer> {
             require(addresses.isEmpty(), "--size: say how large the device is to be, like --size 12G");
             bytes = EMBEDDED_SIZE;
         }
+        require(
+                bytes.bytes() > 0 && bytes.bytes() % Protocol.PAGE_SIZE == 0,
+                "--size: " + bytes.bytes() + " bytes are no device; say a multiple of 4096 above zero, like 12G");
         if (addresses.isEmpty()) {
             MachineMemory.now().check("--size", bytes.bytes());
         }
