@@ -142,7 +142,12 @@ class Load:
         while issued < requests or any(connection.in_flight for connection in self.connections):
             ready = [connection for connection in self.connections if connection.connected() or self.reconnected(connection)]
             for connection in ready:
-                while issued < requests and len(connection.in_flight) < self.depth and self.issue(connection):
+                while (
+                    issued < requests
+                    and connection.connected()
+                    and len(connection.in_flight) < self.depth
+                    and self.issue(connection)
+                ):
                     issued += 1
                     while at and issued >= at[0][0]:
                         at.pop(0)[1]()

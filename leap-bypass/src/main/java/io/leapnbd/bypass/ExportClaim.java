@@ -48,6 +48,7 @@ final class ExportClaim {
     private final UUID instance = UUID.randomUUID();
 
     private final List<@Nullable HelloReply> greetings = new ArrayList<>();
+    private final List<String> problems = new ArrayList<>();
     private long epoch;
     private UUID content = UUID.randomUUID();
     private int slabSize;
@@ -128,16 +129,14 @@ final class ExportClaim {
         }
         List<Result<HelloReply>> results = inParallel(calls);
         greetings.clear();
-        IOException firstFailure = null;
+        problems.clear();
         slabSize = 0;
         for (int i = 0; i < results.size(); i++) {
             HelloReply reply = results.get(i).value();
             greetings.add(reply);
             if (reply == null) {
-                IOException failure = new IOException("donor " + donor(i) + " cannot be used: "
+                problems.add("donor " + donor(i) + " cannot be used: "
                         + results.get(i).failure().getMessage());
-                LOG.warn("{}", failure.getMessage());
-                firstFailure = firstFailure == null ? failure : firstFailure;
             } else if (slabSize == 0) {
                 slabSize = reply.slabSize();
             } else if (slabSize != reply.slabSize()) {
@@ -145,8 +144,8 @@ final class ExportClaim {
                         + " bytes, others of " + slabSize + "; start all donors with the same --slab-size");
             }
         }
-        if (slabSize == 0 && firstFailure != null) {
-            throw firstFailure;
+        if (slabSize == 0) {
+            throw new IOException(problems.getFirst());
         }
     }
 
@@ -175,14 +174,10 @@ final class ExportClaim {
         } else if (restoreFromLists) {
             content = known;
         }
-        if (!restoreFromFile) {
-            for (int i = 0; i < greetings.size(); i++) {
-                if (greetings.get(i) == null) {
-                    throw new IOException(
-                            "donor " + donor(i) + " cannot be reached; start it, or leave it out of --donors");
-                }
-            }
+        if (!restoreFromFile && !problems.isEmpty()) {
+            throw new IOException(problems.getFirst() + "; start it, or leave it out of --donors");
         }
+        problems.forEach(problem -> LOG.warn("{}", problem));
         epoch = Math.max(highest, file.epoch()) + 1;
         if (epoch > Version.MAX_EPOCH) {
             throw new IOException("the export has been served " + Version.MAX_EPOCH
