@@ -8,6 +8,8 @@ import io.leapnbd.nbd.server.ConnectionInfo;
 import io.leapnbd.nbd.server.ServerStatistics;
 import io.leapnbd.nbd.spi.Command;
 import io.leapnbd.nbd.spi.NbdError;
+import io.leapnbd.prefetch.CacheFigures;
+import io.leapnbd.prefetch.PageCache;
 import io.leapnbd.tools.http.Metrics;
 import io.prometheus.metrics.model.registry.PrometheusRegistry;
 import io.prometheus.metrics.model.snapshots.ClassicHistogramBuckets;
@@ -36,6 +38,7 @@ final class ServerMetrics {
         connections(status.nbd().statistics());
         device(status.device());
         donors();
+        cache(status.device().cache());
         metrics.registry().register(this::latencies);
     }
 
@@ -112,6 +115,26 @@ final class ServerMetrics {
                 .from(sink -> eachDonor(donor -> sink.accept(donor.timeouts(), donor.name())));
         metrics.counter("leap_donor_reconnects_total", "Times that a link was lost and found again.", "donor")
                 .from(sink -> eachDonor(donor -> sink.accept(donor.reconnects(), donor.name())));
+    }
+
+    private void cache(PageCache cache) {
+        metrics.counter("leap_cache_pages_total", "What became of prefetched pages and of look-ups.", "event")
+                .from(sink -> {
+                    CacheFigures now = cache.figures();
+                    sink.accept(now.adds(), "added");
+                    sink.accept(now.hits(), "hit");
+                    sink.accept(now.inFlightHits(), "hit-in-flight");
+                    sink.accept(now.misses(), "miss");
+                    sink.accept(now.pagesUsed(), "used");
+                    sink.accept(now.evictedUnused(), "evicted-unused");
+                    sink.accept(now.invalidated(), "invalidated");
+                    sink.accept(now.aborted(), "aborted");
+                    sink.accept(now.noRoom(), "no-room");
+                });
+        metrics.gauge("leap_cache_slots", "Pages that the cache may hold.")
+                .from(sink -> sink.accept(cache.figures().slots()));
+        metrics.gauge("leap_cache_slots_in_use", "Pages that the cache holds or waits for.")
+                .from(sink -> sink.accept(cache.figures().slotsInUse()));
     }
 
     private void donorGauge(String name, String help, ToLongFunction<Donor> value) {

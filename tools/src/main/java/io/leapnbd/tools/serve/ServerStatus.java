@@ -10,6 +10,7 @@ import io.leapnbd.donor.store.SlabStore;
 import io.leapnbd.nbd.server.ConnectionInfo;
 import io.leapnbd.nbd.server.NbdServer;
 import io.leapnbd.nbd.spi.NbdError;
+import io.leapnbd.prefetch.CacheFigures;
 import io.leapnbd.tools.cli.Durations;
 import io.leapnbd.tools.cli.Json;
 import io.leapnbd.tools.cli.Size;
@@ -143,7 +144,17 @@ record ServerStatus(
                     .put("bytes_in_flight", connection.bytesInFlight())
                     .endObject();
         }
-        json.endArray().object("requests");
+        CacheFigures cache = device.cache().figures();
+        json.endArray()
+                .object("cache")
+                .put("slots", cache.slots())
+                .put("slots_in_use", cache.slotsInUse())
+                .put("added", cache.adds())
+                .put("hits", cache.hits() + cache.inFlightHits())
+                .put("misses", cache.misses())
+                .put("used", cache.pagesUsed())
+                .endObject()
+                .object("requests");
         for (Operation operation : Operation.values()) {
             Histogram total = device.latencies().snapshot(operation, Stage.TOTAL);
             if (total.getTotalCount() > 0) {
@@ -207,6 +218,17 @@ record ServerStatus(
         }
         if (!latencies.isEmpty()) {
             out.append('\n').append(latencies);
+        }
+        CacheFigures cache = device.cache().figures();
+        if (cache.adds() > 0) {
+            long hits = cache.hits() + cache.inFlightHits();
+            out.append(String.format(
+                    Locale.ROOT,
+                    "%nprefetched %,d pages, of which %,d were used; %,d of %,d look-ups hit%n",
+                    cache.adds(),
+                    cache.pagesUsed(),
+                    hits,
+                    hits + cache.misses()));
         }
         List<String> complaints = degraded();
         if (!complaints.isEmpty()) {

@@ -152,6 +152,21 @@ class LeapServerTest {
     }
 
     @Test
+    void pagesThatTheClientAskedToHaveFetchedShowInTheCache() throws IOException {
+        try (LeapServer server = LeapServer.open(settings(4 * SLAB));
+                NbdClient client = client(server, "nbd://")) {
+            client.write(0, page(1));
+            client.cache(0, PAGE);
+            client.read(0, ByteBuffer.allocate(PAGE));
+            assertThat(get(server, "/metrics"))
+                    .contains(
+                            "leap_cache_pages_total{event=\"added\"} 1.0",
+                            "leap_cache_pages_total{event=\"used\"} 1.0");
+            assertThat(get(server, "/status?format=text")).contains("prefetched 1 pages, of which 1 were used");
+        }
+    }
+
+    @Test
     void unknownPagesFormatsAndOperationsAreRefusedWithWhatThereIs() throws IOException {
         try (LeapServer server = LeapServer.open(settings(4 * SLAB))) {
             assertThatThrownBy(() -> get(server, "/nowhere")).hasMessageContaining("/histograms");
