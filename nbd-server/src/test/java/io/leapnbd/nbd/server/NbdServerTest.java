@@ -20,6 +20,7 @@ import io.netty.channel.EventLoop;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.lang.foreign.ValueLayout;
+import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.StandardProtocolFamily;
 import java.net.UnixDomainSocketAddress;
@@ -79,38 +80,35 @@ class NbdServerTest {
         try (TestServer server = TestServer.start(2, context -> context.export("", device));
                 RawClient old = server.raw()) {
             old.open(false);
+            InetAddress loopback = InetAddress.getLoopbackAddress();
+            NbdUri second = server.server()
+                    .listenTcp(new InetSocketAddress(loopback, 0))
+                    .uri();
             Objects.requireNonNull(busy.get()).execute(() -> {
                 stopped.countDown();
                 awaitUninterruptibly(goOn);
             });
             stopped.await();
-            old.request(Command.WRITE, 0, 1, 0, 1).bytes((byte) 7);
             List<CompletableFuture<Byte>> found = new ArrayList<>();
-            for (int i = 0; i < 8; i++) {
-                // Each listener accepts on a loop of its own, one of which is busy.
-                NbdUri uri = i % 2 == 0 ? server.tcp() : server.unix();
-                found.add(CompletableFuture.supplyAsync(
-                        () -> {
-                            try (RawClient next = new RawClient(uri)) {
-                                next.greeting();
-                                return memory.bytes().get(ValueLayout.JAVA_BYTE, 0);
-                            } catch (IOException e) {
-                                throw new UncheckedIOException(e);
-                            }
-                        },
-                        onAThreadOfItsOwn));
+            try {
+                old.request(Command.WRITE, 0, 1, 0, 1).bytes((byte) 7);
+                for (int i = 0; i < 8; i++) {
+                    // Each listener accepts on a loop of its own, one of which is busy.
+                    NbdUri uri = i % 2 == 0 ? server.tcp() : second;
+                    found.add(
+                            CompletableFuture.supplyAsync(() -> firstByteWhenGreeted(uri, memory), onAThreadOfItsOwn));
+                }
+                // Time enough for a server that does not wait to greet those on its other loop.
+                CompletableFuture.anyOf(found.toArray(CompletableFuture[]::new))
+                        .completeOnTimeout((byte) 0, 500, TimeUnit.MILLISECONDS)
+                        .join();
+            } finally {
+                goOn.countDown();
             }
-            // Time enough for a server that does not wait to greet those on its other loop.
-            CompletableFuture.anyOf(found.toArray(CompletableFuture[]::new))
-                    .completeOnTimeout((byte) 0, 500, TimeUnit.MILLISECONDS)
-                    .join();
-            goOn.countDown();
             for (CompletableFuture<Byte> one : found) {
                 assertThat(one.get(TestServer.PATIENCE.toSeconds(), TimeUnit.SECONDS))
                         .isEqualTo((byte) 7);
             }
-        } finally {
-            goOn.countDown();
         }
     }
 
@@ -291,6 +289,15 @@ class NbdServerTest {
                 .hasMessageContaining("at most 4096 bytes");
         assertThatThrownBy(() -> context.maxRequestsInFlight(0)).hasMessageContaining("at least 1");
         assertThatThrownBy(() -> context.maxBytesInFlight(1)).hasMessageContaining("at least 33554432");
+    }
+
+    private static byte firstByteWhenGreeted(NbdUri uri, MemoryDevice memory) {
+        try (RawClient next = new RawClient(uri)) {
+            next.greeting();
+            return memory.bytes().get(ValueLayout.JAVA_BYTE, 0);
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
     }
 
     private static void awaitUninterruptibly(CountDownLatch latch) {
