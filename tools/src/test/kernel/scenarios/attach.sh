@@ -21,8 +21,8 @@ figures check
 expect 'no request failed' no_errors
 
 # Not with leap-nbd run: one more JVM would be larger than what such a small guest has left.
-guest_start held "cd /sys/fs/cgroup && echo +memory >cgroup.subtree_control; mkdir held && echo 12M >held/memory.max &&
-  echo 0 >held/cgroup.procs && exec $check_program --seed 3 40 pause seq"
+guest_start held "cd /sys/fs/cgroup && echo +memory >cgroup.subtree_control; mkdir held && echo 6M >held/memory.max &&
+  echo 0 >held/cgroup.procs && exec $check_program --seed 3 16 pause seq"
 expect 'a program has pages out' await held pause 60
 expect 'detach' detach
 guest_kill held 18
