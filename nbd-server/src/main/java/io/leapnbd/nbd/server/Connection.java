@@ -99,7 +99,7 @@ final class Connection extends ChannelInboundHandlerAdapter {
                         this::handshakeOverdue,
                         server.context().handshakeTimeout().toNanos(),
                         TimeUnit.NANOSECONDS);
-        server.afterEarlierInput(channel.eventLoop(), this::greet);
+        server.afterEarlierInput(this, this::greet);
     }
 
     private void greet() {

@@ -73,18 +73,20 @@ final class ServerCore {
     }
 
     /**
-     * Runs a new connection's greeting once every other loop has received what had been sent to it before.
+     * Runs a new connection's greeting once every loop has received what earlier connections had sent.
      *
      * <p>A kernel that gives a connection up repeats the writes that had no reply over a new one. What it had sent over the old
      * one may still be in the socket's buffer, if this process was stopped for a while: taken in later, an old write would undo
      * newer ones of the new connection. A new connection is not greeted, and so sends nothing, before that cannot be any more.
      */
-    void afterEarlierInput(EventLoop loop, Runnable greeting) {
+    void afterEarlierInput(Connection fresh, Runnable greeting) {
         Set<EventLoop> others = new HashSet<>();
+        EventLoop loop = fresh.channel.eventLoop();
         for (Connection connection : connections.values()) {
-            others.add(connection.channel.eventLoop());
+            if (connection.id != fresh.id) {
+                others.add(connection.channel.eventLoop());
+            }
         }
-        others.remove(loop);
         if (others.isEmpty()) {
             greeting.run();
             return;
