@@ -169,25 +169,42 @@ final class DeviceLoop {
         }
         Mapping mapping = slab.mapping();
         if (mapping == null) {
-            map.markBlank(offset, length);
-            if (allocate) {
-                client.addPart();
-                whenMapped(slab, client, () -> {});
-            }
+            zeroUnmapped(slab, client, offset, length, allocate, exact);
             return;
         }
         if (!order.begin(offset, length)) {
             tryAgain(client, () -> zero(client, offset, length, allocate, exact));
             return;
         }
-        boolean written = map.anyWritten(offset, length);
-        map.markBlank(offset, length);
-        if (!written) {
-            order.end(offset, length);
+        if (map.anyWritten(offset, length)) {
+            cached.beginWrite(offset, length);
+            links[mapping.donor()].post(
+                    request(client, io.leapnbd.donor.protocol.Operation.TRIM, mapping, offset, length));
             return;
         }
-        cached.beginWrite(offset, length);
-        links[mapping.donor()].post(request(client, io.leapnbd.donor.protocol.Operation.TRIM, mapping, offset, length));
+        // What is not marked as written is zeros at its donor.
+        boolean healed = !slab.damaged() || map.markHealed(slab, mapping, offset, length);
+        order.end(offset, length);
+        if (!healed) {
+            tryAgain(client, () -> zero(client, offset, length, allocate, exact));
+        }
+    }
+
+    private void zeroUnmapped(
+            Slab slab, ClientRequest client, long offset, int length, boolean allocate, boolean exact) {
+        boolean done = order.whileNothingIsWritten(offset, length, Long.MAX_VALUE, (from, bytes) -> {
+            boolean still = slab.mapping() == null;
+            if (still) {
+                map.markBlank(from, bytes);
+            }
+            return still;
+        });
+        if (!done) {
+            tryAgain(client, () -> zero(client, offset, length, allocate, exact));
+        } else if (allocate) {
+            client.addPart();
+            whenMapped(slab, client, () -> {});
+        }
     }
 
     /** Does a part of a request a little later: a write to one of its pages is under way that it must not overtake. */
@@ -232,7 +249,12 @@ final class DeviceLoop {
         request.offset = map.within(offset);
         request.length = length;
         // Drawn once the write has its pages, so that versions grow in the order in which writes to a page begin.
-        request.version = operation == io.leapnbd.donor.protocol.Operation.READ ? 0 : device.nextVersion();
+        if (operation == io.leapnbd.donor.protocol.Operation.READ) {
+            request.version = 0;
+        } else {
+            request.version = device.nextVersion();
+            order.began(offset, length, request.version);
+        }
         request.position = offset;
         request.startNanos = client.startNanos;
         request.deadlineNanos = deadline(client.startNanos);
@@ -271,14 +293,25 @@ final class DeviceLoop {
     private void succeeded(LinkRequest request, ClientRequest client, long now) {
         latencies.record(client.operation, Stage.QUEUE, request.postNanos - request.startNanos);
         latencies.record(client.operation, Stage.LINK, now - request.postNanos);
-        if (request.operation == io.leapnbd.donor.protocol.Operation.WRITE) {
-            Slab slab = map.slabAt(request.position);
-            if (slab.damaged()) {
-                Mapping mapping = slab.mapping();
-                if (mapping != null && isAt(request, mapping)) {
-                    map.markHealed(slab, mapping, request.position, request.length);
-                }
+        if (request.operation == io.leapnbd.donor.protocol.Operation.READ) {
+            return;
+        }
+        Slab slab = map.slabAt(request.position);
+        if (slab.damaged()) {
+            Mapping mapping = slab.mapping();
+            if (mapping != null && isAt(request, mapping)) {
+                boolean _ = map.markHealed(slab, mapping, request.position, request.length);
             }
+        }
+        if (request.operation == io.leapnbd.donor.protocol.Operation.TRIM) {
+            // Now, not before: a page is called blank only when its donor does, whatever becomes of the request. Where
+            // newer
+            // writes are on their way pages stay marked as written, which costs a fetch of zeros.
+            boolean _ =
+                    order.whileNothingIsWritten(request.position, request.length, request.version, (offset, length) -> {
+                        map.markBlank(offset, length);
+                        return true;
+                    });
         }
     }
 

@@ -2,15 +2,19 @@ package io.leapnbd.bypass;
 
 import io.leapnbd.donor.protocol.Protocol;
 import java.util.concurrent.atomic.AtomicIntegerArray;
+import java.util.concurrent.atomic.AtomicLongArray;
 
 /**
- * Keeps a write that changes only a part of a page apart from every other write to that page.
+ * Keeps changes of one page apart that must not meet.
  *
- * <p>A donor orders writes by the version of the page, and drops those that are older than what the page has. For two writes of
+ * <p><b>Partial writes.</b> A donor orders writes by the version of the page, and drops those that are older than what the page has. For two writes of
  * whole pages that is right whatever order they arrive in: the newer one replaces the older one. For two that change different
  * parts of one page it is not: the older one, arriving second over another link or sent again, would be dropped, and its bytes
  * are in nobody's version. So a partial write has its pages to itself while it is under way. Swap never writes a part of a page;
  * this costs it one atomic add at each end of a write.
+ *
+ * <p><b>Trims.</b> The map may call a page blank only when its donor does. So that is noted after the donor has trimmed the page,
+ * and not at all if a newer write to it has begun by then: {@link #whileNothingIsWritten}.
  *
  * <p>Pages are taken in groups of 64, and groups share counters by hash: a collision makes a write wait that need not. Any thread.
  */
@@ -22,6 +26,9 @@ final class WriteOrder {
 
     /** Above zero: so many whole-page writes are under way in the groups. {@link #EXCLUSIVE}: one partial write is. */
     private final AtomicIntegerArray counters = new AtomicIntegerArray(COUNTERS);
+
+    /** Highest version of a write or trim that began. */
+    private final AtomicLongArray versions = new AtomicLongArray(COUNTERS);
 
     /** Begins a write if nothing is in its way; otherwise it has to be tried again. */
     boolean begin(long offset, int length) {
@@ -36,9 +43,43 @@ final class WriteOrder {
         return true;
     }
 
+    /** Takes note of the version of a write that has begun. */
+    void began(long offset, int length, long version) {
+        long last = last(offset, length);
+        for (long group = first(offset); group <= last; group++) {
+            long _ = versions.accumulateAndGet(counter(group), version, Math::max);
+        }
+    }
+
     /** Ends a write that has begun. */
     void end(long offset, int length) {
         leave(first(offset), last(offset, length) + 1, partial(offset, length));
+    }
+
+    /**
+     * Runs {@code action} on the part of a range in each group, one after the other, while no write can begin there; leaves out
+     * groups where writes are under way, or one newer than {@code version} was.
+     *
+     * @return whether no group was left out, and {@code action} said yes to all
+     */
+    boolean whileNothingIsWritten(long offset, int length, long version, RangeAction action) {
+        boolean all = true;
+        long end = offset + length;
+        for (long at = offset; at < end; ) {
+            long group = at >>> GROUP_SHIFT;
+            long groupEnd = Math.min(end, (group + 1) << GROUP_SHIFT);
+            if (takeAlone(group)) {
+                try {
+                    all &= versions.get(counter(group)) <= version && action.on(at, groupEnd - at);
+                } finally {
+                    counters.set(counter(group), 0);
+                }
+            } else {
+                all = false;
+            }
+            at = groupEnd;
+        }
+        return all;
     }
 
     private boolean takeAlone(long group) {
@@ -83,5 +124,11 @@ final class WriteOrder {
     /** Neighbours get counters of their own, so that one write never meets itself: a slab has fewer groups than there are. */
     private static int counter(long group) {
         return (int) group & (COUNTERS - 1);
+    }
+
+    /** What is done to a range of bytes. */
+    @FunctionalInterface
+    interface RangeAction {
+        boolean on(long offset, long length);
     }
 }

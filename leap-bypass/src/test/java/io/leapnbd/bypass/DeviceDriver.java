@@ -76,7 +76,11 @@ final class DeviceDriver implements AutoCloseable {
     }
 
     int trim(long offset, long length) {
-        return join(submit((q, completion) -> q.trim(offset, length, false, completion)));
+        return join(startTrim(offset, length));
+    }
+
+    CompletableFuture<Integer> startTrim(long offset, long length) {
+        return submit((q, completion) -> q.trim(offset, length, false, completion));
     }
 
     int zero(long offset, long length, boolean noHole) {

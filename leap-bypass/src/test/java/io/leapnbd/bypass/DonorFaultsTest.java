@@ -242,6 +242,52 @@ class DonorFaultsTest {
     }
 
     @Test
+    void aTrimThatNeverArrivesLeavesThePageAsItWasToEveryReader() throws IOException {
+        timeout = Duration.ofMillis(500);
+        open();
+        byte[] bytes = random(4 * PAGE, 30);
+        driver.write(0, bytes);
+        holdBoth();
+        assertThat(driver.trim(PAGE, PAGE)).isEqualTo(NbdError.EIO.code());
+        awaitLinks(2);
+
+        assertThat(driver.read(PAGE, PAGE)).isEqualTo(Arrays.copyOfRange(bytes, PAGE, 2 * PAGE));
+        assertThat(driver.read(0, 4 * PAGE)).isEqualTo(bytes);
+
+        assertThat(driver.trim(PAGE, PAGE)).isZero();
+        Arrays.fill(bytes, PAGE, 2 * PAGE, (byte) 0);
+        assertThat(driver.read(0, 4 * PAGE)).isEqualTo(bytes);
+        device.close();
+        deleteState();
+        open();
+        assertThat(driver.read(0, 4 * PAGE)).isEqualTo(bytes);
+    }
+
+    @Test
+    void trimsAndWritesOfOnePageThatMeetLeaveItOneWay() throws IOException {
+        open();
+        DeviceDriver other = new DeviceDriver(device, group.next());
+        Random random = new Random(31);
+        for (int round = 0; round < 300; round++) {
+            int page = random.nextInt(8);
+            CompletableFuture<Integer> write = driver.startWrite((long) page * PAGE, random(PAGE, round));
+            CompletableFuture<Integer> trim = other.startTrim((long) page * PAGE, PAGE);
+            assertThat(DeviceDriver.join(write)).isZero();
+            assertThat(DeviceDriver.join(trim)).isZero();
+            byte[] together = driver.read(0, 8 * PAGE);
+            for (int one = 0; one < 8; one++) {
+                assertThat(driver.read((long) one * PAGE, PAGE))
+                        .isEqualTo(Arrays.copyOfRange(together, one * PAGE, (one + 1) * PAGE));
+            }
+        }
+        byte[] before = driver.read(0, 8 * PAGE);
+        device.close();
+        deleteState();
+        open();
+        assertThat(driver.read(0, 8 * PAGE)).isEqualTo(before);
+    }
+
+    @Test
     void twoPartsOfAPageThatAreWrittenOverTwoLinksAreBothThere() throws IOException {
         open();
         byte[] page = random(PAGE, 20);

@@ -2,6 +2,8 @@ package io.leapnbd.bypass;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.util.ArrayList;
+import java.util.List;
 import org.junit.jupiter.api.Test;
 
 class WriteOrderTest {
@@ -38,5 +40,29 @@ class WriteOrderTest {
         order.end(1, 1);
         order.end(group + 1, 1);
         assertThat(order.begin(1, (int) group)).isTrue();
+    }
+
+    @Test
+    void nothingIsDoneWhereAWriteIsUnderWayOrANewerOneWas() {
+        int group = 64 * PAGE;
+        List<Long> done = new ArrayList<>();
+        assertThat(order.begin(0, PAGE)).isTrue();
+        order.began(0, PAGE, 7);
+        assertThat(order.whileNothingIsWritten(PAGE, 2 * group, 7, (offset, length) -> done.add(offset)))
+                .isFalse();
+        assertThat(done).containsExactly((long) group, 2L * group);
+
+        order.end(0, PAGE);
+        done.clear();
+        assertThat(order.whileNothingIsWritten(PAGE, PAGE, 6, (offset, length) -> done.add(offset)))
+                .isFalse();
+        assertThat(done).isEmpty();
+        assertThat(order.whileNothingIsWritten(PAGE, PAGE, 7, (offset, length) -> {
+                    assertThat(order.begin(0, PAGE)).isFalse();
+                    return done.add(offset);
+                }))
+                .isTrue();
+        assertThat(done).containsExactly((long) PAGE);
+        assertThat(order.begin(0, PAGE)).isTrue();
     }
 }

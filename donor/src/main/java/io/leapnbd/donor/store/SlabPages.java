@@ -136,12 +136,12 @@ final class SlabPages {
         return stale;
     }
 
-    /** A bit for each page that is written. */
+    /** A bit for each page that is written, or has a writer inside that may have looked at its claim before a newer one was made. */
     static BitSet written(Slab slab, int slabSize) {
         int pages = slabSize / PAGE;
         long[] bits = new long[pages / Long.SIZE];
         for (int page = 0; page < pages; page++) {
-            if ((RawMemory.getVolatile(slab.words + (long) page * Long.BYTES) & WRITTEN) != 0) {
+            if ((RawMemory.getVolatile(slab.words + (long) page * Long.BYTES) & (WRITTEN | LOCKED)) != 0) {
                 bits[page / Long.SIZE] |= 1L << page;
             }
         }

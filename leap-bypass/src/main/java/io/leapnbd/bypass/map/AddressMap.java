@@ -10,8 +10,8 @@ import java.util.concurrent.atomic.LongAdder;
  * From bytes of the device to slabs of donors; shared by all loops. Look-ups take no lock. What is known is kept in the
  * {@link StateFile} as it changes.
  *
- * <p>A page is in one of three conditions. <i>Blank</i>: never written, or trimmed; reads as zeros without asking anybody.
- * <i>Written</i>: its slab's donor has it. <i>Lost</i>: was written, and the donor that had it is gone; reading it is an error
+ * <p>A page is in one of three conditions. <i>Blank</i>: never written, or trimmed; reads as zeros without asking anybody,
+ * and does so at its donor too. <i>Written</i>: its slab's donor is to be asked. <i>Lost</i>: was written, and the donor that had it is gone; reading it is an error
  * until the whole page is written again or trimmed.
  */
 public final class AddressMap {
@@ -116,7 +116,10 @@ public final class AddressMap {
         written.set(pageOf(offset), pageAfter(offset + length));
     }
 
-    /** Takes note of a trim, before it is sent: the pages that it covers whole are blank. */
+    /**
+     * Takes note that the pages that a range covers whole are zeros at their donor, or nowhere; no write to them may be under
+     * way.
+     */
     public void markBlank(long offset, long length) {
         long from = pageAfter(offset);
         long to = pageOf(offset + length);
@@ -133,19 +136,21 @@ public final class AddressMap {
     }
 
     /**
-     * Takes note that a write has been done: the pages that it covers whole are lost no more, unless they went again with
-     * {@code where} in the meantime.
+     * Takes note that a write or trim has been done: the pages that it covers whole are lost no more, unless they went again
+     * with {@code where} in the meantime, and then this returns false.
      */
-    public void markHealed(Slab slab, Mapping where, long offset, long length) {
+    public boolean markHealed(Slab slab, Mapping where, long offset, long length) {
         synchronized (slab) {
-            if (where.equals(slab.mapping())) {
-                long from = pageAfter(offset);
-                long to = pageOf(offset + length);
-                if (from < to) {
-                    lost.clear(from, to);
-                    slab.damaged(lost.any(firstPage(slab.index()), endPage(slab.index())));
-                }
+            if (!where.equals(slab.mapping())) {
+                return false;
             }
+            long from = pageAfter(offset);
+            long to = pageOf(offset + length);
+            if (from < to) {
+                lost.clear(from, to);
+                slab.damaged(lost.any(firstPage(slab.index()), endPage(slab.index())));
+            }
+            return true;
         }
     }
 
