@@ -45,7 +45,7 @@ final class GlobalHistoryPrefetcher implements Prefetcher {
     }
 
     @Override
-    public int demand(long page, boolean hit, long[] candidates) {
+    public int demand(long page, boolean hit, int connection, long nanos, long[] candidates) {
         long now = count++;
         ring[(int) now & MASK] = page;
         if (now < 2) {

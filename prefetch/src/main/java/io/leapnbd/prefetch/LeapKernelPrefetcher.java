@@ -21,7 +21,7 @@ final class LeapKernelPrefetcher implements Prefetcher {
     }
 
     @Override
-    public int demand(long page, boolean hit, long[] candidates) {
+    public int demand(long page, boolean hit, int connection, long nanos, long[] candidates) {
         history.record(page);
         if (hit) {
             window.hit();

@@ -59,7 +59,7 @@ public final class LeapPrefetcher implements Prefetcher {
 
     @Override
     @SuppressWarnings("NonAtomicVolatileUpdate") // one writer
-    public int demand(long page, boolean hit, long[] candidates) {
+    public int demand(long page, boolean hit, int connection, long nanos, long[] candidates) {
         LeapSettings newest = wanted;
         if (!newest.equals(settings)) {
             settings = newest;

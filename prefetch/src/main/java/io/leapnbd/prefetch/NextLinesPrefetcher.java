@@ -13,7 +13,7 @@ final class NextLinesPrefetcher implements Prefetcher {
     }
 
     @Override
-    public int demand(long page, boolean hit, long[] candidates) {
+    public int demand(long page, boolean hit, int connection, long nanos, long[] candidates) {
         return hit ? 0 : Candidates.along(page, 1, LINES, pages, candidates);
     }
 }

@@ -4,7 +4,7 @@ package io.leapnbd.prefetch;
 final class NoPrefetcher implements Prefetcher {
 
     @Override
-    public int demand(long page, boolean hit, long[] candidates) {
+    public int demand(long page, boolean hit, int connection, long nanos, long[] candidates) {
         return 0;
     }
 }

@@ -1,7 +1,7 @@
 package io.leapnbd.prefetch;
 
 /**
- * A policy that says which pages to fetch ahead of demand, for one stream of look-ups.
+ * A policy that says which pages to fetch ahead of demand, for the look-ups of one device.
  *
  * <p>A prefetcher belongs to one thread at a time. It allocates nothing once made and decides in well under a microsecond. It
  * knows the device's size and never names a page outside it, nor the page that was just demanded; it does not know what
@@ -21,8 +21,27 @@ public interface Prefetcher {
      *
      * @param page the page
      * @param hit whether the cache had the page or was fetching it
+     * @param connection which of the clients' connections asks; a small number, 0 or more, that stays with a connection
+     * @param nanos when, on a clock that only runs forwards
      * @param candidates takes the pages to fetch, most urgent first; {@link #MAX_CANDIDATES} long
      * @return how many pages were put there; may be 0
      */
-    int demand(long page, boolean hit, long[] candidates);
+    int demand(long page, boolean hit, int connection, long nanos, long[] candidates);
+
+    /**
+     * A client writes or trims pages. Called in the order of the requests.
+     *
+     * @param firstPage the first of them
+     * @param pages how many, at least 1
+     * @param connection as for {@link #demand}
+     * @param nanos as for {@link #demand}
+     */
+    default void written(long firstPage, int pages, int connection, long nanos) {}
+
+    /**
+     * A fetch has ended.
+     *
+     * @param nanos what it took, from when it was asked for to when the page was there
+     */
+    default void fetchTook(long nanos) {}
 }

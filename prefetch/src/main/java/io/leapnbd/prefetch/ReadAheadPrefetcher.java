@@ -11,7 +11,7 @@ final class ReadAheadPrefetcher implements Prefetcher {
     }
 
     @Override
-    public int demand(long page, boolean hit, long[] candidates) {
+    public int demand(long page, boolean hit, int connection, long nanos, long[] candidates) {
         if (hit) {
             window.hit();
             return 0;

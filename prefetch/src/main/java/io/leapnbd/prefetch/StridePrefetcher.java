@@ -14,7 +14,7 @@ final class StridePrefetcher implements Prefetcher {
     }
 
     @Override
-    public int demand(long page, boolean hit, long[] candidates) {
+    public int demand(long page, boolean hit, int connection, long nanos, long[] candidates) {
         history.record(page);
         if (hit || history.size() < 2 || history.delta(0) != history.delta(1)) {
             return 0;

@@ -72,7 +72,7 @@ class AllocationTest {
             long page = 0;
             for (int i = 0; i < STEPS; i++) {
                 page = random.nextInt(10) == 0 ? random.nextInt(1 << 20) : (page + 3) & ((1 << 20) - 1);
-                prefetcher.demand(page, (i & 3) != 0, candidates);
+                prefetcher.demand(page, (i & 3) != 0, 0, i, candidates);
             }
         });
 

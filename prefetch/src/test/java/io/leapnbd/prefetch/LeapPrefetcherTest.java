@@ -22,7 +22,7 @@ class LeapPrefetcherTest {
     }
 
     private List<Long> demand(long page, boolean hit) {
-        int count = leap.demand(page, hit, candidates);
+        int count = leap.demand(page, hit, 0, 0, candidates);
         return Arrays.stream(candidates, 0, count).boxed().toList();
     }
 
@@ -112,7 +112,7 @@ class LeapPrefetcherTest {
         for (long page = 0; page < 10_000; page++) {
             boolean hit = cached.remove(page);
             hits += hit ? 1 : 0;
-            int count = published.demand(page, hit, candidates);
+            int count = published.demand(page, hit, 0, 0, candidates);
             for (int i = 0; i < count; i++) {
                 cached.add(candidates[i]);
             }

@@ -26,7 +26,7 @@ class PoliciesTest {
     }
 
     private List<Long> demand(Prefetcher prefetcher, long page, boolean hit) {
-        int count = prefetcher.demand(page, hit, candidates);
+        int count = prefetcher.demand(page, hit, 0, 0, candidates);
         return Arrays.stream(candidates, 0, count).boxed().toList();
     }
 
