@@ -114,7 +114,7 @@ public final class RemoteDevice implements BlockDevice, AutoCloseable {
         List<DonorConnector> connectors = new ArrayList<>();
         for (DonorAddress address : context.donors()) {
             Donor donor = new Donor(address.toString(), events);
-            connectors.add(new TcpConnector(donor, address.resolve(), context.connectTimeout()));
+            connectors.add(new TcpConnector(donor, address.resolve(), context.connectTimeout(), context.buffers()));
         }
         return connectors;
     }

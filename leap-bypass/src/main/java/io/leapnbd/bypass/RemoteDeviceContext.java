@@ -4,6 +4,8 @@ import io.leapnbd.bypass.link.DonorAddress;
 import io.leapnbd.bypass.map.StateFile;
 import io.leapnbd.donor.protocol.Protocol;
 import io.leapnbd.donor.store.SlabStore;
+import io.netty.buffer.ByteBufAllocator;
+import io.netty.buffer.PooledByteBufAllocator;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.HashSet;
@@ -26,6 +28,7 @@ public final class RemoteDeviceContext {
     private boolean fresh;
     private int bulkWindow = 1 << 20;
     private long cacheSize = 16L << 20;
+    private ByteBufAllocator buffers = PooledByteBufAllocator.DEFAULT;
     private boolean concluded;
 
     /** Size of the device in bytes: a multiple of 4,096, above zero. */
@@ -101,6 +104,13 @@ public final class RemoteDeviceContext {
         return this;
     }
 
+    /** Where links take buffers from; must hand out direct ones. Default: Netty's pooled allocator. */
+    public RemoteDeviceContext buffers(ByteBufAllocator allocator) {
+        change();
+        buffers = allocator;
+        return this;
+    }
+
     /**
      * Checks the settings; they cannot be changed any more.
      *
@@ -170,6 +180,10 @@ public final class RemoteDeviceContext {
 
     long cacheSize() {
         return cacheSize;
+    }
+
+    ByteBufAllocator buffers() {
+        return buffers;
     }
 
     boolean fresh() {

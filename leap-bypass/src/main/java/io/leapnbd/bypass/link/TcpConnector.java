@@ -10,6 +10,7 @@ import io.leapnbd.donor.protocol.RequestHeader;
 import io.leapnbd.donor.protocol.SlabList;
 import io.leapnbd.donor.protocol.Status;
 import io.netty.buffer.ByteBuf;
+import io.netty.buffer.ByteBufAllocator;
 import io.netty.buffer.Unpooled;
 import io.netty.channel.EventLoop;
 import java.io.EOFException;
@@ -27,16 +28,19 @@ public final class TcpConnector implements DonorConnector {
     private final Donor donor;
     private final InetSocketAddress address;
     private final Duration timeout;
+    private final ByteBufAllocator buffers;
 
     /**
      * Connects nothing yet.
      *
+     * @param buffers where links take them from
      * @param timeout how long a connection, and each answer of a conversation, may take
      */
-    public TcpConnector(Donor donor, InetSocketAddress address, Duration timeout) {
+    public TcpConnector(Donor donor, InetSocketAddress address, Duration timeout, ByteBufAllocator buffers) {
         this.donor = donor;
         this.address = address;
         this.timeout = timeout;
+        this.buffers = buffers;
     }
 
     @Override
@@ -46,7 +50,7 @@ public final class TcpConnector implements DonorConnector {
 
     @Override
     public DonorLink link(EventLoop loop, int lane, LinkSettings settings, long requestTimeoutNanos) {
-        TcpLink link = new TcpLink(loop, lane, donor, address, settings, requestTimeoutNanos);
+        TcpLink link = new TcpLink(loop, lane, donor, address, settings, requestTimeoutNanos, buffers);
         link.connect();
         return link;
     }

@@ -5,6 +5,7 @@ import io.leapnbd.donor.protocol.HelloReply;
 import io.leapnbd.donor.protocol.Operation;
 import io.leapnbd.donor.protocol.Status;
 import io.netty.bootstrap.Bootstrap;
+import io.netty.buffer.ByteBufAllocator;
 import io.netty.channel.Channel;
 import io.netty.channel.ChannelOption;
 import io.netty.channel.EventLoop;
@@ -44,6 +45,7 @@ public final class TcpLink implements DonorLink {
     private final InetSocketAddress address;
     private final LinkSettings settings;
     private final long requestTimeoutNanos;
+    private final ByteBufAllocator buffers;
 
     private final RequestQueue demands = new RequestQueue();
     private final RequestQueue bulk = new RequestQueue();
@@ -71,6 +73,7 @@ public final class TcpLink implements DonorLink {
      * @param address resolved: a loop must not wait for a name server
      * @param lane the loop's number, told to the donor for people to see
      * @param requestTimeoutNanos deadline of the pings that the link itself sends
+     * @param buffers where it takes them from; direct ones
      */
     public TcpLink(
             EventLoop loop,
@@ -78,13 +81,15 @@ public final class TcpLink implements DonorLink {
             Donor donor,
             InetSocketAddress address,
             LinkSettings settings,
-            long requestTimeoutNanos) {
+            long requestTimeoutNanos,
+            ByteBufAllocator buffers) {
         this.loop = loop;
         this.lane = lane;
         this.donor = donor;
         this.address = address;
         this.settings = settings;
         this.requestTimeoutNanos = requestTimeoutNanos;
+        this.buffers = buffers;
     }
 
     @Override
@@ -107,6 +112,7 @@ public final class TcpLink implements DonorLink {
         Bootstrap bootstrap = new Bootstrap()
                 .group(loop)
                 .channel(EpollSocketChannel.class)
+                .option(ChannelOption.ALLOCATOR, buffers)
                 .option(ChannelOption.TCP_NODELAY, true)
                 .option(ChannelOption.SO_KEEPALIVE, true)
                 .option(ChannelOption.CONNECT_TIMEOUT_MILLIS, timeout)

@@ -10,6 +10,7 @@ import io.leapnbd.bypass.link.DonorAddress;
 import io.leapnbd.donor.protocol.Protocol;
 import io.leapnbd.donor.store.SlabStore;
 import io.leapnbd.donor.store.StoreSettings;
+import io.leapnbd.nbd.server.BufferReserve;
 import io.leapnbd.nbd.server.NbdServer;
 import io.leapnbd.nbd.server.NbdServerContext;
 import io.leapnbd.tools.cli.Closings;
@@ -25,7 +26,6 @@ import io.leapnbd.tools.http.RunFile;
 import io.netty.channel.EventLoopGroup;
 import io.netty.channel.MultiThreadIoEventLoopGroup;
 import io.netty.channel.epoll.EpollIoHandler;
-import io.netty.util.concurrent.DefaultThreadFactory;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -45,6 +45,9 @@ public final class LeapServer implements AutoCloseable {
     private static final Logger log = LoggerFactory.getLogger(LeapServer.class);
 
     private static final long SHUTDOWN_SECONDS = 5;
+    private static final long BUFFERS = 32L << 20;
+    private static final long LEAST_BUFFERS = 4L << 20;
+    private static final long MOST_BUFFERS = 16L << 20;
 
     private final ServerSettings settings;
     private final long startMillis = System.currentTimeMillis();
@@ -98,18 +101,22 @@ public final class LeapServer implements AutoCloseable {
 
     private void start() throws IOException {
         EventLoopGroup loops = new MultiThreadIoEventLoopGroup(
-                settings.threads(), new DefaultThreadFactory("loop", true), EpollIoHandler.newFactory());
+                settings.threads(), new LoopThreads(settings.realtime()), EpollIoHandler.newFactory());
         closings.add("event loops", () -> {
             loops.shutdownGracefully(0, SHUTDOWN_SECONDS, TimeUnit.SECONDS).await(SHUTDOWN_SECONDS, TimeUnit.SECONDS);
         });
 
+        BufferReserve buffers = BufferReserve.open(loops, reserve(settings.threads()));
+        closings.add("buffers", buffers);
+
         SlabStore store = settings.donors().isEmpty() ? embeddedStore() : null;
-        RemoteDevice remote = RemoteDevice.open(deviceContext(store), loops);
+        RemoteDevice remote = RemoteDevice.open(deviceContext(store, buffers), loops);
         device = remote;
         closings.add("device", remote);
 
         NbdServer nbd = NbdServer.start(new NbdServerContext()
                 .group(loops)
+                .allocator(buffers.allocator())
                 .export(settings.export(), remote)
                 .observer(loop -> new LatencyObserver(remote.latencies(loop))));
         closings.add("NBD server", nbd);
@@ -174,6 +181,11 @@ public final class LeapServer implements AutoCloseable {
         return endpoint.address();
     }
 
+    /** Bytes of buffers that a loop keeps: what one swapping connection can have under way, unless there are many loops. */
+    private static long reserve(int loops) {
+        return Math.clamp(BUFFERS / loops, LEAST_BUFFERS, MOST_BUFFERS);
+    }
+
     private SlabStore embeddedStore() throws IOException {
         long slabSize =
                 Math.clamp(Long.highestOneBit(settings.size()), Protocol.MIN_SLAB_SIZE, Protocol.DEFAULT_SLAB_SIZE);
@@ -183,11 +195,12 @@ public final class LeapServer implements AutoCloseable {
         return store;
     }
 
-    private RemoteDeviceContext deviceContext(@Nullable SlabStore store) throws IOException {
+    private RemoteDeviceContext deviceContext(@Nullable SlabStore store, BufferReserve buffers) throws IOException {
         RemoteDeviceContext context = new RemoteDeviceContext()
                 .size(settings.size())
                 .export(settings.export())
                 .requestTimeout(settings.ioTimeout())
+                .buffers(buffers.allocator())
                 .fresh(settings.fresh());
         if (store != null) {
             // What it holds ends with this process, so there is nothing to know later.

@@ -145,10 +145,14 @@ public final class ServeCommand implements Callable<Integer> {
         ServerSettings settings = settings();
         if (!unprotected) {
             // Before the loops' threads are started, which inherit it.
-            settings = settings.withUnprotected(Protection.apply(Protection.SWAP_PATH, "serve").stream()
-                    .filter(finding -> !finding.ok())
-                    .map(finding -> "not protected: " + finding)
-                    .toList());
+            List<Protection.Finding> findings = Protection.apply(Protection.SWAP_PATH, "serve");
+            settings = settings.withProtection(
+                    findings.stream()
+                            .anyMatch(finding -> finding.ok() && finding.is(Protection.Measure.REALTIME_LOOPS)),
+                    findings.stream()
+                            .filter(finding -> !finding.ok())
+                            .map(finding -> "not protected: " + finding)
+                            .toList());
         }
         LeapServer server;
         try {
@@ -219,6 +223,7 @@ public final class ServeCommand implements Callable<Integer> {
                 fresh,
                 histogramLog,
                 histogramInterval,
+                false,
                 List.of());
     }
 

@@ -259,6 +259,7 @@ class LeapServerTest {
                 false,
                 null,
                 Duration.ofSeconds(1),
+                false,
                 List.of());
     }
 
@@ -276,6 +277,7 @@ class LeapServerTest {
                 s.fresh(),
                 s.histogramLog(),
                 s.histogramInterval(),
+                s.realtime(),
                 s.unprotected());
     }
 
@@ -293,6 +295,7 @@ class LeapServerTest {
                 s.fresh(),
                 log,
                 s.histogramInterval(),
+                s.realtime(),
                 s.unprotected());
     }
 
@@ -310,6 +313,7 @@ class LeapServerTest {
                 s.fresh(),
                 s.histogramLog(),
                 s.histogramInterval(),
+                s.realtime(),
                 s.unprotected());
     }
 
