@@ -2,6 +2,8 @@
 # scenario expects of them. Prints a line 'PASS sentence' or 'FAIL sentence' for each expectation.
 
 home=$(cd "$here/../../../.." && pwd)
+. "$home/tools/scripts/jdk.sh"
+JAVA_HOME=$(find_jdk) || fail "no JDK 25"
 program=$home/leap-nbd
 check_program=/mnt/host$BUILD/swapcheck
 # In the guest the checkout and the JDK are read-only, and seen where the guest hides nothing.
