@@ -2,8 +2,8 @@
  * A program that is larger than memory and knows what every page of it must hold.
  *
  * Every word of a page is derived from the page's number, its generation and a seed; the first words name them, so a
- * wrong page says whose it is. Each pass touches every page once, checks every word, and prints how far it is and what it
- * took:
+ * wrong page says whose it is. Each pass touches every page once (or a part of them), checks every word, and prints how
+ * far it is and what it took:
  *
  *   swapcheck: fill 1/4
  *   swapcheck: fill     131072 pages  17.012 s  faults 0
@@ -138,13 +138,14 @@ static uint64_t shuffled(uint64_t i, uint64_t key) {
     return i;
 }
 
-static void pass(const char *name, enum what what, uint64_t stride, int random, uint64_t key) {
+/* Touches the first `count` pages of its order. */
+static void pass(const char *name, enum what what, uint64_t stride, int random, uint64_t key, uint64_t count) {
     struct rusage before, after;
     getrusage(RUSAGE_SELF, &before);
     double started = now();
     uint64_t tick_started = ticks();
     uint64_t wrong_before = wrong, lane = 0, page = 0;
-    for (uint64_t n = 0; n < pages; n++) {
+    for (uint64_t n = 0; n < count; n++) {
         uint64_t p;
         if (random) {
             p = shuffled(n, key);
@@ -165,18 +166,18 @@ static void pass(const char *name, enum what what, uint64_t stride, int random, 
         if (what != FILL) check_page(p);
         if (what == REWRITE) generation[p]++;
         if (what != READ) write_page(p);
-        if (n * 4 / pages != (n + 1) * 4 / pages && n + 1 < pages)
-            printf("swapcheck: %s %d/4\n", name, (int)((n + 1) * 4 / pages));
+        if (n * 4 / count != (n + 1) * 4 / count && n + 1 < count)
+            printf("swapcheck: %s %d/4\n", name, (int)((n + 1) * 4 / count));
     }
     double seconds = now() - started;
     double ms_a_tick = seconds * 1e3 / (double)(ticks() - tick_started);
     getrusage(RUSAGE_SELF, &after);
     uint64_t faults = after.ru_majflt - before.ru_majflt;
-    if (faults > pages) faults = pages;
-    printf("swapcheck: %-8s %" PRIu64 " pages  %.3f s  faults %" PRIu64, name, pages, seconds, faults);
+    if (faults > count) faults = count;
+    printf("swapcheck: %-8s %" PRIu64 " pages  %.3f s  faults %" PRIu64, name, count, seconds, faults);
     if (faults > 0) {
-        qsort(waits, pages, sizeof *waits, by_size);
-        const uint32_t *slow = waits + (pages - faults);
+        qsort(waits, count, sizeof *waits, by_size);
+        const uint32_t *slow = waits + (count - faults);
         const struct { const char *name; double at; } wanted[] = {
             {"p50", .5}, {"p90", .9}, {"p99", .99}, {"p99.9", .999}, {"max", 1}};
         for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++) {
@@ -207,11 +208,24 @@ static int usage(void) {
     fputs("usage: swapcheck [--seed N] [--loops N] [--spoil HOW] MIB [PASS ...]\n"
           "  MIB     working set\n"
           "  PASS    seq, stride, random: read and check; rewrite: check, then write anew, in a random order;\n"
+          "          PASS/N: the first of N parts of that order\n"
           "          pause: stop (SIGSTOP) until somebody sends SIGCONT.\n"
           "          The default is: seq stride random rewrite seq. The fill comes first, always.\n"
           "  --loops does the passes N times (default 1); the program says 'swapcheck: loop N' before each\n"
           "  --spoil makes one page wrong after the fill: corrupt, torn, stale, foreign, zeros, unreadable\n", stderr);
     return 2;
+}
+
+static int is(const char *pass_name, const char *kind) {
+    size_t length = strcspn(pass_name, "/");
+    return strlen(kind) == length && strncmp(pass_name, kind, length) == 0;
+}
+
+/* How many parts a pass is one of; 0 if it is none. */
+static uint64_t part_of(const char *name) {
+    const char *slash = strchr(name, '/');
+    if (!is(name, "seq") && !is(name, "stride") && !is(name, "random") && !is(name, "rewrite") && strcmp(name, "pause")) return 0;
+    return slash == NULL ? 1 : strtoull(slash + 1, NULL, 10);
 }
 
 int main(int argc, char **argv) {
@@ -229,9 +243,7 @@ int main(int argc, char **argv) {
     const char *const *passes = i < argc ? (const char *const *)argv + i : standard;
     int count = i < argc ? argc - i : 5;
     for (int k = 0; k < count; k++)
-        if (strcmp(passes[k], "seq") && strcmp(passes[k], "stride") && strcmp(passes[k], "random") && strcmp(passes[k], "rewrite") &&
-            strcmp(passes[k], "pause"))
-            return usage();
+        if (part_of(passes[k]) == 0) return usage();
 
     setvbuf(stdout, NULL, _IOLBF, 4096);
     signal(SIGBUS, unreadable);
@@ -240,7 +252,7 @@ int main(int argc, char **argv) {
     memory = mmap(NULL, pages * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (memory == MAP_FAILED) perror("swapcheck: mmap"), exit(2);
 
-    pass("fill", FILL, 1, 0, 0);
+    pass("fill", FILL, 1, 0, 0, pages);
     if (how != NULL) {
         static uint8_t saved[PAGE];
         uint64_t page = pages / 3;
@@ -254,11 +266,12 @@ int main(int argc, char **argv) {
         for (int k = 0; k < count; k++) {
             const char *name = passes[k];
             uint64_t key = seed + 1000 * loop + k;
-            if (strcmp(name, "pause") == 0) printf("swapcheck: pause\n"), raise(SIGSTOP);
-            else if (strcmp(name, "seq") == 0) pass("seq", READ, 1, 0, 0);
-            else if (strcmp(name, "stride") == 0) pass("stride10", READ, 10, 0, 0);
-            else if (strcmp(name, "random") == 0) pass("random", READ, 1, 1, key);
-            else pass("rewrite", REWRITE, 1, 1, key);
+            uint64_t share = pages / part_of(name);
+            if (is(name, "pause")) printf("swapcheck: pause\n"), raise(SIGSTOP);
+            else if (is(name, "seq")) pass("seq", READ, 1, 0, 0, share);
+            else if (is(name, "stride")) pass("stride10", READ, 10, 0, 0, share);
+            else if (is(name, "random")) pass("random", READ, 1, 1, key, share);
+            else pass("rewrite", REWRITE, 1, 1, key, share);
         }
     }
     printf("swapcheck: %s\n", wrong ? "FAILED" : "every page right");

@@ -1,6 +1,7 @@
 package io.leapnbd.tools.linux;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.io.BufferedReader;
@@ -63,15 +64,20 @@ class ProcessTest {
     }
 
     @Test
-    void the_io_flusher_mark_is_what_was_set() throws IOException {
-        assumeTrue(Capability.CAP_SYS_RESOURCE.held());
-        IoFlusher.set(true);
-        try {
-            assertThat(IoFlusher.isSet()).isTrue();
-        } finally {
-            IoFlusher.set(false);
+    void the_io_flusher_mark_is_what_was_set_or_refused_to_who_may_not() throws IOException {
+        if (Capability.CAP_SYS_RESOURCE.held()) {
+            IoFlusher.set(true);
+            try {
+                assertThat(IoFlusher.isSet()).isTrue();
+            } finally {
+                IoFlusher.set(false);
+            }
+            assertThat(IoFlusher.isSet()).isFalse();
+        } else {
+            assertThatThrownBy(() -> IoFlusher.set(true))
+                    .isInstanceOf(LinuxException.class)
+                    .hasMessageContaining("operation not permitted");
         }
-        assertThat(IoFlusher.isSet()).isFalse();
     }
 
     @Test
