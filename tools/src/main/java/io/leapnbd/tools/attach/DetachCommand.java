@@ -6,6 +6,7 @@ import io.leapnbd.tools.cli.ExitCode;
 import io.leapnbd.tools.linux.Capability;
 import io.leapnbd.tools.linux.Cgroup;
 import io.leapnbd.tools.linux.Errno;
+import io.leapnbd.tools.linux.Exec;
 import io.leapnbd.tools.linux.HostSetting;
 import io.leapnbd.tools.linux.LinuxException;
 import io.leapnbd.tools.linux.SwapArea;
@@ -16,7 +17,6 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.Callable;
-import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -27,15 +27,34 @@ import picocli.CommandLine.Parameters;
 import picocli.CommandLine.Spec;
 
 /**
- * {@code leap-nbd detach}: undoes an attach, in order. This process ends swapping itself (see {@link SwapOffChild} for
- * why the resident one should not), then tells the resident process to let go, or does what that one would have done
- * when it is gone.
+ * {@code leap-nbd detach}: undoes an attach, in order: ends swapping, then tells the resident process to let go, which restores
+ * the settings. The resident one should not end swapping itself (see {@link SwapOffChild}), and a JVM should not either: on a
+ * small machine its memory is what the pages that come home need. So this one looks whether there is room, and then becomes
+ * a shell that does the rest. When the resident process is gone there is more to do than a shell can, and the JVM does it.
  */
 @Command(
         name = "detach",
         description = "Stop swapping on a device, which moves all its pages back into memory, and disconnect it.")
 public final class DetachCommand implements Callable<Integer> {
-    private static final long END_LIMIT = TimeUnit.SECONDS.toNanos(30);
+    private static final Path SHELL = Path.of("/bin/sh");
+
+    /** Its arguments are the device, the resident process, and that one's own cgroup if it has one; waits 30 s for it to end. */
+    private static final String FINISH = """
+            PATH=$PATH:/usr/sbin:/usr/bin:/sbin:/bin
+            die() { echo "leap-nbd detach: $*" >&2; exit 1; }
+            if grep -q "^$1[[:space:]]" /proc/swaps; then
+              message=$(LC_ALL=C swapoff "$1" 2>&1) ||
+                die "cannot stop swapping on $1: ${message##*: }; end some programs and try again; still attached"
+            fi
+            kill -TERM "$2" 2>/dev/null
+            tries=0
+            while kill -0 "$2" 2>/dev/null; do
+              [ $((tries += 1)) -le 300 ] || die "process $2 does not end; kill it and detach again"
+              sleep 0.1
+            done
+            [ -z "$3" ] || rmdir "$3" 2>/dev/null
+            echo "detach: $1 is detached" >&2
+            """;
 
     @Spec
     private CommandSpec spec = CommandSpec.create();
@@ -68,12 +87,12 @@ public final class DetachCommand implements Callable<Integer> {
             throw new ParameterException(spec.commandLine(), String.valueOf(e.getMessage()), e);
         }
         Optional<AttachState> state = AttachState.read(AttachState.DIRECTORY, target);
-        stopSwapping(target);
+        requireRoom(target);
         if (state.isPresent() && state.get().isAlive()) {
-            endResident(state.get());
-        } else {
-            disconnect(target, state.isPresent());
+            becomeShell(target, state.get().pid());
         }
+        stopSwapping(target);
+        disconnect(target, state.isPresent());
         Cgroup.sweep("attach-");
         say(target + " is detached");
         return ExitCode.OK;
@@ -93,16 +112,31 @@ public final class DetachCommand implements Callable<Integer> {
                         : "name the device: " + String.join(", ", names));
     }
 
-    private void stopSwapping(Path target) throws IOException {
+    private void requireRoom(Path target) throws IOException {
         Optional<SwapArea> area = SwapArea.on(target);
-        if (area.isEmpty()) {
-            return;
-        }
-        Optional<String> lacking = SwapRoom.lacking(target);
+        Optional<String> lacking = area.isPresent() ? SwapRoom.withoutThisProcess(target) : Optional.empty();
         if (lacking.isPresent() && !force) {
             throw new CommandFailure(ExitCode.FAILED, lacking.get() + "; still attached");
         }
-        say("moving " + (area.get().used() >> 20) + " MiB back into memory");
+        area.ifPresent(used -> say("moving " + (used.used() >> 20) + " MiB back into memory"));
+    }
+
+    /** Returns only by an exception. */
+    private static void becomeShell(Path target, long resident) throws IOException {
+        String group = Cgroup.of(resident)
+                .map(Cgroup::directory)
+                .filter(directory -> String.valueOf(directory.getFileName()).contains("attach-"))
+                .map(Path::toString)
+                .orElse("");
+        Exec.replace(
+                SHELL,
+                List.of("leap-nbd", "-c", FINISH, "leap-nbd", target.toString(), Long.toString(resident), group));
+    }
+
+    private void stopSwapping(Path target) throws IOException {
+        if (SwapArea.on(target).isEmpty()) {
+            return;
+        }
         try {
             SwapArea.off(target);
         } catch (LinuxException e) {
@@ -114,24 +148,6 @@ public final class DetachCommand implements Callable<Integer> {
                             : "cannot stop swapping on " + target + ": " + Errno.describe(e.errno())
                                     + "; still attached",
                     e);
-        }
-    }
-
-    private static void endResident(AttachState state) throws IOException {
-        Optional<ProcessHandle> resident = ProcessHandle.of(state.pid());
-        resident.ifPresent(ProcessHandle::destroy);
-        long deadline = System.nanoTime() + END_LIMIT;
-        while (state.isAlive()) {
-            if (System.nanoTime() - deadline > 0) {
-                throw new CommandFailure(
-                        ExitCode.FAILED, "process " + state.pid() + " does not end; kill it and detach again");
-            }
-            try {
-                Thread.sleep(50);
-            } catch (InterruptedException e) {
-                Thread.currentThread().interrupt();
-                throw new CommandFailure(ExitCode.INTERRUPTED, "interrupted; swapping is stopped", e);
-            }
         }
     }
 

@@ -15,6 +15,25 @@ final class SwapRoom {
 
     /** Why it would fail, with both numbers; nothing when there is room. */
     static Optional<String> lacking(Path device) throws IOException {
+        return lacking(device, 0, 0);
+    }
+
+    /** The same for when this process has gone, whose memory is free then and whose pages need not come home. */
+    static Optional<String> withoutThisProcess(Path device) throws IOException {
+        return lacking(device, own("RssAnon"), own("VmSwap"));
+    }
+
+    private static long own(String field) throws IOException {
+        return KernelFile.read(Path.of("/proc/self/status"))
+                .orElse("")
+                .lines()
+                .filter(line -> line.startsWith(field + ":"))
+                .mapToLong(line -> Long.parseLong(line.replaceAll("[^0-9]", "")) * 1024)
+                .findFirst()
+                .orElse(0);
+    }
+
+    private static Optional<String> lacking(Path device, long ownMemory, long ownSwapped) throws IOException {
         Optional<SwapArea> area = SwapArea.on(device);
         if (area.isEmpty()) {
             return Optional.empty();
@@ -23,8 +42,9 @@ final class SwapRoom {
         for (SwapArea other : SwapArea.inUse()) {
             elsewhere += other.device().equals(device) ? 0 : other.bytes() - other.used();
         }
-        long available = HostSetting.meminfo("MemAvailable").orElse(Long.MAX_VALUE / 2048) * 1024;
-        Optional<String> machine = lacking(device, area.get().used(), available, elsewhere);
+        long available = HostSetting.meminfo("MemAvailable").orElse(Long.MAX_VALUE / 2048) * 1024 + ownMemory;
+        long used = Math.max(0, area.get().used() - ownSwapped);
+        Optional<String> machine = lacking(device, used, available, elsewhere);
         return machine.isPresent() || elsewhere > 0 ? machine : limited();
     }
 
