@@ -95,6 +95,14 @@ attach() {
 }
 detach() { GUEST_LIMIT=180 guest "$in_guest $guest_program detach"; }
 
+refused_for() { # TEXT COMMAND...: it fails, and says this
+  local said text=$1
+  shift
+  said=$("$@" 2>&1) && return 1
+  echo "$said"
+  [[ $said == *"$text"* ]]
+}
+
 # How long the kernel's own counters say that pages have not moved is no sign of a deadlock: a server that is being
 # restarted, or a pass that finds its pages in memory, looks the same. So: no packet on the tap at all for so long.
 PATIENCE=75

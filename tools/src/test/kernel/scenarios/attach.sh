@@ -1,4 +1,5 @@
-# Donors and server on the other side of the network; leap-nbd attach, and the server is killed, three times.
+# Donors and server on the other side of the network; leap-nbd attach, and the server is killed, three times. Then detach,
+# while the pages of another program are out.
 . "$here/leap.sh"
 
 memory=$(twice_memory)
@@ -19,4 +20,15 @@ expect "$memory MiB in a guest of $MEMORY: every page is right" every_page_right
 figures check
 expect 'no request failed' no_errors
 
+guest_start held "export $in_guest; exec $guest_program run --memory 16M -- $check_program 48 pause seq"
+expect 'a program in a cgroup stops with most of its pages out' await held pause 60 || give_up 'no pages are out'
+groups=/sys/fs/cgroup/leap-nbd-run-
+expect 'detach is refused, with the cgroup in whose limit the pages do not fit' refused_for "$groups" detach
+expect 'it swaps still' swap_in_use nbd0
+expect 'the limit is taken off' guest "for group in $groups*; do echo max >\$group/memory.max; done"
+expect 'detach' detach
+expect 'nothing swaps' swap_not_in_use nbd0
+expect 'the device is free' device_is_gone nbd0
+guest_kill held CONT
+expect 'the pages came home as they were' every_page_right held 60
 done_with
