@@ -29,6 +29,6 @@ expect 'the limit is taken off' guest "for group in $groups*; do echo max >\$gro
 expect 'detach' detach
 expect 'nothing swaps' swap_not_in_use nbd0
 expect 'the device is free' device_is_gone nbd0
-guest_kill held CONT
+guest_kill held 18 # SIGCONT
 expect 'the pages came home as they were' every_page_right held 60
 done_with
