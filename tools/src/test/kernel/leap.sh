@@ -41,9 +41,24 @@ give_up() {
 says() { grep -Eq -- "$2" "$OUT/$1.out"; }      # NAME REGEX: the named command has printed a line like this
 silent_about() { ! grep -E -- "$2" "$OUT/$1.out"; } # NAME REGEX: it has not
 
+# How long the kernel's own counters say that pages have not moved is no sign of a deadlock: a server that is being
+# restarted, or a pass that finds its pages in memory, looks the same. So: no packet on the tap at all for so long.
+PATIENCE=25
+seen='' since=0
+moves() { # something has moved lately; if not, what a stuck guest can still tell is kept
+  local counters
+  counters=$(grep tp0 /proc/net/dev)
+  if [ "$counters" != "$seen" ]; then seen=$counters since=$(now); fi
+  (($(now) - since < PATIENCE * 1000000)) && return
+  echo "nothing has moved for $PATIENCE s"
+  collect_evidence
+  return 1
+}
+
 # await NAME REGEX SECONDS: until the named command prints a line like this.
 await() {
   local until=$(($(now) + $3 * 1000000))
+  since=$(now)
   until says "$1" "$2"; do
     if [ -s "$OUT/$1.rc" ]; then
       says "$1" "$2" && return
@@ -51,7 +66,7 @@ await() {
       tail -n 5 "$OUT/$1.out"
       return 1
     fi
-    if [ "$(now)" -gt "$until" ]; then
+    if ! moves || [ "$(now)" -gt "$until" ]; then
       echo "$1 has not said '$2' in $3 s:"
       tail -n 5 "$OUT/$1.out"
       return 1
@@ -103,24 +118,15 @@ refused_for() { # TEXT COMMAND...: it fails, and says this
   [[ $said == *"$text"* ]]
 }
 
-# How long the kernel's own counters say that pages have not moved is no sign of a deadlock: a server that is being
-# restarted, or a pass that finds its pages in memory, looks the same. So: no packet on the tap at all for so long.
-PATIENCE=75
-
 # watch NAME SECONDS: waits for a command of the guest, gives up early when nothing moves any more. Its status; 124 slow,
 # 123 stuck.
 watch() {
-  local until=$(($(now) + $2 * 1000000)) seen last='' since
+  local until=$(($(now) + $2 * 1000000))
   since=$(now)
   until guest_wait "$1" 1; do
     [ ! -s "$OUT/$1.rc" ] || return "$(cat "$OUT/$1.rc")"
     kill -0 "$KERNEL" 2>/dev/null || return 125
-    seen=$(grep tp0 /proc/net/dev)
-    if [ "$seen" != "$last" ]; then last=$seen since=$(now); fi
-    if (($(now) - since > PATIENCE * 1000000)); then
-      echo "$1 is stuck: nothing has moved for $PATIENCE s" >&2
-      return 123
-    fi
+    moves || return 123
     if (($(now) > until)); then
       echo "$1 is not done after $2 s" >&2
       return 124
@@ -164,8 +170,8 @@ resident() {
     /^(VmRSS|RssAnon)/ { printf "          %s %s %.0f MiB\n", name, $1, $2 / 1024 }'
 }
 
-# Into the folder of results: what a guest that is stuck can still tell.
-evidence() {
+# Into the folder of results: what a guest that is stuck can still tell. The first time counts.
+collect_evidence() {
   local GUEST_LIMIT=5 file
   guest_sysrq w
   guest_sysrq m
@@ -176,6 +182,11 @@ evidence() {
       guest_file /proc/$file
     done
   } >"$OUT/evidence" 2>&1
+}
+
+# The same, and the ends of what was printed.
+evidence() {
+  [ -s "$OUT/evidence" ] || collect_evidence
   for file in "$OUT"/server*.out "$OUT"/attach.out "$OUT/console"; do
     [ ! -s "$file" ] || {
       echo "          -- the end of $(basename "$file"):"
