@@ -57,7 +57,6 @@ final class TrainCommand implements Callable<Integer> {
                         true,
                         null,
                         Duration.ofSeconds(1),
-                        false,
                         List.of()))) {
             load(NbdUri.unix(socket.toString(), "leap"));
             for (String uri : List.of(donor.uris().getLast(), server.uris().getLast())) {

@@ -126,7 +126,7 @@ final class Attachment {
     private SwapOffChild protect() throws IOException {
         SwapOffChild swapOff = SwapOffChild.start(); // the last fork
         push(swapOff::close);
-        for (Protection.Finding finding : Protection.apply(Protection.KEEPER, "attach")) {
+        for (Protection.Finding finding : Protection.apply(Protection.SWAP_PATH, "attach")) {
             if (!finding.ok()) {
                 report.accept("not protected: " + finding);
             }

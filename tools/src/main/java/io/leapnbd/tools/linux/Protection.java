@@ -20,10 +20,8 @@ public final class Protection {
         IO_FLUSHER("IO flusher"),
         /** The OOM killer takes others. */
         OOM_SPARED("spared by the OOM killer"),
-        /** It runs, and allocates in the kernel, ahead of the programs that fill the memory: every thread. */
+        /** It runs, and allocates in the kernel, ahead of the programs that fill the memory; see {@link #realtime}. */
         REALTIME("realtime scheduling"),
-        /** The same for the threads alone that answer requests: whoever starts them does it. Here it is found out if he may. */
-        REALTIME_LOOPS("realtime scheduling"),
         /** It has a cgroup without swap whose memory is not reclaimed. */
         OWN_CGROUP("cgroup of its own");
 
@@ -34,17 +32,8 @@ public final class Protection {
         }
     }
 
-    /**
-     * What a process wants that the machine's own swap goes through: {@code serve}. Its event loops are in the realtime class,
-     * because these alone may take the pages below the <i>min</i> watermark that the machine's reclaim cannot (see
-     * {@link Scheduling}); its compiler threads are not, which are busy for long.
-     */
-    public static final Set<Measure> SWAP_PATH =
-            Set.of(Measure.LOCKED, Measure.IO_FLUSHER, Measure.OOM_SPARED, Measure.REALTIME_LOOPS, Measure.OWN_CGROUP);
-
-    /** What the process wants that keeps the device connected, and is hardly ever busy: {@code attach}. */
-    public static final Set<Measure> KEEPER =
-            Set.of(Measure.LOCKED, Measure.IO_FLUSHER, Measure.OOM_SPARED, Measure.REALTIME, Measure.OWN_CGROUP);
+    /** What a process wants that the machine's own swap goes through: {@code serve} and {@code attach}. */
+    public static final Set<Measure> SWAP_PATH = Set.of(Measure.values());
 
     /** What a process wants that lends its memory to other machines: {@code donor}. */
     public static final Set<Measure> LENDER = Set.of(Measure.LOCKED, Measure.OOM_SPARED, Measure.OWN_CGROUP);
@@ -52,29 +41,20 @@ public final class Protection {
     /**
      * One measure's outcome.
      *
-     * @param measure which one
+     * @param name of the measure
      * @param ok whether the process has it now
      * @param detail what was found, for people
      * @param remedy what to do about it; empty when there is nothing to do
      */
-    public record Finding(Measure measure, boolean ok, String detail, String remedy) {
-        /** For people. */
-        public String name() {
-            return measure.label;
-        }
-
-        /** Whether this is the outcome of {@code one}. */
-        public boolean is(Measure one) {
-            return measure == one;
-        }
-
+    public record Finding(String name, boolean ok, String detail, String remedy) {
         /** One line. */
         @Override
         public String toString() {
-            return name() + ": " + detail + (remedy.isEmpty() ? "" : "; " + remedy);
+            return name + ": " + detail + (remedy.isEmpty() ? "" : "; " + remedy);
         }
     }
 
+    private static final int REALTIME_PRIORITY = 1;
     private static final String SPARED = "-1000";
     private static final Path OOM_SCORE = Path.of("/proc/self/oom_score_adj");
 
@@ -102,7 +82,6 @@ public final class Protection {
                 case IO_FLUSHER -> ioFlusher();
                 case OOM_SPARED -> spare();
                 case REALTIME -> realtime();
-                case REALTIME_LOOPS -> realtimeLoops();
                 case OWN_CGROUP -> cgroup(name);
             };
         } catch (IOException e) {
@@ -115,18 +94,17 @@ public final class Protection {
             case LOCKED -> "run as root, or raise the limit: ulimit -l unlimited, LimitMEMLOCK=infinity under systemd";
             case IO_FLUSHER -> "start through the leap-nbd launcher as root (capability CAP_SYS_RESOURCE)";
             case OOM_SPARED -> "run as root (capability CAP_SYS_RESOURCE), or OOMScoreAdjust=-1000 under systemd";
-            case REALTIME, REALTIME_LOOPS ->
-                "run as root (capability CAP_SYS_NICE), or CPUSchedulingPolicy=rr under systemd";
+            case REALTIME -> "run as root (capability CAP_SYS_NICE), or CPUSchedulingPolicy=rr under systemd";
             case OWN_CGROUP -> "run as root on a machine with cgroup v2";
         };
     }
 
     private static Finding ok(Measure measure, String detail) {
-        return new Finding(measure, true, detail, "");
+        return new Finding(measure.label, true, detail, "");
     }
 
     private static Finding not(Measure measure, String detail, String remedy) {
-        return new Finding(measure, false, detail, remedy);
+        return new Finding(measure.label, false, detail, remedy);
     }
 
     private static Finding lock() throws LinuxException {
@@ -164,14 +142,18 @@ public final class Protection {
                 : not(Measure.OOM_SPARED, "oom_score_adj did not change", remedy(Measure.OOM_SPARED));
     }
 
-    /** For every thread that exists; those to come inherit it. */
+    /**
+     * For every thread that exists; those to come inherit it. A thread in the realtime class may take pages below the <i>min</i>
+     * watermark that those who fill the memory, and those who reclaim it for themselves, cannot ({@link Scheduling}). Not for the
+     * JIT's threads, which work for long; nobody waits for them.
+     */
     private static Finding realtime() throws IOException {
         try (var tasks = Files.newDirectoryStream(Path.of("/proc/self/task"))) {
             for (Path task : tasks) {
                 int tid = Integer.parseInt(task.getFileName().toString());
                 try {
-                    if (!Scheduling.isRealtime(Scheduling.of(tid))) {
-                        Scheduling.set(tid, Scheduling.RR, Scheduling.LOWEST);
+                    if (!Scheduling.isRealtime(Scheduling.of(tid)) && !compiles(task)) {
+                        Scheduling.set(tid, Scheduling.RR, REALTIME_PRIORITY);
                     }
                 } catch (LinuxException e) {
                     if (e.errno() != Errno.ESRCH) { // the thread has ended meanwhile
@@ -180,16 +162,12 @@ public final class Protection {
                 }
             }
         }
-        return ok(Measure.REALTIME, "round robin, priority " + Scheduling.LOWEST);
+        return ok(Measure.REALTIME, "round robin, priority " + REALTIME_PRIORITY);
     }
 
-    private static Finding realtimeLoops() throws LinuxException {
-        int before = Scheduling.of(0);
-        Scheduling.set(0, Scheduling.RR, Scheduling.LOWEST);
-        if (!Scheduling.isRealtime(before)) {
-            Scheduling.set(0, before, 0);
-        }
-        return ok(Measure.REALTIME_LOOPS, "event loops round robin, priority " + Scheduling.LOWEST);
+    /** "C1 CompilerThread0" and "C2 CompilerThread0", of which the kernel keeps 15 bytes. */
+    private static boolean compiles(Path task) {
+        return KernelFile.read(task.resolve("comm")).orElse("").contains(" CompilerThre");
     }
 
     private static Finding cgroup(String name) throws IOException {

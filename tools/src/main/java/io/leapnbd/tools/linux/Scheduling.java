@@ -17,9 +17,6 @@ public final class Scheduling {
     /** Realtime, round robin among equals. */
     public static final int RR = 2;
 
-    /** The lowest priority of a realtime class, above everything that is in none. */
-    public static final int LOWEST = 1;
-
     private static final int SCHED_RESET_ON_FORK = 0x4000_0000;
 
     private Scheduling() {}

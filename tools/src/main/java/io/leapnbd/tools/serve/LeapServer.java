@@ -26,6 +26,7 @@ import io.leapnbd.tools.http.RunFile;
 import io.netty.channel.EventLoopGroup;
 import io.netty.channel.MultiThreadIoEventLoopGroup;
 import io.netty.channel.epoll.EpollIoHandler;
+import io.netty.util.concurrent.DefaultThreadFactory;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -101,7 +102,7 @@ public final class LeapServer implements AutoCloseable {
 
     private void start() throws IOException {
         EventLoopGroup loops = new MultiThreadIoEventLoopGroup(
-                settings.threads(), new LoopThreads(settings.realtime()), EpollIoHandler.newFactory());
+                settings.threads(), new DefaultThreadFactory("loop", true), EpollIoHandler.newFactory());
         closings.add("event loops", () -> {
             loops.shutdownGracefully(0, SHUTDOWN_SECONDS, TimeUnit.SECONDS).await(SHUTDOWN_SECONDS, TimeUnit.SECONDS);
         });

@@ -11,6 +11,7 @@ import io.leapnbd.tools.cli.MachineMemory;
 import io.leapnbd.tools.cli.Size;
 import io.leapnbd.tools.http.EndpointOptions;
 import io.leapnbd.tools.http.RunFile;
+import io.leapnbd.tools.linux.NativeHeap;
 import io.leapnbd.tools.linux.Protection;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
@@ -43,6 +44,10 @@ public final class ServeCommand implements Callable<Integer> {
     private static final String DEFAULT_LISTEN = "127.0.0.1:10809";
     private static final int MAX_SOCKET_PATH = 107;
     private static final int MAX_THREADS = 64;
+
+    /** What the compilers were seen to use at once while a server warms up. */
+    private static final long COMPILERS_MEMORY = 16L << 20;
+
     private static final Duration LONGEST_IO_TIMEOUT = Duration.ofSeconds(25);
 
     @Option(
@@ -144,15 +149,12 @@ public final class ServeCommand implements Callable<Integer> {
     public Integer call() {
         ServerSettings settings = settings();
         if (!unprotected) {
+            NativeHeap.touch(COMPILERS_MEMORY);
             // Before the loops' threads are started, which inherit it.
-            List<Protection.Finding> findings = Protection.apply(Protection.SWAP_PATH, "serve");
-            settings = settings.withProtection(
-                    findings.stream()
-                            .anyMatch(finding -> finding.ok() && finding.is(Protection.Measure.REALTIME_LOOPS)),
-                    findings.stream()
-                            .filter(finding -> !finding.ok())
-                            .map(finding -> "not protected: " + finding)
-                            .toList());
+            settings = settings.withUnprotected(Protection.apply(Protection.SWAP_PATH, "serve").stream()
+                    .filter(finding -> !finding.ok())
+                    .map(finding -> "not protected: " + finding)
+                    .toList());
         }
         LeapServer server;
         try {
@@ -223,7 +225,6 @@ public final class ServeCommand implements Callable<Integer> {
                 fresh,
                 histogramLog,
                 histogramInterval,
-                false,
                 List.of());
     }
 

@@ -22,7 +22,6 @@ import org.jspecify.annotations.Nullable;
  * @param fresh whether to start blank
  * @param histogramLog the interval log; null for none
  * @param histogramInterval of the log
- * @param realtime whether event loops are to be in the realtime class, which this process may do
  * @param unprotected what protection of the process could not be had, a sentence each
  */
 public record ServerSettings(
@@ -38,11 +37,10 @@ public record ServerSettings(
         boolean fresh,
         @Nullable Path histogramLog,
         Duration histogramInterval,
-        boolean realtime,
         List<String> unprotected) {
 
-    /** These, with what protection could be had and what not. */
-    ServerSettings withProtection(boolean realtimeLoops, List<String> lacks) {
+    /** These, with what protection could not be had. */
+    ServerSettings withUnprotected(List<String> lacks) {
         return new ServerSettings(
                 donors,
                 size,
@@ -56,7 +54,6 @@ public record ServerSettings(
                 fresh,
                 histogramLog,
                 histogramInterval,
-                realtimeLoops,
                 lacks);
     }
 

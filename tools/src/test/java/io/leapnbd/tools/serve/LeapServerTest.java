@@ -259,7 +259,6 @@ class LeapServerTest {
                 false,
                 null,
                 Duration.ofSeconds(1),
-                false,
                 List.of());
     }
 
@@ -277,7 +276,6 @@ class LeapServerTest {
                 s.fresh(),
                 s.histogramLog(),
                 s.histogramInterval(),
-                s.realtime(),
                 s.unprotected());
     }
 
@@ -295,7 +293,6 @@ class LeapServerTest {
                 s.fresh(),
                 log,
                 s.histogramInterval(),
-                s.realtime(),
                 s.unprotected());
     }
 
@@ -313,7 +310,6 @@ class LeapServerTest {
                 s.fresh(),
                 s.histogramLog(),
                 s.histogramInterval(),
-                s.realtime(),
                 s.unprotected());
     }
 
