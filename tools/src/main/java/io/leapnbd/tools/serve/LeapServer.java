@@ -174,7 +174,8 @@ public final class LeapServer implements AutoCloseable {
                         "/readyz",
                         query -> status.ready(),
                         "/histograms",
-                        new HistogramPage(remote.latencies(), startMillis)));
+                        new HistogramPage(remote.latencies(), startMillis)),
+                Map.<String, Page>of("/settings", new PrefetchControl(settings.export(), remote)::set));
         closings.add("HTTP endpoint", endpoint);
         endpoint.warnIfExposed();
         uris.add("http://" + endpoint.address());
@@ -201,6 +202,9 @@ public final class LeapServer implements AutoCloseable {
                 .export(settings.export())
                 .requestTimeout(settings.ioTimeout())
                 .buffers(buffers.allocator())
+                .cacheSize(settings.prefetch().cacheSize())
+                .cacheLimit(settings.prefetch().cacheLimit())
+                .prefetch(settings.prefetch().policy(), settings.prefetch().leap())
                 .fresh(settings.fresh());
         if (store != null) {
             // What it holds ends with this process, so there is nothing to know later.

@@ -23,6 +23,8 @@ import org.jspecify.annotations.Nullable;
  * @param histogramLog the interval log; null for none
  * @param histogramInterval of the log
  * @param realtime whether event loops are to be in the realtime class, which this process may do
+ * @param prefetch what is fetched ahead, and the cache
+ * @param record where to record what clients do; null for nowhere
  * @param unprotected what protection of the process could not be had, a sentence each
  */
 public record ServerSettings(
@@ -39,6 +41,8 @@ public record ServerSettings(
         @Nullable Path histogramLog,
         Duration histogramInterval,
         boolean realtime,
+        PrefetchSettings prefetch,
+        @Nullable Path record,
         List<String> unprotected) {
 
     /** These, with what protection could be had and what not. */
@@ -57,6 +61,8 @@ public record ServerSettings(
                 histogramLog,
                 histogramInterval,
                 realtimeLoops,
+                prefetch,
+                record,
                 lacks);
     }
 

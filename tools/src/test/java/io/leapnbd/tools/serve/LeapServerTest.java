@@ -260,6 +260,8 @@ class LeapServerTest {
                 null,
                 Duration.ofSeconds(1),
                 false,
+                PrefetchSettings.DEFAULT,
+                null,
                 List.of());
     }
 
@@ -278,6 +280,8 @@ class LeapServerTest {
                 s.histogramLog(),
                 s.histogramInterval(),
                 s.realtime(),
+                s.prefetch(),
+                s.record(),
                 s.unprotected());
     }
 
@@ -296,6 +300,8 @@ class LeapServerTest {
                 log,
                 s.histogramInterval(),
                 s.realtime(),
+                s.prefetch(),
+                s.record(),
                 s.unprotected());
     }
 
@@ -314,6 +320,8 @@ class LeapServerTest {
                 s.histogramLog(),
                 s.histogramInterval(),
                 s.realtime(),
+                s.prefetch(),
+                s.record(),
                 s.unprotected());
     }
 
