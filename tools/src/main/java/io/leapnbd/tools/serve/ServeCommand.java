@@ -18,9 +18,11 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.Callable;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
@@ -95,9 +97,9 @@ public final class ServeCommand implements Callable<Integer> {
             names = "--prefetch",
             paramLabel = "POLICY",
             defaultValue = "leap",
-            description =
-                    "What to fetch ahead of demand by: leap, leap-kernel, next-n, stride, readahead, ghb; or none."
-                            + " Default: ${DEFAULT-VALUE}.")
+            completionCandidates = Policies.class,
+            description = "What decides which pages are fetched ahead of demand: ${COMPLETION-CANDIDATES}."
+                    + " Default: ${DEFAULT-VALUE}.")
     private String prefetch = "leap";
 
     @Option(
@@ -335,6 +337,13 @@ public final class ServeCommand implements Callable<Integer> {
             return parser.apply(text);
         } catch (TypeConversionException e) {
             throw new ParameterException(spec.commandLine(), option + ": " + e.getMessage(), e);
+        }
+    }
+
+    private static final class Policies implements Iterable<String> {
+        @Override
+        public Iterator<String> iterator() {
+            return Stream.of(PrefetchPolicy.values()).map(PrefetchPolicy::label).iterator();
         }
     }
 }
