@@ -57,6 +57,9 @@ public final class RemoteDevice implements BlockDevice, AutoCloseable {
     private final AtomicLong lastVersion;
     private final Arena cacheArena = Arena.ofShared();
     private final PageCache cache;
+    private final FetchOwners fetchOwners;
+    private final Prefetching prefetching;
+    private final ConnectionNumbers connectionNumbers = new ConnectionNumbers();
     private final LatencyRecorders latencies = new LatencyRecorders();
     private final WriteOrder writeOrder = new WriteOrder();
     private final SlabAllocator allocator = new SlabAllocator(this);
@@ -74,7 +77,11 @@ public final class RemoteDevice implements BlockDevice, AutoCloseable {
         this.fenced = fenced;
         state = claim.state();
         map = claim.map();
-        cache = new PageCache(cacheArena.allocate(context.cacheSize(), PageCache.PAGE_SIZE));
+        cache = new PageCache(cacheArena.allocate(context.cacheLimit(), PageCache.PAGE_SIZE));
+        cache.resize((int) (context.cacheSize() / PageCache.PAGE_SIZE));
+        fetchOwners = new FetchOwners(cache.capacity());
+        prefetching = new Prefetching(
+                context.size() / PageCache.PAGE_SIZE, context.prefetchPolicy(), context.prefetchSettings());
         lastVersion = new AtomicLong(Version.first(claim.epoch()));
         linkSettings = new LinkSettings(
                 context.export(),
@@ -193,6 +200,11 @@ public final class RemoteDevice implements BlockDevice, AutoCloseable {
         return cache;
     }
 
+    /** What decides about prefetches. */
+    public Prefetching prefetching() {
+        return prefetching;
+    }
+
     /** Latencies of all loops. */
     public LatencyRecorders latencies() {
         return latencies;
@@ -243,6 +255,14 @@ public final class RemoteDevice implements BlockDevice, AutoCloseable {
         }
         state.close();
         cacheArena.close();
+    }
+
+    FetchOwners fetchOwners() {
+        return fetchOwners;
+    }
+
+    ConnectionNumbers connectionNumbers() {
+        return connectionNumbers;
     }
 
     WriteOrder writeOrder() {

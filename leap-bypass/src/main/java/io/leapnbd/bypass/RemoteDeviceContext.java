@@ -4,6 +4,8 @@ import io.leapnbd.bypass.link.DonorAddress;
 import io.leapnbd.bypass.map.StateFile;
 import io.leapnbd.donor.protocol.Protocol;
 import io.leapnbd.donor.store.SlabStore;
+import io.leapnbd.prefetch.LeapSettings;
+import io.leapnbd.prefetch.PrefetchPolicy;
 import io.netty.buffer.ByteBufAllocator;
 import io.netty.buffer.PooledByteBufAllocator;
 import java.nio.file.Path;
@@ -29,6 +31,9 @@ public final class RemoteDeviceContext {
     private int bulkWindow = 1 << 20;
     private long cacheSize = 16L << 20;
     private ByteBufAllocator buffers = PooledByteBufAllocator.DEFAULT;
+    private long cacheLimit;
+    private PrefetchPolicy prefetchPolicy = PrefetchPolicy.NONE;
+    private LeapSettings prefetchSettings = LeapSettings.PUBLISHED;
     private boolean concluded;
 
     /** Size of the device in bytes: a multiple of 4,096, above zero. */
@@ -112,6 +117,24 @@ public final class RemoteDeviceContext {
     }
 
     /**
+     * Bytes of memory that the cache takes from the start, up to which its size may be changed later; in whole pages, not below
+     * the size, at most 32 GiB. 0, as at the start, is the size.
+     */
+    public RemoteDeviceContext cacheLimit(long bytes) {
+        change();
+        cacheLimit = bytes;
+        return this;
+    }
+
+    /** What decides which pages are fetched ahead, with its settings if it has some; nothing unless this is called. */
+    public RemoteDeviceContext prefetch(PrefetchPolicy policy, LeapSettings settings) {
+        change();
+        prefetchPolicy = policy;
+        prefetchSettings = settings;
+        return this;
+    }
+
+    /**
      * Checks the settings; they cannot be changed any more.
      *
      * @throws IllegalArgumentException in one sentence that says what is wrong and what would be right
@@ -143,6 +166,13 @@ public final class RemoteDeviceContext {
         if (cacheSize < Protocol.PAGE_SIZE || cacheSize > 32L << 30 || cacheSize % Protocol.PAGE_SIZE != 0) {
             throw new IllegalArgumentException(
                     "a cache of " + cacheSize + " bytes is not a multiple of 4096 in 4 KiB..32 GiB");
+        }
+        if (cacheLimit == 0) {
+            cacheLimit = cacheSize;
+        }
+        if (cacheLimit < cacheSize || cacheLimit > 32L << 30 || cacheLimit % Protocol.PAGE_SIZE != 0) {
+            throw new IllegalArgumentException("a limit of " + cacheLimit
+                    + " bytes for the cache is not a multiple of 4096 between its size, " + cacheSize + ", and 32 GiB");
         }
         concluded = true;
         return this;
@@ -184,6 +214,18 @@ public final class RemoteDeviceContext {
 
     ByteBufAllocator buffers() {
         return buffers;
+    }
+
+    long cacheLimit() {
+        return cacheLimit;
+    }
+
+    PrefetchPolicy prefetchPolicy() {
+        return prefetchPolicy;
+    }
+
+    LeapSettings prefetchSettings() {
+        return prefetchSettings;
     }
 
     boolean fresh() {

@@ -12,12 +12,18 @@ final class RemoteQueue implements DeviceQueue {
     /** Writes go in pieces of this many bytes, so that a read never waits behind more than one of them. */
     private static final int WRITE_LIMIT = 256 << 10;
 
+    private final RemoteDevice device;
     private final DeviceLoop loop;
     private final AddressMap map;
 
+    /** By which the prefetch policy tells connections apart. */
+    private final int connection;
+
     RemoteQueue(RemoteDevice device, DeviceLoop loop) {
+        this.device = device;
         this.loop = loop;
         map = device.map();
+        connection = device.connectionNumbers().take();
     }
 
     @Override
@@ -26,7 +32,7 @@ final class RemoteQueue implements DeviceQueue {
         long end = offset + length;
         for (long at = offset; at < end; ) {
             long partEnd = loop.endOfPart(at, end, DeviceLoop.frameLimit());
-            loop.cached().read(request, at, (int) (partEnd - at), into, index + (int) (at - offset));
+            loop.cached().read(request, connection, at, (int) (partEnd - at), into, index + (int) (at - offset));
             at = partEnd;
         }
         request.endPart();
@@ -35,6 +41,7 @@ final class RemoteQueue implements DeviceQueue {
     @Override
     public void write(long offset, int length, ByteBuf from, int index, boolean fua, Completion completion) {
         ClientRequest request = loop.begin(Operation.WRITE, completion);
+        loop.cached().written(connection, offset, length, request.startNanos);
         long end = offset + length;
         for (long at = offset; at < end; ) {
             long partEnd = loop.endOfPart(at, end, WRITE_LIMIT);
@@ -57,6 +64,7 @@ final class RemoteQueue implements DeviceQueue {
 
     private void zero(Operation operation, long offset, long length, boolean allocate, Completion completion) {
         ClientRequest request = loop.begin(operation, completion);
+        loop.cached().written(connection, offset, length, request.startNanos);
         long end = offset + length;
         for (long at = offset; at < end; ) {
             long partEnd = loop.endOfPart(at, end, map.slabSize());
@@ -97,5 +105,7 @@ final class RemoteQueue implements DeviceQueue {
     }
 
     @Override
-    public void close() {}
+    public void close() {
+        device.connectionNumbers().giveBack(connection);
+    }
 }

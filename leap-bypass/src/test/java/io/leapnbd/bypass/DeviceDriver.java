@@ -118,6 +118,13 @@ final class DeviceDriver implements AutoCloseable {
         return done;
     }
 
+    /** Returns when the loop has done all that it was given before. */
+    void awaitTurn() {
+        CompletableFuture<Integer> done = new CompletableFuture<>();
+        loop.execute(() -> done.complete(0));
+        join(done);
+    }
+
     static <T> T join(CompletableFuture<T> future) {
         try {
             return future.get(LIMIT_SECONDS, TimeUnit.SECONDS);

@@ -21,9 +21,11 @@ final class DonorProcess implements AutoCloseable {
     }
 
     DonorProcess(int slabs, int slabSize) throws IOException {
-        store = SlabStore.open(StoreSettings.ofMemory((long) slabs * slabSize, slabSize)
-                .withLock(false)
-                .withReadySlabs(0));
+        this(StoreSettings.ofMemory((long) slabs * slabSize, slabSize));
+    }
+
+    DonorProcess(StoreSettings settings) throws IOException {
+        store = SlabStore.open(settings.withLock(false).withReadySlabs(0));
         server = DonorServer.start(
                 store,
                 ServerSettings.listenOn(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0))

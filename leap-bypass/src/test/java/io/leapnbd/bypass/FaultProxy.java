@@ -68,6 +68,8 @@ final class FaultProxy implements AutoCloseable {
                     server.close();
                     continue;
                 }
+                client.setTcpNoDelay(true);
+                server.setTcpNoDelay(true);
                 Relay relay = new Relay(client, server);
                 relays.add(relay);
                 relay.start();

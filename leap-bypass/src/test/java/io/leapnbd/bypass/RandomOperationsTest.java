@@ -6,6 +6,8 @@ import io.leapnbd.donor.store.StoreSettings;
 import io.leapnbd.nbd.spi.BlockDevice;
 import io.leapnbd.nbd.spi.DeviceQueue;
 import io.leapnbd.nbd.testing.RandomOperations;
+import io.leapnbd.prefetch.LeapSettings;
+import io.leapnbd.prefetch.PrefetchPolicy;
 import io.netty.channel.EventLoop;
 import io.netty.channel.EventLoopGroup;
 import io.netty.channel.MultiThreadIoEventLoopGroup;
@@ -17,6 +19,8 @@ import java.util.Random;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
 
 /** The remote device through the NBD server and its real sockets, against a byte array as the model. */
 class RandomOperationsTest {
@@ -27,6 +31,7 @@ class RandomOperationsTest {
 
     private final EventLoopGroup group = new MultiThreadIoEventLoopGroup(1, EpollIoHandler.newFactory());
     private final long seed = new Random().nextLong();
+    private PrefetchPolicy prefetch = PrefetchPolicy.NONE;
 
     @AfterEach
     void stop() {
@@ -40,6 +45,13 @@ class RandomOperationsTest {
 
     @Test
     void aDeviceOverTwoDonorsIsAByteArray() throws Exception {
+        RandomOperations.check(this::overTwoDonors, seed, OPERATIONS);
+    }
+
+    @ParameterizedTest
+    @EnumSource(names = {"NEXT_N", "LEAP", "LEAP_KERNEL"})
+    void aDeviceThatPrefetchesIntoASmallCacheIsAByteArray(PrefetchPolicy policy) throws Exception {
+        prefetch = policy;
         RandomOperations.check(this::overTwoDonors, seed, OPERATIONS);
     }
 
@@ -67,7 +79,12 @@ class RandomOperationsTest {
     }
 
     private RemoteDevice open(RemoteDeviceContext context) throws IOException {
-        return RemoteDevice.open(context.size(SIZE).conclude(), group);
+        return RemoteDevice.open(
+                context.size(SIZE)
+                        .cacheSize(64 << 12)
+                        .prefetch(prefetch, LeapSettings.PUBLISHED)
+                        .conclude(),
+                group);
     }
 
     /** A device that takes its donors with it when it is closed. */

@@ -48,11 +48,13 @@ public final class LeapPrefetcher implements Prefetcher {
     }
 
     /** Misses at which there was a trend. */
+    @Override
     public long trendsFound() {
         return trendsFound;
     }
 
     /** Pages of the last window; 0 when suspended. */
+    @Override
     public int windowInUse() {
         return windowInUse;
     }

@@ -290,6 +290,11 @@ public final class PageCache {
         return waiters.push(slot, waiter);
     }
 
+    /** Whether a demand waits for the fetch into a slot; for whoever has claimed it. */
+    public boolean awaited(int slot) {
+        return waiters.anyIn(slot);
+    }
+
     /**
      * Gives back a pin after the page has been handed to the client. With eager eviction the slot is free when the last
      * reader has done so.

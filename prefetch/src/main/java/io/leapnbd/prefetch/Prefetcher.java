@@ -44,4 +44,14 @@ public interface Prefetcher {
      * @param nanos what it took, from when it was asked for to when the page was there
      */
     default void fetchTook(long nanos) {}
+
+    /** Demands at which there was a trend, for people to see. Any thread. */
+    default long trendsFound() {
+        return 0;
+    }
+
+    /** Pages of the last prefetch, 0 when suspended, for people to see. Any thread. */
+    default int windowInUse() {
+        return 0;
+    }
 }

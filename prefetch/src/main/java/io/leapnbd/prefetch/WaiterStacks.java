@@ -37,6 +37,13 @@ final class WaiterStacks {
         return tops.getAndSet(slot, CLOSED);
     }
 
+    /** Whether a slot's stack is open and not empty. */
+    @SuppressWarnings("ReferenceEquality") // CLOSED is a marker, not a value
+    boolean anyIn(int slot) {
+        Waiter top = tops.get(slot);
+        return top != null && top != CLOSED;
+    }
+
     /** Pushes a waiter whose page is set, unless the stack is closed. */
     @SuppressWarnings("ReferenceEquality") // CLOSED is a marker, not a value
     boolean push(int slot, Waiter waiter) {

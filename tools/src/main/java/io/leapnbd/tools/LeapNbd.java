@@ -12,6 +12,7 @@ import io.leapnbd.tools.donor.DonorCommand;
 import io.leapnbd.tools.histogram.HistogramCommand;
 import io.leapnbd.tools.run.RunCommand;
 import io.leapnbd.tools.serve.ServeCommand;
+import io.leapnbd.tools.serve.SetCommand;
 import io.leapnbd.tools.status.StatusCommand;
 import io.leapnbd.tools.status.TopCommand;
 import java.io.PrintWriter;
@@ -118,6 +119,7 @@ final class LeapNbd implements Runnable {
         commands.put("doctor", DoctorCommand::new);
         commands.put("status", StatusCommand::new);
         commands.put("top", TopCommand::new);
+        commands.put("set", SetCommand::new);
         commands.put("histogram", HistogramCommand::new);
         commands.put("train", TrainCommand::new);
         return Collections.unmodifiableMap(commands);

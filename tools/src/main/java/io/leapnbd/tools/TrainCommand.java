@@ -8,6 +8,7 @@ import io.leapnbd.tools.cli.HostPort;
 import io.leapnbd.tools.donor.LendingDonor;
 import io.leapnbd.tools.http.EndpointClient;
 import io.leapnbd.tools.serve.LeapServer;
+import io.leapnbd.tools.serve.PrefetchSettings;
 import io.leapnbd.tools.serve.ServerSettings;
 import java.io.IOException;
 import java.nio.ByteBuffer;
@@ -57,6 +58,8 @@ final class TrainCommand implements Callable<Integer> {
                         true,
                         null,
                         Duration.ofSeconds(1),
+                        PrefetchSettings.DEFAULT,
+                        null,
                         List.of()))) {
             load(NbdUri.unix(socket.toString(), "leap"));
             for (String uri : List.of(donor.uris().getLast(), server.uris().getLast())) {

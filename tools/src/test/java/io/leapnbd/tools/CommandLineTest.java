@@ -45,6 +45,19 @@ class CommandLineTest {
                 "serve --threads x | --threads: 'x' is not a whole number",
                 "serve --export '' | 1 to 255 bytes",
                 "serve --histogram-interval 0s | above zero",
+                "serve --prefetch psychic | there is no prefetch policy \"psychic\"; there are none, next-n",
+                "serve --history 1 | an access history of 1 is out of range: 2 to 1024",
+                "serve --history many | history: 'many' is not a whole number",
+                "serve --split 33 | a history of 32 cannot be split by 33: 1 to 32",
+                "serve --max-window 65 | window of 65 pages is out of range: 1 to 64",
+                "serve --cache-size 5000 | cache-size: 5000 is not a multiple of 4K",
+                "serve --cache-size 0 | is not a multiple of 4K above zero",
+                "serve --cache-size 64G | --cache-size: 64G is not a multiple of 4K between",
+                "serve --cache-size 16M --cache-limit 8M | --cache-limit: 8M is not a multiple of 4K between the cache's size",
+                "set prefetch | 'prefetch' is not a setting; write it like prefetch=leap",
+                "set =leap | '=leap' is not a setting",
+                "set history=8 history=9 | history is given twice",
+                "set format=xml | no setting is called 'format'",
                 "serve --unix /tmp/0123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890123456789012 | at most 107 bytes",
                 "donor | --memory: say how much",
                 "donor --memory 1M | less than one slab of 64M",
@@ -75,6 +88,7 @@ class CommandLineTest {
     @CsvSource({
         "status --http 127.0.0.1:1, no server answers at http://127.0.0.1:1",
         "top --http 127.0.0.1:1, no server answers",
+        "set --http 127.0.0.1:1 history=8, no server answers",
         "histogram dump --http 127.0.0.1:1, no server answers",
         "status --pid 2147483647, process 2147483647 is no leap-nbd server"
     })

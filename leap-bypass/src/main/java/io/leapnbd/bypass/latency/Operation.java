@@ -8,7 +8,9 @@ public enum Operation {
     WRITE_ZEROES,
     FLUSH,
     CACHE,
-    BLOCK_STATUS;
+    BLOCK_STATUS,
+    /** A page that is fetched before a client asks for it. */
+    PREFETCH;
 
     /** Lower case with dashes, as in files, metrics and tables. */
     public String label() {

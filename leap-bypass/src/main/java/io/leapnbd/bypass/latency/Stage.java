@@ -9,7 +9,9 @@ public enum Stage {
     /** From the post on a link to the donor's reply. */
     LINK,
     /** From the decoded request to the reply handed to the socket. */
-    TOTAL;
+    TOTAL,
+    /** From a prefetched page's arrival in the cache to its first hit; 0 if it was waited for. */
+    TIMELINESS;
 
     /** Lower case, as in files, metrics and tables. */
     public String label() {

@@ -15,6 +15,12 @@ public interface DonorLink {
      */
     void post(LinkRequest request);
 
+    /**
+     * A client waits for a background read now: it goes ahead of those that nobody waits for. The request must have been
+     * posted here, and not been completed.
+     */
+    void promote(LinkRequest request);
+
     /** Sends what was held back to leave together. */
     void flush();
 

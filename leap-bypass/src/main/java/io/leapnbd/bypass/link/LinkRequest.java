@@ -9,8 +9,7 @@ import org.jspecify.annotations.Nullable;
 /**
  * One request to a donor, about one slab. Mutable and pooled; all fields belong to the event loop that posts it.
  *
- * <p>The owner fills in what is asked and posts it; the link fills in the outcome. {@link #next} is for whichever list the
- * request is in.
+ * <p>The owner fills in what is asked and posts it; the link fills in the outcome.
  */
 public final class LinkRequest {
 
@@ -65,9 +64,16 @@ public final class LinkRequest {
     /** A grant's handle, once it is {@link Outcome#OK}. */
     public int grantedHandle;
 
-    /** Next in the list that holds this. */
+    /** The list that holds this, if one does. */
+    @Nullable
+    RequestQueue queue;
+
+    /** Neighbours in that list. */
     @Nullable
     LinkRequest next;
+
+    @Nullable
+    LinkRequest previous;
 
     /** Slot in the link's table of requests in flight. */
     int slot;
@@ -94,7 +100,6 @@ public final class LinkRequest {
         incarnation = null;
         buffer = null;
         attachment = null;
-        next = null;
         background = false;
         postNanos = 0;
     }

@@ -54,6 +54,10 @@ final class LocalLink implements DonorLink {
         };
     }
 
+    /** Nothing ever waits here. */
+    @Override
+    public void promote(LinkRequest request) {}
+
     @Override
     public void flush() {}
 

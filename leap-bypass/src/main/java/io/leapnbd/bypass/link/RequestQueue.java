@@ -2,7 +2,7 @@ package io.leapnbd.bypass.link;
 
 import org.jspecify.annotations.Nullable;
 
-/** A first-in first-out list of requests, linked through the requests themselves. For one thread. */
+/** A first-in first-out list of requests, linked through the requests themselves, so that any can be taken out. For one thread. */
 final class RequestQueue {
 
     private @Nullable LinkRequest head;
@@ -22,8 +22,10 @@ final class RequestQueue {
         return head;
     }
 
+    /** Adds a request that is in no list. */
     void add(LinkRequest request) {
-        request.next = null;
+        request.queue = this;
+        request.previous = tail;
         if (tail == null) {
             head = request;
         } else {
@@ -37,13 +39,32 @@ final class RequestQueue {
     LinkRequest poll() {
         LinkRequest request = head;
         if (request != null) {
-            head = request.next;
-            if (head == null) {
-                tail = null;
-            }
-            request.next = null;
-            size--;
+            boolean _ = remove(request);
         }
         return request;
+    }
+
+    /** Takes a request out, wherever it stands; false if it is not in this list. */
+    boolean remove(LinkRequest request) {
+        if (request.queue != this) {
+            return false;
+        }
+        LinkRequest before = request.previous;
+        LinkRequest after = request.next;
+        if (before == null) {
+            head = after;
+        } else {
+            before.next = after;
+        }
+        if (after == null) {
+            tail = before;
+        } else {
+            after.previous = before;
+        }
+        request.queue = null;
+        request.previous = null;
+        request.next = null;
+        size--;
+        return true;
     }
 }

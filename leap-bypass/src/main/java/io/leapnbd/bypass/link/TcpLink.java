@@ -142,6 +142,23 @@ public final class TcpLink implements DonorLink {
     }
 
     @Override
+    public void promote(LinkRequest request) {
+        if (!request.background) {
+            return;
+        }
+        boolean waits = background.remove(request);
+        request.background = false;
+        if (!waits) {
+            // On its way; should the connection break it is a demand when it is sent again.
+            backgroundCount--;
+        } else if (ready && demands.isEmpty() && admits(request)) {
+            send(request, System.nanoTime());
+        } else {
+            demands.add(request);
+        }
+    }
+
+    @Override
     public void flush() {
         if (writer != null) {
             writer.flush();

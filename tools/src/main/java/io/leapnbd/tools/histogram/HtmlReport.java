@@ -26,9 +26,11 @@ final class HtmlReport {
             <title>leap-nbd latencies</title>
             <style>
             :root { color-scheme: light dark; --back: #fcfcfb; --text: #1d2330; --soft: #667085; --line: #e3e5ea;
-              --total: #2563c9; --queue: #c2501b; --lookup: #16805a; --link: #8446b8; }
+              --total: #2563c9; --queue: #c2501b; --lookup: #16805a; --link: #8446b8;
+              --timeliness: #8a6d00; }
             @media (prefers-color-scheme: dark) { :root { --back: #14171d; --text: #e6e8ee; --soft: #98a1b3;
-              --line: #2b313c; --total: #74a7ff; --queue: #ff9c66; --lookup: #5fd0a2; --link: #cf9dff; } }
+              --line: #2b313c; --total: #74a7ff; --queue: #ff9c66; --lookup: #5fd0a2; --link: #cf9dff;
+              --timeliness: #e0c14a; } }
             body { margin: 0 auto; padding: 2rem 1.25rem 4rem; max-width: 52rem; background: var(--back);
               color: var(--text); font: 15px/1.5 system-ui, sans-serif; }
             h1 { font-size: 1.5rem; margin: 0; } h2 { font-size: 1.15rem; margin: 2.75rem 0 .5rem; }
@@ -39,6 +41,7 @@ final class HtmlReport {
             .c-total { stroke: var(--total); background: var(--total); }
             .c-queue { stroke: var(--queue); background: var(--queue); }
             .c-lookup { stroke: var(--lookup); background: var(--lookup); }
+            .c-timeliness { stroke: var(--timeliness); background: var(--timeliness); }
             .c-link { stroke: var(--link); background: var(--link); }
             .wide { overflow-x: auto; }
             table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }

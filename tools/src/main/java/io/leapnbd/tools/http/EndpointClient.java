@@ -12,7 +12,7 @@ import java.net.URI;
 import java.nio.charset.StandardCharsets;
 
 /**
- * Fetches pages of a server's endpoint.
+ * Fetches pages of a server's endpoint, and has its actions done.
  *
  * @param address where it listens
  */
@@ -27,9 +27,25 @@ public record EndpointClient(HostPort address) {
      * @throws CommandFailure if nobody answers in time, or the answer is not 200
      */
     public String get(String pathAndQuery) {
+        return ask("GET", pathAndQuery);
+    }
+
+    /**
+     * Has an action done.
+     *
+     * @param pathAndQuery like {@code /settings?prefetch=leap}, encoded
+     * @return what the server says about it
+     * @throws CommandFailure if nobody answers in time, or the answer is not 200
+     */
+    public String put(String pathAndQuery) {
+        return ask("PUT", pathAndQuery);
+    }
+
+    private String ask(String method, String pathAndQuery) {
         try {
             HttpURLConnection connection = (HttpURLConnection)
                     URI.create("http://" + address + pathAndQuery).toURL().openConnection(Proxy.NO_PROXY);
+            connection.setRequestMethod(method);
             connection.setConnectTimeout(TIMEOUT_MILLIS);
             connection.setReadTimeout(TIMEOUT_MILLIS);
             int status = connection.getResponseCode();

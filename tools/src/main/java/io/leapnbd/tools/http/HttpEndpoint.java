@@ -17,12 +17,17 @@ import java.util.TreeMap;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.ThreadFactory;
+import java.util.regex.Pattern;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Serves pages that are only looked at: it answers GET and HEAD, keeps no state, and runs on threads of its own, off the
- * data path. There is no authentication; it is meant for loopback.
+ * Serves pages that are only looked at, by GET and HEAD, and actions that change something, by PUT. It keeps no state, and runs
+ * on threads of its own, off the data path.
+ *
+ * <p>There is no authentication; it is meant for loopback. Actions are open to this machine only, whatever address it
+ * listens on, and not to web pages that are open in a browser here: those may not send PUT to another origin, and one whose
+ * name was made to resolve to this machine is recognised by that name.
  */
 public final class HttpEndpoint implements AutoCloseable {
 
@@ -30,13 +35,18 @@ public final class HttpEndpoint implements AutoCloseable {
 
     private static final int THREADS = 2;
 
+    /** What a Host header of this machine's own may be. */
+    private static final Pattern LOCAL = Pattern.compile("(localhost|127(\\.\\d{1,3}){3}|\\[::1])(:\\d{1,5})?");
+
     private final HttpServer server;
     private final ExecutorService threads;
     private final SortedMap<String, Page> pages;
+    private final Map<String, Page> actions;
 
-    private HttpEndpoint(HttpServer server, SortedMap<String, Page> pages) {
+    private HttpEndpoint(HttpServer server, SortedMap<String, Page> pages, Map<String, Page> actions) {
         this.server = server;
         this.pages = pages;
+        this.actions = actions;
         ThreadFactory factory = Thread.ofPlatform().name("http-", 0).daemon().factory();
         this.threads = Executors.newFixedThreadPool(THREADS, factory);
         server.setExecutor(threads);
@@ -44,20 +54,26 @@ public final class HttpEndpoint implements AutoCloseable {
         server.start();
     }
 
+    /** Starts answering, with pages and without actions; see {@link #open(HostPort, Map, Map)}. */
+    public static HttpEndpoint open(HostPort listen, Map<String, Page> pages) {
+        return open(listen, pages, Map.of());
+    }
+
     /**
      * Starts answering.
      *
      * @param pages by path, like {@code /status}
+     * @param actions by path too; none of the pages' paths
      * @throws CommandFailure if the address cannot be listened on, with what to do about it
      */
-    public static HttpEndpoint open(HostPort listen, Map<String, Page> pages) {
+    public static HttpEndpoint open(HostPort listen, Map<String, Page> pages, Map<String, Page> actions) {
         InetSocketAddress address = listen.resolve();
         if (address.isUnresolved()) {
             throw new CommandFailure(
                     ExitCode.FAILED, "--http " + listen + ": no such host; give 127.0.0.1:9480 or none");
         }
         try {
-            return new HttpEndpoint(HttpServer.create(address, 0), new TreeMap<>(pages));
+            return new HttpEndpoint(HttpServer.create(address, 0), new TreeMap<>(pages), Map.copyOf(actions));
         } catch (IOException e) {
             throw new CommandFailure(
                     ExitCode.FAILED,
@@ -97,6 +113,10 @@ public final class HttpEndpoint implements AutoCloseable {
 
     private Answer answer(HttpExchange exchange) {
         String method = exchange.getRequestMethod();
+        Page action = actions.get(exchange.getRequestURI().getPath());
+        if (action != null) {
+            return method.equals("PUT") ? act(exchange, action) : Answer.line(405, "only PUT is answered here");
+        }
         if (!method.equals("GET") && !method.equals("HEAD")) {
             return Answer.line(405, "only GET and HEAD are answered here");
         }
@@ -104,6 +124,21 @@ public final class HttpEndpoint implements AutoCloseable {
         if (page == null) {
             return Answer.line(404, "nothing here; there are: " + String.join(" ", pages.keySet()));
         }
+        return answer(exchange, page);
+    }
+
+    private static Answer act(HttpExchange exchange, Page action) {
+        String host = exchange.getRequestHeaders().getFirst("Host");
+        if (!exchange.getRemoteAddress().getAddress().isLoopbackAddress()
+                || exchange.getRequestHeaders().containsKey("Origin")
+                || host == null
+                || !LOCAL.matcher(host).matches()) {
+            return Answer.line(403, "settings are changed from this machine only, by 'leap-nbd set'");
+        }
+        return answer(exchange, action);
+    }
+
+    private static Answer answer(HttpExchange exchange, Page page) {
         try {
             return page.answer(query(exchange.getRequestURI().getRawQuery()));
         } catch (IllegalArgumentException e) {

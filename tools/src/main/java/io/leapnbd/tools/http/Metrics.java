@@ -4,6 +4,7 @@ import io.prometheus.metrics.core.metrics.CounterWithCallback;
 import io.prometheus.metrics.core.metrics.GaugeWithCallback;
 import io.prometheus.metrics.model.registry.PrometheusRegistry;
 import java.util.function.Consumer;
+import java.util.function.DoubleSupplier;
 
 /** Registers numbers that others count, to be read at each scrape. */
 public final class Metrics {
@@ -35,6 +36,15 @@ public final class Metrics {
                 .help(help)
                 .labelNames(labels)
                 .callback(callback -> values.accept((value, labelValues) -> callback.call((double) value, labelValues)))
+                .register(registry);
+    }
+
+    /** A share, from 0 to 1. */
+    public void ratio(String name, String help, DoubleSupplier value) {
+        GaugeWithCallback.builder()
+                .name(name)
+                .help(help)
+                .callback(callback -> callback.call(value.getAsDouble()))
                 .register(registry);
     }
 

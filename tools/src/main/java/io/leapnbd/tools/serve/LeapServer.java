@@ -23,6 +23,7 @@ import io.leapnbd.tools.http.HttpEndpoint;
 import io.leapnbd.tools.http.MetricsPage;
 import io.leapnbd.tools.http.Page;
 import io.leapnbd.tools.http.RunFile;
+import io.leapnbd.tools.record.Recording;
 import io.netty.channel.EventLoopGroup;
 import io.netty.channel.MultiThreadIoEventLoopGroup;
 import io.netty.channel.epoll.EpollIoHandler;
@@ -55,6 +56,7 @@ public final class LeapServer implements AutoCloseable {
     private final Closings closings = new Closings();
     private final List<String> uris = new ArrayList<>();
     private @Nullable RemoteDevice device;
+    private @Nullable Recording recording;
 
     private LeapServer(ServerSettings settings) {
         this.settings = settings;
@@ -76,6 +78,7 @@ public final class LeapServer implements AutoCloseable {
         } finally {
             if (!open) {
                 server.close();
+                server.discardRecording();
             }
         }
     }
@@ -115,10 +118,16 @@ public final class LeapServer implements AutoCloseable {
         device = remote;
         closings.add("device", remote);
 
+        Path trace = settings.record();
+        Recording recorded = trace == null ? null : Recording.open(trace, about(remote));
+        recording = recorded;
+        if (recorded != null) {
+            closings.add("recording", recorded);
+        }
         NbdServer nbd = NbdServer.start(new NbdServerContext()
                 .group(loops)
                 .allocator(buffers.allocator())
-                .export(settings.export(), remote)
+                .export(settings.export(), recorded == null ? remote : recorded.of(remote))
                 .observer(loop -> new LatencyObserver(remote.latencies(loop))));
         closings.add("NBD server", nbd);
 
@@ -153,7 +162,8 @@ public final class LeapServer implements AutoCloseable {
 
         HostPort endpoint = null;
         if (settings.http() != null) {
-            endpoint = openEndpoint(settings.http(), new ServerStatus(settings, uris, startMillis, remote, nbd, store));
+            endpoint = openEndpoint(
+                    settings.http(), new ServerStatus(settings, uris, startMillis, remote, nbd, store, recorded));
         }
         Path file = RunFile.register("serve", endpoint, uris.getFirst());
         if (file != null) {
@@ -175,7 +185,8 @@ public final class LeapServer implements AutoCloseable {
                         "/readyz",
                         query -> status.ready(),
                         "/histograms",
-                        new HistogramPage(remote.latencies(), startMillis)));
+                        new HistogramPage(remote.latencies(), startMillis)),
+                Map.<String, Page>of("/settings", new PrefetchControl(settings.export(), remote)::set));
         closings.add("HTTP endpoint", endpoint);
         endpoint.warnIfExposed();
         uris.add("http://" + endpoint.address());
@@ -185,6 +196,21 @@ public final class LeapServer implements AutoCloseable {
     /** Bytes of buffers that a loop keeps: what one swapping connection can have under way, unless there are many loops. */
     private static long reserve(int loops) {
         return Math.clamp(BUFFERS / loops, LEAST_BUFFERS, MOST_BUFFERS);
+    }
+
+    private List<String> about(RemoteDevice remote) {
+        String version = LeapServer.class.getPackage().getImplementationVersion();
+        return List.of(
+                "leap-nbd " + (version == null ? "(unpackaged)" : version),
+                "export " + settings.export() + ", " + remote.size() / Protocol.PAGE_SIZE + " pages of 4096 bytes");
+    }
+
+    /** A server that never served leaves no file in the way of the next one. */
+    private void discardRecording() throws IOException {
+        Path trace = settings.record();
+        if (recording != null && trace != null) {
+            Files.deleteIfExists(trace);
+        }
     }
 
     private SlabStore embeddedStore() throws IOException {
@@ -202,6 +228,9 @@ public final class LeapServer implements AutoCloseable {
                 .export(settings.export())
                 .requestTimeout(settings.ioTimeout())
                 .buffers(buffers.allocator())
+                .cacheSize(settings.prefetch().cacheSize())
+                .cacheLimit(settings.prefetch().cacheLimit())
+                .prefetch(settings.prefetch().policy(), settings.prefetch().leap())
                 .fresh(settings.fresh());
         if (store != null) {
             // What it holds ends with this process, so there is nothing to know later.

@@ -1,6 +1,8 @@
 package io.leapnbd.tools.serve;
 
 import io.leapnbd.donor.protocol.Protocol;
+import io.leapnbd.prefetch.LeapSettings;
+import io.leapnbd.prefetch.PrefetchPolicy;
 import io.leapnbd.tools.cli.CommandFailure;
 import io.leapnbd.tools.cli.DonorAddress;
 import io.leapnbd.tools.cli.Durations;
@@ -17,8 +19,11 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.Iterator;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.Callable;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
@@ -92,6 +97,60 @@ public final class ServeCommand implements Callable<Integer> {
             description = "Where /metrics, /status, /histograms, /healthz and /readyz are answered; none turns it off."
                     + " Default: ${DEFAULT-VALUE}.")
     private String http = EndpointOptions.DEFAULT;
+
+    @Option(
+            names = "--prefetch",
+            paramLabel = "POLICY",
+            defaultValue = "leap",
+            completionCandidates = Policies.class,
+            description = "What decides which pages are fetched ahead of demand: ${COMPLETION-CANDIDATES}."
+                    + " Default: ${DEFAULT-VALUE}.")
+    private String prefetch = "leap";
+
+    @Option(
+            names = "--history",
+            paramLabel = "H",
+            defaultValue = "32",
+            description = "Accesses among which Leap looks for a trend. Default: ${DEFAULT-VALUE}.")
+    private String history = "32";
+
+    @Option(
+            names = "--split",
+            paramLabel = "N",
+            defaultValue = "4",
+            description = "It looks among the newest H/N first. Default: ${DEFAULT-VALUE}.")
+    private String split = "4";
+
+    @Option(
+            names = "--max-window",
+            paramLabel = "PW",
+            defaultValue = "8",
+            description = "The most pages that Leap prefetches at once. Default: ${DEFAULT-VALUE}.")
+    private String maxWindow = "8";
+
+    @Option(
+            names = "--cache-size",
+            paramLabel = "SIZE",
+            defaultValue = "16M",
+            converter = Size.Converter.class,
+            description = "Memory for prefetched pages. Default: ${DEFAULT-VALUE}.")
+    private Size cacheSize = new Size(PrefetchSettings.DEFAULT.cacheSize());
+
+    @Option(
+            names = "--cache-limit",
+            paramLabel = "SIZE",
+            converter = Size.Converter.class,
+            description =
+                    "Reserve so much for the cache, so that 'leap-nbd set cache-size=' can make it larger while the"
+                            + " server runs. Default: --cache-size.")
+    private @Nullable Size cacheLimit;
+
+    @Option(
+            names = "--record",
+            paramLabel = "FILE",
+            description = "Write down what clients read, write and trim, for 'replay'; compressed if the name ends in"
+                    + " .gz. The file must not exist.")
+    private @Nullable Path record;
 
     @Option(
             names = "--io-timeout",
@@ -225,7 +284,47 @@ public final class ServeCommand implements Callable<Integer> {
                 fresh,
                 histogramLog,
                 histogramInterval,
+                prefetchSettings(loops),
+                record,
                 List.of());
+    }
+
+    private PrefetchSettings prefetchSettings(int loops) {
+        Size limit = cacheLimit == null ? cacheSize : cacheLimit;
+        require(
+                limit.bytes() >= cacheSize.bytes()
+                        && limit.bytes() <= 32L << 30
+                        && limit.bytes() % Protocol.PAGE_SIZE == 0,
+                (cacheLimit == null ? "--cache-size: " : "--cache-limit: ") + limit
+                        + " is not a multiple of 4K between the cache's size and 32G");
+        MachineMemory.now().check("--cache-size", limit.bytes());
+        long heap = Runtime.getRuntime().maxMemory();
+        long needed = bookKeeping(limit.bytes() / Protocol.PAGE_SIZE, loops);
+        require(
+                needed <= heap / 2,
+                "--cache-size: to keep account of " + limit + " takes " + Size.approximate(needed)
+                        + " of the JVM's heap of " + Size.approximate(heap) + "; make that larger, like"
+                        + " LEAP_NBD_JAVA_OPTS='-Xms" + heapFor(needed) + " -Xmx" + heapFor(needed)
+                        + "', or cache less");
+        try {
+            return new PrefetchSettings(
+                            PrefetchPolicy.of(prefetch), LeapSettings.PUBLISHED, cacheSize.bytes(), limit.bytes())
+                    .with(Map.of(
+                            PrefetchSettings.HISTORY, history,
+                            PrefetchSettings.SPLIT, split,
+                            PrefetchSettings.MAX_WINDOW, maxWindow));
+        } catch (IllegalArgumentException e) {
+            throw new ParameterException(spec.commandLine(), String.valueOf(e.getMessage()), e);
+        }
+    }
+
+    /** About how many bytes of heap the cache's tables take. */
+    private static long bookKeeping(long slots, int loops) {
+        return 64 * Long.highestOneBit(2 * slots - 1) + (48 + 4L * loops) * slots;
+    }
+
+    private static String heapFor(long needed) {
+        return (Long.highestOneBit(needed >> 20) << 2) + "m";
     }
 
     private void require(boolean right, String message) {
@@ -239,6 +338,13 @@ public final class ServeCommand implements Callable<Integer> {
             return parser.apply(text);
         } catch (TypeConversionException e) {
             throw new ParameterException(spec.commandLine(), option + ": " + e.getMessage(), e);
+        }
+    }
+
+    private static final class Policies implements Iterable<String> {
+        @Override
+        public Iterator<String> iterator() {
+            return Stream.of(PrefetchPolicy.values()).map(PrefetchPolicy::label).iterator();
         }
     }
 }

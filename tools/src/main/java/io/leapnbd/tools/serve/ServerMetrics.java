@@ -1,5 +1,6 @@
 package io.leapnbd.tools.serve;
 
+import io.leapnbd.bypass.PrefetchFigures;
 import io.leapnbd.bypass.RemoteDevice;
 import io.leapnbd.bypass.latency.Operation;
 import io.leapnbd.bypass.latency.Stage;
@@ -39,6 +40,7 @@ final class ServerMetrics {
         device(status.device());
         donors();
         cache(status.device().cache());
+        prefetch(status.device());
         metrics.registry().register(this::latencies);
     }
 
@@ -135,6 +137,47 @@ final class ServerMetrics {
                 .from(sink -> sink.accept(cache.figures().slots()));
         metrics.gauge("leap_cache_slots_in_use", "Pages that the cache holds or waits for.")
                 .from(sink -> sink.accept(cache.figures().slotsInUse()));
+    }
+
+    private void prefetch(RemoteDevice device) {
+        metrics.gauge(
+                        "leap_prefetch_info",
+                        "1, with the prefetch policy and its settings.",
+                        "policy",
+                        "history",
+                        "split",
+                        "max_window")
+                .from(sink -> {
+                    PrefetchFigures now = device.prefetching().figures();
+                    sink.accept(
+                            1,
+                            now.policy().label(),
+                            Integer.toString(now.settings().history()),
+                            Integer.toString(now.settings().split()),
+                            Integer.toString(now.settings().maxWindow()));
+                });
+        metrics.ratio(
+                "leap_prefetch_coverage_ratio",
+                "Hits on prefetched pages over pages demanded, since the start.",
+                () -> orZero(PrefetchStatus.of(device).coverage()));
+        metrics.ratio(
+                "leap_prefetch_accuracy_ratio",
+                "Prefetched pages that were hit over all of them, since the start.",
+                () -> orZero(PrefetchStatus.of(device).accuracy()));
+        metrics.counter("leap_prefetch_trends_total", "Demands at which the policy found a trend.")
+                .from(sink -> sink.accept(device.prefetching().figures().trendsFound()));
+        metrics.gauge("leap_prefetch_window_pages", "Pages of the last prefetch; 0 when suspended.")
+                .from(sink -> sink.accept(device.prefetching().figures().windowInUse()));
+        metrics.counter("leap_prefetch_held_back_total", "Pages not prefetched because too many were on their way.")
+                .from(sink -> sink.accept(device.prefetching().figures().heldBack()));
+        metrics.counter(
+                        "leap_prefetch_overlooked_total",
+                        "Accesses that the policy was not told of, because they came faster than it decides.")
+                .from(sink -> sink.accept(device.prefetching().figures().overlooked()));
+    }
+
+    private static double orZero(double ratio) {
+        return Double.isNaN(ratio) ? 0 : ratio;
     }
 
     private void donorGauge(String name, String help, ToLongFunction<Donor> value) {

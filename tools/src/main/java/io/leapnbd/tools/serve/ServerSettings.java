@@ -22,6 +22,8 @@ import org.jspecify.annotations.Nullable;
  * @param fresh whether to start blank
  * @param histogramLog the interval log; null for none
  * @param histogramInterval of the log
+ * @param prefetch what is fetched ahead, and the cache
+ * @param record where to record what clients do; null for nowhere
  * @param unprotected what protection of the process could not be had, a sentence each
  */
 public record ServerSettings(
@@ -37,6 +39,8 @@ public record ServerSettings(
         boolean fresh,
         @Nullable Path histogramLog,
         Duration histogramInterval,
+        PrefetchSettings prefetch,
+        @Nullable Path record,
         List<String> unprotected) {
 
     /** These, with what protection could not be had. */
@@ -54,6 +58,8 @@ public record ServerSettings(
                 fresh,
                 histogramLog,
                 histogramInterval,
+                prefetch,
+                record,
                 lacks);
     }
 

@@ -16,6 +16,7 @@ import io.leapnbd.tools.cli.Json;
 import io.leapnbd.tools.cli.Size;
 import io.leapnbd.tools.cli.Table;
 import io.leapnbd.tools.http.Answer;
+import io.leapnbd.tools.record.Recording;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -32,6 +33,7 @@ import org.jspecify.annotations.Nullable;
  * @param uris where it listens
  * @param startMillis milliseconds since 1970
  * @param store the embedded donor; null if there are others
+ * @param recording of what clients do; null if nothing is recorded
  */
 record ServerStatus(
         ServerSettings settings,
@@ -39,7 +41,8 @@ record ServerStatus(
         long startMillis,
         RemoteDevice device,
         NbdServer nbd,
-        @Nullable SlabStore store) {
+        @Nullable SlabStore store,
+        @Nullable Recording recording) {
 
     /** {@code /status}, or {@code /status?format=text}. */
     Answer page(Map<String, String> query) {
@@ -74,6 +77,14 @@ record ServerStatus(
         }
         if (device.allocationFailures() > 0) {
             complaints.add(device.allocationFailures() + " writes failed because no donor had room; add donors");
+        }
+        String failure = device.prefetching().figures().failure();
+        if (failure != null) {
+            complaints.add(failure);
+        }
+        String notRecorded = recording == null ? null : recording.complaint();
+        if (notRecorded != null) {
+            complaints.add(notRecorded);
         }
         if (store != null) {
             String refusal = store.statistics().lockRefusal();
@@ -153,8 +164,12 @@ record ServerStatus(
                 .put("hits", cache.hits() + cache.inFlightHits())
                 .put("misses", cache.misses())
                 .put("used", cache.pagesUsed())
-                .endObject()
-                .object("requests");
+                .endObject();
+        PrefetchStatus.of(device).putInto(json);
+        if (recording != null) {
+            recording.putInto(json);
+        }
+        json.object("requests");
         for (Operation operation : Operation.values()) {
             Histogram total = device.latencies().snapshot(operation, Stage.TOTAL);
             if (total.getTotalCount() > 0) {
@@ -219,16 +234,9 @@ record ServerStatus(
         if (!latencies.isEmpty()) {
             out.append('\n').append(latencies);
         }
-        CacheFigures cache = device.cache().figures();
-        if (cache.adds() > 0) {
-            long hits = cache.hits() + cache.inFlightHits();
-            out.append(String.format(
-                    Locale.ROOT,
-                    "%nprefetched %,d pages, of which %,d were used; %,d of %,d look-ups hit%n",
-                    cache.adds(),
-                    cache.pagesUsed(),
-                    hits,
-                    hits + cache.misses()));
+        out.append('\n').append(PrefetchStatus.of(device).text());
+        if (recording != null) {
+            out.append(recording.text());
         }
         List<String> complaints = degraded();
         if (!complaints.isEmpty()) {

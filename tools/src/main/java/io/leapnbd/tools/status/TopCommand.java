@@ -109,6 +109,7 @@ public final class TopCommand implements Callable<Integer> {
             }
         }
         out.append(requests).append('\n');
+        out.append(prefetch(before, now));
         Table donors = new Table("donor", "state", "links", "slabs held", "free", "of", "timeouts");
         for (String donor : now.labels("leap_donor_up", "donor")) {
             String labels = "{donor=\"" + donor + "\"}";
@@ -127,6 +128,30 @@ public final class TopCommand implements Callable<Integer> {
             out.append(String.format(Locale.ROOT, "%ndegraded: %.0f; 'leap-nbd status' says what%n", degraded));
         }
         return out.toString();
+    }
+
+    /** One line about what was prefetched since the earlier sample, with a line feed and an empty line. */
+    private static String prefetch(Sample before, Sample now) {
+        double hits = pages(before, now, "hit") + pages(before, now, "hit-in-flight");
+        double added = pages(before, now, "added");
+        return String.format(
+                Locale.ROOT,
+                "prefetch %s: %,.0f pages a second, coverage %s, accuracy %s, window %s%n%n",
+                String.join(" ", now.labels("leap_prefetch_info", "policy")),
+                added,
+                percent(hits, hits + pages(before, now, "miss")),
+                percent(pages(before, now, "used"), added),
+                whole(now.value("leap_prefetch_window_pages")));
+    }
+
+    /** Pages a second. */
+    private static double pages(Sample before, Sample now, String event) {
+        return now.rate(before, "leap_cache_pages_total{event=\"" + event + "\"}");
+    }
+
+    private static String percent(double part, double whole) {
+        // What was added before the interval may be used in it.
+        return whole <= 0 ? "-" : String.format(Locale.ROOT, "%.0f %%", Math.min(100, 100 * part / whole));
     }
 
     private static String latency(double nanos) {

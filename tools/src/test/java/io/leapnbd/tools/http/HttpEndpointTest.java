@@ -7,9 +7,11 @@ import io.leapnbd.tools.cli.CommandFailure;
 import io.leapnbd.tools.cli.HostPort;
 import java.io.IOException;
 import java.net.HttpURLConnection;
+import java.net.Socket;
 import java.net.URI;
 import java.nio.charset.StandardCharsets;
 import java.util.Map;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -33,7 +35,8 @@ class HttpEndpointTest {
                         "/broken",
                                 query -> {
                                     throw new IllegalStateException("lost");
-                                }));
+                                }),
+                Map.of("/act", query -> Answer.line(200, "done " + query.get("what"))));
     }
 
     @AfterEach
@@ -52,7 +55,12 @@ class HttpEndpointTest {
                 "GET | /picky | 400 | no such thing",
                 "GET | /broken | 500 | lost",
                 "POST | /echo | 405 | only GET and HEAD",
-                "DELETE | /echo | 405 | only GET and HEAD"
+                "DELETE | /echo | 405 | only GET and HEAD",
+                "PUT | /echo | 405 | only GET and HEAD",
+                "PUT | /act?what=it | 200 | done it",
+                "GET | /act?what=it | 405 | only PUT",
+                "POST | /act?what=it | 405 | only PUT",
+                "OPTIONS | /act?what=it | 405 | only PUT"
             })
     void answersWithStatusAndReason(String method, String path, int status, String body) throws IOException {
         HttpURLConnection connection = connect(path);
@@ -60,6 +68,29 @@ class HttpEndpointTest {
         assertThat(connection.getResponseCode()).isEqualTo(status);
         try (var in = status < 400 ? connection.getInputStream() : connection.getErrorStream()) {
             assertThat(new String(in.readAllBytes(), StandardCharsets.UTF_8)).contains(body);
+        }
+    }
+
+    @ParameterizedTest
+    @CsvSource({
+        "localhost:9480,, 200",
+        "127.0.0.1:9480,, 200",
+        "[::1]:9480,, 200",
+        "evil.example:9480,, 403",
+        "127.0.0.1.evil.example,, 403",
+        "127.0.0.1:9480, http://evil.example, 403",
+        "127.0.0.1:9480, null, 403"
+    })
+    void anActionIsNotForWebPages(String host, @Nullable String origin, int status) throws IOException {
+        String request = "PUT /act?what=it HTTP/1.1\r\nHost: " + host + "\r\n"
+                + (origin == null ? "" : "Origin: " + origin + "\r\n") + "Connection: close\r\n\r\n";
+        try (Socket socket =
+                new Socket(endpoint.address().host(), endpoint.address().port())) {
+            socket.setSoTimeout(10_000);
+            socket.getOutputStream().write(request.getBytes(StandardCharsets.US_ASCII));
+            String answer = new String(socket.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+            assertThat(answer).startsWith("HTTP/1.1 " + status + " ");
+            assertThat(answer.contains("done it")).isEqualTo(status == 200);
         }
     }
 

@@ -259,6 +259,8 @@ class LeapServerTest {
                 false,
                 null,
                 Duration.ofSeconds(1),
+                PrefetchSettings.DEFAULT,
+                null,
                 List.of());
     }
 
@@ -276,6 +278,8 @@ class LeapServerTest {
                 s.fresh(),
                 s.histogramLog(),
                 s.histogramInterval(),
+                s.prefetch(),
+                s.record(),
                 s.unprotected());
     }
 
@@ -293,6 +297,8 @@ class LeapServerTest {
                 s.fresh(),
                 log,
                 s.histogramInterval(),
+                s.prefetch(),
+                s.record(),
                 s.unprotected());
     }
 
@@ -310,6 +316,8 @@ class LeapServerTest {
                 s.fresh(),
                 s.histogramLog(),
                 s.histogramInterval(),
+                s.prefetch(),
+                s.record(),
                 s.unprotected());
     }
 

@@ -1,0 +1,73 @@
+package io.leapnbd.tools.serve;
+
+import io.leapnbd.bypass.PrefetchFigures;
+import io.leapnbd.bypass.RemoteDevice;
+import io.leapnbd.prefetch.PageCache;
+import io.leapnbd.tools.cli.Json;
+import io.leapnbd.tools.http.Answer;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Changes what a running server prefetches: {@code PUT /settings?prefetch=leap&history=32&cache-size=64M}. All that is asked for
+ * is checked before anything is changed. Any thread but an event loop.
+ */
+final class PrefetchControl {
+
+    private static final Logger log = LoggerFactory.getLogger(PrefetchControl.class);
+
+    private final String export;
+    private final RemoteDevice device;
+
+    PrefetchControl(String export, RemoteDevice device) {
+        this.export = export;
+        this.device = device;
+    }
+
+    /** The settings in force. */
+    PrefetchSettings current() {
+        PrefetchFigures figures = device.prefetching().figures();
+        return new PrefetchSettings(
+                figures.policy(),
+                figures.settings(),
+                (long) device.cache().figures().slots() * PageCache.PAGE_SIZE,
+                (long) device.cache().capacity() * PageCache.PAGE_SIZE);
+    }
+
+    /**
+     * Changes settings; answers with those in force afterwards.
+     *
+     * @param query the changes; {@code export}, which must be this server's if it is there; {@code format}, text or json
+     * @throws IllegalArgumentException if anything is wrong; then nothing is changed
+     */
+    synchronized Answer set(Map<String, String> query) {
+        Map<String, String> changes = new LinkedHashMap<>(query);
+        String of = changes.remove("export");
+        if (of != null && !of.equals(export)) {
+            throw new IllegalArgumentException("no export is called '" + of + "'; there is " + export);
+        }
+        String format = changes.remove("format");
+        if (format != null && !format.equals("json") && !format.equals("text")) {
+            throw new IllegalArgumentException("no format is called " + format + "; there are json, text");
+        }
+        PrefetchSettings before = current();
+        PrefetchSettings after = before.with(changes);
+        if (after.cacheSize() != before.cacheSize()) {
+            device.cache().resize((int) (after.cacheSize() / PageCache.PAGE_SIZE));
+        }
+        if (changes.containsKey(PrefetchSettings.POLICY) || !after.leap().equals(before.leap())) {
+            device.prefetching().choose(after.policy(), after.leap());
+        }
+        if (!changes.isEmpty()) {
+            log.info("settings of {} are now {}", export, after);
+        }
+        if ("json".equals(format)) {
+            Json json = new Json().object().put("export", export);
+            after.putInto(json);
+            return Answer.ok("application/json", json.endObject() + "\n");
+        }
+        return Answer.line(200, export + ": " + after);
+    }
+}

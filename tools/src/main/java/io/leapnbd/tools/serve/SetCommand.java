@@ -1,0 +1,89 @@
+package io.leapnbd.tools.serve;
+
+import io.leapnbd.tools.cli.ExitCode;
+import io.leapnbd.tools.http.EndpointOptions;
+import java.net.URLEncoder;
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Set;
+import java.util.concurrent.Callable;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.Parameters;
+import picocli.CommandLine.Spec;
+
+/** {@code leap-nbd set}. */
+@Command(
+        name = "set",
+        sortOptions = false,
+        description = {
+            "Changes what a running server prefetches, and shows what is in force then; without a setting it only shows that."
+                    + " Either all changes are made or, if one is wrong, none.",
+            "",
+            "  prefetch=POLICY  as serve's --prefetch",
+            "  history=H        accesses that Leap remembers, 2 to 1024",
+            "  split=N          it looks for a trend in the newest H/N first",
+            "  max-window=PW    most pages prefetched at once, 1 to 64",
+            "  cache-size=SIZE  up to what serve's --cache-limit has reserved",
+            "",
+            "The policy begins anew, without what it has learnt. The server must run on this machine."
+        })
+public final class SetCommand implements Callable<Integer> {
+
+    @Mixin
+    private final EndpointOptions endpoint = new EndpointOptions();
+
+    @Option(names = "--export", paramLabel = "NAME", description = "The export. Default: the server's.")
+    private @Nullable String export;
+
+    @Option(names = "--json", description = "Show what is in force as JSON, for scripts.")
+    private boolean json;
+
+    @Parameters(paramLabel = "NAME=VALUE", arity = "0..*", description = "What to change.")
+    private List<String> settings = List.of();
+
+    @Spec
+    private CommandSpec spec = CommandSpec.create();
+
+    /** For picocli. */
+    public SetCommand() {}
+
+    @Override
+    public Integer call() {
+        List<String> query = new ArrayList<>();
+        query.add("format=" + (json ? "json" : "text"));
+        if (export != null) {
+            query.add("export=" + encoded(export));
+        }
+        Set<String> names = new HashSet<>();
+        for (String setting : settings) {
+            int equals = setting.indexOf('=');
+            if (equals < 1 || equals == setting.length() - 1) {
+                throw new ParameterException(
+                        spec.commandLine(), "'" + setting + "' is not a setting; write it like prefetch=leap");
+            }
+            String name = setting.substring(0, equals);
+            if (name.equals("export") || name.equals("format")) {
+                throw new ParameterException(
+                        spec.commandLine(), "no setting is called '" + name + "'; --help lists them");
+            }
+            if (!names.add(name)) {
+                throw new ParameterException(spec.commandLine(), name + " is given twice; give it once");
+            }
+            query.add(encoded(name) + "=" + encoded(setting.substring(equals + 1)));
+        }
+        spec.commandLine().getOut().print(endpoint.client().put("/settings?" + String.join("&", query)));
+        spec.commandLine().getOut().flush();
+        return ExitCode.OK;
+    }
+
+    private static String encoded(String text) {
+        return URLEncoder.encode(text, StandardCharsets.UTF_8);
+    }
+}

@@ -1,0 +1,4 @@
+@NullMarked
+package io.leapnbd.tools.record;
+
+import org.jspecify.annotations.NullMarked;
