@@ -9,7 +9,8 @@ host_start server "$program" serve --donors "$donors" --size 640M --listen "$HOS
   --record "$OUT/trace.gz"
 await server ^ready 60 || give_up 'no server'
 guest "nbd-client $HOST_IP 10809 /dev/nbd0 -N leap -b 4096 && mkswap /dev/nbd0 && swapon /dev/nbd0 &&
-  echo $cluster >/proc/sys/vm/page-cluster" || give_up 'no swap'
+  echo $cluster >/proc/sys/vm/page-cluster && echo 0 >/proc/sys/vm/watermark_boost_factor &&
+  echo 8192 >/proc/sys/vm/min_free_kbytes" || give_up 'no swap'
 
 # Into a data base in memory: rows of 200 to 800 bytes, an index, then queries by key, by index, ranges and updates.
 sqlite_script() {

@@ -1,0 +1,244 @@
+"""The comparisons of README.md here, each a function that prints what it does and returns rows of the table."""
+
+import argparse
+import json
+import os
+import platform
+import statistics
+import subprocess
+import time
+
+import load
+from peers import HOME, Processes
+from report import Row, write_report
+
+CHECKS = {}
+
+
+def check(name):
+    def register(function):
+        CHECKS[name] = function
+        return function
+
+    return register
+
+
+class Bench:
+    def __init__(self, options):
+        self.options = options
+        self.processes = Processes(options.build)
+
+    def say(self, text):
+        print(text, flush=True)
+
+    def turns(self, peers, pattern, depth, **more):
+        self.say(f"  {pattern}, queue depth {depth}")
+
+        def measure(peer):
+            return load.fio(self.processes, peer, pattern, depth, self.options.seconds, self.options.size, **more)
+
+        return load.in_turns(peers, self.options.rounds, measure, self.say)
+
+    def filled(self, *peers):
+        for peer in peers:
+            load.fill(self.processes, peer, self.options.size)
+            for pattern in ("randread", "randwrite"):  # the JIT's share, before anything counts
+                load.fio(self.processes, peer, pattern, 32, self.options.warm_up, self.options.size)
+        return peers
+
+    def c_program(self, *arguments):
+        done = subprocess.run(
+            [os.path.join(self.options.build, "floor"), *map(str, arguments)], capture_output=True, text=True, check=True, timeout=120
+        )
+        return json.loads(done.stdout)
+
+    @property
+    def mib(self):
+        return int(self.options.size.removesuffix("M"))
+
+
+@check("one-hop")
+def one_hop(bench):
+    kit = bench.processes.nbdkit("kit", bench.options.size)
+    ours = bench.processes.serve("embedded", bench.options.size, "--prefetch", "none")
+    peers = bench.filled(kit, ours)
+    rows = []
+    for pattern in ("randread", "randwrite"):
+        one = bench.turns(peers, pattern, 1)
+        many = bench.turns(peers, pattern, 32)
+        for figure, wanted, table, depth in (
+            ("p50", 1.0, one, 1), ("p99", 1.0, one, 1), ("iops", 1.0, many, 32), ("cpu", 0.75, many, 32), ("p999", 1.0, many, 32),
+        ):
+            a, b = table[ours.name][figure], table[kit.name][figure]
+            rows.append(Row(f"one hop, {pattern}, depth {depth}, against nbdkit memory", figure, a, b, wanted))
+    bench.processes.end(*kit.processes, *ours.processes)
+    return rows
+
+
+@check("two-hops")
+def two_hops(bench):
+    kit = bench.processes.nbdkit_two_hops("kit2", bench.options.size)
+    donor = bench.processes.donor("donor", f"{bench.mib + 64}M")
+    ours = bench.processes.serve("remote", bench.options.size, "--prefetch", "none", donors=[donor])
+    peers = bench.filled(kit, ours)
+    rows = []
+    one = bench.turns(peers, "randread", 1)
+    many = bench.turns(peers, "randread", 32)
+    for figure, wanted, table, depth in (("p50", 0.8, one, 1), ("iops", 1.5, many, 32), ("cpu", 0.75, many, 32)):
+        a, b = table[ours.name][figure], table[kit.name][figure]
+        rows.append(Row(f"two hops, randread, depth {depth}, against nbdkit nbd + nbdkit memory", figure, a, b, wanted))
+    bench.processes.end(*kit.processes, *ours.processes)
+    return rows
+
+
+@check("floor")
+def floor(bench):
+    donor = bench.processes.donor("donor-f", f"{bench.mib + 64}M")
+    ours = bench.processes.serve("floor", bench.options.size, "--prefetch", "none", donors=[donor])
+    bench.filled(ours)
+    path = ours.uri.split("socket=")[1]
+    bare, real = [], []
+    for _ in range(bench.options.rounds):
+        bare.append(bench.c_program("relay", bench.options.seconds)["p50"])
+        real.append(bench.c_program("nbd", path, bench.mib, bench.options.seconds)["p50"])
+    bench.say(f"  p50 of a read {statistics.median(real):.1f} us, of two bare hops {statistics.median(bare):.1f} us")
+    bench.processes.end(*ours.processes)
+    return [Row("read of one client, against two bare epoll hops in C", "p50", statistics.median(real), statistics.median(bare), 1.5)]
+
+
+@check("queued")
+def queued(bench):
+    donor = bench.processes.donor("donor-q", f"{2 * bench.mib + 128}M")
+    paths = [
+        bench.processes.serve(path, bench.options.size, "--prefetch", "none", "--path", path, donors=[donor], label=path)
+        for path in ("bypass", "queued")
+    ]
+    bypass, staged = bench.filled(*paths)
+    one = bench.turns(paths, "randread", 1)
+    rows = [Row("bypass against queued, randread, depth 1", "p50", one["bypass"]["p50"], one["queued"]["p50"], 0.6)]
+    bench.say("  randread, depth 1, under a flood of 1 MiB writes")
+
+    def flooded(peer):
+        flood = bench.processes.start(
+            "flood", "fio", "--name=flood", "--ioengine=nbd", f"--uri={peer.uri}", "--rw=randwrite", "--bs=1M", "--iodepth=8",
+            f"--size={bench.options.size}", "--time_based", f"--runtime={bench.options.seconds + 3}",
+        )
+        time.sleep(0.5)
+        run = load.fio(bench.processes, peer, "randread", 1, bench.options.seconds, bench.options.size)
+        bench.processes.end(flood)
+        return run
+
+    flood = load.in_turns(paths, bench.options.rounds, flooded, bench.say)
+    rows.append(Row("the same under a flood of 1 MiB writes", "p99", flood["bypass"]["p99"], flood["queued"]["p99"], 0.33))
+    rows.append(Row("read p99 of bypass under the flood, against its idle p99", "p99", flood["bypass"]["p99"], one["bypass"]["p99"], 3.0))
+    bench.processes.end(*{p.pid: p for peer in paths for p in peer.processes}.values())
+    return rows
+
+
+@check("prefetch")
+def prefetch(bench):
+    donor = bench.processes.donor("donor-p", f"{2 * bench.mib + 128}M")
+    far = [(donor[0], bench.processes.delay("delay", donor[1], 100))]
+    ours = bench.processes.serve("ahead", bench.options.size, "--path", "bypass", donors=far, label="bypass + prefetch")
+    staged = bench.processes.serve("none", bench.options.size, "--path", "queued", "--prefetch", "none", donors=far, label="queued")
+    peers = bench.filled(ours, staged)
+    rows = []
+    for pattern, words in (("read", "sequential"), ("read:36k", "stride 10")):
+        table = bench.turns(peers, pattern, 1)
+        for figure, wanted in (("p50", 0.15), ("p99", 0.4)):
+            a, b = table[ours.name][figure], table[staged.name][figure]
+            rows.append(Row(f"{words}, donor 100 us away, bypass + prefetch against queued without", figure, a, b, wanted))
+    bench.processes.end(*{p.pid: p for peer in peers for p in peer.processes}.values())
+    return rows
+
+
+@check("connections")
+def connections(bench):
+    donor = bench.processes.donor("donor-c", f"{bench.mib + 64}M")
+    ours = bench.processes.serve("many", bench.options.size, "--prefetch", "none", donors=[donor])
+    bench.filled(ours)
+    rows, before = [], None
+    for jobs in (1, 2, 4, 8):
+        runs = [
+            load.fio(bench.processes, ours, "randread", 8, bench.options.seconds, bench.options.size, jobs=jobs).iops
+            for _ in range(bench.options.rounds)
+        ]
+        now = statistics.median(runs)
+        bench.say(f"  {jobs} connections: {now:.0f} IOPS")
+        if before is not None:
+            rows.append(Row(f"{jobs} connections against {jobs // 2}, depth 8 each", "iops", now, before, 1.0))
+        before = now
+    bench.processes.end(*ours.processes)
+    return rows
+
+
+@check("memory")
+def memory(bench):
+    donor = bench.processes.donor("donor-m", f"{bench.mib + 64}M")
+    ours = bench.processes.serve("memory", bench.options.size, donors=[donor])
+    bench.filled(ours)
+    first = ours.resident_mib()
+    load.fio(bench.processes, ours, "randrw", 32, bench.options.soak, bench.options.size)
+    last = ours.resident_mib()
+    bench.processes.end(*ours.processes)
+    return [
+        Row("resident memory of serve (no pages are lent here)", "MiB", last, 1, 350),
+        Row(f"the same after {bench.options.soak} s of load, against before", "MiB", last, first, 1.05),
+    ]
+
+
+@check("start")
+def start(bench):
+    took = []
+    for number in range(bench.options.rounds):
+        begin = time.monotonic()
+        peer = bench.processes.serve(f"start{number}", "64M")
+        took.append(time.monotonic() - begin)
+        bench.processes.end(*peer.processes)
+    bench.say(f"  ready after {statistics.median(took):.2f} s")
+    return [Row("from the command to ready", "seconds", statistics.median(took), 1, 1.5)]
+
+
+def main():
+    parser = argparse.ArgumentParser(description="Measures leap-nbd beside its peers: in one run, alternating, medians of rounds.")
+    parser.add_argument("checks", nargs="*", metavar="CHECK", help="which of: " + ", ".join(CHECKS) + "; default: all")
+    parser.add_argument("--rounds", type=int, default=5, help="default: 5")
+    parser.add_argument("--seconds", type=int, default=5, help="of each run of fio; default: 5")
+    parser.add_argument("--warm-up", type=int, default=5, help="seconds a pattern before anything counts; default: 5")
+    parser.add_argument("--size", default="1024M", help="of each device, in MiB; default: 1024M")
+    parser.add_argument("--soak", type=int, default=600, help="seconds of the memory check; default: 600")
+    parser.add_argument("--out", default=os.path.join(HOME, "tools/target/bench"), help="folder for the results")
+    parser.add_argument("--build", required=True, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    unknown = [name for name in options.checks if name not in CHECKS]
+    if unknown:
+        parser.error(f"there is no check {unknown[0]}; there are {', '.join(CHECKS)}")
+    bench = Bench(options)
+    rows = []
+    began = time.time()
+    load_before = os.getloadavg()[0]
+    try:
+        for name in options.checks or CHECKS:
+            bench.say(f"-- {name}")
+            rows += CHECKS[name](bench)
+    finally:
+        bench.processes.close()
+    with open("/proc/cpuinfo") as info:
+        model = next((line.split(":")[1].strip() for line in info if line.startswith("model name")), platform.machine())
+    write_report(
+        options.out,
+        rows,
+        {
+            "date": time.strftime("%Y-%m-%d", time.gmtime(began)),
+            "machine": f"{os.cpu_count()} x {model}, Linux {platform.release()}",
+            "rounds": options.rounds,
+            "seconds": options.seconds,
+            "size": options.size,
+            "loadBefore": load_before,
+        },
+        bench.say,
+    )
+
+
+if __name__ == "__main__":
+    main()

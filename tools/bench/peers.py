@@ -1,0 +1,161 @@
+"""What is measured: servers started as processes, each with its address and the processes that count as its cost."""
+
+import ctypes
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+
+HOME = os.path.realpath(os.path.join(os.path.dirname(__file__), "../.."))
+LAUNCHER = os.path.join(HOME, "leap-nbd")
+START_DEADLINE = 60
+LIBC = ctypes.CDLL(None)
+
+
+def die_with_parent():
+    LIBC.prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
+
+
+class Peer:
+    """A server under test: how fio reaches it, and the processes whose processor time is its own."""
+
+    def __init__(self, name, uri, processes):
+        self.name = name
+        self.uri = uri
+        self.processes = processes
+
+    def cpu_seconds(self):
+        ticks = 0
+        for process in self.processes:
+            with open(f"/proc/{process.pid}/stat") as stat:
+                fields = stat.read().rsplit(")", 1)[1].split()
+            ticks += int(fields[11]) + int(fields[12])
+        return ticks / os.sysconf("SC_CLK_TCK")
+
+    def resident_mib(self):
+        with open(f"/proc/{self.processes[0].pid}/status") as status:
+            return int(next(line for line in status if line.startswith("VmRSS:")).split()[1]) / 1024
+
+
+class Processes:
+    """Starts the peers in a temporary folder, and ends them."""
+
+    def __init__(self, build):
+        self.build = build
+        self.folder = tempfile.mkdtemp(prefix="leap-bench-")
+        self.started = []
+        self.environment = dict(os.environ, LEAP_NBD_BUILD="no", LEAP_NBD_RUN_DIR=os.path.join(self.folder, "run"), NO_COLOR="1")
+
+    def path(self, name):
+        return os.path.join(self.folder, name)
+
+    def start(self, name, *command):
+        with open(self.path(name + ".out"), "w") as out:
+            process = subprocess.Popen(
+                [str(word) for word in command],
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=subprocess.STDOUT,
+                env=self.environment,
+                cwd=self.folder,
+                preexec_fn=die_with_parent,
+            )
+        self.started.append(process)
+        return process
+
+    def ready_line(self, name, process):
+        """Waits for the line that begins with 'ready'; returns its words."""
+        deadline = time.monotonic() + START_DEADLINE
+        while time.monotonic() < deadline:
+            with open(self.path(name + ".out")) as out:
+                text = out.read()
+            for line in text.splitlines():
+                if line.split(" ")[0] == "ready" and text.endswith("\n"):
+                    return line.split()[1:]
+            if process.poll() is not None:
+                raise SystemExit(f"bench: {name} ended at its start:\n{text}")
+            time.sleep(0.005)
+        raise SystemExit(f"bench: {name} is not ready after {START_DEADLINE} s")
+
+    def end(self, *processes):
+        for process in processes:
+            process.terminate()
+        for process in processes:
+            try:
+                process.wait(20)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+            self.started.remove(process)
+
+    def close(self):
+        self.end(*list(self.started))
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    # The peers.
+
+    def nbdkit(self, name, size):
+        path = self.path(name + ".sock")
+        process = self.start(name, "nbdkit", "-f", "-U", path, "memory", size)
+        self.await_socket(path)
+        return Peer("nbdkit", f"nbd+unix:///?socket={path}", [process])
+
+    def nbdkit_two_hops(self, name, size):
+        """nbdkit's nbd plugin in front of a second nbdkit that holds the memory, over TCP."""
+        port = free_port()
+        far = self.start(name + "-far", "nbdkit", "-f", "-i", "127.0.0.1", "-p", port, "memory", size)
+        await_port(port)
+        path = self.path(name + ".sock")
+        near = self.start(name, "nbdkit", "-f", "-U", path, "nbd", f"uri=nbd://127.0.0.1:{port}")
+        self.await_socket(path)
+        return Peer("nbdkit, two hops", f"nbd+unix:///?socket={path}", [near, far])
+
+    def donor(self, name, memory):
+        process = self.start(name, LAUNCHER, "donor", "--listen", "127.0.0.1:0", "--memory", memory, "--http", "none")
+        address = next(word for word in self.ready_line(name, process) if word.startswith("tcp://"))
+        return process, address.removeprefix("tcp://")
+
+    def serve(self, name, size, *options, donors=(), label="leap-nbd"):
+        path = self.path(name + ".sock")
+        command = [LAUNCHER, "serve", "--size", size, "--unix", path, "--http", "none", "--export", name]
+        command += ["--state-dir", self.path("state"), *options]
+        if donors:
+            command += ["--donors", ",".join(address for _, address in donors)]
+        process = self.start(name, *command)
+        self.ready_line(name, process)
+        return Peer(label, f"nbd+unix:///?socket={path}", [process, *(donor for donor, _ in donors)])
+
+    def delay(self, name, target, micros):
+        """The address of a relay in front of a donor, each way so many microseconds long."""
+        port = free_port()
+        process = self.start(name, os.path.join(self.build, "delay"), port, target.rsplit(":", 1)[1], micros)
+        self.ready_line(name, process)
+        return f"127.0.0.1:{port}"
+
+    def await_socket(self, path):
+        deadline = time.monotonic() + START_DEADLINE
+        while time.monotonic() < deadline:
+            with socket.socket(socket.AF_UNIX) as probe:
+                if probe.connect_ex(path) == 0:
+                    return
+            time.sleep(0.02)
+        raise SystemExit(f"bench: nobody listens at {path}")
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def await_port(port):
+    deadline = time.monotonic() + START_DEADLINE
+    while time.monotonic() < deadline:
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.02)
+    raise SystemExit(f"bench: nobody listens on port {port}")
