@@ -1,7 +1,7 @@
 # Sourced by the kernel suite's lab: one program, and the server records what it is asked.
 . "$here/leap.sh"
 program_name=$1 cluster=$2
-seconds=240 # what a run may take; what was recorded until then counts
+seconds=110 # what a run may take; what was recorded until then counts
 run=/mnt/host$BUILD/workloads
 
 start_donors 512M
