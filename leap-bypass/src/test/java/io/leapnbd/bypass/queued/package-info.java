@@ -1,0 +1,4 @@
+@NullMarked
+package io.leapnbd.bypass.queued;
+
+import org.jspecify.annotations.NullMarked;
