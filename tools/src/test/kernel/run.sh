@@ -62,11 +62,8 @@ if [ -z "$wanted" ]; then
 fi
 scenario nbd-client 128M 500 nbd-client.sh
 scenario attach 256M 800 attach.sh
-# Not run unless named: the server inside the guest that swaps. They take long, and have not been seen to pass often enough
-# to say that they always do; README.md tells what is known.
-[ -n "$wanted" ] || echo 'left out unless named: limited, whole (the server inside the machine that swaps)'
-[ -z "$wanted" ] || scenario limited 320M 1000 guest.sh limited
-[ -z "$wanted" ] || scenario whole 320M 700 guest.sh whole
+scenario limited 320M 800 guest.sh limited
+scenario whole 320M 700 guest.sh whole
 scenario doctor 320M 200 doctor.sh
 echo "$passed passed, $failed failed"
 [ "$failed" = 0 ]
