@@ -7,6 +7,7 @@ import io.leapnbd.tools.cli.DonorAddress;
 import io.leapnbd.tools.cli.HostPort;
 import io.leapnbd.tools.donor.LendingDonor;
 import io.leapnbd.tools.http.EndpointClient;
+import io.leapnbd.tools.serve.DataPath;
 import io.leapnbd.tools.serve.LeapServer;
 import io.leapnbd.tools.serve.PrefetchSettings;
 import io.leapnbd.tools.serve.ServerSettings;
@@ -60,6 +61,7 @@ final class TrainCommand implements Callable<Integer> {
                         Duration.ofSeconds(1),
                         PrefetchSettings.DEFAULT,
                         null,
+                        DataPath.BYPASS,
                         List.of()))) {
             load(NbdUri.unix(socket.toString(), "leap"));
             for (String uri : List.of(donor.uris().getLast(), server.uris().getLast())) {

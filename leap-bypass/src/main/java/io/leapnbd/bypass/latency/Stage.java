@@ -2,7 +2,9 @@ package io.leapnbd.bypass.latency;
 
 /** A part of a request's way. */
 public enum Stage {
-    /** From the decoded request to its first post on a link: staging, waiting for credit, waiting for a slab. */
+    /** In front of the device, with {@code --path queued} only: in the plug and the elevator. */
+    STAGING,
+    /** From the decoded (with a queue: dispatched) request to its first post on a link: waiting for credit, for a slab. */
     QUEUE,
     /** Looking for the pages in the prefetch cache. */
     LOOKUP,

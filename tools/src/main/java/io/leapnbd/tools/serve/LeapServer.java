@@ -3,16 +3,20 @@ package io.leapnbd.tools.serve;
 import io.leapnbd.bypass.RemoteDevice;
 import io.leapnbd.bypass.RemoteDeviceContext;
 import io.leapnbd.bypass.latency.LatencyRecorders;
+import io.leapnbd.bypass.latency.LoopLatencies;
 import io.leapnbd.bypass.latency.Operation;
 import io.leapnbd.bypass.latency.Stage;
 import io.leapnbd.bypass.link.Donor;
 import io.leapnbd.bypass.link.DonorAddress;
+import io.leapnbd.bypass.queued.QueuedDevice;
+import io.leapnbd.bypass.queued.StagingObserver;
 import io.leapnbd.donor.protocol.Protocol;
 import io.leapnbd.donor.store.SlabStore;
 import io.leapnbd.donor.store.StoreSettings;
 import io.leapnbd.nbd.server.BufferReserve;
 import io.leapnbd.nbd.server.NbdServer;
 import io.leapnbd.nbd.server.NbdServerContext;
+import io.leapnbd.nbd.spi.BlockDevice;
 import io.leapnbd.tools.cli.Closings;
 import io.leapnbd.tools.cli.Durations;
 import io.leapnbd.tools.cli.HostPort;
@@ -115,7 +119,7 @@ public final class LeapServer implements AutoCloseable {
 
         SlabStore store = settings.donors().isEmpty() ? embeddedStore() : null;
         RemoteDevice remote = RemoteDevice.open(deviceContext(store, buffers), loops);
-        device = remote;
+        this.device = remote;
         closings.add("device", remote);
 
         Path trace = settings.record();
@@ -124,10 +128,17 @@ public final class LeapServer implements AutoCloseable {
         if (recorded != null) {
             closings.add("recording", recorded);
         }
+        BlockDevice device = remote;
+        if (settings.path() == DataPath.QUEUED) {
+            QueuedDevice queued = new QueuedDevice(remote, loop -> staging(remote.latencies(loop)));
+            closings.add("queue", queued);
+            device = queued;
+        }
+        BlockDevice exported = recorded == null ? device : recorded.of(device);
         NbdServer nbd = NbdServer.start(new NbdServerContext()
                 .group(loops)
                 .allocator(buffers.allocator())
-                .export(settings.export(), recorded == null ? remote : recorded.of(remote))
+                .export(settings.export(), exported)
                 .observer(loop -> new LatencyObserver(remote.latencies(loop))));
         closings.add("NBD server", nbd);
 
@@ -191,6 +202,10 @@ public final class LeapServer implements AutoCloseable {
         endpoint.warnIfExposed();
         uris.add("http://" + endpoint.address());
         return endpoint.address();
+    }
+
+    private static StagingObserver staging(LoopLatencies latencies) {
+        return (write, nanos) -> latencies.record(write ? Operation.WRITE : Operation.READ, Stage.STAGING, nanos);
     }
 
     /** Bytes of buffers that a loop keeps: what one swapping connection can have under way, unless there are many loops. */

@@ -166,6 +166,16 @@ public final class ServeCommand implements Callable<Integer> {
     private @Nullable Integer threads;
 
     @Option(
+            names = "--path",
+            paramLabel = "PATH",
+            defaultValue = "bypass",
+            converter = DataPath.Converter.class,
+            description =
+                    "bypass: requests go to the donors at once. queued: through a block layer's plug, elevator and"
+                            + " worker, to compare. Default: ${DEFAULT-VALUE}.")
+    private DataPath path = DataPath.BYPASS;
+
+    @Option(
             names = "--state-dir",
             paramLabel = "FOLDER",
             description = "Where to keep what a restarted server has to know; best in a tmpfs. Default: /run/leap-nbd,"
@@ -286,6 +296,7 @@ public final class ServeCommand implements Callable<Integer> {
                 histogramInterval,
                 prefetchSettings(loops),
                 record,
+                path,
                 List.of());
     }
 

@@ -24,6 +24,7 @@ import org.jspecify.annotations.Nullable;
  * @param histogramInterval of the log
  * @param prefetch what is fetched ahead, and the cache
  * @param record where to record what clients do; null for nowhere
+ * @param path of a request to the donors
  * @param unprotected what protection of the process could not be had, a sentence each
  */
 public record ServerSettings(
@@ -41,6 +42,7 @@ public record ServerSettings(
         Duration histogramInterval,
         PrefetchSettings prefetch,
         @Nullable Path record,
+        DataPath path,
         List<String> unprotected) {
 
     /** These, with what protection could not be had. */
@@ -60,6 +62,7 @@ public record ServerSettings(
                 histogramInterval,
                 prefetch,
                 record,
+                path,
                 lacks);
     }
 

@@ -261,6 +261,7 @@ class LeapServerTest {
                 Duration.ofSeconds(1),
                 PrefetchSettings.DEFAULT,
                 null,
+                DataPath.BYPASS,
                 List.of());
     }
 
@@ -280,6 +281,7 @@ class LeapServerTest {
                 s.histogramInterval(),
                 s.prefetch(),
                 s.record(),
+                s.path(),
                 s.unprotected());
     }
 
@@ -299,6 +301,7 @@ class LeapServerTest {
                 s.histogramInterval(),
                 s.prefetch(),
                 s.record(),
+                s.path(),
                 s.unprotected());
     }
 
@@ -318,6 +321,7 @@ class LeapServerTest {
                 s.histogramInterval(),
                 s.prefetch(),
                 s.record(),
+                s.path(),
                 s.unprotected());
     }
 

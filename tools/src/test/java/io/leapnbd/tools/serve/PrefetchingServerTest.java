@@ -197,6 +197,7 @@ class PrefetchingServerTest {
                 Duration.ofSeconds(1),
                 SETTINGS,
                 record,
+                DataPath.BYPASS,
                 List.of());
     }
 
