@@ -71,7 +71,7 @@ class CommandLineTest {
                 "histogram | say 'leap-nbd histogram dump'",
                 "histogram dump --format pdf | 'pdf' is none of hgrm, hlog, json, html",
                 "histogram dump --operation eat | choose one of read, write",
-                "histogram dump --stage eat | choose one of queue, lookup, link, total",
+                "histogram dump --stage eat | choose one of staging, queue, lookup, link, total",
                 "top --interval 1ms | is not in 100ms..1h"
             })
     void aWrongCommandLineIsRefusedInOneLine(String line, String why) {
