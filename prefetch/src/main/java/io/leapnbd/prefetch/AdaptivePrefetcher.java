@@ -25,7 +25,10 @@ final class AdaptivePrefetcher implements Prefetcher, Proposals.Judge {
     private static final int MIN_LOG = 1 << 10;
 
     /** Odds from which on a page is fetched. */
-    private static final float WORTH_FETCHING = 0.25f;
+    private static final float FILL = Float.parseFloat(System.getProperty("fill","0.2"));
+    private static final float SLOPE = Float.parseFloat(System.getProperty("slope","0.25"));
+    private static final float FLOOR = Float.parseFloat(System.getProperty("floor","0.08"));
+
 
     private static final int MAX_DEPTH = 32;
 
@@ -54,6 +57,11 @@ final class AdaptivePrefetcher implements Prefetcher, Proposals.Judge {
     private final float[] promise = new float[ORDERS * MODES];
     private long tick;
     private long fetchNanos = 50_000;
+    private long now;
+    private float worth = 0.25f;
+    private float wasteRate;
+    private float covered;
+
 
     AdaptivePrefetcher(long pages) {
         this.pages = pages;
@@ -66,6 +74,10 @@ final class AdaptivePrefetcher implements Prefetcher, Proposals.Judge {
     @Override
     public int demand(long page, boolean hit, int connection, long nanos, long[] candidates) {
         tick++;
+        now = nanos;
+        wasteRate *= 1 - 1 / 2048f;
+        covered += ((hit ? 1 : 0) - covered) / 2048;
+        worth = FLOOR + SLOPE * covered + (1 - budget.fill()) * FILL;
         budget.demanded();
         proposals.sweep(tick);
         int proposed = proposals.find(page);
@@ -104,7 +116,13 @@ final class AdaptivePrefetcher implements Prefetcher, Proposals.Judge {
     private float promise(int way) {
         int order = way / MODES;
         int stream = streams[order];
-        if (stream < 0 || (way % MODES == ALONG && tables[order].run(stream) == 0)) {
+        if (stream < 0) {
+            return -1;
+        }
+        StreamTable table = tables[order];
+        boolean moving = table.run(stream) > 0;
+        // Next to it is along it when the stride is one page: not to be looked at twice.
+        if (way % MODES == ALONG ? !moving : moving && table.stride(stream) == table.direction(stream)) {
             return -1;
         }
         return odds.of(
@@ -117,33 +135,39 @@ final class AdaptivePrefetcher implements Prefetcher, Proposals.Judge {
         long at = table.last(stream);
         long step = mode == ALONG ? table.stride(stream) : table.direction(stream);
         float guess = guess(mode, run(order, mode, stream));
-        int depth = depth(table.interval(stream));
+        int depth = Math.min(MAX_DEPTH, depth(table.interval(stream)) + table.lead(stream));
+        int k = mode == ALONG ? table.ahead(stream) : table.besideAhead(stream);
         int n = count;
-        for (int k = 1; k <= depth && n < MAX_CANDIDATES; k++) {
-            long candidate = page(order, at + step * k);
+        while (k < depth && n < MAX_CANDIDATES) {
+            long candidate = page(order, at + step * (k + 1));
             if (candidate < 0 || candidate >= pages) {
-                return n;
+                break;
             }
             int proposed = proposals.find(candidate);
-            if (candidate == page || (proposed >= 0 && proposals.fetched(proposed))) {
-                continue;
-            }
-            int circumstances = circumstances(order, mode, stream, k, age(candidate));
-            boolean worth = odds.of(circumstances, guess) >= WORTH_FETCHING && budget.allows();
-            if (worth) {
-                if (proposed >= 0) {
-                    proposals.upgrade(proposed, tick, circumstances, stream, table.serial(stream));
-                } else {
-                    proposals.add(candidate, tick, circumstances, stream, table.serial(stream), true);
+            if (candidate != page && (proposed < 0 || !proposals.fetched(proposed))) {
+                int circumstances = circumstances(order, mode, stream, k + 1, age(candidate));
+                if (odds.of(circumstances, guess) < worth || !budget.allows()) {
+                    if (proposed < 0 && (tick & 3) == 0) {
+                        odds.propose(circumstances);
+                        proposals.add(candidate, tick, now, circumstances, stream, table.serial(stream), false);
+                    }
+                    break;
                 }
+                if (proposed >= 0) {
+                    proposals.upgrade(proposed, tick, now, circumstances, stream, table.serial(stream));
+                } else {
+                    proposals.add(candidate, tick, now, circumstances, stream, table.serial(stream), true);
+                }
+                odds.propose(circumstances);
                 budget.fetched();
                 candidates[n++] = candidate;
-            } else {
-                if (proposed < 0 && (tick & 3) == 0) {
-                    proposals.add(candidate, tick, circumstances, stream, table.serial(stream), false);
-                }
-                return n;
             }
+            k++;
+        }
+        if (mode == ALONG) {
+            table.ahead(stream, k);
+        } else {
+            table.besideAhead(stream, k);
         }
         return n;
     }
@@ -175,9 +199,9 @@ final class AdaptivePrefetcher implements Prefetcher, Proposals.Judge {
 
     private static float guess(int mode, int run) {
         if (mode == BESIDE) {
-            return 0.1f;
+            return 0.02f;
         }
-        return run == 0 ? 0.1f : run == 1 ? 0.4f : 0.9f;
+        return run == 0 ? 0.02f : run == 1 ? 0.2f : 0.8f;
     }
 
     /** How many steps ahead a page must be asked for to be there in time. */
@@ -189,11 +213,16 @@ final class AdaptivePrefetcher implements Prefetcher, Proposals.Judge {
     }
 
     @Override
-    public void judge(int circumstances, int stream, int serial, boolean fetched, boolean right) {
+    public void judge(int circumstances, int stream, int serial, boolean fetched, boolean right, long madeAt) {
         odds.judge(circumstances, right);
         tables[circumstances / (MODES * RUNS * DEPTHS * QUALITIES * AGES)].judge(stream, serial, right);
+        StreamTable table = tables[circumstances / (MODES * RUNS * DEPTHS * QUALITIES * AGES)];
         if (fetched && right) {
             budget.used();
+            long age = now - madeAt;
+            table.timed(stream, serial, age < fetchNanos ? 1 : age > 4 * fetchNanos ? -1 : 0);
+        } else if (fetched) {
+            wasteRate++;
         }
     }
 

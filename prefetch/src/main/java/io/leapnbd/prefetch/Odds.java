@@ -16,6 +16,9 @@ final class Odds {
     /** What is remembered, in proposals: older ones fade. */
     private static final float MEMORY = 96;
 
+    /** What a proposal weighs before it is known what became of it. */
+    private static final float PENDING_WEIGHT = 0.25f;
+
     private final float[] fineRight;
     private final float[] fineAll;
     private final float[] coarseRight;
@@ -43,6 +46,12 @@ final class Odds {
         return fineAll[fine];
     }
 
+    /** A page is proposed. Until it is known what became of it, it counts as a quarter of a failure. */
+    void propose(int fine) {
+        coarseAll[fine / finePerCoarse] += PENDING_WEIGHT;
+        fineAll[fine] += PENDING_WEIGHT;
+    }
+
     /** A page that was proposed has been demanded, or has not. */
     void judge(int fine, boolean right) {
         int coarse = fine / finePerCoarse;
@@ -52,7 +61,7 @@ final class Odds {
 
     private static void learn(float[] right, float[] all, int at, boolean wasRight) {
         float keep = all[at] >= MEMORY ? 1 - 1 / MEMORY : 1;
-        all[at] = all[at] * keep + 1;
+        all[at] = all[at] * keep + 1 - PENDING_WEIGHT;
         right[at] = right[at] * keep + (wasRight ? 1 : 0);
     }
 }

@@ -11,7 +11,7 @@ final class Proposals {
 
     /** Told what became of a proposal. */
     interface Judge {
-        void judge(int circumstances, int stream, int serial, boolean fetched, boolean right);
+        void judge(int circumstances, int stream, int serial, boolean fetched, boolean right, long nanos);
     }
 
     private static final int WAYS = 8;
@@ -24,6 +24,7 @@ final class Proposals {
 
     private final Judge judge;
     private final long[] pages = new long[BUCKETS * WAYS];
+    private final long[] nanos = new long[BUCKETS * WAYS];
     private final long[] madeAt = new long[BUCKETS * WAYS];
     private final int[] circumstances = new int[BUCKETS * WAYS];
     private final int[] streams = new int[BUCKETS * WAYS];
@@ -62,7 +63,7 @@ final class Proposals {
     }
 
     /** Adds a proposal for a page that has none. */
-    void add(long page, long tick, int circumstance, int stream, int serial, boolean isFetched) {
+    void add(long page, long tick, long now, int circumstance, int stream, int serial, boolean isFetched) {
         int start = bucket(page);
         int place = start;
         for (int at = start; at < start + WAYS; at++) {
@@ -79,6 +80,7 @@ final class Proposals {
         }
         pages[place] = page;
         madeAt[place] = tick;
+        nanos[place] = now;
         circumstances[place] = circumstance;
         streams[place] = stream;
         serials[place] = serial;
@@ -86,8 +88,9 @@ final class Proposals {
     }
 
     /** A page that was only thought of is fetched after all, under other circumstances. */
-    void upgrade(int at, long tick, int circumstance, int stream, int serial) {
+    void upgrade(int at, long tick, long now, int circumstance, int stream, int serial) {
         madeAt[at] = tick;
+        nanos[at] = now;
         circumstances[at] = circumstance;
         streams[at] = stream;
         serials[at] = serial;
@@ -107,7 +110,7 @@ final class Proposals {
 
     private void settle(int at, boolean right) {
         pages[at] = NONE;
-        judge.judge(circumstances[at], streams[at], serials[at], fetched[at], right);
+        judge.judge(circumstances[at], streams[at], serials[at], fetched[at], right, nanos[at]);
     }
 
     private static int bucket(long page) {

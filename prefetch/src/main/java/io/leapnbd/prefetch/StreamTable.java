@@ -26,6 +26,8 @@ final class StreamTable {
     private static final long QUIET = 1 << 13;
 
     private static final int QUALITY_SHIFT = 3;
+    private static final int MAX_DRIFT = 4;
+    private static final int EXPECTATION_BITS = 9;
 
     private final int reach;
 
@@ -48,11 +50,23 @@ final class StreamTable {
     /** Mean time between two accesses, in nanoseconds; 0 if unknown. */
     private final long[] interval = new long[STREAMS];
 
+    /** Steps that pages must be asked for earlier than the interval alone says, in sixteenths. */
+    private final int[] lead = new int[STREAMS];
+
     /** How many of its proposals came true lately, 0 to 256. */
     private final int[] quality = new int[STREAMS];
 
     /** Changes when another stream takes the place. */
     private final int[] serial = new int[STREAMS];
+
+    /** How many steps beyond its last access a stream has made proposals for. */
+    private final int[] ahead = new int[STREAMS];
+
+    /** The same for pages next to it, in its direction. */
+    private final int[] besideAhead = new int[STREAMS];
+
+    /** Which stream expects a position next, by a hash of the position; a hint. */
+    private final byte[] expectations = new byte[1 << EXPECTATION_BITS];
 
     private int used;
 
@@ -71,48 +85,74 @@ final class StreamTable {
      * @return the stream's index
      */
     int access(long at, int client, long tick, long nanos) {
+        int stream = expecting(at);
+        if (stream >= 0) {
+            follow(stream, 1, at, nanos);
+        } else {
+            stream = search(at, client, nanos);
+        }
+        connection[stream] = client;
+        lastTick[stream] = tick;
+        expectations[slot(last[stream] + stride[stream])] = (byte) stream;
+        return stream;
+    }
+
+    /** The stream whose next step this is, without a search; -1 if none is known. */
+    private int expecting(long at) {
+        int stream = expectations[slot(at)];
+        return run[stream] > 0 && last[stream] + stride[stream] == at ? stream : -1;
+    }
+
+    private static int slot(long at) {
+        return (int) ((at * 0x9e3779b97f4a7c15L) >>> 64 - EXPECTATION_BITS);
+    }
+
+    private int search(long at, int client, long nanos) {
         int inStep = -1;
         long fewestSteps = MAX_SKIP + 1;
         int nearest = -1;
         long distance = reach + 1L;
         for (int i = 0; i < used; i++) {
             long d = at - last[i];
+            long absolute = Math.abs(d);
             long s = stride[i];
-            if (run[i] > 0 && (d ^ s) >= 0) {
-                long absolute = Math.abs(d);
-                long step = Math.abs(s);
-                if (absolute <= step * MAX_SKIP && absolute >= step) {
-                    long steps = absolute == step ? 1 : absolute / step;
-                    if (steps * step == absolute && better(i, steps, inStep, fewestSteps)) {
-                        inStep = i;
-                        fewestSteps = steps;
-                    }
+            long step = Math.abs(s);
+            if (absolute <= step * MAX_SKIP && absolute >= step && (d ^ s) >= 0 && run[i] > 0) {
+                long steps = absolute / step;
+                if (steps * step == absolute && better(i, steps, inStep, fewestSteps)) {
+                    inStep = i;
+                    fewestSteps = steps;
                 }
             }
-            long away = Math.abs(d) + (connection[i] == client ? 0 : 1);
-            if (away < distance) {
-                distance = away;
+            if (absolute < distance || (absolute == distance && connection[i] == client)) {
+                distance = absolute;
                 nearest = i;
             }
         }
-        int stream;
-        if (nearest >= 0 && at == last[nearest]) {
-            stream = nearest;
-        } else if (inStep >= 0) {
-            stream = inStep;
-            run[stream] = fewestSteps == 1 ? Math.min(run[stream] + 1, MAX_RUN) : Math.max(1, run[stream] / 2);
-            move(stream, at, nanos);
-        } else if (nearest >= 0 && run[nearest] < SETTLED) {
-            stream = nearest;
-            stride[stream] = at - last[stream];
-            run[stream] = 1;
-            move(stream, at, nanos);
-        } else {
-            stream = begin(at, nearest, nanos);
+        if (distance > reach) {
+            nearest = -1;
         }
-        connection[stream] = client;
-        lastTick[stream] = tick;
-        return stream;
+        if (nearest >= 0 && at == last[nearest]) {
+            return nearest;
+        }
+        if (inStep >= 0) {
+            follow(inStep, (int) fewestSteps, at, nanos);
+            return inStep;
+        }
+        if (nearest >= 0 && run[nearest] < SETTLED) {
+            stride[nearest] = at - last[nearest];
+            run[nearest] = 1;
+            ahead[nearest] = 0;
+            move(nearest, at, nanos);
+            return nearest;
+        }
+        return begin(at, nearest, nanos);
+    }
+
+    private void follow(int stream, int steps, long at, long nanos) {
+        run[stream] = steps == 1 ? Math.min(run[stream] + 1, MAX_RUN) : Math.max(1, run[stream] / 2);
+        ahead[stream] = Math.max(0, ahead[stream] - steps);
+        move(stream, at, nanos);
     }
 
     private boolean better(int stream, long steps, int than, long thanSteps) {
@@ -120,8 +160,11 @@ final class StreamTable {
     }
 
     private void move(int stream, long at, long nanos) {
-        int way = at > last[stream] ? 1 : -1;
-        drift[stream] = Math.clamp(drift[stream] + way, -4, 4);
+        long d = at - last[stream];
+        int before = direction(stream);
+        drift[stream] = Math.clamp(drift[stream] + (d > 0 ? 1 : -1), -MAX_DRIFT, MAX_DRIFT);
+        boolean onwards = direction(stream) == before && (d > 0) == (before > 0);
+        besideAhead[stream] = onwards ? (int) Math.max(0, besideAhead[stream] - Math.abs(d)) : 0;
         near[stream] = Math.min(near[stream] + 1, MAX_NEAR);
         long passed = Math.max(0, nanos - lastNanos[stream]);
         interval[stream] = interval[stream] == 0 ? passed : interval[stream] + ((passed - interval[stream]) >> 3);
@@ -139,6 +182,9 @@ final class StreamTable {
         interval[stream] = beside < 0 ? 0 : interval[beside];
         lastNanos[stream] = nanos;
         quality[stream] = beside < 0 ? 128 : quality[beside];
+        lead[stream] = beside < 0 ? 0 : lead[beside];
+        ahead[stream] = 0;
+        besideAhead[stream] = 0;
         serial[stream]++;
         return stream;
     }
@@ -177,9 +223,39 @@ final class StreamTable {
         return drift[stream] >= 0 ? 1 : -1;
     }
 
+    /** Steps along the stride for which proposals have been made. */
+    int ahead(int stream) {
+        return ahead[stream];
+    }
+
+    void ahead(int stream, int steps) {
+        ahead[stream] = steps;
+    }
+
+    /** Pages next to the last access, in its direction, for which proposals have been made. */
+    int besideAhead(int stream) {
+        return besideAhead[stream];
+    }
+
+    void besideAhead(int stream, int steps) {
+        besideAhead[stream] = steps;
+    }
+
     /** Nanoseconds between two accesses; 0 if unknown. */
     long interval(int stream) {
         return interval[stream];
+    }
+
+    /** A proposal's page was demanded: 1 before it had arrived, -1 long after that. */
+    void timed(int stream, int streamSerial, int late) {
+        if (serial[stream] == streamSerial) {
+            lead[stream] = Math.clamp(lead[stream] + (late > 0 ? 4 : late), 0, 24 * 16);
+        }
+    }
+
+    /** Steps. */
+    int lead(int stream) {
+        return lead[stream] >> 4;
     }
 
     /** 0 to 256. */

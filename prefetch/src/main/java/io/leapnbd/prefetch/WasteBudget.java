@@ -8,7 +8,7 @@ package io.leapnbd.prefetch;
 final class WasteBudget {
 
     /** What a demand brings, in fetches. */
-    static final float PER_DEMAND = 1f;
+    static final float PER_DEMAND = Float.parseFloat(System.getProperty("per","1"));
 
     /** The most that can be saved up, in fetches. */
     static final float MOST = 768;
