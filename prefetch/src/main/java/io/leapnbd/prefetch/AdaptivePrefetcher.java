@@ -44,7 +44,7 @@ final class AdaptivePrefetcher implements Prefetcher, Proposals.Judge {
     private static final int RUNS = 8;
     private static final int DEPTHS = 6;
     private static final int QUALITIES = 4;
-    private static final int AGES = 3;
+    private static final int AGES = 6;
 
     private final long pages;
     private final PageLog writes;
@@ -61,6 +61,7 @@ final class AdaptivePrefetcher implements Prefetcher, Proposals.Judge {
     private float worth = 0.25f;
     private float wasteRate;
     private float covered;
+    private long readAt;
 
 
     AdaptivePrefetcher(long pages) {
@@ -86,7 +87,8 @@ final class AdaptivePrefetcher implements Prefetcher, Proposals.Judge {
         }
         streams[BY_PAGE] = tables[BY_PAGE].access(page, connection, tick, nanos);
         streams[BY_WRITE] = access(BY_WRITE, writes.position(page), connection, nanos);
-        streams[BY_READ] = access(BY_READ, reads.position(page), connection, nanos);
+        readAt = reads.position(page);
+        streams[BY_READ] = access(BY_READ, readAt, connection, nanos);
         reads.record(page);
         for (int way = 0; way < ORDERS * MODES; way++) {
             promise[way] = promise(way);
@@ -145,7 +147,7 @@ final class AdaptivePrefetcher implements Prefetcher, Proposals.Judge {
             }
             int proposed = proposals.find(candidate);
             if (candidate != page && (proposed < 0 || !proposals.fetched(proposed))) {
-                int circumstances = circumstances(order, mode, stream, k + 1, age(candidate));
+                int circumstances = circumstances(order, mode, stream, k + 1, age(order, page, candidate));
                 if (odds.of(circumstances, guess) < worth || !budget.allows()) {
                     if (proposed < 0 && (tick & 3) == 0) {
                         odds.propose(circumstances);
@@ -191,10 +193,17 @@ final class AdaptivePrefetcher implements Prefetcher, Proposals.Judge {
         return ((((order * MODES + mode) * RUNS + run) * DEPTHS + depth) * QUALITIES + quality) * AGES + age;
     }
 
-    /** How long ago a page was read and not written since: never, recently, or long ago. */
-    private int age(long page) {
-        long position = reads.position(page);
-        return position == PageLog.NONE ? 0 : reads.head() - position < 4096 ? 1 : 2;
+    /**
+     * What the other orders say about a candidate: how long ago it was read and not written since (never, recently, long ago);
+     * and whether it is near the demanded page in another order too.
+     */
+    private int age(int order, long page, long candidate) {
+        long position = reads.position(candidate);
+        int age = position == PageLog.NONE ? 0 : reads.head() - position < 4096 ? 1 : 2;
+        boolean agrees = order == BY_PAGE
+                ? position != PageLog.NONE && readAt != PageLog.NONE && Math.abs(position - readAt) <= 4
+                : Math.abs(candidate - page) <= 16;
+        return age * 2 + (agrees ? 1 : 0);
     }
 
     private static float guess(int mode, int run) {
