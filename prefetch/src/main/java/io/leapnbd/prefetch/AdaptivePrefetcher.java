@@ -1,0 +1,264 @@
+package io.leapnbd.prefetch;
+
+import static io.leapnbd.prefetch.Circumstances.ALONG;
+import static io.leapnbd.prefetch.Circumstances.BY_PAGE;
+import static io.leapnbd.prefetch.Circumstances.BY_READ;
+import static io.leapnbd.prefetch.Circumstances.BY_WRITE;
+import static io.leapnbd.prefetch.Circumstances.ORDERS;
+import static io.leapnbd.prefetch.Circumstances.WAYS;
+
+/**
+ * The project's own policy. A swap device sees the accesses of many processes in one sequence, at slots that the kernel chose
+ * in the order of eviction; one majority vote over all of them finds little. This one
+ *
+ * <ol>
+ *   <li>looks at an access in three orders: by page number, by when pages were written (the kernel's order of eviction,
+ *       whatever slots it gave them) and by when they were read before (a repeated sequence, however irregular);
+ *   <li>tells {@linkplain StreamTable streams} apart in each of them, by what continues what;
+ *   <li>lets the streams of the demanded page propose pages: along their stride, and next to it;
+ *   <li>fetches a page whose {@link Odds} are worth it, by what became of proposals in the same {@link Circumstances}. Some of
+ *       those with bad odds are remembered without being fetched, so that their odds rise when they would have been right:
+ *       every way to go on is scored in the shadow, for each kind of stream, and random access suspends them all;
+ *   <li>goes as deep as a fetch takes against the time between a stream's demands, and deeper when pages come late;
+ *   <li>stops at a {@linkplain WasteBudget cap} on wasted fetches.
+ * </ol>
+ *
+ * It decides on hits as on misses, so that a stream that is followed has no misses at all.
+ *
+ * <p>Takes {@link #memory} bytes, at most about 7 MiB, all of it when it is made. A decision is constant work: at most three
+ * searches of 64 streams and {@link #MAX_DEPTH} steps for each of six ways, of which all but the newest are remembered.
+ */
+final class AdaptivePrefetcher implements Prefetcher, Proposals.Judge {
+
+    /** The most pages that a log remembers: 1 GiB of the device. */
+    static final int MAX_LOG = 1 << 18;
+
+    /** Steps that a stream looks ahead at most. */
+    static final int MAX_DEPTH = 32;
+
+    private static final int MIN_LOG = 1 << 10;
+
+    /** The largest write; longer ranges are trims of pages that nobody is about to read. */
+    private static final int MAX_WRITE = 8192;
+
+    /** A page that was read fewer demands ago than this is probably still where it was read to. */
+    private static final int RECENT = 4096;
+
+    // How near is near, in pages and in places of a log.
+    private static final int PAGE_REACH = 128;
+    private static final int LOG_REACH = 64;
+    private static final int PAIR_PAGES = 16;
+    private static final int PAIR_READS = 4;
+
+    /** Depth of a stream whose pace is not known yet. */
+    private static final int FIRST_DEPTH = 2;
+
+    /** One in so many proposals that are not fetched is remembered; a power of two. */
+    private static final int SHADOW = 4;
+
+    private static final long FIRST_FETCH_NANOS = 50_000;
+    private static final int FETCH_SHIFT = 4;
+
+    private final long pages;
+    private final PageLog writes;
+    private final PageLog reads;
+    private final StreamTable[] tables = {
+        new StreamTable(PAGE_REACH), new StreamTable(LOG_REACH), new StreamTable(LOG_REACH)
+    };
+    private final Odds odds = new Odds(Circumstances.COARSE, Circumstances.FINE_PER_COARSE);
+    private final Proposals proposals = new Proposals(this);
+    private final WasteBudget budget = new WasteBudget();
+
+    /** Demands so far. */
+    private long tick;
+
+    /** How long fetches take, on average. */
+    private long fetchNanos = FIRST_FETCH_NANOS;
+
+    // The demand that is being decided on: its time, where its page was read before, its streams, the odds of each way.
+    private long now;
+    private long readAt;
+    private final int[] streams = new int[ORDERS];
+    private final float[] promises = new float[WAYS];
+
+    /**
+     * A prefetcher for one device, or a part of its connections.
+     *
+     * @param pages the device's size; pages from 2^32 - 1 on are told apart by number only
+     */
+    AdaptivePrefetcher(long pages) {
+        this.pages = pages;
+        writes = new PageLog(logLength(pages));
+        reads = new PageLog(logLength(pages));
+    }
+
+    private static int logLength(long pages) {
+        return Math.clamp(Long.highestOneBit(Math.max(1, pages - 1)) << 1, MIN_LOG, MAX_LOG);
+    }
+
+    /** Bytes that a prefetcher for a device of some pages takes at most. */
+    static long memory(long pages) {
+        return 2 * PageLog.bytes(logLength(pages))
+                + ORDERS * StreamTable.BYTES
+                + Proposals.BYTES
+                + Odds.bytes(Circumstances.COARSE, Circumstances.FINE_PER_COARSE)
+                + 4096;
+    }
+
+    @Override
+    public int demand(long page, boolean hit, int connection, long nanos, long[] candidates) {
+        tick++;
+        now = nanos;
+        budget.demanded(hit);
+        proposals.sweep(tick);
+        int proposed = proposals.find(page);
+        if (proposed >= 0) {
+            proposals.demanded(proposed, hit);
+        }
+        readAt = reads.position(page);
+        streams[BY_PAGE] = access(BY_PAGE, page, connection);
+        streams[BY_WRITE] = access(BY_WRITE, writes.position(page), connection);
+        streams[BY_READ] = access(BY_READ, readAt, connection);
+        reads.record(page);
+
+        for (int way = 0; way < WAYS; way++) {
+            promises[way] = promise(way);
+        }
+        int count = 0;
+        for (int way = best(); promises[way] >= 0; way = best()) {
+            promises[way] = -1;
+            count = propose(way, page, candidates, count);
+        }
+        return count;
+    }
+
+    private int access(int order, long at, int connection) {
+        return at == PageLog.NONE ? -1 : tables[order].access(at, connection, tick, now);
+    }
+
+    /** The odds of a way's first step; below 0 if it leads nowhere. */
+    private float promise(int way) {
+        StreamTable table = tables[Circumstances.order(way)];
+        int stream = streams[Circumstances.order(way)];
+        if (stream < 0) {
+            return -1;
+        }
+        boolean along = Circumstances.mode(way) == ALONG;
+        boolean moving = table.run(stream) > 0;
+        // What is next to it is also along it when the stride is one page: it need not be looked at twice.
+        if (along ? !moving : moving && table.stride(stream) == table.direction(stream)) {
+            return -1;
+        }
+        int run = along ? table.run(stream) : table.near(stream);
+        int cell = Circumstances.of(way, run, 1, table.quality(stream), Circumstances.NEVER, false);
+        return odds.of(cell, Circumstances.guess(Circumstances.mode(way), run));
+    }
+
+    private int best() {
+        int best = 0;
+        for (int way = 1; way < WAYS; way++) {
+            if (promises[way] > promises[best]) {
+                best = way;
+            }
+        }
+        return best;
+    }
+
+    /** Proposes the pages of a way that have not been proposed yet, up to the first that is not worth it. */
+    private int propose(int way, long page, long[] candidates, int count) {
+        int order = Circumstances.order(way);
+        int mode = Circumstances.mode(way);
+        StreamTable table = tables[order];
+        int stream = streams[order];
+        long at = table.last(stream);
+        long stride = mode == ALONG ? table.stride(stream) : table.direction(stream);
+        int run = mode == ALONG ? table.run(stream) : table.near(stream);
+        float guess = Circumstances.guess(mode, run);
+        int depth = depth(table.interval(stream), table.lead(stream));
+        int step = table.ahead(stream, mode);
+        int n = count;
+        while (step < depth && n < MAX_CANDIDATES) {
+            long candidate = pageAt(order, at + stride * (step + 1));
+            if (candidate < 0 || candidate >= pages) {
+                break;
+            }
+            int known = proposals.find(candidate);
+            if (candidate != page && (known < 0 || !proposals.fetched(known))) {
+                int cell = cell(way, run, step + 1, table.quality(stream), page, candidate);
+                boolean fetch = odds.of(cell, guess) >= budget.worthFetching() && budget.allows();
+                if (fetch || (known < 0 && (PageIndex.mix(tick) & (SHADOW - 1)) == 0)) {
+                    odds.propose(cell);
+                    proposals.make(known, candidate, tick, now, cell, stream, table.serial(stream), fetch);
+                }
+                if (!fetch) {
+                    break;
+                }
+                budget.fetched();
+                candidates[n++] = candidate;
+            }
+            step++;
+        }
+        table.ahead(stream, mode, step);
+        return n;
+    }
+
+    private long pageAt(int order, long at) {
+        return switch (order) {
+            case BY_PAGE -> at;
+            case BY_WRITE -> writes.page(at);
+            default -> reads.page(at);
+        };
+    }
+
+    private int cell(int way, int run, int step, int quality, long page, long candidate) {
+        long position = reads.position(candidate);
+        int age = position == PageLog.NONE
+                ? Circumstances.NEVER
+                : reads.head() - position < RECENT ? Circumstances.RECENTLY : Circumstances.LONG_AGO;
+        boolean agrees = Circumstances.order(way) == BY_PAGE
+                ? position != PageLog.NONE && readAt != PageLog.NONE && Math.abs(position - readAt) <= PAIR_READS
+                : Math.abs(candidate - page) <= PAIR_PAGES;
+        return Circumstances.of(way, run, step, quality, age, agrees);
+    }
+
+    /** How many steps ahead a page must be asked for to be there in time: half as long again as a fetch takes. */
+    private int depth(long interval, int lead) {
+        if (interval == 0) {
+            return FIRST_DEPTH + lead;
+        }
+        return (int) Math.min(MAX_DEPTH, FIRST_DEPTH + lead + (fetchNanos + (fetchNanos >> 1)) / interval);
+    }
+
+    @Override
+    public void judge(int circumstances, int stream, int serial, boolean fetched, boolean right, long madeAt) {
+        if (right) {
+            odds.cameTrue(circumstances);
+        }
+        StreamTable table = tables[Circumstances.orderOf(circumstances)];
+        table.judge(stream, serial, right);
+        if (fetched && right) {
+            budget.used();
+            table.timed(stream, serial, now - madeAt, fetchNanos);
+        }
+    }
+
+    @Override
+    public void written(long firstPage, int count, int connection, long nanos) {
+        if (count > MAX_WRITE) {
+            return;
+        }
+        for (long page = firstPage; page < firstPage + count; page++) {
+            writes.record(page);
+            reads.forget(page);
+            int proposed = proposals.find(page);
+            if (proposed >= 0) {
+                proposals.withdraw(proposed);
+            }
+        }
+    }
+
+    @Override
+    public void fetchTook(long nanos) {
+        fetchNanos += (nanos - fetchNanos) >> FETCH_SHIFT;
+    }
+}
