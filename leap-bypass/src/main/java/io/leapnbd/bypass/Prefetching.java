@@ -55,8 +55,17 @@ public final class Prefetching {
      *
      * @param settings for those policies that have some
      */
-    public synchronized void choose(PrefetchPolicy policy, LeapSettings settings) {
-        Chosen before = chosen.getAndSet(Chosen.of(pages, policy, settings));
+    public void choose(PrefetchPolicy policy, LeapSettings settings) {
+        choose(Chosen.of(pages, policy, settings));
+    }
+
+    /** Lets another prefetcher decide in a policy's name. */
+    void choose(PrefetchPolicy policy, Prefetcher prefetcher) {
+        choose(new Chosen(policy, LeapSettings.PUBLISHED, prefetcher, true, null));
+    }
+
+    private synchronized void choose(Chosen next) {
+        Chosen before = chosen.getAndSet(next);
         earlierTrends += before.prefetcher.trendsFound();
     }
 
