@@ -5,6 +5,7 @@ import io.leapnbd.prefetch.LeapSettings;
 import io.leapnbd.prefetch.PrefetchPolicy;
 import io.leapnbd.prefetch.Prefetcher;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicReference;
 import java.util.concurrent.atomic.LongAdder;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -39,15 +40,14 @@ public final class Prefetching {
 
     private final LongAdder heldBack = new LongAdder();
 
-    private volatile Chosen chosen;
-    private volatile @Nullable String failure;
+    private final AtomicReference<Chosen> chosen;
 
     /** Of prefetchers that were replaced; guarded by this object's monitor. */
     private long earlierTrends;
 
     Prefetching(long pages, PrefetchPolicy policy, LeapSettings settings) {
         this.pages = pages;
-        chosen = Chosen.of(pages, policy, settings);
+        chosen = new AtomicReference<>(Chosen.of(pages, policy, settings));
     }
 
     /**
@@ -55,16 +55,23 @@ public final class Prefetching {
      *
      * @param settings for those policies that have some
      */
-    public synchronized void choose(PrefetchPolicy policy, LeapSettings settings) {
-        Chosen before = chosen;
-        chosen = Chosen.of(pages, policy, settings);
+    public void choose(PrefetchPolicy policy, LeapSettings settings) {
+        choose(Chosen.of(pages, policy, settings));
+    }
+
+    /** Lets another prefetcher decide in a policy's name. */
+    void choose(PrefetchPolicy policy, Prefetcher prefetcher) {
+        choose(new Chosen(policy, LeapSettings.PUBLISHED, prefetcher, true, null));
+    }
+
+    private synchronized void choose(Chosen next) {
+        Chosen before = chosen.getAndSet(next);
         earlierTrends += before.prefetcher.trendsFound();
-        failure = null;
     }
 
     /** What is chosen, and what the policy has done. Any thread. */
     public synchronized PrefetchFigures figures() {
-        Chosen now = chosen;
+        Chosen now = chosen.get();
         return new PrefetchFigures(
                 now.policy,
                 now.settings,
@@ -72,12 +79,12 @@ public final class Prefetching {
                 now.prefetcher.windowInUse(),
                 accesses.dropped(),
                 heldBack.sum(),
-                failure);
+                now.failure);
     }
 
     /** Whether anybody wants to be told what clients do. */
     boolean active() {
-        return chosen.active;
+        return chosen.get().active;
     }
 
     /** Takes note of a demand for a page. */
@@ -115,7 +122,7 @@ public final class Prefetching {
             if (!deciding.compareAndSet(false, true)) {
                 return false;
             }
-            Chosen now = chosen;
+            Chosen now = chosen.get();
             try {
                 while (left > 0 && accesses.poll(access)) {
                     left--;
@@ -147,20 +154,26 @@ public final class Prefetching {
     }
 
     /** A policy that throws is a defect; it ends prefetching, and nothing else. */
-    private synchronized void fail(Chosen now, RuntimeException defect) {
-        LOG.error("the prefetch policy {} has failed; nothing is prefetched any more", now.policy.label(), defect);
-        if (chosen.prefetcher.equals(now.prefetcher)) {
-            failure = "the prefetch policy " + now.policy.label() + " has failed (" + defect
-                    + "); nothing is prefetched until 'set prefetch=…' chooses one";
-            chosen = new Chosen(now.policy, now.settings, now.prefetcher, false);
+    private void fail(Chosen now, RuntimeException defect) {
+        String failure = "the prefetch policy " + now.policy.label() + " has failed (" + defect
+                + "); nothing is prefetched until 'set prefetch=…' chooses one";
+        // Unless another one has been chosen meanwhile.
+        if (chosen.compareAndSet(now, new Chosen(now.policy, now.settings, now.prefetcher, false, failure))) {
+            LOG.error("the prefetch policy {} has failed; nothing is prefetched any more", now.policy.label(), defect);
         }
     }
 
     /** A policy that was asked for; replaced as a whole. */
-    private record Chosen(PrefetchPolicy policy, LeapSettings settings, Prefetcher prefetcher, boolean active) {
+    private record Chosen(
+            PrefetchPolicy policy,
+            LeapSettings settings,
+            Prefetcher prefetcher,
+            boolean active,
+            @Nullable String failure) {
 
         static Chosen of(long pages, PrefetchPolicy policy, LeapSettings settings) {
-            return new Chosen(policy, settings, policy.prefetcher(pages, settings), policy != PrefetchPolicy.NONE);
+            return new Chosen(
+                    policy, settings, policy.prefetcher(pages, settings), policy != PrefetchPolicy.NONE, null);
         }
     }
 }

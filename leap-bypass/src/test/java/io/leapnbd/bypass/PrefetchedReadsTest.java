@@ -221,6 +221,25 @@ class PrefetchedReadsTest {
     }
 
     @Test
+    void aPolicyThatFailsIsPutAsideAndReadsGoOn() throws IOException {
+        open(PrefetchPolicy.NONE);
+        writeAll();
+        device.prefetching().choose(PrefetchPolicy.LEAP, (page, hit, connection, nanos, candidates) -> {
+            throw new IllegalStateException("defect");
+        });
+        assertThat(driver.read(0, PAGE)).isEqualTo(content(0, 0));
+        Await.until(() -> device.prefetching().figures().failure() != null);
+        assertThat(device.prefetching().figures().failure()).contains("leap", "defect");
+        assertThat(driver.read(PAGE, PAGE)).isEqualTo(content(1, 0));
+        assertThat(device.cache().figures().adds()).isZero();
+
+        device.prefetching().choose(PrefetchPolicy.NEXT_N, LeapSettings.PUBLISHED);
+        driver.read(0, PAGE);
+        Await.until(() -> device.cache().figures().adds() == 8);
+        assertThat(device.prefetching().figures().failure()).isNull();
+    }
+
+    @Test
     void aFetchThatFailsIsADemandLikeAnyOther() throws IOException {
         open(PrefetchPolicy.NEXT_N);
         writeAll();

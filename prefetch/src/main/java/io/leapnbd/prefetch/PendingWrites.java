@@ -19,8 +19,18 @@ class PendingWrites {
     /** Groups; 32 MiB, the largest write that NBD clients send. */
     private static final long WIDE = 256;
 
-    private final AtomicIntegerArray stripes = new AtomicIntegerArray(STRIPES);
+    private final AtomicIntegerArray stripes;
     private final AtomicInteger wide = new AtomicInteger();
+
+    /** Enough stripes for any number of writes that clients have in flight. */
+    PendingWrites() {
+        this(STRIPES);
+    }
+
+    /** As many stripes as said; a power of two. */
+    PendingWrites(int stripes) {
+        this.stripes = new AtomicIntegerArray(stripes);
+    }
 
     /** Whether a write may be in flight to {@code page}; never false when one is. */
     boolean covers(long page) {
@@ -53,7 +63,7 @@ class PendingWrites {
         }
     }
 
-    private static int stripe(long group) {
-        return (int) PageIndex.mix(group) & (STRIPES - 1);
+    private int stripe(long group) {
+        return (int) PageIndex.mix(group) & (stripes.length() - 1);
     }
 }

@@ -1,0 +1,5 @@
+/** What threads can see of the page cache. */
+@NullMarked
+package io.leapnbd.prefetch;
+
+import org.jspecify.annotations.NullMarked;
