@@ -10,11 +10,13 @@ import io.leapnbd.tools.demo.DemoCommand;
 import io.leapnbd.tools.doctor.DoctorCommand;
 import io.leapnbd.tools.donor.DonorCommand;
 import io.leapnbd.tools.histogram.HistogramCommand;
+import io.leapnbd.tools.replay.ReplayCommand;
 import io.leapnbd.tools.run.RunCommand;
 import io.leapnbd.tools.serve.ServeCommand;
 import io.leapnbd.tools.serve.SetCommand;
 import io.leapnbd.tools.status.StatusCommand;
 import io.leapnbd.tools.status.TopCommand;
+import io.leapnbd.tools.trace.TraceCommand;
 import java.io.PrintWriter;
 import java.nio.charset.StandardCharsets;
 import java.util.Collections;
@@ -121,6 +123,8 @@ final class LeapNbd implements Runnable {
         commands.put("top", TopCommand::new);
         commands.put("set", SetCommand::new);
         commands.put("histogram", HistogramCommand::new);
+        commands.put("replay", ReplayCommand::new);
+        commands.put("trace", TraceCommand::new);
         commands.put("train", TrainCommand::new);
         return Collections.unmodifiableMap(commands);
     }
