@@ -15,7 +15,9 @@ public enum PrefetchPolicy {
     /** Leap as its paper has it. */
     LEAP("leap"),
     /** Leap as its published kernel code has it. */
-    LEAP_KERNEL("leap-kernel");
+    LEAP_KERNEL("leap-kernel"),
+    /** The project's own. */
+    ADAPTIVE("adaptive");
 
     private final String label;
 
@@ -62,6 +64,7 @@ public enum PrefetchPolicy {
             case GHB -> new GlobalHistoryPrefetcher(pages);
             case LEAP -> new LeapPrefetcher(pages, settings);
             case LEAP_KERNEL -> new LeapKernelPrefetcher(pages);
+            case ADAPTIVE -> new AdaptivePrefetcher(pages);
         };
     }
 }

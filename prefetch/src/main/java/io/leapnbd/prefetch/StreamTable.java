@@ -1,0 +1,276 @@
+package io.leapnbd.prefetch;
+
+/**
+ * Tells the streams apart that one sequence of accesses is mixed from, by what continues what. Each stream has its own
+ * position, stride and score. What the positions are, pages or places in a log, is the caller's.
+ *
+ * <p>An access belongs to the stream whose stride leads to it, in one step or a few; else to the nearest one within reach; else
+ * it begins a stream in place of the one that was quiet longest, first among those that never got going. One that does not
+ * follow a settled stream's stride begins another beside it, so that a stray access does not unsettle it.
+ */
+final class StreamTable {
+
+    /** Streams at once; the price of a look-up is linear in it. */
+    static final int STREAMS = 64;
+
+    /** Steps that a stream may skip and still be followed. */
+    private static final int MAX_SKIP = 8;
+
+    /** Accesses in step from which on a stream counts as settled. */
+    private static final int SETTLED = 3;
+
+    private static final int MAX_RUN = 1 << 20;
+    private static final int MAX_NEAR = 1 << 20;
+
+    /** Accesses after which a settled stream that is quiet is no better than a new one. */
+    private static final long QUIET = 1 << 13;
+
+    private static final int QUALITY_SHIFT = 3;
+    private static final int MAX_DRIFT = 4;
+    private static final int EXPECTATION_BITS = 9;
+
+    private final int reach;
+
+    private final long[] last = new long[STREAMS];
+    private final long[] stride = new long[STREAMS];
+
+    /** Accesses in step with the stride, one after the other. */
+    private final int[] run = new int[STREAMS];
+
+    /** Accesses within reach, one after the other. */
+    private final int[] near = new int[STREAMS];
+
+    /** Which way the stream drifts: above zero, upwards. */
+    private final int[] drift = new int[STREAMS];
+
+    private final int[] connection = new int[STREAMS];
+    private final long[] lastTick = new long[STREAMS];
+    private final long[] lastNanos = new long[STREAMS];
+
+    /** Mean time between two accesses, in nanoseconds; 0 if unknown. */
+    private final long[] interval = new long[STREAMS];
+
+    /** Steps that pages must be asked for earlier than the interval alone says, in sixteenths. */
+    private final int[] lead = new int[STREAMS];
+
+    /** How many of its proposals came true lately, 0 to 256. */
+    private final int[] quality = new int[STREAMS];
+
+    /** Changes when another stream takes the place. */
+    private final int[] serial = new int[STREAMS];
+
+    /** How many steps beyond its last access a stream has made proposals for. */
+    private final int[] ahead = new int[STREAMS];
+
+    /** The same for pages next to it, in its direction. */
+    private final int[] besideAhead = new int[STREAMS];
+
+    /** Which stream expects a position next, by a hash of the position; a hint. */
+    private final byte[] expectations = new byte[1 << EXPECTATION_BITS];
+
+    private int used;
+
+    /**
+     * A table without streams.
+     *
+     * @param reach the most that an access may be away from a stream's last, to belong to it though out of step
+     */
+    StreamTable(int reach) {
+        this.reach = reach;
+    }
+
+    /**
+     * Finds or begins the stream of an access, and moves it there.
+     *
+     * @return the stream's index
+     */
+    int access(long at, int client, long tick, long nanos) {
+        int stream = expecting(at);
+        if (stream >= 0) {
+            follow(stream, 1, at, nanos);
+        } else {
+            stream = search(at, client, nanos);
+        }
+        connection[stream] = client;
+        lastTick[stream] = tick;
+        expectations[slot(last[stream] + stride[stream])] = (byte) stream;
+        return stream;
+    }
+
+    /** The stream whose next step this is, without a search; -1 if none is known. */
+    private int expecting(long at) {
+        int stream = expectations[slot(at)];
+        return run[stream] > 0 && last[stream] + stride[stream] == at ? stream : -1;
+    }
+
+    private static int slot(long at) {
+        return (int) ((at * 0x9e3779b97f4a7c15L) >>> 64 - EXPECTATION_BITS);
+    }
+
+    private int search(long at, int client, long nanos) {
+        int inStep = -1;
+        long fewestSteps = MAX_SKIP + 1;
+        int nearest = -1;
+        long distance = reach + 1L;
+        for (int i = 0; i < used; i++) {
+            long d = at - last[i];
+            long absolute = Math.abs(d);
+            long s = stride[i];
+            long step = Math.abs(s);
+            if (absolute <= step * MAX_SKIP && absolute >= step && (d ^ s) >= 0 && run[i] > 0) {
+                long steps = absolute / step;
+                if (steps * step == absolute && better(i, steps, inStep, fewestSteps)) {
+                    inStep = i;
+                    fewestSteps = steps;
+                }
+            }
+            if (absolute < distance || (absolute == distance && connection[i] == client)) {
+                distance = absolute;
+                nearest = i;
+            }
+        }
+        if (distance > reach) {
+            nearest = -1;
+        }
+        if (nearest >= 0 && at == last[nearest]) {
+            return nearest;
+        }
+        if (inStep >= 0) {
+            follow(inStep, (int) fewestSteps, at, nanos);
+            return inStep;
+        }
+        if (nearest >= 0 && run[nearest] < SETTLED) {
+            stride[nearest] = at - last[nearest];
+            run[nearest] = 1;
+            ahead[nearest] = 0;
+            move(nearest, at, nanos);
+            return nearest;
+        }
+        return begin(at, nearest, nanos);
+    }
+
+    private void follow(int stream, int steps, long at, long nanos) {
+        run[stream] = steps == 1 ? Math.min(run[stream] + 1, MAX_RUN) : Math.max(1, run[stream] / 2);
+        ahead[stream] = Math.max(0, ahead[stream] - steps);
+        move(stream, at, nanos);
+    }
+
+    private boolean better(int stream, long steps, int than, long thanSteps) {
+        return steps < thanSteps || (steps == thanSteps && run[stream] > run[than]);
+    }
+
+    private void move(int stream, long at, long nanos) {
+        long d = at - last[stream];
+        int before = direction(stream);
+        drift[stream] = Math.clamp(drift[stream] + (d > 0 ? 1 : -1), -MAX_DRIFT, MAX_DRIFT);
+        boolean onwards = direction(stream) == before && (d > 0) == (before > 0);
+        besideAhead[stream] = onwards ? (int) Math.max(0, besideAhead[stream] - Math.abs(d)) : 0;
+        near[stream] = Math.min(near[stream] + 1, MAX_NEAR);
+        long passed = Math.max(0, nanos - lastNanos[stream]);
+        interval[stream] = interval[stream] == 0 ? passed : interval[stream] + ((passed - interval[stream]) >> 3);
+        lastNanos[stream] = nanos;
+        last[stream] = at;
+    }
+
+    private int begin(long at, int beside, long nanos) {
+        int stream = used < STREAMS ? used++ : quietest();
+        last[stream] = at;
+        stride[stream] = beside < 0 ? 1 : stride[beside];
+        run[stream] = beside < 0 ? 0 : 1;
+        near[stream] = beside < 0 ? 0 : near[beside] / 2;
+        drift[stream] = beside < 0 ? 1 : drift[beside];
+        interval[stream] = beside < 0 ? 0 : interval[beside];
+        lastNanos[stream] = nanos;
+        quality[stream] = beside < 0 ? 128 : quality[beside];
+        lead[stream] = beside < 0 ? 0 : lead[beside];
+        ahead[stream] = 0;
+        besideAhead[stream] = 0;
+        serial[stream]++;
+        return stream;
+    }
+
+    private int quietest() {
+        int victim = 0;
+        long oldest = Long.MAX_VALUE;
+        for (int i = 0; i < STREAMS; i++) {
+            long since = lastTick[i] + (run[i] >= SETTLED ? QUIET : 0);
+            if (since < oldest) {
+                oldest = since;
+                victim = i;
+            }
+        }
+        return victim;
+    }
+
+    long last(int stream) {
+        return last[stream];
+    }
+
+    long stride(int stream) {
+        return stride[stream];
+    }
+
+    int run(int stream) {
+        return run[stream];
+    }
+
+    int near(int stream) {
+        return near[stream];
+    }
+
+    /** 1 or -1. */
+    int direction(int stream) {
+        return drift[stream] >= 0 ? 1 : -1;
+    }
+
+    /** Steps along the stride for which proposals have been made. */
+    int ahead(int stream) {
+        return ahead[stream];
+    }
+
+    void ahead(int stream, int steps) {
+        ahead[stream] = steps;
+    }
+
+    /** Pages next to the last access, in its direction, for which proposals have been made. */
+    int besideAhead(int stream) {
+        return besideAhead[stream];
+    }
+
+    void besideAhead(int stream, int steps) {
+        besideAhead[stream] = steps;
+    }
+
+    /** Nanoseconds between two accesses; 0 if unknown. */
+    long interval(int stream) {
+        return interval[stream];
+    }
+
+    /** A proposal's page was demanded: 1 before it had arrived, -1 long after that. */
+    void timed(int stream, int streamSerial, int late) {
+        if (serial[stream] == streamSerial) {
+            lead[stream] = Math.clamp(lead[stream] + (late > 0 ? 4 : late), 0, 24 * 16);
+        }
+    }
+
+    /** Steps. */
+    int lead(int stream) {
+        return lead[stream] >> 4;
+    }
+
+    /** 0 to 256. */
+    int quality(int stream) {
+        return quality[stream];
+    }
+
+    int serial(int stream) {
+        return serial[stream];
+    }
+
+    /** One of a stream's proposals came true, or did not. Does nothing if the stream has gone. */
+    void judge(int stream, int streamSerial, boolean right) {
+        if (serial[stream] == streamSerial) {
+            quality[stream] += ((right ? 256 : 0) - quality[stream]) >> QUALITY_SHIFT;
+        }
+    }
+}
