@@ -1,180 +1,208 @@
 package io.leapnbd.prefetch;
 
+import static io.leapnbd.prefetch.Circumstances.ALONG;
+import static io.leapnbd.prefetch.Circumstances.BY_PAGE;
+import static io.leapnbd.prefetch.Circumstances.BY_READ;
+import static io.leapnbd.prefetch.Circumstances.BY_WRITE;
+import static io.leapnbd.prefetch.Circumstances.ORDERS;
+import static io.leapnbd.prefetch.Circumstances.WAYS;
+
 /**
- * The project's own policy. A block device sees the accesses of many processes in one sequence, at slots that the kernel chose
- * in the order of eviction; so one majority vote over all of them finds little. This one
+ * The project's own policy. A swap device sees the accesses of many processes in one sequence, at slots that the kernel chose
+ * in the order of eviction; one majority vote over all of them finds little. This one
  *
  * <ol>
- *   <li>looks at an access in three orders: by page number, by when pages were written (the kernel's order of eviction) and
- *       by when they were read before;
- *   <li>tells {@linkplain StreamTable streams} apart in each of them;
- *   <li>lets each stream propose the pages that come next, along its stride and next to it;
- *   <li>fetches those whose {@link Odds} are good, by what became of proposals under the same circumstances: proposals with
- *       bad odds are not fetched, but remembered, so that their odds become better when they are right after all;
- *   <li>goes as deep as a fetch takes against the time between a stream's demands;
+ *   <li>looks at an access in three orders: by page number, by when pages were written (the kernel's order of eviction,
+ *       whatever slots it gave them) and by when they were read before (a repeated sequence, however irregular);
+ *   <li>tells {@linkplain StreamTable streams} apart in each of them, by what continues what;
+ *   <li>lets the streams of the demanded page propose pages: along their stride, and next to it;
+ *   <li>fetches a page whose {@link Odds} are worth it, by what became of proposals in the same {@link Circumstances}. Some of
+ *       those with bad odds are remembered without being fetched, so that their odds rise when they would have been right:
+ *       every way to go on is scored in the shadow, for each kind of stream, and random access suspends them all;
+ *   <li>goes as deep as a fetch takes against the time between a stream's demands, and deeper when pages come late;
  *   <li>stops at a {@linkplain WasteBudget cap} on wasted fetches.
  * </ol>
  *
- * It decides on hits as on misses, so a stream that is followed has no misses at all.
+ * It decides on hits as on misses, so that a stream that is followed has no misses at all.
+ *
+ * <p>Takes {@link #memory} bytes, at most about 7 MiB, all of it when it is made. A decision is constant work: at most three
+ * searches of 64 streams and {@link #MAX_DEPTH} steps for each of six ways, of which all but the newest are remembered.
  */
 final class AdaptivePrefetcher implements Prefetcher, Proposals.Judge {
 
-    /** Pages that the logs remember at most: 1 GiB of device. */
+    /** The most pages that a log remembers: 1 GiB of the device. */
     static final int MAX_LOG = 1 << 18;
+
+    /** Steps that a stream looks ahead at most. */
+    static final int MAX_DEPTH = 32;
 
     private static final int MIN_LOG = 1 << 10;
 
-    /** Odds from which on a page is fetched. */
-    private static final float FILL = Float.parseFloat(System.getProperty("fill","0.2"));
-    private static final float SLOPE = Float.parseFloat(System.getProperty("slope","0.25"));
-    private static final float FLOOR = Float.parseFloat(System.getProperty("floor","0.08"));
+    /** The largest write; longer ranges are trims of pages that nobody is about to read. */
+    private static final int MAX_WRITE = 8192;
 
+    /** A page that was read fewer demands ago than this is probably still where it was read to. */
+    private static final int RECENT = 4096;
 
-    private static final int MAX_DEPTH = 32;
+    // How near is near, in pages and in places of a log.
+    private static final int PAGE_REACH = 128;
+    private static final int LOG_REACH = 64;
+    private static final int PAIR_PAGES = 16;
+    private static final int PAIR_READS = 4;
 
-    // The orders, and the ways to go on in each.
-    private static final int BY_PAGE = 0;
-    private static final int BY_WRITE = 1;
-    private static final int BY_READ = 2;
-    private static final int ORDERS = 3;
-    private static final int MODES = 2;
-    private static final int ALONG = 0;
-    private static final int BESIDE = 1;
+    /** Depth of a stream whose pace is not known yet. */
+    private static final int FIRST_DEPTH = 2;
 
-    private static final int RUNS = 8;
-    private static final int DEPTHS = 6;
-    private static final int QUALITIES = 4;
-    private static final int AGES = 6;
+    /** One in so many proposals that are not fetched is remembered; a power of two. */
+    private static final int SHADOW = 4;
+
+    private static final long FIRST_FETCH_NANOS = 50_000;
+    private static final int FETCH_SHIFT = 4;
 
     private final long pages;
     private final PageLog writes;
     private final PageLog reads;
-    private final StreamTable[] tables = {new StreamTable(128), new StreamTable(64), new StreamTable(64)};
-    private final Odds odds = new Odds(ORDERS * MODES * RUNS * DEPTHS, QUALITIES * AGES);
+    private final StreamTable[] tables = {
+        new StreamTable(PAGE_REACH), new StreamTable(LOG_REACH), new StreamTable(LOG_REACH)
+    };
+    private final Odds odds = new Odds(Circumstances.COARSE, Circumstances.FINE_PER_COARSE);
     private final Proposals proposals = new Proposals(this);
     private final WasteBudget budget = new WasteBudget();
-    private final int[] streams = new int[ORDERS];
-    private final float[] promise = new float[ORDERS * MODES];
+
+    /** Demands so far. */
     private long tick;
-    private long fetchNanos = 50_000;
+
+    /** How long fetches take, on average. */
+    private long fetchNanos = FIRST_FETCH_NANOS;
+
+    // The demand that is being decided on: its time, where its page was read before, its streams, the odds of each way.
     private long now;
-    private float worth = 0.25f;
-    private float wasteRate;
-    private float covered;
     private long readAt;
+    private final int[] streams = new int[ORDERS];
+    private final float[] promises = new float[WAYS];
 
-
+    /**
+     * A prefetcher for one device, or a part of its connections.
+     *
+     * @param pages the device's size; pages from 2^32 - 1 on are told apart by number only
+     */
     AdaptivePrefetcher(long pages) {
         this.pages = pages;
-        long wanted = Long.highestOneBit(Math.max(1, pages - 1)) << 1;
-        int length = Math.clamp(wanted, MIN_LOG, MAX_LOG);
-        writes = new PageLog(length);
-        reads = new PageLog(length);
+        writes = new PageLog(logLength(pages));
+        reads = new PageLog(logLength(pages));
+    }
+
+    private static int logLength(long pages) {
+        return Math.clamp(Long.highestOneBit(Math.max(1, pages - 1)) << 1, MIN_LOG, MAX_LOG);
+    }
+
+    /** Bytes that a prefetcher for a device of some pages takes at most. */
+    static long memory(long pages) {
+        return 2 * PageLog.bytes(logLength(pages))
+                + ORDERS * StreamTable.BYTES
+                + Proposals.BYTES
+                + Odds.bytes(Circumstances.COARSE, Circumstances.FINE_PER_COARSE)
+                + 4096;
     }
 
     @Override
     public int demand(long page, boolean hit, int connection, long nanos, long[] candidates) {
         tick++;
         now = nanos;
-        wasteRate *= 1 - 1 / 2048f;
-        covered += ((hit ? 1 : 0) - covered) / 2048;
-        worth = FLOOR + SLOPE * covered + (1 - budget.fill()) * FILL;
-        budget.demanded();
+        budget.demanded(hit);
         proposals.sweep(tick);
         int proposed = proposals.find(page);
         if (proposed >= 0) {
             proposals.demanded(proposed, hit);
         }
-        streams[BY_PAGE] = tables[BY_PAGE].access(page, connection, tick, nanos);
-        streams[BY_WRITE] = access(BY_WRITE, writes.position(page), connection, nanos);
         readAt = reads.position(page);
-        streams[BY_READ] = access(BY_READ, readAt, connection, nanos);
+        streams[BY_PAGE] = access(BY_PAGE, page, connection);
+        streams[BY_WRITE] = access(BY_WRITE, writes.position(page), connection);
+        streams[BY_READ] = access(BY_READ, readAt, connection);
         reads.record(page);
-        for (int way = 0; way < ORDERS * MODES; way++) {
-            promise[way] = promise(way);
+
+        for (int way = 0; way < WAYS; way++) {
+            promises[way] = promise(way);
         }
-        int n = 0;
-        for (int turn = 0; turn < ORDERS * MODES; turn++) {
-            int best = 0;
-            for (int way = 1; way < ORDERS * MODES; way++) {
-                if (promise[way] > promise[best]) {
-                    best = way;
-                }
-            }
-            if (promise[best] < 0) {
-                break;
-            }
-            promise[best] = -1;
-            n = propose(best / MODES, best % MODES, page, candidates, n);
+        int count = 0;
+        for (int way = best(); promises[way] >= 0; way = best()) {
+            promises[way] = -1;
+            count = propose(way, page, candidates, count);
         }
-        return n;
+        return count;
     }
 
-    private int access(int order, long at, int connection, long nanos) {
-        return at == PageLog.NONE ? -1 : tables[order].access(at, connection, tick, nanos);
+    private int access(int order, long at, int connection) {
+        return at == PageLog.NONE ? -1 : tables[order].access(at, connection, tick, now);
     }
 
-    /** The odds of a way's first proposal; below 0 if it has none. */
+    /** The odds of a way's first step; below 0 if it leads nowhere. */
     private float promise(int way) {
-        int order = way / MODES;
-        int stream = streams[order];
+        StreamTable table = tables[Circumstances.order(way)];
+        int stream = streams[Circumstances.order(way)];
         if (stream < 0) {
             return -1;
         }
-        StreamTable table = tables[order];
+        boolean along = Circumstances.mode(way) == ALONG;
         boolean moving = table.run(stream) > 0;
-        // Next to it is along it when the stride is one page: not to be looked at twice.
-        if (way % MODES == ALONG ? !moving : moving && table.stride(stream) == table.direction(stream)) {
+        // What is next to it is also along it when the stride is one page: it need not be looked at twice.
+        if (along ? !moving : moving && table.stride(stream) == table.direction(stream)) {
             return -1;
         }
-        return odds.of(
-                circumstances(order, way % MODES, stream, 1, 0), guess(way % MODES, run(order, way % MODES, stream)));
+        int run = along ? table.run(stream) : table.near(stream);
+        int cell = Circumstances.of(way, run, 1, table.quality(stream), Circumstances.NEVER, false);
+        return odds.of(cell, Circumstances.guess(Circumstances.mode(way), run));
     }
 
-    private int propose(int order, int mode, long page, long[] candidates, int count) {
+    private int best() {
+        int best = 0;
+        for (int way = 1; way < WAYS; way++) {
+            if (promises[way] > promises[best]) {
+                best = way;
+            }
+        }
+        return best;
+    }
+
+    /** Proposes the pages of a way that have not been proposed yet, up to the first that is not worth it. */
+    private int propose(int way, long page, long[] candidates, int count) {
+        int order = Circumstances.order(way);
+        int mode = Circumstances.mode(way);
         StreamTable table = tables[order];
         int stream = streams[order];
         long at = table.last(stream);
-        long step = mode == ALONG ? table.stride(stream) : table.direction(stream);
-        float guess = guess(mode, run(order, mode, stream));
-        int depth = Math.min(MAX_DEPTH, depth(table.interval(stream)) + table.lead(stream));
-        int k = mode == ALONG ? table.ahead(stream) : table.besideAhead(stream);
+        long stride = mode == ALONG ? table.stride(stream) : table.direction(stream);
+        int run = mode == ALONG ? table.run(stream) : table.near(stream);
+        float guess = Circumstances.guess(mode, run);
+        int depth = depth(table.interval(stream), table.lead(stream));
+        int step = table.ahead(stream, mode);
         int n = count;
-        while (k < depth && n < MAX_CANDIDATES) {
-            long candidate = page(order, at + step * (k + 1));
+        while (step < depth && n < MAX_CANDIDATES) {
+            long candidate = pageAt(order, at + stride * (step + 1));
             if (candidate < 0 || candidate >= pages) {
                 break;
             }
-            int proposed = proposals.find(candidate);
-            if (candidate != page && (proposed < 0 || !proposals.fetched(proposed))) {
-                int circumstances = circumstances(order, mode, stream, k + 1, age(order, page, candidate));
-                if (odds.of(circumstances, guess) < worth || !budget.allows()) {
-                    if (proposed < 0 && (tick & 3) == 0) {
-                        odds.propose(circumstances);
-                        proposals.add(candidate, tick, now, circumstances, stream, table.serial(stream), false);
-                    }
+            int known = proposals.find(candidate);
+            if (candidate != page && (known < 0 || !proposals.fetched(known))) {
+                int cell = cell(way, run, step + 1, table.quality(stream), page, candidate);
+                boolean fetch = odds.of(cell, guess) >= budget.worthFetching() && budget.allows();
+                if (fetch || (known < 0 && (PageIndex.mix(tick) & SHADOW - 1) == 0)) {
+                    odds.propose(cell);
+                    proposals.make(known, candidate, tick, now, cell, stream, table.serial(stream), fetch);
+                }
+                if (!fetch) {
                     break;
                 }
-                if (proposed >= 0) {
-                    proposals.upgrade(proposed, tick, now, circumstances, stream, table.serial(stream));
-                } else {
-                    proposals.add(candidate, tick, now, circumstances, stream, table.serial(stream), true);
-                }
-                odds.propose(circumstances);
                 budget.fetched();
                 candidates[n++] = candidate;
             }
-            k++;
+            step++;
         }
-        if (mode == ALONG) {
-            table.ahead(stream, k);
-        } else {
-            table.besideAhead(stream, k);
-        }
+        table.ahead(stream, mode, step);
         return n;
     }
 
-    private long page(int order, long at) {
+    private long pageAt(int order, long at) {
         return switch (order) {
             case BY_PAGE -> at;
             case BY_WRITE -> writes.page(at);
@@ -182,62 +210,42 @@ final class AdaptivePrefetcher implements Prefetcher, Proposals.Judge {
         };
     }
 
-    private int run(int order, int mode, int stream) {
-        return mode == ALONG ? tables[order].run(stream) : tables[order].near(stream);
-    }
-
-    private int circumstances(int order, int mode, int stream, int k, int age) {
-        int run = Math.min(RUNS - 1, 32 - Integer.numberOfLeadingZeros(run(order, mode, stream)));
-        int depth = Math.min(DEPTHS - 1, 31 - Integer.numberOfLeadingZeros(k));
-        int quality = Math.min(QUALITIES - 1, tables[order].quality(stream) * QUALITIES / 256);
-        return ((((order * MODES + mode) * RUNS + run) * DEPTHS + depth) * QUALITIES + quality) * AGES + age;
-    }
-
-    /**
-     * What the other orders say about a candidate: how long ago it was read and not written since (never, recently, long ago);
-     * and whether it is near the demanded page in another order too.
-     */
-    private int age(int order, long page, long candidate) {
+    private int cell(int way, int run, int step, int quality, long page, long candidate) {
         long position = reads.position(candidate);
-        int age = position == PageLog.NONE ? 0 : reads.head() - position < 4096 ? 1 : 2;
-        boolean agrees = order == BY_PAGE
-                ? position != PageLog.NONE && readAt != PageLog.NONE && Math.abs(position - readAt) <= 4
-                : Math.abs(candidate - page) <= 16;
-        return age * 2 + (agrees ? 1 : 0);
+        int age = position == PageLog.NONE
+                ? Circumstances.NEVER
+                : reads.head() - position < RECENT ? Circumstances.RECENTLY : Circumstances.LONG_AGO;
+        boolean agrees = Circumstances.order(way) == BY_PAGE
+                ? position != PageLog.NONE && readAt != PageLog.NONE && Math.abs(position - readAt) <= PAIR_READS
+                : Math.abs(candidate - page) <= PAIR_PAGES;
+        return Circumstances.of(way, run, step, quality, age, agrees);
     }
 
-    private static float guess(int mode, int run) {
-        if (mode == BESIDE) {
-            return 0.02f;
-        }
-        return run == 0 ? 0.02f : run == 1 ? 0.2f : 0.8f;
-    }
-
-    /** How many steps ahead a page must be asked for to be there in time. */
-    private int depth(long interval) {
+    /** How many steps ahead a page must be asked for to be there in time: half as long again as a fetch takes. */
+    private int depth(long interval, int lead) {
         if (interval == 0) {
-            return 2;
+            return FIRST_DEPTH + lead;
         }
-        return (int) Math.min(MAX_DEPTH, 2 + (fetchNanos + (fetchNanos >> 1)) / interval);
+        return (int) Math.min(MAX_DEPTH, FIRST_DEPTH + lead + (fetchNanos + (fetchNanos >> 1)) / interval);
     }
 
     @Override
     public void judge(int circumstances, int stream, int serial, boolean fetched, boolean right, long madeAt) {
         odds.judge(circumstances, right);
-        tables[circumstances / (MODES * RUNS * DEPTHS * QUALITIES * AGES)].judge(stream, serial, right);
-        StreamTable table = tables[circumstances / (MODES * RUNS * DEPTHS * QUALITIES * AGES)];
+        StreamTable table = tables[Circumstances.orderOf(circumstances)];
+        table.judge(stream, serial, right);
         if (fetched && right) {
             budget.used();
-            long age = now - madeAt;
-            table.timed(stream, serial, age < fetchNanos ? 1 : age > 4 * fetchNanos ? -1 : 0);
-        } else if (fetched) {
-            wasteRate++;
+            table.timed(stream, serial, now - madeAt, fetchNanos);
         }
     }
 
     @Override
     public void written(long firstPage, int count, int connection, long nanos) {
-        for (long page = firstPage; page < firstPage + Math.min(count, MAX_LOG); page++) {
+        if (count > MAX_WRITE) {
+            return;
+        }
+        for (long page = firstPage; page < firstPage + count; page++) {
             writes.record(page);
             reads.forget(page);
             int proposed = proposals.find(page);
@@ -249,6 +257,6 @@ final class AdaptivePrefetcher implements Prefetcher, Proposals.Judge {
 
     @Override
     public void fetchTook(long nanos) {
-        fetchNanos += (nanos - fetchNanos) >> 4;
+        fetchNanos += (nanos - fetchNanos) >> FETCH_SHIFT;
     }
 }

@@ -34,16 +34,16 @@ final class Odds {
         fineAll = new float[coarse * finePerCoarse];
     }
 
+    /** Bytes that one takes. */
+    static long bytes(int coarse, int finePerCoarse) {
+        return 8L * coarse * (1 + finePerCoarse) + 128;
+    }
+
     /** The odds, 0 to 1. */
     float of(int fine, float guess) {
         int coarse = fine / finePerCoarse;
         float broad = (coarseRight[coarse] + GUESS_WEIGHT * guess) / (coarseAll[coarse] + GUESS_WEIGHT);
         return (fineRight[fine] + COARSE_WEIGHT * broad) / (fineAll[fine] + COARSE_WEIGHT);
-    }
-
-    /** How much has been seen of some circumstances lately. */
-    float seen(int fine) {
-        return fineAll[fine];
     }
 
     /** A page is proposed. Until it is known what became of it, it counts as a quarter of a failure. */

@@ -9,8 +9,15 @@ package io.leapnbd.prefetch;
  */
 final class Proposals {
 
-    /** Told what became of a proposal. */
+    /** Is told what became of a proposal. */
     interface Judge {
+        /**
+         * A proposal is settled.
+         *
+         * @param fetched whether the page was fetched
+         * @param right whether it was demanded, in time, and still there
+         * @param nanos when it was proposed
+         */
         void judge(int circumstances, int stream, int serial, boolean fetched, boolean right, long nanos);
     }
 
@@ -18,7 +25,10 @@ final class Proposals {
     private static final int BUCKETS = 512;
 
     /** Demands after which a proposal counts as wrong. */
-    private static final long PATIENCE = 4096;
+    private static final long PATIENCE = 2048;
+
+    /** What one takes. */
+    static final long BYTES = BUCKETS * WAYS * 37L + 512;
 
     private static final long NONE = -1;
 
@@ -62,39 +72,37 @@ final class Proposals {
         settle(at, false);
     }
 
-    /** Adds a proposal for a page that has none. */
-    void add(long page, long tick, long now, int circumstance, int stream, int serial, boolean isFetched) {
-        int start = bucket(page);
-        int place = start;
-        for (int at = start; at < start + WAYS; at++) {
-            if (pages[at] == NONE) {
-                place = at;
-                break;
-            }
-            if (madeAt[at] < madeAt[place]) {
-                place = at;
-            }
-        }
-        if (pages[place] != NONE) {
-            settle(place, false);
-        }
-        pages[place] = page;
-        madeAt[place] = tick;
-        nanos[place] = now;
-        circumstances[place] = circumstance;
-        streams[place] = stream;
-        serials[place] = serial;
-        fetched[place] = isFetched;
-    }
-
-    /** A page that was only thought of is fetched after all, under other circumstances. */
-    void upgrade(int at, long tick, long now, int circumstance, int stream, int serial) {
+    /**
+     * Remembers a proposal.
+     *
+     * @param known where the page's proposal is already, which this one takes the place of; or -1
+     * @param tick demands so far
+     * @param isFetched whether the page is fetched, not only thought of
+     */
+    void make(int known, long page, long tick, long now, int circumstance, int stream, int serial, boolean isFetched) {
+        int at = known >= 0 ? known : room(page);
+        pages[at] = page;
         madeAt[at] = tick;
         nanos[at] = now;
         circumstances[at] = circumstance;
         streams[at] = stream;
         serials[at] = serial;
-        fetched[at] = true;
+        fetched[at] = isFetched;
+    }
+
+    private int room(long page) {
+        int start = bucket(page);
+        int oldest = start;
+        for (int at = start; at < start + WAYS; at++) {
+            if (pages[at] == NONE) {
+                return at;
+            }
+            if (madeAt[at] < madeAt[oldest]) {
+                oldest = at;
+            }
+        }
+        settle(oldest, false);
+        return oldest;
     }
 
     /** Gives up what has waited too long, in the next bucket. Called once a demand. */

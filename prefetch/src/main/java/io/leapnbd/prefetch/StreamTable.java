@@ -27,7 +27,20 @@ final class StreamTable {
 
     private static final int QUALITY_SHIFT = 3;
     private static final int MAX_DRIFT = 4;
+
+    // The lead, in sixteenths of a step.
+    private static final int LEAD_SHIFT = 4;
+    private static final int LATE = 4;
+    private static final int MAX_LEAD = 24;
+    private static final int EARLY_FETCHES = 4;
+
+    /** What a new stream's proposals are taken to be worth. */
+    private static final int HALF = 128;
+
     private static final int EXPECTATION_BITS = 9;
+
+    /** What one takes. */
+    static final long BYTES = STREAMS * 72L + (1 << EXPECTATION_BITS) + 512;
 
     private final int reach;
 
@@ -181,7 +194,7 @@ final class StreamTable {
         drift[stream] = beside < 0 ? 1 : drift[beside];
         interval[stream] = beside < 0 ? 0 : interval[beside];
         lastNanos[stream] = nanos;
-        quality[stream] = beside < 0 ? 128 : quality[beside];
+        quality[stream] = beside < 0 ? HALF : quality[beside];
         lead[stream] = beside < 0 ? 0 : lead[beside];
         ahead[stream] = 0;
         besideAhead[stream] = 0;
@@ -223,22 +236,21 @@ final class StreamTable {
         return drift[stream] >= 0 ? 1 : -1;
     }
 
-    /** Steps along the stride for which proposals have been made. */
-    int ahead(int stream) {
-        return ahead[stream];
+    /**
+     * How far proposals have been made.
+     *
+     * @param mode {@link Circumstances#ALONG}: steps of the stride; {@link Circumstances#BESIDE}: places in its direction
+     */
+    int ahead(int stream, int mode) {
+        return mode == Circumstances.ALONG ? ahead[stream] : besideAhead[stream];
     }
 
-    void ahead(int stream, int steps) {
-        ahead[stream] = steps;
-    }
-
-    /** Pages next to the last access, in its direction, for which proposals have been made. */
-    int besideAhead(int stream) {
-        return besideAhead[stream];
-    }
-
-    void besideAhead(int stream, int steps) {
-        besideAhead[stream] = steps;
+    void ahead(int stream, int mode, int steps) {
+        if (mode == Circumstances.ALONG) {
+            ahead[stream] = steps;
+        } else {
+            besideAhead[stream] = steps;
+        }
     }
 
     /** Nanoseconds between two accesses; 0 if unknown. */
@@ -246,16 +258,23 @@ final class StreamTable {
         return interval[stream];
     }
 
-    /** A proposal's page was demanded: 1 before it had arrived, -1 long after that. */
-    void timed(int stream, int streamSerial, int late) {
+    /**
+     * A proposal's page was demanded. If that was before it can have arrived, the stream's pages are asked for earlier from
+     * now on; if long after, a little later.
+     *
+     * @param age nanoseconds since it was asked for
+     * @param fetchNanos what a fetch takes
+     */
+    void timed(int stream, int streamSerial, long age, long fetchNanos) {
         if (serial[stream] == streamSerial) {
-            lead[stream] = Math.clamp(lead[stream] + (late > 0 ? 4 : late), 0, 24 * 16);
+            int change = age < fetchNanos ? LATE : age > EARLY_FETCHES * fetchNanos ? -1 : 0;
+            lead[stream] = Math.clamp(lead[stream] + change, 0, MAX_LEAD << LEAD_SHIFT);
         }
     }
 
-    /** Steps. */
+    /** Steps that a stream's pages must be asked for earlier than its interval says. */
     int lead(int stream) {
-        return lead[stream] >> 4;
+        return lead[stream] >> LEAD_SHIFT;
     }
 
     /** 0 to 256. */

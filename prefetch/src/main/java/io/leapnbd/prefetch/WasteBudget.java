@@ -1,26 +1,44 @@
 package io.leapnbd.prefetch;
 
 /**
- * The cap on wasted fetches: each fetch is paid for when it is made and paid back when its page is demanded, and each demand
- * brings a little. So among any d demands at most d times {@link #PER_DEMAND} and {@link #MOST} fetches can have been
- * wasted, whatever the accesses are.
+ * The hard cap on wasted fetches: each fetch is paid for when it is made and paid back when its page is demanded, and each
+ * demand brings one. So among any d demands at most d + {@link #MOST} fetches can be wasted, whatever the accesses are.
+ *
+ * <p>Well before the cap it makes fetches dearer: {@link #worthFetching}.
  */
 final class WasteBudget {
 
-    /** What a demand brings, in fetches. */
-    static final float PER_DEMAND = Float.parseFloat(System.getProperty("per","1"));
-
     /** The most that can be saved up, in fetches. */
-    static final float MOST = 768;
+    static final int MOST = 768;
 
-    private float left = MOST;
+    /** The odds that are asked for when nothing is covered: then even a page in seventeen is a gain. */
+    private static final float LEAST_ODDS = 0.06f;
 
-    void demanded() {
-        left = Math.min(MOST, left + PER_DEMAND);
+    /** What is asked for besides when everything is covered: then there is little to gain and room to lose. */
+    private static final float COVERED_ODDS = 0.25f;
+
+    /** What is asked for besides when the budget is used up. */
+    private static final float SPENT_ODDS = 0.2f;
+
+    private static final float COVERAGE_MEMORY = 2048;
+
+    private int left = MOST;
+    private float coverage;
+    private float worthFetching = LEAST_ODDS + COVERED_ODDS;
+
+    void demanded(boolean hit) {
+        left = Math.min(MOST, left + 1);
+        coverage += ((hit ? 1 : 0) - coverage) / COVERAGE_MEMORY;
+        worthFetching = LEAST_ODDS + COVERED_ODDS * coverage + SPENT_ODDS * (MOST - left) / MOST;
+    }
+
+    /** The odds from which on a page is to be fetched. */
+    float worthFetching() {
+        return worthFetching;
     }
 
     boolean allows() {
-        return left >= 1;
+        return left > 0;
     }
 
     void fetched() {
@@ -29,10 +47,5 @@ final class WasteBudget {
 
     void used() {
         left = Math.min(MOST, left + 1);
-    }
-
-    /** How much is left, 0 to 1. */
-    float fill() {
-        return left / MOST;
     }
 }
