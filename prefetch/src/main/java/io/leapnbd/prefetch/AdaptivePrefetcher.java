@@ -186,7 +186,7 @@ final class AdaptivePrefetcher implements Prefetcher, Proposals.Judge {
             if (candidate != page && (known < 0 || !proposals.fetched(known))) {
                 int cell = cell(way, run, step + 1, table.quality(stream), page, candidate);
                 boolean fetch = odds.of(cell, guess) >= budget.worthFetching() && budget.allows();
-                if (fetch || (known < 0 && (PageIndex.mix(tick) & SHADOW - 1) == 0)) {
+                if (fetch || (known < 0 && (PageIndex.mix(tick) & (SHADOW - 1)) == 0)) {
                     odds.propose(cell);
                     proposals.make(known, candidate, tick, now, cell, stream, table.serial(stream), fetch);
                 }

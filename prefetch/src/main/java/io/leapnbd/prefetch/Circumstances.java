@@ -61,7 +61,7 @@ final class Circumstances {
     static int of(int way, int run, int step, int quality, int age, boolean agrees) {
         int runs = Math.min(RUNS - 1, log(run) + 1);
         int depth = Math.min(DEPTHS - 1, log(step));
-        int grade = Math.min(QUALITIES - 1, quality * QUALITIES >> 8);
+        int grade = Math.min(QUALITIES - 1, (quality * QUALITIES) >> 8);
         return ((((way * RUNS + runs) * DEPTHS + depth) * QUALITIES + grade) * AGES + age) * AGREEMENTS
                 + (agrees ? 1 : 0);
     }

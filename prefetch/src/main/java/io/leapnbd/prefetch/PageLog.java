@@ -107,7 +107,7 @@ final class PageLog {
         int tag = tag(page);
         for (int at = start; at < start + WAYS; at++) {
             int entry = index[at];
-            if (entry != 0 && (entry & -1 << bits) == tag && ring[place(entry)] == page) {
+            if (entry != 0 && (entry & (-1 << bits)) == tag && ring[place(entry)] == page) {
                 return at;
             }
         }
@@ -141,6 +141,6 @@ final class PageLog {
     }
 
     private int tag(int page) {
-        return (int) (PageIndex.mix(page) >>> 32) & -1 << bits;
+        return (int) (PageIndex.mix(page) >>> 32) & (-1 << bits);
     }
 }

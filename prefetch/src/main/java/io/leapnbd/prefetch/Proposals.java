@@ -122,6 +122,6 @@ final class Proposals {
     }
 
     private static int bucket(long page) {
-        return ((int) (PageIndex.mix(page) >>> 20) & BUCKETS - 1) * WAYS;
+        return ((int) (PageIndex.mix(page) >>> 20) & (BUCKETS - 1)) * WAYS;
     }
 }

@@ -117,7 +117,7 @@ final class StreamTable {
     }
 
     private static int slot(long at) {
-        return (int) ((at * 0x9e3779b97f4a7c15L) >>> 64 - EXPECTATION_BITS);
+        return (int) ((at * 0x9e3779b97f4a7c15L) >>> (64 - EXPECTATION_BITS));
     }
 
     private int search(long at, int client, long nanos) {

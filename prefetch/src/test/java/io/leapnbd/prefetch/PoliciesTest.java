@@ -64,7 +64,7 @@ class PoliciesTest {
                 .isInstanceOf(IllegalArgumentException.class)
                 .hasMessage(
                         "there is no prefetch policy \"best\"; there are none, next-n, stride, readahead, ghb, leap,"
-                                + " leap-kernel");
+                                + " leap-kernel, adaptive");
     }
 
     @Test

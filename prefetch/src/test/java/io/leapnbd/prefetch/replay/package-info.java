@@ -1,0 +1,4 @@
+@NullMarked
+package io.leapnbd.prefetch.replay;
+
+import org.jspecify.annotations.NullMarked;
