@@ -231,7 +231,9 @@ final class AdaptivePrefetcher implements Prefetcher, Proposals.Judge {
 
     @Override
     public void judge(int circumstances, int stream, int serial, boolean fetched, boolean right, long madeAt) {
-        odds.judge(circumstances, right);
+        if (right) {
+            odds.cameTrue(circumstances);
+        }
         StreamTable table = tables[Circumstances.orderOf(circumstances)];
         table.judge(stream, serial, right);
         if (fetched && right) {

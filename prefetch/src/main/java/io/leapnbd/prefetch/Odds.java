@@ -14,10 +14,7 @@ final class Odds {
     private static final float GUESS_WEIGHT = 3;
 
     /** What is remembered, in proposals: older ones fade. */
-    private static final float MEMORY = 96;
-
-    /** What a proposal weighs before it is known what became of it. */
-    private static final float PENDING_WEIGHT = 0.25f;
+    private static final float MEMORY = 192;
 
     private final float[] fineRight;
     private final float[] fineAll;
@@ -46,22 +43,24 @@ final class Odds {
         return (fineRight[fine] + COARSE_WEIGHT * broad) / (fineAll[fine] + COARSE_WEIGHT);
     }
 
-    /** A page is proposed. Until it is known what became of it, it counts as a quarter of a failure. */
+    /** A page is proposed. It counts as wrong until it is right: what is wrong is known much later than what is right. */
     void propose(int fine) {
-        coarseAll[fine / finePerCoarse] += PENDING_WEIGHT;
-        fineAll[fine] += PENDING_WEIGHT;
-    }
-
-    /** A page that was proposed has been demanded, or has not. */
-    void judge(int fine, boolean right) {
         int coarse = fine / finePerCoarse;
-        learn(coarseRight, coarseAll, coarse, right);
-        learn(fineRight, fineAll, fine, right);
+        count(coarseRight, coarseAll, coarse);
+        count(fineRight, fineAll, fine);
     }
 
-    private static void learn(float[] right, float[] all, int at, boolean wasRight) {
-        float keep = all[at] >= MEMORY ? 1 - 1 / MEMORY : 1;
-        all[at] = all[at] * keep + 1 - PENDING_WEIGHT;
-        right[at] = right[at] * keep + (wasRight ? 1 : 0);
+    /** A page that was proposed has been demanded. */
+    void cameTrue(int fine) {
+        coarseRight[fine / finePerCoarse]++;
+        fineRight[fine]++;
+    }
+
+    private static void count(float[] right, float[] all, int at) {
+        if (all[at] >= MEMORY) {
+            all[at] -= all[at] / MEMORY;
+            right[at] -= right[at] / MEMORY;
+        }
+        all[at]++;
     }
 }

@@ -26,6 +26,7 @@ final class PageLog {
 
     private static final int WAYS = 8;
     private static final int EMPTY = -1;
+    private static final int GROUP_BITS = 4;
 
     private final int mask;
     private final int[] ring;
@@ -136,8 +137,10 @@ final class PageLog {
         return (entry & ~(-1 << bits)) - 1;
     }
 
+    /** Neighbouring pages have neighbouring buckets: they are looked for one after the other. */
     private int bucket(int page) {
-        return ((int) PageIndex.mix(page) & bucketMask) * WAYS;
+        int group = (int) PageIndex.mix(page >>> GROUP_BITS) << GROUP_BITS;
+        return ((group | (page & ((1 << GROUP_BITS) - 1))) & bucketMask) * WAYS;
     }
 
     private int tag(int page) {

@@ -4,8 +4,8 @@ package io.leapnbd.prefetch;
  * The pages that were proposed and have not been demanded yet: those that were fetched, and those that were only thought
  * of, to see what would have become of them. One that is not demanded in time counts as wrong.
  *
- * <p>A hash table of buckets of eight. A full bucket gives up the oldest; besides, each {@link #sweep} looks through one
- * bucket, so that nothing stays for ever when nothing new comes.
+ * <p>A hash table of buckets of eight. A full bucket gives up the oldest; besides, each {@link #sweep} looks at a few
+ * places, so that nothing stays for ever when nothing new comes.
  */
 final class Proposals {
 
@@ -23,6 +23,9 @@ final class Proposals {
 
     private static final int WAYS = 8;
     private static final int BUCKETS = 512;
+
+    /** Places that are looked at each demand for what has waited too long. */
+    private static final int SWEEP = 2;
 
     /** Demands after which a proposal counts as wrong. */
     private static final long PATIENCE = 2048;
@@ -105,14 +108,13 @@ final class Proposals {
         return oldest;
     }
 
-    /** Gives up what has waited too long, in the next bucket. Called once a demand. */
+    /** Gives up what has waited too long, in the next places. Called once a demand. */
     void sweep(long tick) {
-        int start = swept * WAYS;
-        swept = swept + 1 == BUCKETS ? 0 : swept + 1;
-        for (int at = start; at < start + WAYS; at++) {
-            if (pages[at] != NONE && tick - madeAt[at] > PATIENCE) {
-                settle(at, false);
+        for (int i = 0; i < SWEEP; i++) {
+            if (pages[swept] != NONE && tick - madeAt[swept] > PATIENCE) {
+                settle(swept, false);
             }
+            swept = (swept + 1) & (BUCKETS * WAYS - 1);
         }
     }
 

@@ -40,12 +40,15 @@ final class StreamTable {
     private static final int EXPECTATION_BITS = 9;
 
     /** What one takes. */
-    static final long BYTES = STREAMS * 72L + (1 << EXPECTATION_BITS) + 512;
+    static final long BYTES = STREAMS * 80L + (1 << EXPECTATION_BITS) + 512;
 
     private final int reach;
 
     private final long[] last = new long[STREAMS];
     private final long[] stride = new long[STREAMS];
+
+    /** The most that an access may be away to belong to the stream in any way: what a search looks at first. */
+    private final long[] span = new long[STREAMS];
 
     /** Accesses in step with the stride, one after the other. */
     private final int[] run = new int[STREAMS];
@@ -128,9 +131,11 @@ final class StreamTable {
         for (int i = 0; i < used; i++) {
             long d = at - last[i];
             long absolute = Math.abs(d);
-            long s = stride[i];
-            long step = Math.abs(s);
-            if (absolute <= step * MAX_SKIP && absolute >= step && (d ^ s) >= 0 && run[i] > 0) {
+            if (absolute > span[i]) {
+                continue;
+            }
+            long step = Math.abs(stride[i]);
+            if (absolute >= step && absolute <= step * MAX_SKIP && (d ^ stride[i]) >= 0 && run[i] > 0) {
                 long steps = absolute / step;
                 if (steps * step == absolute && better(i, steps, inStep, fewestSteps)) {
                     inStep = i;
@@ -153,7 +158,7 @@ final class StreamTable {
             return inStep;
         }
         if (nearest >= 0 && run[nearest] < SETTLED) {
-            stride[nearest] = at - last[nearest];
+            stride(nearest, at - last[nearest]);
             run[nearest] = 1;
             ahead[nearest] = 0;
             move(nearest, at, nanos);
@@ -188,7 +193,7 @@ final class StreamTable {
     private int begin(long at, int beside, long nanos) {
         int stream = used < STREAMS ? used++ : quietest();
         last[stream] = at;
-        stride[stream] = beside < 0 ? 1 : stride[beside];
+        stride(stream, beside < 0 ? 1 : stride[beside]);
         run[stream] = beside < 0 ? 0 : 1;
         near[stream] = beside < 0 ? 0 : near[beside] / 2;
         drift[stream] = beside < 0 ? 1 : drift[beside];
@@ -200,6 +205,11 @@ final class StreamTable {
         besideAhead[stream] = 0;
         serial[stream]++;
         return stream;
+    }
+
+    private void stride(int stream, long pages) {
+        stride[stream] = pages;
+        span[stream] = Math.max(reach, Math.abs(pages) * MAX_SKIP);
     }
 
     private int quietest() {

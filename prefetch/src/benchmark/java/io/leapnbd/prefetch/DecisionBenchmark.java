@@ -1,0 +1,86 @@
+package io.leapnbd.prefetch;
+
+import io.leapnbd.prefetch.replay.SyntheticTrace;
+import io.leapnbd.prefetch.replay.Trace;
+import java.util.HashSet;
+import java.util.Set;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.Test;
+import org.openjdk.jmh.annotations.Benchmark;
+import org.openjdk.jmh.annotations.BenchmarkMode;
+import org.openjdk.jmh.annotations.Fork;
+import org.openjdk.jmh.annotations.Measurement;
+import org.openjdk.jmh.annotations.Mode;
+import org.openjdk.jmh.annotations.OutputTimeUnit;
+import org.openjdk.jmh.annotations.Param;
+import org.openjdk.jmh.annotations.Scope;
+import org.openjdk.jmh.annotations.Setup;
+import org.openjdk.jmh.annotations.State;
+import org.openjdk.jmh.annotations.Warmup;
+import org.openjdk.jmh.runner.Runner;
+import org.openjdk.jmh.runner.RunnerException;
+import org.openjdk.jmh.runner.options.OptionsBuilder;
+
+/**
+ * What one {@link Prefetcher#demand} takes, in nanoseconds: the whole decision, with candidates. {@code mvn -Pbenchmark -pl
+ * prefetch test} runs it.
+ */
+@State(Scope.Thread)
+@BenchmarkMode(Mode.AverageTime)
+@OutputTimeUnit(TimeUnit.NANOSECONDS)
+@Warmup(iterations = 3, time = 1)
+@Measurement(iterations = 5, time = 1)
+@Fork(1)
+public class DecisionBenchmark {
+
+    private static final int REQUESTS = 1 << 17;
+
+    /** The pattern of the demands. */
+    @Param({"sequential", "interleaved:32", "noisy:25", "loop", "random"})
+    public String pattern = "";
+
+    /** The policy. */
+    @Param({"leap", "adaptive"})
+    public String policy = "";
+
+    private final long[] demands = new long[REQUESTS];
+    private final boolean[] hits = new boolean[REQUESTS];
+    private final long[] candidates = new long[Prefetcher.MAX_CANDIDATES];
+    private Prefetcher prefetcher = new NoPrefetcher();
+    private long nanos;
+    private int next;
+
+    /** Plays the trace once, to learn which demands are hits. */
+    @Setup
+    public void play() {
+        long pages = pattern.equals("loop") ? REQUESTS / 4 : 1 << 20;
+        Trace trace = SyntheticTrace.parse(pattern).generate(pages, REQUESTS, 15_000, 1);
+        prefetcher = PrefetchPolicy.of(policy).prefetcher(pages, LeapSettings.PUBLISHED);
+        Set<Long> cached = new HashSet<>();
+        for (int i = 0; i < REQUESTS; i++) {
+            demands[i] = trace.firstPage(i);
+            hits[i] = cached.remove(demands[i]);
+            nanos += 15_000;
+            int count = prefetcher.demand(demands[i], hits[i], 0, nanos, candidates);
+            for (int j = 0; j < count; j++) {
+                cached.add(candidates[j]);
+            }
+        }
+    }
+
+    /** One decision. */
+    @Benchmark
+    public int demand() {
+        int i = next++ & (REQUESTS - 1);
+        nanos += 15_000;
+        return prefetcher.demand(demands[i], hits[i], 0, nanos, candidates);
+    }
+
+    @Test
+    void measure() throws RunnerException {
+        new Runner(new OptionsBuilder()
+                        .include(DecisionBenchmark.class.getSimpleName())
+                        .build())
+                .run();
+    }
+}

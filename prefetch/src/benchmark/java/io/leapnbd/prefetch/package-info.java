@@ -1,0 +1,4 @@
+@NullMarked
+package io.leapnbd.prefetch;
+
+import org.jspecify.annotations.NullMarked;
