@@ -55,7 +55,7 @@ class SyntheticTraceTest {
         long inSequence = Arrays.stream(pages)
                 .filter(page -> all.contains(page + 1) || all.contains(page - 1))
                 .count();
-        assertThat(inSequence).isBetween(7300, 7700);
+        assertThat(inSequence).isBetween(7300L, 7700L);
     }
 
     @Test

@@ -115,7 +115,7 @@ class TraceReaderTest {
                 "1 R 1099511627775 2 | the request goes past page 2^40",
                 "1 R 99999999999999999999999 1 | is too large for a first page",
                 "99999999999999999999 R 1 1 | is too large for a time",
-                "\u0001\u00e9 R 1 1 | '???' is not a time",
+                "\u00e9 R 1 1 | '??' is not a time",
             })
     void aLineThatIsNoRequestIsRefusedWithItsNumber(String line, String why) {
         assertThatThrownBy(() -> read("# made by hand\n0 R 1 1\n" + line + "\n5 R 1 1\n"))

@@ -20,6 +20,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.Callable;
+import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
@@ -114,6 +115,14 @@ public final class ReplayCommand implements Callable<Integer> {
     @Option(names = "--json", description = "As a JSON array, for scripts.")
     private boolean json;
 
+    @Option(
+            names = "--report",
+            paramLabel = "FILE",
+            description =
+                    "Write the comparison as Markdown too, with pictures beside it: FILE.md, FILE-coverage.svg and"
+                            + " FILE-time.svg.")
+    private @Nullable Path report;
+
     @Spec
     private CommandSpec spec = CommandSpec.create();
 
@@ -125,6 +134,7 @@ public final class ReplayCommand implements Callable<Integer> {
         SimulationSettings settings = settings();
         PrintWriter out = spec.commandLine().getOut();
         List<Replay> all = new ArrayList<>();
+        List<List<Replay>> byTrace = new ArrayList<>();
         for (Path file : traces) {
             Trace trace = read(file);
             if (trace.demands() <= warmUp) {
@@ -146,12 +156,33 @@ public final class ReplayCommand implements Callable<Integer> {
                 out.flush();
             }
             all.addAll(replays);
+            byTrace.add(replays);
         }
         if (json) {
             out.println(ReplayJson.render(all));
             out.flush();
         }
+        if (report != null) {
+            write(report, byTrace);
+        }
         return ExitCode.OK;
+    }
+
+    private void write(Path page, List<List<Replay>> byTrace) {
+        try {
+            ReplayReport.write(
+                    page,
+                    byTrace,
+                    "Simulated with a cache of " + Size.approximate(cacheSize.bytes()) + ", a link of "
+                            + Durations.format(latency) + " and " + Size.approximate(bandwidth.bytes())
+                            + " a second; the first " + ReplayTable.number(warmUp)
+                            + " demands of each trace are not counted.");
+        } catch (IOException e) {
+            throw new CommandFailure(
+                    ExitCode.FAILED,
+                    page + " cannot be written (" + e.getClass().getSimpleName() + ")",
+                    e);
+        }
     }
 
     private SimulationSettings settings() {

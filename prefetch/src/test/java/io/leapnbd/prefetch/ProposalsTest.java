@@ -1,0 +1,72 @@
+package io.leapnbd.prefetch;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.util.ArrayList;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+
+class ProposalsTest {
+
+    private final List<String> verdicts = new ArrayList<>();
+    private final Proposals proposals = new Proposals((circumstances, stream, serial, fetched, right, nanos) ->
+            verdicts.add(circumstances + (fetched ? " fetched " : " shadow ") + (right ? "right" : "wrong")));
+
+    private void make(long page, long tick, int circumstances, boolean fetched) {
+        proposals.make(proposals.find(page), page, tick, 0, circumstances, 0, 0, fetched);
+    }
+
+    @Test
+    void aProposalIsRightWhenItsPageIsDemanded() {
+        make(7, 0, 1, true);
+        make(8, 0, 2, false);
+        proposals.demanded(proposals.find(7), true);
+        proposals.demanded(proposals.find(8), false);
+
+        assertThat(verdicts).containsExactly("1 fetched right", "2 shadow right");
+        assertThat(proposals.find(7)).isEqualTo(-1);
+    }
+
+    @Test
+    void aFetchedPageThatHasLeftTheCacheBeforeItsDemandWasWrong() {
+        make(7, 0, 1, true);
+        proposals.demanded(proposals.find(7), false);
+
+        assertThat(verdicts).containsExactly("1 fetched wrong");
+    }
+
+    @Test
+    void aProposalThatNobodyDemandsIsWrongAfterAWhile() {
+        make(7, 0, 1, true);
+        for (long tick = 0; tick < 2000; tick++) {
+            proposals.sweep(tick);
+        }
+        assertThat(verdicts).isEmpty();
+        for (long tick = 2000; tick < 5000; tick++) {
+            proposals.sweep(tick);
+        }
+        assertThat(verdicts).containsExactly("1 fetched wrong");
+    }
+
+    @Test
+    void theOldestGivesWayWhenThereIsNoRoom() {
+        for (int i = 0; i < 20_000; i++) {
+            make(i, i, i, true);
+        }
+        assertThat(verdicts).hasSizeGreaterThan(20_000 - 4096 - 1);
+        assertThat(verdicts.getFirst()).isNotEqualTo("19999 fetched wrong");
+        assertThat(proposals.find(19_999)).isNotNegative();
+        assertThat(proposals.find(0)).isEqualTo(-1);
+    }
+
+    @Test
+    void aShadowBecomesAFetchUnderItsNewCircumstances() {
+        make(7, 0, 1, false);
+        assertThat(proposals.fetched(proposals.find(7))).isFalse();
+        make(7, 5, 2, true);
+        assertThat(proposals.fetched(proposals.find(7))).isTrue();
+        proposals.demanded(proposals.find(7), true);
+
+        assertThat(verdicts).containsExactly("2 fetched right");
+    }
+}
