@@ -72,6 +72,22 @@ class CommandLineTest {
                 "histogram dump --format pdf | 'pdf' is none of hgrm, hlog, json, html",
                 "histogram dump --operation eat | choose one of read, write",
                 "histogram dump --stage eat | choose one of staging, queue, lookup, link, total",
+                "replay | missing required parameter: 'TRACE'",
+                "replay a --prefetch best | there is no prefetch policy",
+                "replay a --cache-size 1000 | is not a multiple of 4K above zero",
+                "replay a --latency 50 | with its unit",
+                "replay a --latency 1h | is not in 0s..10s",
+                "replay a --bandwidth 0 | a link that carries nothing",
+                "replay a --warm-up -1 | is less than 0",
+                "replay a --leap-split 40 | cannot be split by 40",
+                "replay a --leap-window 65 | is out of range: 1 to 64",
+                "trace | say 'leap-nbd trace generate'",
+                "trace generate | missing required parameter: 'KIND'",
+                "trace generate zigzag | there is no kind of trace",
+                "trace generate noisy:101 | is not of the form noisy:P with P from 0 to 100",
+                "trace generate interleaved:8 --pages 7 | 8 streams need at least as many pages",
+                "trace generate random --requests 0 | is not in 1..",
+                "trace generate random --think 5s | is not in 0s..1s",
                 "top --interval 1ms | is not in 100ms..1h"
             })
     void aWrongCommandLineIsRefusedInOneLine(String line, String why) {
@@ -121,7 +137,19 @@ class CommandLineTest {
     void helpListsTheCommandsButNotTheHiddenOne() {
         assertThat(run("--help")).isEqualTo(ExitCode.OK);
         assertThat(out.toString())
-                .contains("demo", "serve", "donor", "attach", "detach", "run", "doctor", "status", "top", "histogram")
+                .contains(
+                        "demo",
+                        "serve",
+                        "donor",
+                        "attach",
+                        "detach",
+                        "run",
+                        "doctor",
+                        "status",
+                        "top",
+                        "histogram",
+                        "replay",
+                        "trace")
                 .doesNotContain("train");
     }
 

@@ -46,7 +46,7 @@ final class CoverageChart {
                 svg.circle(
                         left + SIDE * coverage,
                         top + SIDE - SIDE * accuracy,
-                        replay.policy().ordinal() == trace.getLast().policy().ordinal() ? 6 : 5,
+                        5,
                         PolicyColours.of(replay.policy()),
                         replay.policy().label() + ": coverage " + ReplayTable.percent(coverage) + ", accuracy "
                                 + ReplayTable.percent(accuracy));

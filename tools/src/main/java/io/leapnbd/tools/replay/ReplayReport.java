@@ -57,7 +57,7 @@ final class ReplayReport {
             out.append("| ")
                     .append(replay.policy().label())
                     .append(" | ")
-                    .append(bold(ReplayTable.percent(result.coverage()), replay == covers))
+                    .append(bold(ReplayTable.percent(result.coverage()), replay.policy() == covers.policy()))
                     .append(" | ")
                     .append(ReplayTable.percent(result.accuracy()))
                     .append(" | ")
@@ -69,7 +69,7 @@ final class ReplayReport {
                     .append(" | ")
                     .append(Durations.approximate(result.latency().percentile(99)))
                     .append(" | ")
-                    .append(bold(time, replay == fastest))
+                    .append(bold(time, replay.policy() == fastest.policy()))
                     .append(" |\n");
         }
         out.append('\n');
