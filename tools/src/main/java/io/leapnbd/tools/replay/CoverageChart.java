@@ -9,7 +9,7 @@ final class CoverageChart {
     private static final int GAP_X = 42;
     private static final int GAP_Y = 56;
     private static final int COLUMNS = 4;
-    private static final int TOP = 64;
+    private static final int TOP = 76;
 
     private CoverageChart() {}
 
@@ -21,6 +21,7 @@ final class CoverageChart {
                 TOP + rows * (SIDE + GAP_Y),
                 "coverage against accuracy");
         Legend.draw(svg, traces.getFirst());
+        svg.text(16, 42, "start", "soft", "across: coverage; up: accuracy; in percent");
         for (int i = 0; i < traces.size(); i++) {
             square(svg, GAP_X + i % columns * (SIDE + GAP_X), TOP + i / columns * (SIDE + GAP_Y), traces.get(i));
         }
@@ -35,7 +36,7 @@ final class CoverageChart {
             svg.line(x, top, x, top + SIDE);
             svg.line(left, y, left + SIDE, y);
             if (percent % 50 == 0) {
-                svg.text(x, top + SIDE + 15, "middle", "soft", percent + (percent == 50 ? " coverage" : ""));
+                svg.text(x, top + SIDE + 15, "middle", "soft", Integer.toString(percent));
                 svg.text(left - 4, y + 4, "end", "soft", Integer.toString(percent));
             }
         }
