@@ -91,8 +91,12 @@ start_donors() {
 # A server on the host's side; $1 is its size. Started again, it is the same server.
 host_server() {
   server=server$((++servers))
-  host_start $server "$program" serve --donors "$donors" --size "$1" --listen "$HOST_IP:10809" --http none
+  host_start $server "$program" serve --donors "$donors" --size "$1" --listen "$HOST_IP:10809" --http 127.0.0.1:9480
   await $server ^ready 60
+}
+# The figures of the server on the host's side, by its own word: pages that were prefetched have been read.
+prefetched_pages_are_read() {
+  "$program" status --http 127.0.0.1:9480 >"$OUT/status" && grep -E '^ *prefetched [1-9][0-9,]* pages, of which [1-9]' "$OUT/status"
 }
 # A server in the guest.
 guest_server() {

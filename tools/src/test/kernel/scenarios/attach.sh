@@ -18,6 +18,8 @@ for moment in 'fill 2/4' 'rewrite 2/4' 'seq 1/4'; do
 done
 expect "$memory MiB in a guest of $MEMORY: every page is right" every_page_right check 800
 figures check
+expect 'status shows that pages were prefetched, and were read' prefetched_pages_are_read
+grep -A 2 '^prefetch ' "$OUT/status" | sed 's/^/          /'
 expect 'no request failed' no_errors
 
 guest_start held "export $in_guest; exec $guest_program run --memory 16M -- $check_program 48 pause seq"
