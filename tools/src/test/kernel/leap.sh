@@ -101,8 +101,8 @@ prefetched_pages_are_read() {
 # A server in the guest.
 guest_server() {
   server=server$((++servers))
-  guest_start $server "export $in_guest LEAP_NBD_JAVA_OPTS='-Xms24m -Xmx24m'; exec $guest_program serve --donors $donors --size $1 \
-    --unix /run/leap.sock --http none $serve_options"
+  guest_start $server "export $in_guest; exec $guest_program serve --donors $donors --size $1 \
+    --unix /run/leap.sock --http none --cache-size 4M $serve_options"
   await $server ^ready 120
 }
 servers=0 serve_options=

@@ -38,7 +38,7 @@ public record PrefetchSettings(PrefetchPolicy policy, LeapSettings leap, long ca
 
     /** What a server has unless told otherwise. */
     public static final PrefetchSettings DEFAULT =
-            new PrefetchSettings(PrefetchPolicy.LEAP, LeapSettings.PUBLISHED, 16L << 20, 16L << 20);
+            new PrefetchSettings(PrefetchPolicy.ADAPTIVE, LeapSettings.PUBLISHED, 16L << 20, 16L << 20);
 
     /**
      * These with some changed.

@@ -101,11 +101,11 @@ public final class ServeCommand implements Callable<Integer> {
     @Option(
             names = "--prefetch",
             paramLabel = "POLICY",
-            defaultValue = "leap",
+            defaultValue = "adaptive",
             completionCandidates = Policies.class,
             description = "What decides which pages are fetched ahead of demand: ${COMPLETION-CANDIDATES}."
                     + " Default: ${DEFAULT-VALUE}.")
-    private String prefetch = "leap";
+    private String prefetch = "adaptive";
 
     @Option(
             names = "--history",
