@@ -177,8 +177,6 @@ resident() {
 # Into the folder of results: what a guest that is stuck can still tell. The first time counts.
 collect_evidence() {
   local GUEST_LIMIT=5 file
-  guest_sysrq w
-  guest_sysrq m
   {
     guest_tasks
     for file in vmstat zoneinfo swaps net/netstat net/sockstat net/tcp; do
@@ -186,6 +184,8 @@ collect_evidence() {
       guest_file /proc/$file
     done
   } >"$OUT/evidence" 2>&1
+  guest_sysrq m
+  guest_sysrq w # last: the kernel was seen to abort over it
 }
 
 # The same, and the ends of what was printed.
