@@ -120,7 +120,11 @@ final class CachedPages {
     /** Tells the policy of a client's write or trim. */
     void written(int connection, long offset, long length, long nanos) {
         if (prefetching.active()) {
-            prefetching.written(offset >>> Protocol.PAGE_SHIFT, (int) pages(offset, length), connection, nanos);
+            prefetching.written(
+                    offset >>> Protocol.PAGE_SHIFT,
+                    (int) Math.min(Integer.MAX_VALUE, pages(offset, length)),
+                    connection,
+                    nanos);
             scheduleDecision();
         }
     }
