@@ -62,8 +62,8 @@ if [ -z "$wanted" ]; then
 fi
 scenario nbd-client 128M 500 nbd-client.sh
 scenario attach 256M 800 attach.sh
-scenario limited 320M 800 guest.sh limited
-scenario whole 320M 700 guest.sh whole
+scenario limited 384M 800 guest.sh limited
+scenario whole 384M 700 guest.sh whole
 scenario doctor 320M 200 doctor.sh
 echo "$passed passed, $failed failed"
 [ "$failed" = 0 ]
