@@ -66,6 +66,11 @@ final class StreamTable {
     /** Mean time between two accesses, in nanoseconds; 0 if unknown. */
     private final long[] interval = new long[STREAMS];
 
+    private static final int MAX_BURST=16;
+    private static final int BURST_SHIFT=4;
+    private final int[] atOnce=new int[STREAMS];
+    private final int[] burst=new int[STREAMS];
+
     /** Steps that pages must be asked for earlier than the interval alone says, in sixteenths. */
     private final int[] lead = new int[STREAMS];
 
@@ -184,9 +189,16 @@ final class StreamTable {
         boolean onwards = direction(stream) == before && (d > 0) == (before > 0);
         besideAhead[stream] = onwards ? (int) Math.max(0, besideAhead[stream] - Math.abs(d)) : 0;
         near[stream] = Math.min(near[stream] + 1, MAX_NEAR);
-        long passed = Math.max(0, nanos - lastNanos[stream]);
-        interval[stream] = interval[stream] == 0 ? passed : interval[stream] + ((passed - interval[stream]) >> 3);
-        lastNanos[stream] = nanos;
+        long passed = nanos - lastNanos[stream];
+        if (passed <= 0) {
+            atOnce[stream]++;
+            burst[stream] = Math.max(burst[stream], Math.min(atOnce[stream], MAX_BURST) << BURST_SHIFT);
+        } else {
+            burst[stream] += ((Math.min(atOnce[stream], MAX_BURST) << BURST_SHIFT) - burst[stream]) >> 2;
+            atOnce[stream] = 1;
+            interval[stream] = interval[stream] == 0 ? passed : interval[stream] + ((passed - interval[stream]) >> 3);
+            lastNanos[stream] = nanos;
+        }
         last[stream] = at;
     }
 
@@ -199,6 +211,8 @@ final class StreamTable {
         drift[stream] = beside < 0 ? 1 : drift[beside];
         interval[stream] = beside < 0 ? 0 : interval[beside];
         lastNanos[stream] = nanos;
+        atOnce[stream] = 1;
+        burst[stream] = beside < 0 ? 1 << BURST_SHIFT : burst[beside];
         quality[stream] = beside < 0 ? HALF : quality[beside];
         lead[stream] = beside < 0 ? 0 : lead[beside];
         ahead[stream] = 0;
@@ -261,6 +275,11 @@ final class StreamTable {
         } else {
             besideAhead[stream] = steps;
         }
+    }
+
+    /** Accesses at once. */
+    int burst(int stream) {
+        return (burst[stream] + (1 << BURST_SHIFT) - 1) >> BURST_SHIFT;
     }
 
     /** Nanoseconds between two accesses; 0 if unknown. */
