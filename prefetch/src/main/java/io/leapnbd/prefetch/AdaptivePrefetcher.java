@@ -79,6 +79,7 @@ final class AdaptivePrefetcher implements Prefetcher, Proposals.Judge {
     private long now;
     private long requestFrom;
     private long requestTo;
+    private boolean downwards;
     private long readAt;
     private final int[] streams = new int[ORDERS];
     private final float[] promises = new float[WAYS];
@@ -111,21 +112,23 @@ final class AdaptivePrefetcher implements Prefetcher, Proposals.Judge {
     public void requested(long firstPage, int count) {
         requestFrom = firstPage;
         requestTo = firstPage + count;
+        downwards = count > 1 && tables[BY_PAGE].goesDown(firstPage, requestTo - 1);
     }
 
     @Override
-    public int demand(long page, boolean hit, int connection, long nanos, long[] candidates) {
+    public int demand(long asked, boolean hit, int connection, long nanos, long[] candidates) {
         tick++;
         now = nanos;
-        if (page < requestFrom || page >= requestTo) {
-            requested(page, 1);
+        if (asked < requestFrom || asked >= requestTo) {
+            requested(asked, 1);
         }
         budget.demanded(hit);
         proposals.sweep(tick);
-        int proposed = proposals.find(page);
+        int proposed = proposals.find(asked);
         if (proposed >= 0) {
             proposals.demanded(proposed, hit);
         }
+        long page = downwards ? requestFrom + requestTo - 1 - asked : asked;
         readAt = reads.position(page);
         streams[BY_PAGE] = access(BY_PAGE, page, connection);
         streams[BY_WRITE] = access(BY_WRITE, writes.position(page), connection);

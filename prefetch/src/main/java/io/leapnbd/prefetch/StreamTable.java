@@ -68,6 +68,7 @@ final class StreamTable {
 
     private static final int MAX_BURST=16;
     private static final int BURST_SHIFT=4;
+    private final long[] first=new long[STREAMS];
     private final int[] atOnce=new int[STREAMS];
     private final int[] burst=new int[STREAMS];
 
@@ -98,6 +99,28 @@ final class StreamTable {
      */
     StreamTable(int reach) {
         this.reach = reach;
+    }
+
+    boolean goesDown(long from, long to) {
+        int up = expecting(from);
+        if (up >= 0 && stride[up] > 0) {
+            return false;
+        }
+        int down = expecting(to);
+        if (down >= 0 && stride[down] < 0) {
+            return true;
+        }
+        long distance = reach + 1L;
+        boolean downwards = false;
+        for (int i = 0; i < used; i++) {
+            boolean d = direction(i) < 0;
+            long away = Math.abs((d ? to : from) - last[i]);
+            if (away < distance) {
+                distance = away;
+                downwards = d;
+            }
+        }
+        return downwards;
     }
 
     /**
@@ -185,7 +208,10 @@ final class StreamTable {
     private void move(int stream, long at, long nanos) {
         long d = at - last[stream];
         int before = direction(stream);
-        drift[stream] = Math.clamp(drift[stream] + (d > 0 ? 1 : -1), -MAX_DRIFT, MAX_DRIFT);
+        if (nanos > lastNanos[stream]) {
+            drift[stream] = drifted(stream, at);
+            first[stream] = at;
+        }
         boolean onwards = direction(stream) == before && (d > 0) == (before > 0);
         besideAhead[stream] = onwards ? (int) Math.max(0, besideAhead[stream] - Math.abs(d)) : 0;
         near[stream] = Math.min(near[stream] + 1, MAX_NEAR);
@@ -202,13 +228,18 @@ final class StreamTable {
         last[stream] = at;
     }
 
+    private int drifted(int stream, long at) {
+        return Math.clamp(drift[stream] + (at > first[stream] ? 1 : -1), -MAX_DRIFT, MAX_DRIFT);
+    }
+
     private int begin(long at, int beside, long nanos) {
         int stream = used < STREAMS ? used++ : quietest();
         last[stream] = at;
         stride(stream, beside < 0 ? 1 : stride[beside]);
         run[stream] = beside < 0 ? 0 : 1;
         near[stream] = beside < 0 ? 0 : near[beside] / 2;
-        drift[stream] = beside < 0 ? 1 : drift[beside];
+        drift[stream] = beside < 0 ? 1 : drifted(beside, at);
+        first[stream] = at;
         interval[stream] = beside < 0 ? 0 : interval[beside];
         lastNanos[stream] = nanos;
         atOnce[stream] = 1;
