@@ -11,14 +11,14 @@ final class WasteBudget {
     /** The most that can be saved up, in fetches. */
     static final int MOST = 768;
 
-    /** The odds that are asked for when nothing is covered: then even a page in seventeen is a gain. */
-    private static final float LEAST_ODDS = Float.parseFloat(System.getProperty("lo","0.06"));
+    /** The odds that are asked for when nothing is covered: then a page in six or seven is a gain, and less only looks like one: the best of many estimates are too high. */
+    private static final float LEAST_ODDS = 0.15f;
 
     /** What is asked for besides when everything is covered: then there is little to gain and room to lose. */
-    private static final float COVERED_ODDS = Float.parseFloat(System.getProperty("co","0.25"));
+    private static final float COVERED_ODDS = 0.15f;
 
     /** What is asked for besides when the budget is used up. */
-    private static final float SPENT_ODDS = Float.parseFloat(System.getProperty("so","0.2"));
+    private static final float SPENT_ODDS = 0.2f;
 
     private static final float COVERAGE_MEMORY = 2048;
 
@@ -27,7 +27,7 @@ final class WasteBudget {
     private float worthFetching = LEAST_ODDS + COVERED_ODDS;
 
     void demanded(boolean hit) {
-        left = Math.min(MOST, left + Integer.getInteger("pd",1));
+        left = Math.min(MOST, left + 1);
         coverage += ((hit ? 1 : 0) - coverage) / COVERAGE_MEMORY;
         worthFetching = LEAST_ODDS + COVERED_ODDS * coverage + SPENT_ODDS * (MOST - left) / MOST;
     }
