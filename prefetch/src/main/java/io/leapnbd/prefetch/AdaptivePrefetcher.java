@@ -77,6 +77,9 @@ final class AdaptivePrefetcher implements Prefetcher, Proposals.Judge {
 
     // The demand that is being decided on: its time, where its page was read before, its streams, the odds of each way.
     private long now;
+    private long requestFrom;
+    private long requestTo;
+    private boolean downwards;
     private long readAt;
     private final int[] streams = new int[ORDERS];
     private final float[] promises = new float[WAYS];
@@ -106,15 +109,26 @@ final class AdaptivePrefetcher implements Prefetcher, Proposals.Judge {
     }
 
     @Override
-    public int demand(long page, boolean hit, int connection, long nanos, long[] candidates) {
+    public void requested(long firstPage, int count) {
+        requestFrom = firstPage;
+        requestTo = firstPage + count;
+        downwards = count > 1 && tables[BY_PAGE].goesDown(firstPage, requestTo - 1);
+    }
+
+    @Override
+    public int demand(long asked, boolean hit, int connection, long nanos, long[] candidates) {
         tick++;
         now = nanos;
+        if (asked < requestFrom || asked >= requestTo) {
+            requested(asked, 1);
+        }
         budget.demanded(hit);
         proposals.sweep(tick);
-        int proposed = proposals.find(page);
+        int proposed = proposals.find(asked);
         if (proposed >= 0) {
             proposals.demanded(proposed, hit);
         }
+        long page = downwards ? requestFrom + requestTo - 1 - asked : asked;
         readAt = reads.position(page);
         streams[BY_PAGE] = access(BY_PAGE, page, connection);
         streams[BY_WRITE] = access(BY_WRITE, writes.position(page), connection);
@@ -174,7 +188,7 @@ final class AdaptivePrefetcher implements Prefetcher, Proposals.Judge {
         long stride = mode == ALONG ? table.stride(stream) : table.direction(stream);
         int run = mode == ALONG ? table.run(stream) : table.near(stream);
         float guess = Circumstances.guess(mode, run);
-        int depth = depth(table.interval(stream), table.lead(stream));
+        int depth = depth(table.interval(stream), table.lead(stream), table.burst(stream));
         int step = table.ahead(stream, mode);
         int n = count;
         while (step < depth && n < MAX_CANDIDATES) {
@@ -183,7 +197,8 @@ final class AdaptivePrefetcher implements Prefetcher, Proposals.Judge {
                 break;
             }
             int known = proposals.find(candidate);
-            if (candidate != page && (known < 0 || !proposals.fetched(known))) {
+            boolean demanded = candidate >= requestFrom && candidate < requestTo;
+            if (!demanded && (known < 0 || !proposals.fetched(known))) {
                 int cell = cell(way, run, step + 1, table.quality(stream), page, candidate);
                 boolean fetch = odds.of(cell, guess) >= budget.worthFetching() && budget.allows();
                 if (fetch || (known < 0 && (PageIndex.mix(tick) & (SHADOW - 1)) == 0)) {
@@ -222,11 +237,9 @@ final class AdaptivePrefetcher implements Prefetcher, Proposals.Judge {
     }
 
     /** How many steps ahead a page must be asked for to be there in time: half as long again as a fetch takes. */
-    private int depth(long interval, int lead) {
-        if (interval == 0) {
-            return FIRST_DEPTH + lead;
-        }
-        return (int) Math.min(MAX_DEPTH, FIRST_DEPTH + lead + (fetchNanos + (fetchNanos >> 1)) / interval);
+    private int depth(long interval, int lead, int burst) {
+        long bursts = FIRST_DEPTH + (interval == 0 ? 0 : (fetchNanos + (fetchNanos >> 1)) / interval);
+        return (int) Math.min(MAX_DEPTH, lead + bursts * burst);
     }
 
     @Override

@@ -16,6 +16,15 @@ public interface Prefetcher {
     int MAX_CANDIDATES = 64;
 
     /**
+     * A client's read begins: its pages are demanded at once, so that none of them can be fetched ahead. Called before the
+     * first of these {@linkplain #demand demands}; may be left out for a read of one page.
+     *
+     * @param firstPage the first of them
+     * @param pages how many, at least 1
+     */
+    default void requested(long firstPage, int pages) {}
+
+    /**
      * A client demands a page. Called once for each page, in the order of the requests, after the cache has been asked and
      * before the next demand.
      *

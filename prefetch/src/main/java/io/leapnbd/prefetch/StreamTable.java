@@ -66,6 +66,12 @@ final class StreamTable {
     /** Mean time between two accesses, in nanoseconds; 0 if unknown. */
     private final long[] interval = new long[STREAMS];
 
+    private static final int MAX_BURST=16;
+    private static final int BURST_SHIFT=4;
+    private final long[] first=new long[STREAMS];
+    private final int[] atOnce=new int[STREAMS];
+    private final int[] burst=new int[STREAMS];
+
     /** Steps that pages must be asked for earlier than the interval alone says, in sixteenths. */
     private final int[] lead = new int[STREAMS];
 
@@ -93,6 +99,28 @@ final class StreamTable {
      */
     StreamTable(int reach) {
         this.reach = reach;
+    }
+
+    boolean goesDown(long from, long to) {
+        int up = expecting(from);
+        if (up >= 0 && stride[up] > 0) {
+            return false;
+        }
+        int down = expecting(to);
+        if (down >= 0 && stride[down] < 0) {
+            return true;
+        }
+        long distance = reach + 1L;
+        boolean downwards = false;
+        for (int i = 0; i < used; i++) {
+            boolean d = direction(i) < 0;
+            long away = Math.abs((d ? to : from) - last[i]);
+            if (away < distance) {
+                distance = away;
+                downwards = d;
+            }
+        }
+        return downwards;
     }
 
     /**
@@ -180,14 +208,28 @@ final class StreamTable {
     private void move(int stream, long at, long nanos) {
         long d = at - last[stream];
         int before = direction(stream);
-        drift[stream] = Math.clamp(drift[stream] + (d > 0 ? 1 : -1), -MAX_DRIFT, MAX_DRIFT);
+        if (nanos > lastNanos[stream]) {
+            drift[stream] = drifted(stream, at);
+            first[stream] = at;
+        }
         boolean onwards = direction(stream) == before && (d > 0) == (before > 0);
         besideAhead[stream] = onwards ? (int) Math.max(0, besideAhead[stream] - Math.abs(d)) : 0;
         near[stream] = Math.min(near[stream] + 1, MAX_NEAR);
-        long passed = Math.max(0, nanos - lastNanos[stream]);
-        interval[stream] = interval[stream] == 0 ? passed : interval[stream] + ((passed - interval[stream]) >> 3);
-        lastNanos[stream] = nanos;
+        long passed = nanos - lastNanos[stream];
+        if (passed <= 0) {
+            atOnce[stream]++;
+            burst[stream] = Math.max(burst[stream], Math.min(atOnce[stream], MAX_BURST) << BURST_SHIFT);
+        } else {
+            burst[stream] += ((Math.min(atOnce[stream], MAX_BURST) << BURST_SHIFT) - burst[stream]) >> 2;
+            atOnce[stream] = 1;
+            interval[stream] = interval[stream] == 0 ? passed : interval[stream] + ((passed - interval[stream]) >> 3);
+            lastNanos[stream] = nanos;
+        }
         last[stream] = at;
+    }
+
+    private int drifted(int stream, long at) {
+        return Math.clamp(drift[stream] + (at > first[stream] ? 1 : -1), -MAX_DRIFT, MAX_DRIFT);
     }
 
     private int begin(long at, int beside, long nanos) {
@@ -196,9 +238,12 @@ final class StreamTable {
         stride(stream, beside < 0 ? 1 : stride[beside]);
         run[stream] = beside < 0 ? 0 : 1;
         near[stream] = beside < 0 ? 0 : near[beside] / 2;
-        drift[stream] = beside < 0 ? 1 : drift[beside];
+        drift[stream] = beside < 0 ? 1 : drifted(beside, at);
+        first[stream] = at;
         interval[stream] = beside < 0 ? 0 : interval[beside];
         lastNanos[stream] = nanos;
+        atOnce[stream] = 1;
+        burst[stream] = beside < 0 ? 1 << BURST_SHIFT : burst[beside];
         quality[stream] = beside < 0 ? HALF : quality[beside];
         lead[stream] = beside < 0 ? 0 : lead[beside];
         ahead[stream] = 0;
@@ -261,6 +306,11 @@ final class StreamTable {
         } else {
             besideAhead[stream] = steps;
         }
+    }
+
+    /** Accesses at once. */
+    int burst(int stream) {
+        return (burst[stream] + (1 << BURST_SHIFT) - 1) >> BURST_SHIFT;
     }
 
     /** Nanoseconds between two accesses; 0 if unknown. */

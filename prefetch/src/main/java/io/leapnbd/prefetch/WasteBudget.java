@@ -11,11 +11,11 @@ final class WasteBudget {
     /** The most that can be saved up, in fetches. */
     static final int MOST = 768;
 
-    /** The odds that are asked for when nothing is covered: then even a page in seventeen is a gain. */
-    private static final float LEAST_ODDS = 0.06f;
+    /** The odds that are asked for when nothing is covered: then a page in six or seven is a gain, and less only looks like one: the best of many estimates are too high. */
+    private static final float LEAST_ODDS = 0.15f;
 
     /** What is asked for besides when everything is covered: then there is little to gain and room to lose. */
-    private static final float COVERED_ODDS = 0.25f;
+    private static final float COVERED_ODDS = 0.15f;
 
     /** What is asked for besides when the budget is used up. */
     private static final float SPENT_ODDS = 0.2f;

@@ -138,6 +138,7 @@ public final class Simulation {
                 waited(there - asked);
             }
         }
+        prefetcher.requested(firstPage, pages);
         for (int i = 0; i < pages; i++) {
             boolean hit = found[i] != PageCache.MISS;
             int n = prefetcher.demand(firstPage + i, hit, CONNECTION, asked, candidates);
