@@ -33,6 +33,10 @@ final class NativeMemory {
         MemorySegment.copy(EVERYTHING, from, EVERYTHING, to, length);
     }
 
+    static void copyOut(long from, byte[] to) {
+        MemorySegment.copy(EVERYTHING, ValueLayout.JAVA_BYTE, from, to, 0, to.length);
+    }
+
     /** A pointer, or a long, of the structure at {@code address}. */
     static long getLong(long address, StructLayout struct, String field) {
         return getLong(address + VerbsLayout.offset(struct, field));

@@ -11,6 +11,8 @@ import java.lang.foreign.Linker;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.SymbolLookup;
 import java.lang.invoke.MethodHandle;
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -29,7 +31,12 @@ public final class Verbs {
     private static final int MOST_SGE = 4;
     private static final short RDMA_PS_TCP = 0x0106;
 
+    private static final int CONNECT_REQUEST = 4;
+
     private static @Nullable Verbs loaded;
+
+    /** Private data of connect requests that were not looked at yet, by id. */
+    private final Map<Long, byte[]> announced = new ConcurrentHashMap<>();
 
     private final NativeCalls cm;
     private final NativeCalls ib;
@@ -132,11 +139,29 @@ public final class Verbs {
             int kind = NativeMemory.getInt(event, VerbsLayout.CM_EVENT, "event");
             long about = NativeMemory.getLong(event, VerbsLayout.CM_EVENT, "id");
             long listening = NativeMemory.getLong(event, VerbsLayout.CM_EVENT, "listen_id");
+            if (kind == CONNECT_REQUEST) {
+                takeNote(event, about);
+            }
             NativeMemory.putLong(listenId, listening == 0 ? -1 : listening);
             NativeMemory.putLong(id, about == 0 ? -1 : about);
             int _ = cm.integer("rdma_ack_cm_event", event);
             return kind;
         }
+    }
+
+    private void takeNote(long event, long id) {
+        int length = NativeMemory.getInt(event, VerbsLayout.CM_EVENT, "private_data_len") & 0xff;
+        byte[] data = new byte[length];
+        if (length > 0) {
+            NativeMemory.copyOut(NativeMemory.getLong(event, VerbsLayout.CM_EVENT, "private_data"), data);
+        }
+        announced.put(id, data);
+    }
+
+    /** What the peer of a connect request has sent along, once; DiSNI has no place for it. Empty if nothing is known. */
+    public byte[] takePrivateData(long id) {
+        byte[] data = announced.remove(id);
+        return data == null ? new byte[0] : data;
     }
 
     public void connect(long id, int retries, int notReadyRetries, long privateData, int privateLength)

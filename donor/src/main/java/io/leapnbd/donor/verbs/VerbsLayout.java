@@ -43,7 +43,9 @@ public final class VerbsLayout {
             JAVA_LONG.withName("id"),
             JAVA_LONG.withName("listen_id"),
             JAVA_INT.withName("event"),
-            JAVA_INT.withName("status"));
+            JAVA_INT.withName("status"),
+            JAVA_LONG.withName("private_data"),
+            JAVA_BYTE.withName("private_data_len"));
 
     /** {@code struct rdma_event_channel}. */
     static final StructLayout EVENT_CHANNEL = MemoryLayout.structLayout(JAVA_INT.withName("fd"));
