@@ -5,7 +5,6 @@ import io.leapnbd.donor.protocol.Hello;
 import io.leapnbd.donor.protocol.Operation;
 import io.leapnbd.donor.protocol.Protocol;
 import io.leapnbd.donor.protocol.ProtocolException;
-import io.leapnbd.donor.protocol.ReplyHeader;
 import io.leapnbd.donor.protocol.RequestHeader;
 import io.leapnbd.donor.protocol.Status;
 import io.leapnbd.donor.rdma.Announcement;
@@ -264,10 +263,5 @@ final class RdmaLink implements QueuePair.Completions, Replies {
             LOG.warn("link from {} does not end as it should: {}", peer, e.getMessage());
         }
         server.gone(this, id, memory);
-    }
-
-    /** Bytes of the longest reply. */
-    static int longestReply() {
-        return ReplyHeader.LENGTH + Protocol.MAX_RDMA_PAYLOAD;
     }
 }

@@ -186,13 +186,8 @@ public final class RdmaServer implements AutoCloseable {
         return known;
     }
 
-    /** A slab was handed back. Any thread, with the store's locks held. */
+    /** A slab was handed back. Any thread, with the store's locks held. A link that asked for it does the rest before it answers. */
     private void wakeUp() {
-        if (loop.inEventLoop()) {
-            // The link that asked for it does the rest before it answers; if the store did it by itself, this.
-            loop.execute(this::releaseTakenBack);
-            return;
-        }
         try {
             loop.execute(this::releaseTakenBack);
         } catch (RejectedExecutionException e) {
