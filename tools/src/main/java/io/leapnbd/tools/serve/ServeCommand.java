@@ -58,7 +58,8 @@ public final class ServeCommand implements Callable<Integer> {
     @Option(
             names = "--donors",
             paramLabel = "LIST",
-            description = "Donors, separated by commas: host:port, tcp://host:port. Default: one in this process.")
+            description =
+                    "Donors, separated by commas: host:port, tcp://host:port, rdma://host:port. Default: one in this process.")
     private @Nullable String donors;
 
     @Option(
@@ -245,7 +246,7 @@ public final class ServeCommand implements Callable<Integer> {
         if (donors != null) {
             addresses = converted("--donors", donors, text -> {
                 List<DonorAddress> list = DonorAddress.parseList(text);
-                DonorAddress.requireTcp(list);
+                DonorAddress.requireTransports(list);
                 return list;
             });
         }

@@ -52,8 +52,8 @@ class DonorAddressTest {
     @Test
     void refusesRdmaWithTheListThatWouldWork() {
         List<DonorAddress> donors = DonorAddress.parseList("rdma://2,a:1,b:2");
-        assertThatThrownBy(() -> DonorAddress.requireTcp(donors))
-                .hasMessageContaining("rdma needs")
+        assertThatThrownBy(() -> DonorAddress.requireTransports(donors))
+                .hasMessageContaining("RDMA")
                 .hasMessageEndingWith("tcp://a:1,tcp://b:2");
     }
 
