@@ -20,6 +20,7 @@ import io.leapnbd.donor.verbs.Verbs;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
 import java.io.IOException;
+import java.lang.foreign.MemorySegment;
 import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.LinkedList;
@@ -107,7 +108,7 @@ public final class QueuePair implements AutoCloseable {
             undo.push(region::close);
             frames = new ByteBuf[sends + receives];
             for (int i = 0; i < frames.length; i++) {
-                frames[i] = Unpooled.wrappedBuffer(frame(i), this.frameBytes, false);
+                frames[i] = window(frame(i), this.frameBytes);
             }
             channel = domain.context().createCompChannel();
             undo.push(channel::destroyCompChannel);
@@ -185,6 +186,12 @@ public final class QueuePair implements AutoCloseable {
         LinkedList<IbvSge> list = new LinkedList<>();
         list.add(element);
         return list;
+    }
+
+    @SuppressWarnings("restricted")
+    private static ByteBuf window(long address, int length) {
+        return Unpooled.wrappedBuffer(
+                MemorySegment.ofAddress(address).reinterpret(length).asByteBuffer());
     }
 
     private long frame(int number) {

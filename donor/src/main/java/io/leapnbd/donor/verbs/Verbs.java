@@ -393,7 +393,7 @@ public final class Verbs {
     /**
      * What a device can do.
      *
-     * @param regionBytes largest region of memory
+     * @param regionBytes largest region of memory, unsigned
      * @param requests most work requests of a queue
      * @param completions most entries of a completion queue
      * @param readsInFlight reads that one queue pair can have under way

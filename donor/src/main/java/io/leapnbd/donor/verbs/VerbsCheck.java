@@ -83,7 +83,7 @@ public final class VerbsCheck {
 
     private void context(long context) throws IOException {
         Verbs.DeviceLimits limits = verbs.deviceLimits(context);
-        if (limits.requests() < 1 || limits.completions() < 1 || limits.regionBytes() < 4096) {
+        if (limits.requests() < 1 || limits.completions() < 1 || Long.compareUnsigned(limits.regionBytes(), 4096) < 0) {
             throw unknown("ibv_device_attr");
         }
         descriptor("ibv_context.cmd_fd", NativeMemory.getInt(context, VerbsLayout.CONTEXT, "cmd_fd"));

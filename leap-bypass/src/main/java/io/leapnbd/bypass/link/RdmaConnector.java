@@ -13,6 +13,9 @@ import java.time.Duration;
 /** A donor that is reached over RDMA. */
 public final class RdmaConnector implements DonorConnector {
 
+    /** The first queue pair of a process, on a slow machine, takes its time. */
+    private static final Duration LEAST_TIMEOUT = Duration.ofSeconds(10);
+
     private final Donor donor;
     private final InetSocketAddress address;
     private final Duration timeout;
@@ -22,7 +25,7 @@ public final class RdmaConnector implements DonorConnector {
     /**
      * Connects nothing yet.
      *
-     * @param timeout how long a connection, and each answer of a conversation, may take
+     * @param timeout how long a connection, and each answer of a conversation, may take; 10 s if that is more
      * @param memory where reads land; all of it has to be told before the first link
      * @param watch knows of the writes of all loops
      * @throws IOException if there is no RDMA on this machine, in one sentence that says what to do
@@ -33,7 +36,7 @@ public final class RdmaConnector implements DonorConnector {
         Rdma.require();
         this.donor = donor;
         this.address = address;
-        this.timeout = timeout;
+        this.timeout = timeout.compareTo(LEAST_TIMEOUT) > 0 ? timeout : LEAST_TIMEOUT;
         this.memory = memory;
         this.watch = watch;
     }
@@ -46,7 +49,7 @@ public final class RdmaConnector implements DonorConnector {
     @Override
     public DonorLink link(EventLoop loop, int lane, LinkSettings settings, long requestTimeoutNanos) {
         RdmaLink link =
-                new RdmaLink((IoEventLoop) loop, lane, donor, address, settings, requestTimeoutNanos, memory, watch);
+                new RdmaLink((IoEventLoop) loop, lane, donor, address, settings, timeout, requestTimeoutNanos, memory, watch);
         link.connect();
         return link;
     }

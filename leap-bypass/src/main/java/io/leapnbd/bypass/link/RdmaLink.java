@@ -18,6 +18,7 @@ import io.netty.buffer.ByteBuf;
 import io.netty.channel.IoEventLoop;
 import java.io.IOException;
 import java.net.InetSocketAddress;
+import java.time.Duration;
 import java.util.UUID;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.TimeUnit;
@@ -63,6 +64,7 @@ final class RdmaLink implements DonorLink, RdmaClient.Events {
     private final Donor donor;
     private final InetSocketAddress address;
     private final LinkSettings settings;
+    private final Duration connectTimeout;
     private final long requestTimeoutNanos;
     private final LocalMemory memory;
     private final WriteWatch watch;
@@ -118,6 +120,7 @@ final class RdmaLink implements DonorLink, RdmaClient.Events {
             Donor donor,
             InetSocketAddress address,
             LinkSettings settings,
+            Duration connectTimeout,
             long requestTimeoutNanos,
             LocalMemory memory,
             WriteWatch watch) {
@@ -126,6 +129,7 @@ final class RdmaLink implements DonorLink, RdmaClient.Events {
         this.donor = donor;
         this.address = address;
         this.settings = settings;
+        this.connectTimeout = connectTimeout;
         this.requestTimeoutNanos = requestTimeoutNanos;
         this.memory = memory;
         this.watch = watch;
@@ -147,8 +151,8 @@ final class RdmaLink implements DonorLink, RdmaClient.Events {
         if (over != null || client != null) {
             return;
         }
-        int timeout = (int) settings.connectTimeout().toMillis();
-        connectDeadline = System.nanoTime() + settings.connectTimeout().toNanos();
+        int timeout = (int) connectTimeout.toMillis();
+        connectDeadline = System.nanoTime() + connectTimeout.toNanos();
         try {
             RdmaClient fresh = new RdmaClient(address, settings.export(), memory, SHAPE, timeout, this);
             client = fresh;
@@ -711,7 +715,7 @@ final class RdmaLink implements DonorLink, RdmaClient.Events {
             donor.timedOut();
             disconnect("a request had no reply in time");
         } else if (!ready && client != null && now - connectDeadline >= 0) {
-            disconnect("no connection and hello in " + settings.connectTimeout().toMillis() + " ms");
+            disconnect("no connection and hello in " + connectTimeout.toMillis() + " ms");
         } else if (ready && now - lastSent > PING_AFTER_NANOS) {
             lastSent = now;
             post(own(Operation.PING, now));
