@@ -84,6 +84,10 @@ final class RdmaLink implements DonorLink, RdmaClient.Events {
     private boolean ready;
     private boolean wasReady;
     private @Nullable String broken;
+
+    /** Within the queue pair's own calls, which must not be entered again, nor the pair closed. */
+    private boolean reaping;
+
     private final SlabKeys keys = new SlabKeys();
 
     // Reads under way, by slot.
@@ -175,11 +179,13 @@ final class RdmaLink implements DonorLink, RdmaClient.Events {
         if (from == null) {
             return;
         }
+        reaping = true;
         try {
             from.reapAfterEvent();
         } catch (IOException e) {
             broken(String.valueOf(e.getMessage()));
         }
+        reaping = false;
         endOfTurn();
     }
 
@@ -385,9 +391,22 @@ final class RdmaLink implements DonorLink, RdmaClient.Events {
         return request.slot < reads.length && reads[request.slot] == request;
     }
 
-    /** Everything is posted as it comes. */
+    /** Everything is posted as it comes. What has come back by the end of the turn need not wait for its event. */
     @Override
-    public void flush() {}
+    public void flush() {
+        QueuePair from = pair;
+        if (from == null || reaping || freeReadCount == reads.length) {
+            return;
+        }
+        reaping = true;
+        try {
+            int _ = from.reap();
+        } catch (IOException e) {
+            broken(String.valueOf(e.getMessage()));
+        }
+        reaping = false;
+        endOfTurn();
+    }
 
     private RequestQueue queueOf(LinkRequest request) {
         return request.urgent() ? demands : request.background ? background : bulk;
