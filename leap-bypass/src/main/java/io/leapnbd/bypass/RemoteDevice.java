@@ -142,7 +142,13 @@ public final class RemoteDevice implements BlockDevice, AutoCloseable {
                     switch (address.transport()) {
                         case TCP -> new TcpConnector(donor, resolved, context.connectTimeout(), context.buffers());
                         case RDMA ->
-                            new RdmaConnector(donor, resolved, context.connectTimeout(), localMemory, writeOrder);
+                            new RdmaConnector(
+                                    donor,
+                                    resolved,
+                                    context.connectTimeout(),
+                                    localMemory,
+                                    writeOrder,
+                                    context.busyPoll());
                     });
         }
         return connectors;

@@ -35,6 +35,7 @@ public final class RemoteDeviceContext {
     private PrefetchPolicy prefetchPolicy = PrefetchPolicy.NONE;
     private LeapSettings prefetchSettings = LeapSettings.PUBLISHED;
     private List<BufferRegion> bufferRegions = List.of();
+    private boolean busyPoll;
     private boolean concluded;
 
     /** Size of the device in bytes: a multiple of 4,096, above zero. */
@@ -145,6 +146,13 @@ public final class RemoteDeviceContext {
         return this;
     }
 
+    /** Whether loops look for RDMA completions all the time while there is something under way, instead of being woken. */
+    public RemoteDeviceContext busyPoll(boolean busy) {
+        change();
+        busyPoll = busy;
+        return this;
+    }
+
     /**
      * A range of memory.
      *
@@ -233,6 +241,10 @@ public final class RemoteDeviceContext {
 
     ByteBufAllocator buffers() {
         return buffers;
+    }
+
+    boolean busyPoll() {
+        return busyPoll;
     }
 
     List<BufferRegion> bufferRegions() {

@@ -9,6 +9,7 @@ import io.leapnbd.donor.protocol.RequestHeader;
 import io.leapnbd.donor.protocol.Status;
 import io.leapnbd.donor.rdma.Announcement;
 import io.leapnbd.donor.rdma.QueuePair;
+import io.leapnbd.donor.rdma.Rdma;
 import io.leapnbd.donor.rdma.Watched;
 import io.leapnbd.donor.store.SlabStore;
 import io.netty.buffer.ByteBuf;
@@ -77,6 +78,7 @@ final class RdmaLink implements QueuePair.Completions, Replies {
         requests = new LinkRequests(store, this, this::fencedOff, Protocol.MAX_RDMA_PAYLOAD, memory);
         pair = new QueuePair(id, memory.domain, 0, SENDS, RECEIVES, FRAME, this);
         watched = Watched.on(loop, pair.descriptor(), this::completions);
+        pair.arm();
         memory.links++;
         after(server.settings().helloTimeout().toNanos(), this::checkHello);
     }
@@ -193,6 +195,9 @@ final class RdmaLink implements QueuePair.Completions, Replies {
     private boolean asAnnounced(ByteBuf in) {
         if (RequestHeader.operation(in, 0) != Operation.HELLO) {
             return false;
+        }
+        if (!Rdma.seesAnnouncements()) {
+            return true;
         }
         try {
             Hello hello = Hello.decode(in.slice(RequestHeader.LENGTH, RequestHeader.payload(in, 0)));

@@ -1,5 +1,6 @@
 package io.leapnbd.donor.rdma;
 
+import io.leapnbd.donor.protocol.Protocol;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.util.UUID;
@@ -23,8 +24,6 @@ public final class Announcement {
     /** Bytes. */
     public static final int LENGTH = 24;
 
-    private static final long MAGIC = 0x4C45_4150_444E_5200L;
-
     private Announcement() {}
 
     /** What stands for an export. */
@@ -35,7 +34,7 @@ public final class Announcement {
     /** Writes one. */
     public static void encode(String export, ByteBuffer to) {
         UUID digest = digest(export);
-        to.putLong(MAGIC).putLong(digest.getMostSignificantBits()).putLong(digest.getLeastSignificantBits());
+        to.putLong(Protocol.MAGIC).putLong(digest.getMostSignificantBits()).putLong(digest.getLeastSignificantBits());
     }
 
     /** The digest; that of no export if it is no announcement. */
@@ -44,6 +43,6 @@ public final class Announcement {
             return new UUID(0, 0);
         }
         ByteBuffer in = ByteBuffer.wrap(data);
-        return in.getLong() == MAGIC ? new UUID(in.getLong(), in.getLong()) : new UUID(0, 0);
+        return in.getLong() == Protocol.MAGIC ? new UUID(in.getLong(), in.getLong()) : new UUID(0, 0);
     }
 }

@@ -77,7 +77,7 @@ public final class QueuePair implements AutoCloseable {
     private boolean closed;
 
     /**
-     * Makes everything but the connection, with all receive buffers posted.
+     * Makes everything but the connection, with all receive buffers posted. It is not {@linkplain #arm armed}.
      *
      * @param id bound to the domain's device, without a queue pair
      * @param reads slots of reads
@@ -153,7 +153,6 @@ public final class QueuePair implements AutoCloseable {
                 receiveCalls[i] = keep(pair.postRecv(List.of(receive), List.of()));
                 receiveCalls[i].execute();
             }
-            arm();
             whole = true;
         } finally {
             if (!whole) {
@@ -234,9 +233,15 @@ public final class QueuePair implements AutoCloseable {
         receiveCalls[slot].execute();
     }
 
-    /** Takes the events off the completion channel, asks for the next one, and tells of all completions. */
+    /** Asks for an event when there are completions; without, {@link #reap} has to be called again and again. */
+    public void arm() throws IOException {
+        SVCReqNotify _ = notify.execute();
+    }
+
+    /** Takes an event off the completion channel, asks for the next one, and tells of all completions. */
     public void reapAfterEvent() throws IOException {
-        while (channel.getCqEvent(queue, 0)) {
+        // One a time is enough: whoever waits on the descriptor is told again.
+        if (channel.getCqEvent(queue, 0)) {
             unacknowledged++;
         }
         if (unacknowledged >= ACKNOWLEDGE_AFTER) {
@@ -290,10 +295,6 @@ public final class QueuePair implements AutoCloseable {
         } else {
             completions.received(slot, one.getByte_len());
         }
-    }
-
-    private void arm() throws IOException {
-        SVCReqNotify _ = notify.execute();
     }
 
     /** Ends the connection at once: when this returns the peer cannot read or send anything any more. Any thread. */

@@ -49,6 +49,11 @@ public final class Rdma {
         VerbsCheck.run(Verbs.load());
     }
 
+    /** Whether {@link #announcement} knows anything: DiSNI's own native half has no place for it. */
+    public static boolean seesAnnouncements() {
+        return foreign();
+    }
+
     private static boolean foreign() {
         try {
             return NativeDispatcher.foreign();

@@ -158,7 +158,7 @@ public final class RdmaClient implements AutoCloseable {
     public interface Events extends QueuePair.Completions {
 
         /** The queue pair is there, not yet connected. */
-        void made(QueuePair pair, LocalMemory.OnDevice memory, int reads);
+        void made(QueuePair pair, LocalMemory.OnDevice memory, int reads) throws IOException;
 
         /** Messages can be sent. */
         void connected();

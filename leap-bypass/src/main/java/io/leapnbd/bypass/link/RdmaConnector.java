@@ -21,6 +21,7 @@ public final class RdmaConnector implements DonorConnector {
     private final Duration timeout;
     private final LocalMemory memory;
     private final WriteWatch watch;
+    private final boolean busyPoll;
 
     /**
      * Connects nothing yet.
@@ -28,9 +29,17 @@ public final class RdmaConnector implements DonorConnector {
      * @param timeout how long a connection, and each answer of a conversation, may take; 10 s if that is more
      * @param memory where reads land; all of it has to be told before the first link
      * @param watch knows of the writes of all loops
+     * @param busyPoll whether loops look for completions in every turn while something is under way, instead of being woken:
+     *     faster, and a processor busy
      * @throws IOException if there is no RDMA on this machine, in one sentence that says what to do
      */
-    public RdmaConnector(Donor donor, InetSocketAddress address, Duration timeout, LocalMemory memory, WriteWatch watch)
+    public RdmaConnector(
+            Donor donor,
+            InetSocketAddress address,
+            Duration timeout,
+            LocalMemory memory,
+            WriteWatch watch,
+            boolean busyPoll)
             throws IOException {
         RdmaClient.requireIpv4(address);
         Rdma.require();
@@ -39,6 +48,7 @@ public final class RdmaConnector implements DonorConnector {
         this.timeout = timeout.compareTo(LEAST_TIMEOUT) > 0 ? timeout : LEAST_TIMEOUT;
         this.memory = memory;
         this.watch = watch;
+        this.busyPoll = busyPoll;
     }
 
     @Override
@@ -48,8 +58,17 @@ public final class RdmaConnector implements DonorConnector {
 
     @Override
     public DonorLink link(EventLoop loop, int lane, LinkSettings settings, long requestTimeoutNanos) {
-        RdmaLink link =
-                new RdmaLink((IoEventLoop) loop, lane, donor, address, settings, timeout, requestTimeoutNanos, memory, watch);
+        RdmaLink link = new RdmaLink(
+                (IoEventLoop) loop,
+                lane,
+                donor,
+                address,
+                settings,
+                timeout,
+                requestTimeoutNanos,
+                memory,
+                watch,
+                busyPoll);
         link.connect();
         return link;
     }

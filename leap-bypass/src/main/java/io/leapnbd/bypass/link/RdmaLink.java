@@ -68,6 +68,9 @@ final class RdmaLink implements DonorLink, RdmaClient.Events {
     private final long requestTimeoutNanos;
     private final LocalMemory memory;
     private final WriteWatch watch;
+    private final boolean busyPoll;
+    private final Runnable pollTask = this::poll;
+    private boolean pollPending;
 
     private final RequestQueue demands = new RequestQueue();
     private final RequestQueue bulk = new RequestQueue();
@@ -127,7 +130,9 @@ final class RdmaLink implements DonorLink, RdmaClient.Events {
             Duration connectTimeout,
             long requestTimeoutNanos,
             LocalMemory memory,
-            WriteWatch watch) {
+            WriteWatch watch,
+            boolean busyPoll) {
+        this.busyPoll = busyPoll;
         this.loop = loop;
         this.lane = lane;
         this.donor = donor;
@@ -206,7 +211,7 @@ final class RdmaLink implements DonorLink, RdmaClient.Events {
     }
 
     @Override
-    public void made(QueuePair fresh, LocalMemory.OnDevice memoryHere, int readSlots) {
+    public void made(QueuePair fresh, LocalMemory.OnDevice memoryHere, int readSlots) throws IOException {
         pair = fresh;
         here = memoryHere;
         reads = new LinkRequest[readSlots];
@@ -221,7 +226,24 @@ final class RdmaLink implements DonorLink, RdmaClient.Events {
             freeMessages[i] = i;
             sending[i] = false;
         }
-        completions = Watched.on(loop, fresh.descriptor(), this::takeCompletions);
+        if (!busyPoll) {
+            completions = Watched.on(loop, fresh.descriptor(), this::takeCompletions);
+            fresh.arm();
+        }
+    }
+
+    /** Looks for completions in every turn of the loop as long as something is under way; without events. */
+    private void pollSoon() {
+        if (busyPoll && !pollPending && (freeReadCount < reads.length || freeMessageCount < MESSAGES) && pair != null) {
+            pollPending = true;
+            loop.execute(pollTask);
+        }
+    }
+
+    private void poll() {
+        pollPending = false;
+        flush();
+        pollSoon();
     }
 
     @Override
@@ -395,7 +417,7 @@ final class RdmaLink implements DonorLink, RdmaClient.Events {
     @Override
     public void flush() {
         QueuePair from = pair;
-        if (from == null || reaping || freeReadCount == reads.length) {
+        if (from == null || reaping || (freeReadCount == reads.length && !busyPoll)) {
             return;
         }
         reaping = true;
@@ -489,6 +511,7 @@ final class RdmaLink implements DonorLink, RdmaClient.Events {
             return sendMessages(request);
         }
         int slot = freeReads[--freeReadCount];
+        pollSoon();
         stamps[slot] = stamp;
         reads[slot] = request;
         request.slot = slot;
@@ -601,6 +624,7 @@ final class RdmaLink implements DonorLink, RdmaClient.Events {
     }
 
     private void send(QueuePair to, int slot, int length) {
+        pollSoon();
         sending[slot] = true;
         lastSent = System.nanoTime();
         try {

@@ -249,6 +249,7 @@ public final class LeapServer implements AutoCloseable {
                 .cacheSize(settings.prefetch().cacheSize())
                 .cacheLimit(settings.prefetch().cacheLimit())
                 .prefetch(settings.prefetch().policy(), settings.prefetch().leap())
+                .busyPoll(settings.busyPoll())
                 .fresh(settings.fresh());
         if (store != null) {
             // What it holds ends with this process, so there is nothing to know later.

@@ -183,6 +183,12 @@ public final class ServeCommand implements Callable<Integer> {
                     + " or the user's own.")
     private @Nullable Path stateDir;
 
+    @Option(
+            names = "--busy-poll",
+            description = "Look for pages of RDMA donors all the time while some are on their way, instead of being"
+                    + " woken: faster, and a processor busy meanwhile.")
+    private boolean busyPoll;
+
     @Option(names = "--fresh", description = "Give up what the export held before, and start blank.")
     private boolean fresh;
 
@@ -298,7 +304,8 @@ public final class ServeCommand implements Callable<Integer> {
                 prefetchSettings(loops),
                 record,
                 path,
-                List.of());
+                List.of(),
+                busyPoll);
     }
 
     private PrefetchSettings prefetchSettings(int loops) {
