@@ -22,10 +22,23 @@ if [ ! "$build/guest.aot" -nt "$home/tools/target/dist/built" ]; then
     --add-exports=java.base/sun.nio.ch=ALL-UNNAMED -Xmx64m -XX:AOTCacheOutput="$build/guest.aot" -cp "$class_path" \
     io.leapnbd.tools.LeapNbd train >"$out/aot.log" 2>&1 || echo 'no AOT cache: everything starts later'
 fi
+# On this side of the emulation, unless there is a device here.
+: >"$out/host.log"
+if [ $# = 0 ] && [ -z "$(ls /sys/class/infiniband 2>/dev/null)" ]; then
+  refused=$("$home/leap-nbd" serve --donors rdma://2,10.0.0.1:1,10.0.0.2:2 --size 64M 2>&1)
+  case $refused in
+    *'no RDMA device'*tcp://10.0.0.1:1,tcp://10.0.0.2:2) echo 'PASS without a device serve is refused, with the tcp form' ;;
+    *) echo "FAIL without a device serve is refused, with the tcp form: $refused" ;;
+  esac
+  case $("$home/leap-nbd" doctor) in
+    *'no device: TCP'*'apt-get install'*) echo 'PASS without a device doctor says so, and what to install' ;;
+    *) echo 'FAIL without a device doctor says so, and what to install' ;;
+  esac
+fi | tee "$out/host.log"
 "$here/lab" --limit 590 --build "$build" --out "$out" "$here/scenario.sh" "$@" 2>&1 | tee "$out/scenario.log"
 status=${PIPESTATUS[0]}
-passed=$(grep -cE '^(\[ *[0-9.]+\] )?PASS ' "$out/scenario.log")
-failed=$(grep -cE '^(\[ *[0-9.]+\] )?FAIL ' "$out/scenario.log")
+passed=$(cat "$out/host.log" "$out/scenario.log" | grep -cE '^(\[ *[0-9.]+\] )?PASS ')
+failed=$(cat "$out/host.log" "$out/scenario.log" | grep -cE '^(\[ *[0-9.]+\] )?FAIL ')
 if [ "$status" != 0 ] && [ "$failed" = 0 ]; then
   echo "FAIL the scenario ran to its end (status $status)"
   failed=1

@@ -93,7 +93,7 @@ if part swap; then
   echo +memory >/sys/fs/cgroup/cgroup.subtree_control
   mkdir -p /sys/fs/cgroup/small && echo 12M >/sys/fs/cgroup/small/memory.max
   expect 'swap: every page of a program twice its memory is right' timeout 150 bash -c \
-    'echo $$ >/sys/fs/cgroup/small/cgroup.procs; exec "$0" 20 fill seq random' "$BUILD/swapcheck"
+    'echo $$ >/sys/fs/cgroup/small/cgroup.procs; exec "$0" 20 seq random' "$BUILD/swapcheck"
   swapoff /dev/nbd0
   nbd-client -d /dev/nbd0 >/dev/null
 fi

@@ -34,7 +34,6 @@ class CommandLineTest {
                 "serve --size 1000T | is more than this machine has",
                 "serve --donors a | --size: say how large",
                 "serve --donors a,,b --size 1G | has an empty place",
-                "serve --donors rdma://1,a:9 --size 1G | tcp://a:9",
                 "serve --listen 10809 | names no host",
                 "serve --listen a:b:c | in brackets",
                 "serve --http 9480 | --http: '9480' names no host",
