@@ -267,6 +267,9 @@ final class DeviceLoop {
         ClientRequest client = clientOf(request);
         if (request.operation != io.leapnbd.donor.protocol.Operation.READ) {
             cached.endWrite(request.position, request.length);
+            if (request.outcome == LinkRequest.Outcome.UNREACHABLE) {
+                order.doubt(request.position, request.length);
+            }
             order.end(request.position, request.length);
         }
         switch (request.outcome) {

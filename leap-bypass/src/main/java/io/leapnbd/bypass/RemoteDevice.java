@@ -7,12 +7,14 @@ import io.leapnbd.bypass.link.DonorAddress;
 import io.leapnbd.bypass.link.DonorConnector;
 import io.leapnbd.bypass.link.LinkSettings;
 import io.leapnbd.bypass.link.LocalConnector;
+import io.leapnbd.bypass.link.RdmaConnector;
 import io.leapnbd.bypass.link.TcpConnector;
 import io.leapnbd.bypass.map.AddressMap;
 import io.leapnbd.bypass.map.Mapping;
 import io.leapnbd.bypass.map.Slab;
 import io.leapnbd.bypass.map.StateFile;
 import io.leapnbd.donor.protocol.Version;
+import io.leapnbd.donor.rdma.LocalMemory;
 import io.leapnbd.donor.store.SlabStore;
 import io.leapnbd.nbd.spi.BlockDevice;
 import io.leapnbd.nbd.spi.DeviceQueue;
@@ -22,6 +24,8 @@ import io.netty.channel.EventLoopGroup;
 import io.netty.util.concurrent.EventExecutor;
 import java.io.IOException;
 import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.net.InetSocketAddress;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -61,7 +65,8 @@ public final class RemoteDevice implements BlockDevice, AutoCloseable {
     private final Prefetching prefetching;
     private final ConnectionNumbers connectionNumbers = new ConnectionNumbers();
     private final LatencyRecorders latencies = new LatencyRecorders();
-    private final WriteOrder writeOrder = new WriteOrder();
+    private final WriteOrder writeOrder;
+    private final LocalMemory localMemory;
     private final SlabAllocator allocator = new SlabAllocator(this);
     private final Map<EventLoop, DeviceLoop> loops = new ConcurrentHashMap<>();
     private final CompletableFuture<Donor> fenced;
@@ -70,14 +75,21 @@ public final class RemoteDevice implements BlockDevice, AutoCloseable {
             RemoteDeviceContext context,
             ExportClaim claim,
             List<DonorConnector> connectors,
+            WriteOrder writeOrder,
+            LocalMemory localMemory,
             CompletableFuture<Donor> fenced) {
         this.context = context;
+        this.writeOrder = writeOrder;
+        this.localMemory = localMemory;
         this.connectors = connectors;
         donors = connectors.stream().map(DonorConnector::donor).toList();
         this.fenced = fenced;
         state = claim.state();
         map = claim.map();
-        cache = new PageCache(cacheArena.allocate(context.cacheLimit(), PageCache.PAGE_SIZE));
+        MemorySegment cacheMemory = cacheArena.allocate(context.cacheLimit(), PageCache.PAGE_SIZE);
+        cache = new PageCache(cacheMemory);
+        localMemory.add(cacheMemory.address(), cacheMemory.byteSize());
+        context.bufferRegions().forEach(region -> localMemory.add(region.address(), region.length()));
         cache.resize((int) (context.cacheSize() / PageCache.PAGE_SIZE));
         fetchOwners = new FetchOwners(cache.capacity());
         prefetching = new Prefetching(
@@ -104,16 +116,20 @@ public final class RemoteDevice implements BlockDevice, AutoCloseable {
      */
     public static RemoteDevice open(RemoteDeviceContext context, EventLoopGroup group) throws IOException {
         DonorEvents events = new DonorEvents();
-        List<DonorConnector> connectors = connectors(context, events);
+        WriteOrder writeOrder = new WriteOrder();
+        LocalMemory localMemory = new LocalMemory();
+        List<DonorConnector> connectors = connectors(context, events, writeOrder, localMemory);
         ExportClaim claim = new ExportClaim(context, connectors);
         claim.take();
-        RemoteDevice device = new RemoteDevice(context, claim, connectors, events.fenced);
+        RemoteDevice device = new RemoteDevice(context, claim, connectors, writeOrder, localMemory, events.fenced);
         events.device = device;
         device.connect(group);
         return device;
     }
 
-    private static List<DonorConnector> connectors(RemoteDeviceContext context, DonorEvents events) throws IOException {
+    private static List<DonorConnector> connectors(
+            RemoteDeviceContext context, DonorEvents events, WriteOrder writeOrder, LocalMemory localMemory)
+            throws IOException {
         SlabStore embedded = context.embedded();
         if (embedded != null) {
             return List.of(new LocalConnector(new Donor("embedded", events), embedded));
@@ -121,7 +137,19 @@ public final class RemoteDevice implements BlockDevice, AutoCloseable {
         List<DonorConnector> connectors = new ArrayList<>();
         for (DonorAddress address : context.donors()) {
             Donor donor = new Donor(address.toString(), events);
-            connectors.add(new TcpConnector(donor, address.resolve(), context.connectTimeout(), context.buffers()));
+            InetSocketAddress resolved = address.resolve();
+            connectors.add(
+                    switch (address.transport()) {
+                        case TCP -> new TcpConnector(donor, resolved, context.connectTimeout(), context.buffers());
+                        case RDMA ->
+                            new RdmaConnector(
+                                    donor,
+                                    resolved,
+                                    context.connectTimeout(),
+                                    localMemory,
+                                    writeOrder,
+                                    context.busyPoll());
+                    });
         }
         return connectors;
     }
@@ -253,6 +281,7 @@ public final class RemoteDevice implements BlockDevice, AutoCloseable {
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
         }
+        localMemory.close();
         state.close();
         cacheArena.close();
     }

@@ -34,6 +34,8 @@ public final class RemoteDeviceContext {
     private long cacheLimit;
     private PrefetchPolicy prefetchPolicy = PrefetchPolicy.NONE;
     private LeapSettings prefetchSettings = LeapSettings.PUBLISHED;
+    private List<BufferRegion> bufferRegions = List.of();
+    private boolean busyPoll;
     private boolean concluded;
 
     /** Size of the device in bytes: a multiple of 4,096, above zero. */
@@ -50,7 +52,7 @@ public final class RemoteDeviceContext {
         return this;
     }
 
-    /** Donors that are reached over TCP; at least one, unless there is an embedded one. */
+    /** Donors that are reached over a network; at least one, unless there is an embedded one. */
     public RemoteDeviceContext donors(List<DonorAddress> addresses) {
         change();
         donors = List.copyOf(addresses);
@@ -135,6 +137,31 @@ public final class RemoteDeviceContext {
     }
 
     /**
+     * Memory that clients' buffers are usually in and that stays where it is until the device is closed: RDMA reads land there
+     * directly. A read into other memory goes through the donor's processors.
+     */
+    public RemoteDeviceContext bufferRegions(List<BufferRegion> regions) {
+        change();
+        bufferRegions = List.copyOf(regions);
+        return this;
+    }
+
+    /** Whether loops look for RDMA completions all the time while there is something under way, instead of being woken. */
+    public RemoteDeviceContext busyPoll(boolean busy) {
+        change();
+        busyPoll = busy;
+        return this;
+    }
+
+    /**
+     * A range of memory.
+     *
+     * @param address of its first byte
+     * @param length bytes
+     */
+    public record BufferRegion(long address, long length) {}
+
+    /**
      * Checks the settings; they cannot be changed any more.
      *
      * @throws IllegalArgumentException in one sentence that says what is wrong and what would be right
@@ -214,6 +241,14 @@ public final class RemoteDeviceContext {
 
     ByteBufAllocator buffers() {
         return buffers;
+    }
+
+    boolean busyPoll() {
+        return busyPoll;
+    }
+
+    List<BufferRegion> bufferRegions() {
+        return bufferRegions;
     }
 
     long cacheLimit() {

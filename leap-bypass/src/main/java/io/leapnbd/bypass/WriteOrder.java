@@ -1,5 +1,6 @@
 package io.leapnbd.bypass;
 
+import io.leapnbd.bypass.link.WriteWatch;
 import io.leapnbd.donor.protocol.Protocol;
 import java.util.concurrent.atomic.AtomicIntegerArray;
 import java.util.concurrent.atomic.AtomicLongArray;
@@ -16,9 +17,13 @@ import java.util.concurrent.atomic.AtomicLongArray;
  * <p><b>Trims.</b> The map may call a page blank only when its donor does. So that is noted after the donor has trimmed the page,
  * and not at all if a newer write to it has begun by then: {@link #whileNothingIsWritten}.
  *
+ * <p><b>Reads by RDMA.</b> The donor's processors do not see them, so they may find a page half written. They are only made where
+ * no write is under way, and count only if none has begun by their end: {@link #stamp}. A write that failed may still be under
+ * way at a donor that was stopped; its pages are in doubt for good: {@link #doubt}.
+ *
  * <p>Pages are taken in groups of 64, and groups share counters by hash: a collision makes a write wait that need not. Any thread.
  */
-final class WriteOrder {
+final class WriteOrder implements WriteWatch {
 
     private static final int GROUP_SHIFT = Protocol.PAGE_SHIFT + 6;
     private static final int COUNTERS = 1 << 12;
@@ -29,6 +34,9 @@ final class WriteOrder {
 
     /** Highest version of a write or trim that began. */
     private final AtomicLongArray versions = new AtomicLongArray(COUNTERS);
+
+    /** Not zero: a write failed in the group, and its donor may do it late. */
+    private final AtomicIntegerArray doubts = new AtomicIntegerArray(COUNTERS);
 
     /** Begins a write if nothing is in its way; otherwise it has to be tried again. */
     boolean begin(long offset, int length) {
@@ -80,6 +88,43 @@ final class WriteOrder {
             at = groupEnd;
         }
         return all;
+    }
+
+    /** Takes note, before its end, of a write of which nobody knows what became of it. */
+    void doubt(long offset, int length) {
+        long last = last(offset, length);
+        for (long group = first(offset); group <= last; group++) {
+            doubts.set(counter(group), 1);
+        }
+    }
+
+    /** {@inheritDoc} A write is counted before its version is noted, and both are done before it is posted. */
+    @Override
+    public long stamp(long offset, int length) {
+        long stamp = versionsOf(offset, length);
+        long last = last(offset, length);
+        for (long group = first(offset); group <= last; group++) {
+            int counter = counter(group);
+            if (counters.get(counter) != 0 || doubts.get(counter) != 0) {
+                return BUSY;
+            }
+        }
+        return stamp;
+    }
+
+    @Override
+    public boolean undisturbed(long offset, int length, long stamp) {
+        return versionsOf(offset, length) == stamp;
+    }
+
+    /** Versions only grow, so that their sum is the same only if each is. Modulo 2^63, to be never {@link #BUSY}. */
+    private long versionsOf(long offset, int length) {
+        long sum = 0;
+        long last = last(offset, length);
+        for (long group = first(offset); group <= last; group++) {
+            sum += versions.get(counter(group));
+        }
+        return sum & Long.MAX_VALUE;
     }
 
     private boolean takeAlone(long group) {

@@ -2,6 +2,7 @@ package io.leapnbd.bypass;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.leapnbd.bypass.link.WriteWatch;
 import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.Test;
@@ -63,6 +64,48 @@ class WriteOrderTest {
                 }))
                 .isTrue();
         assertThat(done).containsExactly((long) PAGE);
+        assertThat(order.begin(0, PAGE)).isTrue();
+    }
+
+    @Test
+    void aReadByTheDeviceIsNotBegunWhileAWriteIsUnderWayToItsPages() {
+        assertThat(order.stamp(0, PAGE)).isNotEqualTo(WriteWatch.BUSY);
+        assertThat(order.begin(0, PAGE)).isTrue();
+        assertThat(order.stamp(0, PAGE)).isEqualTo(WriteWatch.BUSY);
+        order.began(0, PAGE, 5);
+        order.end(0, PAGE);
+        assertThat(order.stamp(0, PAGE)).isNotEqualTo(WriteWatch.BUSY);
+    }
+
+    @Test
+    void aReadByTheDeviceDoesNotCountIfAWriteBeganMeanwhileEvenIfItHasEnded() {
+        long stamp = order.stamp(0, PAGE);
+        assertThat(order.undisturbed(0, PAGE, stamp)).isTrue();
+        assertThat(order.begin(0, PAGE)).isTrue();
+        order.began(0, PAGE, 7);
+        order.end(0, PAGE);
+        assertThat(order.undisturbed(0, PAGE, stamp)).isFalse();
+    }
+
+    @Test
+    void aReadOfManyGroupsIsDisturbedByAWriteToAnyOfThem() {
+        int group = 64 * PAGE;
+        long stamp = order.stamp(PAGE, 3 * group);
+        assertThat(order.begin(2L * group, PAGE)).isTrue();
+        assertThat(order.stamp(PAGE, 3 * group)).isEqualTo(WriteWatch.BUSY);
+        order.began(2L * group, PAGE, 9);
+        order.end(2L * group, PAGE);
+        assertThat(order.undisturbed(PAGE, 3 * group, stamp)).isFalse();
+        assertThat(order.undisturbed(10L * group, group, order.stamp(10L * group, group)))
+                .isTrue();
+    }
+
+    @Test
+    void pagesOfAWriteInDoubtAreNeverReadByTheDeviceAgain() {
+        assertThat(order.begin(0, PAGE)).isTrue();
+        order.doubt(0, PAGE);
+        order.end(0, PAGE);
+        assertThat(order.stamp(0, PAGE)).isEqualTo(WriteWatch.BUSY);
         assertThat(order.begin(0, PAGE)).isTrue();
     }
 }

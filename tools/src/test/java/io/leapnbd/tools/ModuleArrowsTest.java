@@ -66,6 +66,7 @@ class ModuleArrowsTest {
                         "io.leapnbd.prefetch..",
                         "io.leapnbd.donor.protocol..",
                         "io.leapnbd.donor.store..",
+                        "io.leapnbd.donor.rdma..",
                         "io.leapnbd.nbd.spi..",
                         JDK,
                         JSPECIFY,

@@ -1,5 +1,6 @@
 package io.leapnbd.donor.net;
 
+import io.leapnbd.donor.protocol.Protocol;
 import io.leapnbd.donor.protocol.RequestHeader;
 import io.leapnbd.donor.protocol.Status;
 import io.leapnbd.donor.store.SlabStore;
@@ -56,12 +57,13 @@ final class LinkHandler extends ChannelInboundHandlerAdapter {
     LinkHandler(SlabStore store, ServerSettings settings, ServerCounters counters) {
         this.settings = settings;
         this.counters = counters;
-        requests = new LinkRequests(store, replies, this::fencedOff);
+        requests = new LinkRequests(store, replies, this::fencedOff, Protocol.MAX_PAYLOAD, null);
     }
 
     @Override
     public void handlerAdded(ChannelHandlerContext ctx) {
         context = ctx;
+        replies.open(ctx);
     }
 
     @Override
@@ -238,7 +240,7 @@ final class LinkHandler extends ChannelInboundHandlerAdapter {
 
     private void answer(ChannelHandlerContext ctx, ByteBuf in, int at) {
         boolean first = !requests.open();
-        byte status = requests.answer(ctx, in, at);
+        byte status = requests.answer(in, at);
         if (LinkRequests.ends(status) || !requests.open()) {
             if (status == Status.BAD_REQUEST) {
                 counters.badRequests.increment();
@@ -256,7 +258,7 @@ final class LinkHandler extends ChannelInboundHandlerAdapter {
                 "link from {} refused: operation {} does not follow the protocol",
                 ctx.channel().remoteAddress(),
                 RequestHeader.operation(in, at));
-        requests.refuse(ctx, in, at, Status.BAD_REQUEST);
+        requests.refuse(in, at, Status.BAD_REQUEST);
         end(ctx);
     }
 

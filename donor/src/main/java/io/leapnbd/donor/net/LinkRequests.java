@@ -7,6 +7,7 @@ import io.leapnbd.donor.protocol.Protocol;
 import io.leapnbd.donor.protocol.ProtocolException;
 import io.leapnbd.donor.protocol.ReplyHeader;
 import io.leapnbd.donor.protocol.RequestHeader;
+import io.leapnbd.donor.protocol.SlabKey;
 import io.leapnbd.donor.protocol.Status;
 import io.leapnbd.donor.store.Admission;
 import io.leapnbd.donor.store.Claim;
@@ -14,7 +15,6 @@ import io.leapnbd.donor.store.Granted;
 import io.leapnbd.donor.store.Listing;
 import io.leapnbd.donor.store.SlabStore;
 import io.netty.buffer.ByteBuf;
-import io.netty.channel.ChannelHandlerContext;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -28,7 +28,11 @@ final class LinkRequests {
     private static final Logger LOG = LoggerFactory.getLogger(LinkRequests.class);
 
     private final SlabStore store;
-    private final ReplyBuffer replies;
+    private final Replies replies;
+    private final int maxPayload;
+
+    /** Gives slabs' memory to RDMA reads; null if the link has none. */
+    private final @Nullable SlabExposer exposer;
 
     /** Run when a newer server claims the export; on any thread. */
     private final Runnable onFenced;
@@ -36,7 +40,9 @@ final class LinkRequests {
     /** What the hello was given; null before. */
     private @Nullable Claim claim;
 
-    LinkRequests(SlabStore store, ReplyBuffer replies, Runnable onFenced) {
+    LinkRequests(SlabStore store, Replies replies, Runnable onFenced, int maxPayload, @Nullable SlabExposer exposer) {
+        this.maxPayload = maxPayload;
+        this.exposer = exposer;
         this.store = store;
         this.replies = replies;
         this.onFenced = onFenced;
@@ -60,9 +66,9 @@ final class LinkRequests {
         boolean good = switch (operation) {
             case Operation.HELLO ->
                 payload >= Hello.FIXED_LENGTH && payload <= Hello.FIXED_LENGTH + Protocol.MAX_EXPORT_NAME;
-            case Operation.WRITE ->
-                payload >= 0 && payload <= Protocol.MAX_PAYLOAD && payload == RequestHeader.length(in, at);
-            case Operation.READ -> payload == 0 && RequestHeader.length(in, at) <= Protocol.MAX_PAYLOAD;
+            case Operation.WRITE -> payload >= 0 && payload <= maxPayload && payload == RequestHeader.length(in, at);
+            case Operation.READ -> payload == 0 && RequestHeader.length(in, at) <= maxPayload;
+            case Operation.EXPOSE -> payload == 0 && exposer != null;
             case Operation.PING, Operation.GRANT, Operation.FREE, Operation.LIST, Operation.TRIM -> payload == 0;
             default -> false;
         };
@@ -74,14 +80,14 @@ final class LinkRequests {
      *
      * @return the status; the link has to end after any that {@link #ends}
      */
-    byte answer(ChannelHandlerContext ctx, ByteBuf in, int at) {
+    byte answer(ByteBuf in, int at) {
         Claim claimed = claim;
         if (claimed == null) {
-            return hello(ctx, in, at);
+            return hello(in, at);
         }
         byte operation = RequestHeader.operation(in, at);
         if (operation == Operation.READ) {
-            return read(ctx, claimed, in, at);
+            return read(claimed, in, at);
         }
         int slab = RequestHeader.slab(in, at);
         int offset = RequestHeader.offset(in, at);
@@ -97,14 +103,17 @@ final class LinkRequests {
             case Operation.FREE -> status = store.free(claimed, slab);
             case Operation.PING -> status = claimed.fenced() ? Status.FENCED : Status.OK;
             case Operation.GRANT -> {
-                return grant(ctx, claimed, in, at);
+                return grant(claimed, in, at);
             }
             case Operation.LIST -> {
-                return list(ctx, claimed, in, at);
+                return list(claimed, in, at);
+            }
+            case Operation.EXPOSE -> {
+                return expose(claimed, in, at);
             }
             default -> status = Status.BAD_REQUEST;
         }
-        refuse(ctx, in, at, status);
+        refuse(in, at, status);
         return status;
     }
 
@@ -114,8 +123,8 @@ final class LinkRequests {
     }
 
     /** Adds a reply that says no more than a status. */
-    void refuse(ChannelHandlerContext ctx, ByteBuf in, int at, byte status) {
-        replies.add(ctx, RequestHeader.operation(in, at), status, RequestHeader.cookie(in, at), store.freeSlabs());
+    void refuse(ByteBuf in, int at, byte status) {
+        replies.add(RequestHeader.operation(in, at), status, RequestHeader.cookie(in, at), store.freeSlabs());
     }
 
     /** The link is gone. */
@@ -126,10 +135,10 @@ final class LinkRequests {
         }
     }
 
-    private byte read(ChannelHandlerContext ctx, Claim claimed, ByteBuf in, int at) {
+    private byte read(Claim claimed, ByteBuf in, int at) {
         int length = RequestHeader.length(in, at);
         int room = Math.max(0, length);
-        ByteBuf out = replies.room(ctx, ReplyHeader.LENGTH + room);
+        ByteBuf out = replies.room(ReplyHeader.LENGTH + room);
         int reply = out.writerIndex();
         byte status = store.read(
                 claimed,
@@ -145,30 +154,47 @@ final class LinkRequests {
         return status;
     }
 
-    private byte grant(ChannelHandlerContext ctx, Claim claimed, ByteBuf in, int at) {
+    private byte grant(Claim claimed, ByteBuf in, int at) {
         Granted granted = store.grant(claimed, RequestHeader.slab(in, at), RequestHeader.version(in, at));
         if (granted.status() != Status.OK) {
-            refuse(ctx, in, at, granted.status());
+            refuse(in, at, granted.status());
         } else {
-            ByteBuf out = begin(ctx, in, at, granted.status(), Integer.BYTES);
+            ByteBuf out = begin(in, at, granted.status(), Integer.BYTES);
             out.writeInt(granted.handle());
         }
         return granted.status();
     }
 
-    private byte list(ChannelHandlerContext ctx, Claim claimed, ByteBuf in, int at) {
+    private byte list(Claim claimed, ByteBuf in, int at) {
         Listing listing = store.list(claimed, RequestHeader.slab(in, at));
         if (listing.status() != Status.OK) {
-            refuse(ctx, in, at, listing.status());
+            refuse(in, at, listing.status());
         } else {
             int slabSize = store.slabSize();
-            ByteBuf out = begin(ctx, in, at, listing.status(), listing.slabs().encodedLength(slabSize));
+            ByteBuf out = begin(in, at, listing.status(), listing.slabs().encodedLength(slabSize));
             listing.slabs().encode(out, slabSize);
         }
         return listing.status();
     }
 
-    private byte hello(ChannelHandlerContext ctx, ByteBuf in, int at) {
+    private byte expose(Claim claimed, ByteBuf in, int at) {
+        SlabExposer exposing = exposer;
+        SlabKey key = new SlabKey(0, 0, 0);
+        byte status = Status.BAD_REQUEST;
+        if (exposing != null) {
+            SlabExposer.Answer answer = exposing.expose(claimed, RequestHeader.slab(in, at));
+            status = answer.status();
+            key = answer.key();
+        }
+        if (status != Status.OK) {
+            refuse(in, at, status);
+        } else {
+            key.encode(begin(in, at, status, SlabKey.LENGTH));
+        }
+        return status;
+    }
+
+    private byte hello(ByteBuf in, int at) {
         byte status;
         try {
             Hello hello = Hello.decode(in.slice(at + RequestHeader.LENGTH, RequestHeader.payload(in, at)));
@@ -177,20 +203,20 @@ final class LinkRequests {
             status = admission.status();
             HelloReply reply = admission.reply();
             if (reply != null) {
-                reply.encode(begin(ctx, in, at, status, HelloReply.LENGTH));
+                reply.encode(begin(in, at, status, HelloReply.LENGTH));
                 return status;
             }
         } catch (ProtocolException e) {
-            LOG.debug("{}: {}", ctx.channel().remoteAddress(), e.getMessage());
+            LOG.debug("a hello that is none: {}", e.getMessage());
             status = Status.BAD_REQUEST;
         }
-        refuse(ctx, in, at, status);
+        refuse(in, at, status);
         return status;
     }
 
     /** Adds a reply's header; the payload has to be written next. */
-    private ByteBuf begin(ChannelHandlerContext ctx, ByteBuf in, int at, byte status, int payload) {
-        ByteBuf out = replies.room(ctx, ReplyHeader.LENGTH + payload);
+    private ByteBuf begin(ByteBuf in, int at, byte status, int payload) {
+        ByteBuf out = replies.room(ReplyHeader.LENGTH + payload);
         ReplyHeader.encode(
                 out,
                 out.writerIndex(),

@@ -1,21 +1,30 @@
 package io.leapnbd.donor.net;
 
-import io.leapnbd.donor.protocol.ReplyHeader;
 import io.netty.buffer.ByteBuf;
 import io.netty.channel.ChannelFuture;
 import io.netty.channel.ChannelHandlerContext;
 import org.jspecify.annotations.Nullable;
 
 /** Replies of one turn of a link's event loop, one after the other in as few buffers as possible. The loop's thread. */
-final class ReplyBuffer {
+final class ReplyBuffer implements Replies {
 
     /** What a turn with small replies needs; the pool keeps buffers up to this size at hand for each thread. */
     private static final int USUAL = 32 << 10;
 
     private @Nullable ByteBuf buffer;
+    private @Nullable ChannelHandlerContext context;
 
-    /** A buffer with room for so many bytes, at its writer index. */
-    ByteBuf room(ChannelHandlerContext ctx, int bytes) {
+    /** Where they go; told once, before the first reply. */
+    void open(ChannelHandlerContext ctx) {
+        context = ctx;
+    }
+
+    @Override
+    public ByteBuf room(int bytes) {
+        ChannelHandlerContext ctx = context;
+        if (ctx == null) {
+            throw new IllegalStateException("a reply before there is a channel");
+        }
         ByteBuf current = buffer;
         if (current != null && current.writableBytes() >= bytes) {
             return current;
@@ -26,13 +35,6 @@ final class ReplyBuffer {
         ByteBuf next = ctx.alloc().directBuffer(Math.max(bytes, USUAL));
         buffer = next;
         return next;
-    }
-
-    /** Adds a reply without a payload. */
-    void add(ChannelHandlerContext ctx, byte operation, byte status, int cookie, int freeSlabs) {
-        ByteBuf out = room(ctx, ReplyHeader.LENGTH);
-        ReplyHeader.encode(out, out.writerIndex(), operation, status, cookie, 0, freeSlabs);
-        out.writerIndex(out.writerIndex() + ReplyHeader.LENGTH);
     }
 
     /** Hands what there is to the channel, without a flush. */

@@ -21,6 +21,12 @@ public final class Operation {
     /** Lists the export's slabs with an index at or above header field {@code slab}; reply body {@link SlabList}. */
     public static final byte LIST = 5;
 
+    /**
+     * Over RDMA only: asks for the memory of the slab {@code slab}, to read it without asking again; reply body {@link
+     * SlabKey}.
+     */
+    public static final byte EXPOSE = 6;
+
     /** Reads {@code length} bytes at {@code offset} of the slab {@code slab}; they are the reply's payload. */
     public static final byte READ = 16;
 

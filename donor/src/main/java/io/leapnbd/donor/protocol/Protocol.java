@@ -21,6 +21,12 @@ public final class Protocol {
     /** Largest payload of a frame in either direction, in bytes: what one demand read may have to wait behind. */
     public static final int MAX_PAYLOAD = 1 << 20;
 
+    /** Likewise over RDMA, where a frame is one message and has to fit a buffer that waits for it. */
+    public static final int MAX_RDMA_PAYLOAD = 64 << 10;
+
+    /** Messages that either side of an RDMA link keeps buffers for: no more requests may be in flight, RDMA reads aside. */
+    public static final int RDMA_MESSAGES = 16;
+
     /** Slab sizes, in bytes: powers of two in this range. */
     public static final int MIN_SLAB_SIZE = 1 << 20;
 

@@ -251,6 +251,10 @@ final class ExportTable {
         if (slab.close()) {
             pool.recycle(slab.slot);
         }
+        Runnable exposure = slab.onTakenBack;
+        if (exposure != null) {
+            exposure.run();
+        }
     }
 
     /** Takes everything back; all claims are fenced off, and there are no new ones. */

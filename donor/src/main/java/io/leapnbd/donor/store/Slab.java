@@ -2,6 +2,7 @@ package io.leapnbd.donor.store;
 
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
+import org.jspecify.annotations.Nullable;
 
 /**
  * One lending of a slab's memory: from its grant until it is handed back and the last request that uses it has left.
@@ -51,6 +52,15 @@ final class Slab {
     /** Version of the last grant. Guarded by the lock of {@link ExportTable}. */
     long grantVersion;
 
+    /**
+     * Whether the memory can be read without a look at the words: then the bytes of pages that are not written are zeros. Never
+     * false again once it is true.
+     */
+    volatile boolean exposed;
+
+    /** Run when the slab is handed back, with locks held: must not block. Null as long as it is not exposed. */
+    volatile @Nullable Runnable onTakenBack;
+
     @SuppressWarnings("UnusedVariable")
     private volatile int users;
 
@@ -79,6 +89,11 @@ final class Slab {
     /** Ends what {@link #enter} began; true if the caller has to give the memory to the pool. */
     boolean leave() {
         return (int) USERS.getAndAdd(this, -1) == CLOSED + 1;
+    }
+
+    /** Whether it was handed back. */
+    boolean closed() {
+        return users < 0;
     }
 
     /** Lets nobody enter any more; true if the caller has to give the memory to the pool. Called once. */

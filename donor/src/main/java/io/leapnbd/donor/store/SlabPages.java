@@ -25,7 +25,8 @@ import java.util.BitSet;
  * may be applied twice (a request that was sent again) without a reader noticing: the bytes are the same, too.
  *
  * <p><b>What W is for.</b> A page without it reads as zeros, whatever bytes are in memory. So a trim of a page only clears W,
- * a slab is blank once its words are, and the first write to a part of a page zeroes the rest of it.
+ * a slab is blank once its words are, and the first write to a part of a page zeroes the rest of it. A slab that is exposed to
+ * readers that do not see the words (RDMA) keeps the bytes of such pages zero, too: {@link #expose}.
  *
  * <p><b>Fencing.</b> A writer looks at its claim while it holds L. A newer claim is made by one volatile store, so for each
  * page either the writer sees it and leaves the page alone, or whoever reads the page after the claim sees L and waits for the
@@ -126,6 +127,9 @@ final class SlabPages {
                 RawMemory.setRelease(word, was);
                 stale++;
             } else if (piece == PAGE || (was & WRITTEN) == 0) {
+                if (slab.exposed && (was & WRITTEN) != 0) {
+                    RawMemory.zero(slab.data + at, piece);
+                }
                 RawMemory.setRelease(word, version);
             } else {
                 RawMemory.zero(slab.data + at, piece);
@@ -134,6 +138,33 @@ final class SlabPages {
             at += piece;
         }
         return stale;
+    }
+
+    /**
+     * Makes the bytes of a slab say what its words do: once this has returned, those of every page that is not written are
+     * zeros, and stay so, and no write of a claim that was fenced off before is under way any more.
+     *
+     * @param clean whether the memory was zeros when it was lent
+     */
+    static void expose(Slab slab, int slabSize, boolean clean) {
+        boolean first = !slab.exposed;
+        slab.exposed = true;
+        VarHandle.fullFence();
+        for (int at = 0; at < slabSize; at += PAGE) {
+            long word = wordOf(slab, at);
+            long was = RawMemory.getVolatile(word);
+            for (int attempt = 1; was < 0; attempt++) {
+                pause(attempt);
+                was = RawMemory.getVolatile(word);
+            }
+            if (first && (was & WRITTEN) == 0 && (was != 0 || !clean)) {
+                was = lock(word);
+                if ((was & WRITTEN) == 0) {
+                    RawMemory.zero(slab.data + at, PAGE);
+                }
+                RawMemory.setRelease(word, was);
+            }
+        }
     }
 
     /** A bit for each page that is written, or has a writer inside that may have looked at its claim before a newer one was made. */

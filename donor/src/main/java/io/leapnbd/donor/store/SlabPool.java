@@ -1,6 +1,7 @@
 package io.leapnbd.donor.store;
 
 import java.util.ArrayDeque;
+import java.util.BitSet;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
@@ -50,6 +51,9 @@ final class SlabPool {
 
     /** Slots that were lent without being resident. */
     private final ArrayDeque<Integer> toPopulate = new ArrayDeque<>();
+
+    /** Slots that were lent DIRTY: their bytes are another owner's where their words say that they are zeros. */
+    private final BitSet soiled = new BitSet();
 
     /** Slots from this one on were never lent, and are FRESH too. */
     private int untouched;
@@ -108,6 +112,7 @@ final class SlabPool {
                 }
                 toPopulate.add(slot);
             }
+            soiled.set(slot, !blank);
             free.decrementAndGet();
             workThere.signal();
         } finally {
@@ -117,6 +122,16 @@ final class SlabPool {
             memory.blank(slot);
         }
         return slot;
+    }
+
+    /** Whether a slot that is lent was all zeros when it was. */
+    boolean wasClean(int slot) {
+        lock.lock();
+        try {
+            return !soiled.get(slot);
+        } finally {
+            lock.unlock();
+        }
     }
 
     /** Takes back a slot that nobody uses any more. */

@@ -216,6 +216,49 @@ public final class SlabStore implements AutoCloseable {
         return changed(stale, length, counters.bytesTrimmed);
     }
 
+    /**
+     * Prepares a slab for readers that do not come through the store. Once this has returned, the slab's bytes are its contents:
+     * what was written, and zeros elsewhere; and nothing that an older claim has asked for changes them any more. A reader that
+     * reads a page while it is being written may see a part of the write.
+     *
+     * @param onTakenBack run when the slab is handed back, by whichever thread does that; must not block. From then on the
+     *     memory is kept until {@link Exposure#close}, which has to come soon
+     */
+    public Exposure expose(Claim claim, int handle, Runnable onTakenBack) {
+        Slab slab = table.find(handle);
+        byte status = enter(claim, slab, 0, 0, 0);
+        if (status != Status.OK || slab == null) {
+            return new Exposure(counters.ended(status), 0, 0, () -> {});
+        }
+        Exposure exposure = new Exposure(Status.OK, slab.data, slabSize, () -> leave(slab));
+        slab.onTakenBack = onTakenBack;
+        if (slab.closed()) {
+            exposure.close();
+            return new Exposure(counters.ended(Status.NOT_OWNER), 0, 0, () -> {});
+        }
+        SlabPages.expose(slab, slabSize, pool.wasClean(slab.slot));
+        return exposure;
+    }
+
+    /**
+     * Waits until nothing that an older claim has asked for changes a slab that is exposed already.
+     *
+     * @return {@link Status#OK}, or why the slab is not to be had
+     */
+    public byte awaitOlderWrites(Claim claim, int handle) {
+        Slab slab = table.find(handle);
+        byte status = enter(claim, slab, 0, 0, 0);
+        if (status != Status.OK || slab == null) {
+            return counters.ended(status);
+        }
+        try {
+            SlabPages.expose(slab, slabSize, true);
+        } finally {
+            leave(slab);
+        }
+        return Status.OK;
+    }
+
     /** Checks a request, and if it is in order enters the slab, which has to be left again. */
     private byte enter(Claim claim, @Nullable Slab slab, int offset, int length, long version) {
         if (claim.export == null) {

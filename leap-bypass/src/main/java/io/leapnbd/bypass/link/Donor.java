@@ -19,6 +19,9 @@ public final class Donor {
     private final AtomicInteger linksUp = new AtomicInteger();
     private final LongAdder timeouts = new LongAdder();
     private final LongAdder reconnects = new LongAdder();
+    private final LongAdder deviceReads = new LongAdder();
+    private final LongAdder askedReads = new LongAdder();
+    private final LongAdder disturbedReads = new LongAdder();
     private volatile int freeSlabs;
     private volatile int totalSlabs;
     private volatile @Nullable UUID incarnation;
@@ -73,6 +76,33 @@ public final class Donor {
     /** Times that a link was lost and found again. */
     public long reconnects() {
         return reconnects.sum();
+    }
+
+    /** Reads over RDMA that its processors had nothing to do with. */
+    public long deviceReads() {
+        return deviceReads.sum();
+    }
+
+    /** Reads over RDMA that it was asked for by message. */
+    public long askedReads() {
+        return askedReads.sum();
+    }
+
+    /** Reads over RDMA that were thrown away, and asked for by message, because a write began meanwhile. */
+    public long disturbedReads() {
+        return disturbedReads.sum();
+    }
+
+    void readByDevice() {
+        deviceReads.increment();
+    }
+
+    void readAsked() {
+        askedReads.increment();
+    }
+
+    void readDisturbed() {
+        disturbedReads.increment();
     }
 
     /** Takes note of its room. */

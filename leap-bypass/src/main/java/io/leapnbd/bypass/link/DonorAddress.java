@@ -6,10 +6,35 @@ import java.net.InetSocketAddress;
 /**
  * Where a donor listens.
  *
+ * @param transport how to talk to it
  * @param host name or address, without brackets
  * @param port 1 to 65,535
  */
-public record DonorAddress(String host, int port) {
+public record DonorAddress(Transport transport, String host, int port) {
+
+    /** How pages travel to a donor. */
+    public enum Transport {
+        /** A socket. */
+        TCP("tcp://"),
+        /** Queue pairs; reads without the donor's processors. */
+        RDMA("rdma://");
+
+        private final String scheme;
+
+        Transport(String scheme) {
+            this.scheme = scheme;
+        }
+
+        @Override
+        public String toString() {
+            return scheme;
+        }
+    }
+
+    /** Over TCP. */
+    public DonorAddress(String host, int port) {
+        this(Transport.TCP, host, port);
+    }
 
     /** Checks the port. */
     public DonorAddress {
@@ -34,9 +59,9 @@ public record DonorAddress(String host, int port) {
         return resolved;
     }
 
-    /** {@code tcp://host:port}. */
+    /** Like {@code tcp://host:port}. */
     @Override
     public String toString() {
-        return "tcp://" + (host.indexOf(':') >= 0 ? "[" + host + "]" : host) + ":" + port;
+        return transport + (host.indexOf(':') >= 0 ? "[" + host + "]" : host) + ":" + port;
     }
 }

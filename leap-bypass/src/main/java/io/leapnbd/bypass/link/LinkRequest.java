@@ -52,7 +52,7 @@ public final class LinkRequest {
     /** Called at the end. */
     public LinkCompletion completion = (request, now) -> {};
 
-    /** For the completion's own use: the byte of the device that this begins at. */
+    /** The byte of the device that a request for data begins at. */
     public long position;
 
     /** For the completion's own use: the client request this is part of. */
@@ -78,6 +78,20 @@ public final class LinkRequest {
     /** Slot in the link's table of requests in flight. */
     int slot;
 
+    // Of a link whose messages are smaller than requests can be.
+
+    /** How much of it was sent, in bytes; of a request without data 1 once it was. */
+    int sent;
+
+    /** Messages that wait for a reply. */
+    int unanswered;
+
+    /** What the first reply that was not OK said. */
+    Outcome worst = Outcome.OK;
+
+    /** Whether the donor has to be asked for these pages, by message. */
+    boolean asked;
+
     /** Made by the pools of the loops only. */
     public LinkRequest() {}
 
@@ -102,6 +116,9 @@ public final class LinkRequest {
         attachment = null;
         background = false;
         postNanos = 0;
+        sent = 0;
+        asked = false;
+        worst = Outcome.OK;
     }
 
     /** How a request can end. */

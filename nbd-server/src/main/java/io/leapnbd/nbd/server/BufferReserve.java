@@ -35,6 +35,7 @@ public final class BufferReserve implements AutoCloseable {
 
     private final PooledByteBufAllocator allocator;
     private final List<ByteBuf> pins = new CopyOnWriteArrayList<>();
+    private final List<Chunk> chunks = new CopyOnWriteArrayList<>();
 
     private BufferReserve(int arenas) {
         allocator = new PooledByteBufAllocator(
@@ -68,16 +69,20 @@ public final class BufferReserve implements AutoCloseable {
         return reserve;
     }
 
-    private void fill(int chunks) {
+    private void fill(int count) {
         List<ByteBuf> bodies = new ArrayList<>();
         try {
-            for (int i = 0; i < chunks; i++) {
+            for (int i = 0; i < count; i++) {
+                long first = Long.MAX_VALUE;
                 for (int size : BODY) {
                     ByteBuf body = allocator.directBuffer(size);
                     bodies.add(body);
                     body.setZero(0, size);
+                    first = Math.min(first, body.memoryAddress());
                 }
-                pins.add(allocator.directBuffer(PIN));
+                ByteBuf pin = allocator.directBuffer(PIN);
+                pins.add(pin);
+                chunks.add(new Chunk(Math.min(first, pin.memoryAddress()), CHUNK));
             }
         } finally {
             bodies.forEach(ByteBuf::release);
@@ -88,6 +93,19 @@ public final class BufferReserve implements AutoCloseable {
     public PooledByteBufAllocator allocator() {
         return allocator;
     }
+
+    /** Where the reserve is; it stays there until {@link #close}. */
+    public List<Chunk> chunks() {
+        return chunks;
+    }
+
+    /**
+     * A range of memory.
+     *
+     * @param address of its first byte
+     * @param length bytes
+     */
+    public record Chunk(long address, long length) {}
 
     /** Bytes that are taken from the system now; more than the reserve after a burst that it could not hold. */
     public long bytes() {

@@ -1,6 +1,9 @@
 package io.leapnbd.tools.cli;
 
+import io.leapnbd.bypass.link.DonorAddress.Transport;
 import io.leapnbd.donor.protocol.Protocol;
+import io.leapnbd.donor.rdma.Rdma;
+import io.leapnbd.donor.verbs.VerbsException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
@@ -17,16 +20,6 @@ import picocli.CommandLine.TypeConversionException;
 public record DonorAddress(Transport transport, HostPort address) {
 
     private static final Pattern COUNT = Pattern.compile("\\d{1,4}");
-
-    /** How pages travel to a donor. */
-    public enum Transport {
-        TCP,
-        RDMA;
-
-        String scheme() {
-            return name().toLowerCase(Locale.ROOT) + "://";
-        }
-    }
 
     /**
      * Reads a list, separated by commas: {@code tcp://h:p}, {@code h:p} or {@code h} for TCP, {@code rdma://h:p}, and
@@ -78,16 +71,21 @@ public record DonorAddress(Transport transport, HostPort address) {
     }
 
     /**
-     * Refuses donors over transports that this build does not speak.
+     * Checks that this machine can reach all donors over their transports.
      *
-     * @throws TypeConversionException naming the list that would work
+     * @throws TypeConversionException saying why not, and naming the list that would work
      */
-    public static void requireTcp(List<DonorAddress> donors) {
+    public static void requireTransports(List<DonorAddress> donors) {
         if (donors.stream().anyMatch(donor -> donor.transport() == Transport.RDMA)) {
-            throw new TypeConversionException("rdma needs a transport that this version does not have yet; use TCP: "
-                    + donors.stream()
-                            .map(donor -> new DonorAddress(Transport.TCP, donor.address()).toString())
-                            .collect(Collectors.joining(",")));
+            try {
+                Rdma.require();
+            } catch (VerbsException e) {
+                throw new TypeConversionException(e.getMessage()
+                        + "; or reach the donors over TCP, if they listen there: "
+                        + donors.stream()
+                                .map(donor -> new DonorAddress(Transport.TCP, donor.address()).toString())
+                                .collect(Collectors.joining(",")));
+            }
         }
     }
 
@@ -103,6 +101,6 @@ public record DonorAddress(Transport transport, HostPort address) {
 
     @Override
     public String toString() {
-        return transport.scheme() + address;
+        return transport + address.toString();
     }
 }

@@ -37,6 +37,7 @@ public final class DoctorCommand implements Callable<Integer> {
     public Integer call() {
         List<Check> checks = new ArrayList<>(new KernelChecks(Path.of("/")).all());
         checks.addAll(ProcessChecks.all());
+        checks.addAll(RdmaChecks.all());
         PrintWriter out = spec.commandLine().getOut();
         out.println(json ? json(checks) : text(checks));
         out.flush();

@@ -1,5 +1,6 @@
 package io.leapnbd.tools.doctor;
 
+import io.leapnbd.donor.verbs.Verbs;
 import io.leapnbd.tools.linux.HostSetting;
 import io.leapnbd.tools.linux.KernelFile;
 import java.io.IOException;
@@ -201,6 +202,17 @@ record KernelChecks(Path root) {
                 return Check.warn("RDMA", "cannot list " + devices, "");
             }
         }
-        return Check.ok("RDMA", names.isEmpty() ? "no device: TCP to the donors" : String.join(", ", names));
+        if (names.isEmpty()) {
+            return Check.ok("RDMA", "no device: TCP to the donors; with an RDMA card: " + Verbs.REMEDY);
+        }
+        for (String node : List.of("rdma_cm", "uverbs0")) {
+            if (!Files.exists(root.resolve("dev/infiniband").resolve(node))) {
+                return Check.warn(
+                        "RDMA",
+                        String.join(", ", names) + ", but /dev/infiniband/" + node + " is missing",
+                        "modprobe rdma_ucm ib_uverbs");
+            }
+        }
+        return Check.ok("RDMA", String.join(", ", names));
     }
 }

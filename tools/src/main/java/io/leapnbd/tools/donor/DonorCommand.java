@@ -1,5 +1,6 @@
 package io.leapnbd.tools.donor;
 
+import io.leapnbd.bypass.link.DonorAddress.Transport;
 import io.leapnbd.donor.protocol.Protocol;
 import io.leapnbd.donor.store.StoreSettings;
 import io.leapnbd.tools.cli.CommandFailure;
@@ -75,7 +76,12 @@ public final class DonorCommand implements Callable<Integer> {
             description = "How long to keep pages of a server that has gone. Default: ${DEFAULT-VALUE}.")
     private Duration lease = StoreSettings.DEFAULT_LEASE;
 
-    @Option(names = "--transport", paramLabel = "NAME", defaultValue = "tcp", description = "tcp, the only one so far.")
+    @Option(
+            names = "--transport",
+            paramLabel = "NAME",
+            defaultValue = "tcp",
+            description = "tcp; rdma, where servers read pages without this machine's processors; or both, at the same"
+                    + " address. Default: ${DEFAULT-VALUE}.")
     private String transport = "tcp";
 
     @Option(
@@ -119,7 +125,7 @@ public final class DonorCommand implements Callable<Integer> {
             StoreSettings store = StoreSettings.ofMemory(lent.bytes(), Math.toIntExact(slabSize.bytes()))
                     .withLease(lease)
                     .withLock(!noLock && !unprotected);
-            donor = LendingDonor.open(store, listen, loops, endpoint, lacks);
+            donor = LendingDonor.open(store, listen, transports(), loops, endpoint, lacks);
         } catch (IllegalArgumentException e) {
             throw new ParameterException(spec.commandLine(), String.valueOf(e.getMessage()), e);
         } catch (IOException e) {
@@ -132,10 +138,7 @@ public final class DonorCommand implements Callable<Integer> {
     }
 
     private void check(Size lent) {
-        require(
-                !transport.equals("rdma"),
-                "--transport: rdma is not there yet in this version; leave it away, or say tcp");
-        require(transport.equals("tcp"), "--transport: '" + transport + "' is none; say tcp");
+        require(!transports().isEmpty(), "--transport: '" + transport + "' is none; say tcp, rdma or both");
         long slab = slabSize.bytes();
         require(
                 slab >= Protocol.MIN_SLAB_SIZE && slab <= Protocol.MAX_SLAB_SIZE && Long.bitCount(slab) == 1,
@@ -148,6 +151,15 @@ public final class DonorCommand implements Callable<Integer> {
                 lease.compareTo(Duration.ofSeconds(1)) >= 0 && lease.compareTo(LONGEST_LEASE) <= 0,
                 "--lease: " + Durations.format(lease) + " is not in 1s.." + Durations.format(LONGEST_LEASE));
         MachineMemory.now().check("--memory", lent.bytes());
+    }
+
+    private Set<Transport> transports() {
+        return switch (transport) {
+            case "tcp" -> EnumSet.of(Transport.TCP);
+            case "rdma" -> EnumSet.of(Transport.RDMA);
+            case "both" -> EnumSet.allOf(Transport.class);
+            default -> EnumSet.noneOf(Transport.class);
+        };
     }
 
     private void require(boolean right, String message) {

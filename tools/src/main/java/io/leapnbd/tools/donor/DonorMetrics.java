@@ -27,8 +27,7 @@ final class DonorMetrics {
                 "leap_lender_exports",
                 "Exports known.",
                 now -> now.exports().size());
-        metrics.gauge("leap_lender_links", "Links open now.")
-                .from(sink -> sink.accept(status.server().statistics().openLinks()));
+        metrics.gauge("leap_lender_links", "Links open now.").from(sink -> sink.accept(status.openLinks()));
         metrics.counter("leap_lender_requests_total", "Requests, by what they asked for.", "operation")
                 .from(sink -> {
                     StoreStatistics now = status.store().statistics();

@@ -1,6 +1,6 @@
 package io.leapnbd.tools.donor;
 
-import io.leapnbd.donor.net.DonorServer;
+import io.leapnbd.donor.net.ServerStatistics;
 import io.leapnbd.donor.store.ExportStatistics;
 import io.leapnbd.donor.store.SlabStore;
 import io.leapnbd.donor.store.StoreStatistics;
@@ -15,15 +15,29 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.function.Supplier;
 
 /**
  * What a donor does at the moment, as JSON and as text for people. Any thread.
  *
  * @param uris where it listens
  * @param startMillis milliseconds since 1970
+ * @param listeners one a transport
  * @param unprotected what protection of the process could not be had
  */
-record DonorStatus(List<String> uris, long startMillis, SlabStore store, DonorServer server, List<String> unprotected) {
+record DonorStatus(
+        List<String> uris,
+        long startMillis,
+        SlabStore store,
+        List<Supplier<ServerStatistics>> listeners,
+        List<String> unprotected) {
+
+    /** Links that are open now, over all transports. */
+    long openLinks() {
+        return listeners.stream()
+                .mapToLong(listener -> listener.get().openLinks())
+                .sum();
+    }
 
     /** {@code /status}, or {@code /status?format=text}. */
     Answer page(Map<String, String> query) {
@@ -52,7 +66,7 @@ record DonorStatus(List<String> uris, long startMillis, SlabStore store, DonorSe
                 .put("slabs_lent", now.lentSlabs())
                 .put("resident_bytes", now.residentBytes())
                 .put("locked_bytes", now.lockedBytes())
-                .put("links", server.statistics().openLinks())
+                .put("links", openLinks())
                 .array("exports");
         for (ExportStatistics export : now.exports()) {
             json.object()

@@ -1,9 +1,13 @@
 package io.leapnbd.tools.donor;
 
+import io.leapnbd.bypass.link.DonorAddress.Transport;
 import io.leapnbd.donor.net.DonorServer;
+import io.leapnbd.donor.net.RdmaServer;
 import io.leapnbd.donor.net.ServerSettings;
+import io.leapnbd.donor.net.ServerStatistics;
 import io.leapnbd.donor.store.SlabStore;
 import io.leapnbd.donor.store.StoreSettings;
+import io.leapnbd.donor.verbs.VerbsException;
 import io.leapnbd.tools.cli.Closings;
 import io.leapnbd.tools.cli.HostPort;
 import io.leapnbd.tools.http.Answer;
@@ -15,8 +19,11 @@ import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.EnumSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -32,21 +39,34 @@ public final class LendingDonor implements AutoCloseable {
 
     private LendingDonor() {}
 
+    /** As {@link #open(StoreSettings, HostPort, Set, int, HostPort, List)}, over TCP. */
+    public static LendingDonor open(
+            StoreSettings settings, HostPort listen, int threads, @Nullable HostPort http, List<String> unprotected)
+            throws IOException {
+        return open(settings, listen, EnumSet.of(Transport.TCP), threads, http, unprotected);
+    }
+
     /**
      * Starts a donor; when this returns it accepts links.
      *
+     * @param transports over which it listens, at the same address
      * @param threads event loops
      * @param http where the endpoint listens; null for none
      * @param unprotected what protection of the process could not be had, a sentence each, for the status
      * @throws IOException if the memory or the address cannot be had
      */
     public static LendingDonor open(
-            StoreSettings settings, HostPort listen, int threads, @Nullable HostPort http, List<String> unprotected)
+            StoreSettings settings,
+            HostPort listen,
+            Set<Transport> transports,
+            int threads,
+            @Nullable HostPort http,
+            List<String> unprotected)
             throws IOException {
         LendingDonor donor = new LendingDonor();
         boolean open = false;
         try {
-            donor.start(settings, listen, threads, http, unprotected);
+            donor.start(settings, listen, transports, threads, http, unprotected);
             open = true;
             return donor;
         } finally {
@@ -62,21 +82,32 @@ public final class LendingDonor implements AutoCloseable {
     }
 
     private void start(
-            StoreSettings settings, HostPort listen, int threads, @Nullable HostPort http, List<String> unprotected)
+            StoreSettings settings,
+            HostPort listen,
+            Set<Transport> transports,
+            int threads,
+            @Nullable HostPort http,
+            List<String> unprotected)
             throws IOException {
         SlabStore store = SlabStore.open(settings);
         closings.add("store", store);
-        DonorServer server = listen(store, listen, threads);
-        closings.add("listener", server);
-        InetSocketAddress bound = server.address();
-        HostPort address = new HostPort(bound.getAddress().getHostAddress(), bound.getPort());
-        uris.add("tcp://" + address);
-        if (!bound.getAddress().isLoopbackAddress()) {
-            log.warn("whoever reaches tcp://{} can use this memory: there is no authentication yet", address);
+        List<Supplier<ServerStatistics>> listeners = new ArrayList<>();
+        HostPort at = listen;
+        if (transports.contains(Transport.TCP)) {
+            DonorServer server = listen(store, listen, threads);
+            closings.add("listener", server);
+            listeners.add(server::statistics);
+            at = announce(Transport.TCP, server.address());
+        }
+        if (transports.contains(Transport.RDMA)) {
+            RdmaServer server = listenOverRdma(store, at);
+            closings.add("RDMA listener", server);
+            listeners.add(server::statistics);
+            at = announce(Transport.RDMA, server.address());
         }
         HostPort endpoint = null;
         if (http != null) {
-            DonorStatus status = new DonorStatus(uris, startMillis, store, server, unprotected);
+            DonorStatus status = new DonorStatus(uris, startMillis, store, listeners, unprotected);
             HttpEndpoint opened = HttpEndpoint.open(
                     http,
                     Map.<String, Page>of(
@@ -96,6 +127,24 @@ public final class LendingDonor implements AutoCloseable {
         Path file = RunFile.register("donor", endpoint, uris.getFirst());
         if (file != null) {
             closings.add("run file", () -> RunFile.remove(file));
+        }
+    }
+
+    private HostPort announce(Transport transport, InetSocketAddress bound) {
+        HostPort address = new HostPort(bound.getAddress().getHostAddress(), bound.getPort());
+        String uri = transport + address.toString();
+        uris.add(uri);
+        if (!bound.getAddress().isLoopbackAddress()) {
+            log.warn("whoever reaches {} can use this memory: there is no authentication yet", uri);
+        }
+        return address;
+    }
+
+    private static RdmaServer listenOverRdma(SlabStore store, HostPort listen) throws IOException {
+        try {
+            return RdmaServer.start(store, ServerSettings.listenOn(listen.resolve()));
+        } catch (VerbsException e) {
+            throw new IOException("--transport: " + e.getMessage() + "; or lend over --transport tcp", e);
         }
     }
 

@@ -243,9 +243,13 @@ public final class LeapServer implements AutoCloseable {
                 .export(settings.export())
                 .requestTimeout(settings.ioTimeout())
                 .buffers(buffers.allocator())
+                .bufferRegions(buffers.chunks().stream()
+                        .map(chunk -> new RemoteDeviceContext.BufferRegion(chunk.address(), chunk.length()))
+                        .toList())
                 .cacheSize(settings.prefetch().cacheSize())
                 .cacheLimit(settings.prefetch().cacheLimit())
                 .prefetch(settings.prefetch().policy(), settings.prefetch().leap())
+                .busyPoll(settings.busyPoll())
                 .fresh(settings.fresh());
         if (store != null) {
             // What it holds ends with this process, so there is nothing to know later.
@@ -254,7 +258,9 @@ public final class LeapServer implements AutoCloseable {
         createFolder("--state-dir", settings.stateDir());
         return context.donors(settings.donors().stream()
                         .map(donor -> new DonorAddress(
-                                donor.address().host(), donor.address().port()))
+                                donor.transport(),
+                                donor.address().host(),
+                                donor.address().port()))
                         .toList())
                 .stateFile(settings.stateFile())
                 .conclude();

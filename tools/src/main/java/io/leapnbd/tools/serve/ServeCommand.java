@@ -58,7 +58,8 @@ public final class ServeCommand implements Callable<Integer> {
     @Option(
             names = "--donors",
             paramLabel = "LIST",
-            description = "Donors, separated by commas: host:port, tcp://host:port. Default: one in this process.")
+            description =
+                    "Donors, separated by commas: host:port, tcp://host:port, rdma://host:port. Default: one in this process.")
     private @Nullable String donors;
 
     @Option(
@@ -182,6 +183,12 @@ public final class ServeCommand implements Callable<Integer> {
                     + " or the user's own.")
     private @Nullable Path stateDir;
 
+    @Option(
+            names = "--busy-poll",
+            description = "Look for pages of RDMA donors all the time while some are on their way, instead of being"
+                    + " woken: faster, and a processor busy meanwhile.")
+    private boolean busyPoll;
+
     @Option(names = "--fresh", description = "Give up what the export held before, and start blank.")
     private boolean fresh;
 
@@ -245,7 +252,7 @@ public final class ServeCommand implements Callable<Integer> {
         if (donors != null) {
             addresses = converted("--donors", donors, text -> {
                 List<DonorAddress> list = DonorAddress.parseList(text);
-                DonorAddress.requireTcp(list);
+                DonorAddress.requireTransports(list);
                 return list;
             });
         }
@@ -297,7 +304,8 @@ public final class ServeCommand implements Callable<Integer> {
                 prefetchSettings(loops),
                 record,
                 path,
-                List.of());
+                List.of(),
+                busyPoll);
     }
 
     private PrefetchSettings prefetchSettings(int loops) {

@@ -115,6 +115,15 @@ final class ServerMetrics {
                         "Links broken because a request was not answered in time.",
                         "donor")
                 .from(sink -> eachDonor(donor -> sink.accept(donor.timeouts(), donor.name())));
+        metrics.counter(
+                        "leap_donor_rdma_reads_total",
+                        "Reads over RDMA, by who did them: the device alone, or the donor's processors.",
+                        "donor",
+                        "by")
+                .from(sink -> eachDonor(donor -> {
+                    sink.accept(donor.deviceReads(), donor.name(), "device");
+                    sink.accept(donor.askedReads() + donor.disturbedReads(), donor.name(), "processor");
+                }));
         metrics.counter("leap_donor_reconnects_total", "Times that a link was lost and found again.", "donor")
                 .from(sink -> eachDonor(donor -> sink.accept(donor.reconnects(), donor.name())));
     }

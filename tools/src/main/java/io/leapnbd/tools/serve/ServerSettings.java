@@ -26,6 +26,7 @@ import org.jspecify.annotations.Nullable;
  * @param record where to record what clients do; null for nowhere
  * @param path of a request to the donors
  * @param unprotected what protection of the process could not be had, a sentence each
+ * @param busyPoll whether event loops look for RDMA completions all the time
  */
 public record ServerSettings(
         List<DonorAddress> donors,
@@ -43,7 +44,46 @@ public record ServerSettings(
         PrefetchSettings prefetch,
         @Nullable Path record,
         DataPath path,
-        List<String> unprotected) {
+        List<String> unprotected,
+        boolean busyPoll) {
+
+    /** Without busy polling. */
+    public ServerSettings(
+            List<DonorAddress> donors,
+            long size,
+            String export,
+            List<HostPort> tcp,
+            List<Path> unix,
+            @Nullable HostPort http,
+            Duration ioTimeout,
+            int threads,
+            Path stateDir,
+            boolean fresh,
+            @Nullable Path histogramLog,
+            Duration histogramInterval,
+            PrefetchSettings prefetch,
+            @Nullable Path record,
+            DataPath path,
+            List<String> unprotected) {
+        this(
+                donors,
+                size,
+                export,
+                tcp,
+                unix,
+                http,
+                ioTimeout,
+                threads,
+                stateDir,
+                fresh,
+                histogramLog,
+                histogramInterval,
+                prefetch,
+                record,
+                path,
+                unprotected,
+                false);
+    }
 
     /** These, with what protection could not be had. */
     ServerSettings withUnprotected(List<String> lacks) {
@@ -63,7 +103,8 @@ public record ServerSettings(
                 prefetch,
                 record,
                 path,
-                lacks);
+                lacks,
+                busyPoll);
     }
 
     /** Where the export's state is kept; a name is made a file name, distinct names distinct ones. */

@@ -141,6 +141,9 @@ record ServerStatus(
                     .put("slabs_total", donor.totalSlabs())
                     .put("timeouts", donor.timeouts())
                     .put("reconnects", donor.reconnects())
+                    .put("device_reads", donor.deviceReads())
+                    .put("asked_reads", donor.askedReads())
+                    .put("disturbed_reads", donor.disturbedReads())
                     .endObject();
         }
         json.endArray().array("connections");

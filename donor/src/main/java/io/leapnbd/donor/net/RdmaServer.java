@@ -1,0 +1,242 @@
+package io.leapnbd.donor.net;
+
+import com.ibm.disni.verbs.IbvContext;
+import com.ibm.disni.verbs.RdmaCm;
+import com.ibm.disni.verbs.RdmaCmEvent;
+import com.ibm.disni.verbs.RdmaCmId;
+import com.ibm.disni.verbs.RdmaConnParam;
+import com.ibm.disni.verbs.RdmaEventChannel;
+import io.leapnbd.donor.rdma.Announcement;
+import io.leapnbd.donor.rdma.MemoryDomain;
+import io.leapnbd.donor.rdma.Rdma;
+import io.leapnbd.donor.rdma.Watched;
+import io.leapnbd.donor.store.SlabStore;
+import io.netty.channel.EventLoopGroup;
+import io.netty.channel.IoEventLoop;
+import io.netty.channel.MultiThreadIoEventLoopGroup;
+import io.netty.channel.epoll.EpollIoHandler;
+import io.netty.util.concurrent.DefaultThreadFactory;
+import java.io.IOException;
+import java.net.InetSocketAddress;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.UUID;
+import java.util.concurrent.RejectedExecutionException;
+import java.util.concurrent.TimeUnit;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Serves a {@link SlabStore} to links over RDMA. Page reads cost this machine's processors nothing: the device answers them from
+ * registered memory. Everything else is a message that one event loop answers. The store stays its owner's: close the server
+ * first, then the store.
+ *
+ * <p>Not to be started or closed on an event loop: both wait.
+ */
+public final class RdmaServer implements AutoCloseable {
+
+    private static final Logger LOG = LoggerFactory.getLogger(RdmaServer.class);
+
+    private static final int BACKLOG = 128;
+    private static final byte RETRIES = 7;
+
+    private final SlabStore store;
+    private final ServerSettings settings;
+    private final ServerCounters counters = new ServerCounters();
+    private final EventLoopGroup group;
+    private final IoEventLoop loop;
+    private final InetSocketAddress address;
+
+    // The loop's.
+
+    private final RdmaEventChannel channel;
+    private final RdmaCmId listener;
+    private final Watched watched;
+    private final Map<RdmaCmId, RdmaLink> links = new HashMap<>();
+    private final Map<Key, ExportMemory> memories = new HashMap<>();
+    private boolean closed;
+
+    private RdmaServer(SlabStore store, ServerSettings settings) throws IOException {
+        this.store = store;
+        this.settings = settings;
+        Rdma.require();
+        channel = RdmaEventChannel.createEventChannel();
+        listener = channel.createId(RdmaCm.RDMA_PS_TCP);
+        try {
+            listener.bindAddr(settings.address());
+            listener.listen(BACKLOG);
+        } catch (IOException e) {
+            int _ = listener.destroyId();
+            int _ = channel.destroyEventChannel();
+            throw new IOException("cannot listen on " + settings.address() + " over RDMA: " + e.getMessage(), e);
+        }
+        int port = ((InetSocketAddress) listener.getSource()).getPort() & 0xffff;
+        address = new InetSocketAddress(
+                settings.address().getAddress(),
+                settings.address().getPort() == 0 ? port : settings.address().getPort());
+        MultiThreadIoEventLoopGroup own = new MultiThreadIoEventLoopGroup(
+                1, new DefaultThreadFactory("donor-rdma", true), EpollIoHandler.newFactory());
+        group = own;
+        loop = own.next();
+        watched = loop.submit(() -> Watched.on(loop, Rdma.descriptor(channel), this::connectionEvents))
+                .syncUninterruptibly()
+                .getNow();
+    }
+
+    /**
+     * Starts with an event loop of its own.
+     *
+     * @param settings the address is an IPv4 one of an RDMA device; the number of event loops has no meaning
+     * @throws IOException if there is no RDMA here, or the address is not to be had
+     */
+    public static RdmaServer start(SlabStore store, ServerSettings settings) throws IOException {
+        return new RdmaServer(store, settings);
+    }
+
+    /** What it listens on, with the port that it got. */
+    public InetSocketAddress address() {
+        return address;
+    }
+
+    /** How things are now. */
+    public ServerStatistics statistics() {
+        return new ServerStatistics(
+                counters.open.get(),
+                counters.accepted.sum(),
+                counters.turnedAway.sum(),
+                counters.badRequests.sum(),
+                counters.timeouts.sum(),
+                counters.fencedOff.sum(),
+                counters.pauses.sum());
+    }
+
+    ServerSettings settings() {
+        return settings;
+    }
+
+    ServerCounters counters() {
+        return counters;
+    }
+
+    private void connectionEvents() {
+        try {
+            for (RdmaCmEvent event = channel.getCmEvent(0); event != null && !closed; event = channel.getCmEvent(0)) {
+                handle(event);
+            }
+        } catch (IOException | RuntimeException e) {
+            LOG.error("a connection event failed", e);
+        }
+    }
+
+    private void handle(RdmaCmEvent event) throws IOException {
+        RdmaCmId id = event.getConnIdPriv();
+        switch (RdmaCmEvent.EventType.values()[event.getEvent()]) {
+            case RDMA_CM_EVENT_CONNECT_REQUEST -> connect(id);
+            case RDMA_CM_EVENT_ESTABLISHED -> LOG.debug("link from {}", id.getDestination());
+            case RDMA_CM_EVENT_DISCONNECTED,
+                    RDMA_CM_EVENT_CONNECT_ERROR,
+                    RDMA_CM_EVENT_UNREACHABLE,
+                    RDMA_CM_EVENT_REJECTED,
+                    RDMA_CM_EVENT_DEVICE_REMOVAL -> {
+                RdmaLink link = links.get(id);
+                if (link != null) {
+                    link.close();
+                }
+            }
+            default -> LOG.debug("connection event {}", event.getEvent());
+        }
+    }
+
+    private void connect(RdmaCmId id) throws IOException {
+        UUID announced = Announcement.decode(Rdma.announcement(id));
+        if (counters.open.get() >= settings.maxLinks()) {
+            counters.turnedAway.increment();
+            int _ = id.destroyId();
+            return;
+        }
+        RdmaLink link = null;
+        try {
+            ExportMemory memory = memory(id.getVerbs(), announced);
+            link = new RdmaLink(this, loop, id, announced, memory, store);
+            links.put(id, link);
+            int _ = counters.open.incrementAndGet();
+            counters.accepted.increment();
+            RdmaConnParam parameters = new RdmaConnParam();
+            parameters.setRetry_count(RETRIES);
+            parameters.setRnr_retry_count(RETRIES);
+            id.accept(parameters);
+        } catch (IOException e) {
+            LOG.warn("a link over RDMA cannot be opened: {}", e.getMessage());
+            if (link != null) {
+                link.close();
+            } else {
+                int _ = id.destroyId();
+            }
+        }
+    }
+
+    private ExportMemory memory(IbvContext device, UUID announced) throws IOException {
+        Key key = new Key(Rdma.device(device), announced);
+        ExportMemory known = memories.get(key);
+        if (known == null) {
+            known = new ExportMemory(MemoryDomain.open(device), store, this::wakeUp);
+            memories.put(key, known);
+        }
+        return known;
+    }
+
+    /** A slab was handed back. Any thread, with the store's locks held. A link that asked for it does the rest before it answers. */
+    private void wakeUp() {
+        try {
+            loop.execute(this::releaseTakenBack);
+        } catch (RejectedExecutionException e) {
+            LOG.debug("a slab is handed back after the end");
+        }
+    }
+
+    private void releaseTakenBack() {
+        for (ExportMemory memory : List.copyOf(memories.values())) {
+            memory.releaseTakenBack();
+        }
+        memories.values().removeIf(memory -> {
+            boolean unused = memory.links == 0 && memory.isEmpty();
+            if (unused) {
+                memory.close();
+            }
+            return unused;
+        });
+    }
+
+    void gone(RdmaLink link, RdmaCmId id, ExportMemory memory) {
+        if (links.remove(id, link)) {
+            int _ = counters.open.decrementAndGet();
+        }
+        memory.links--;
+        releaseTakenBack();
+    }
+
+    /** Stops listening and closes every link; their exports' leases begin. */
+    @Override
+    public void close() {
+        loop.submit(this::end).awaitUninterruptibly();
+        group.shutdownGracefully(0, 5, TimeUnit.SECONDS).awaitUninterruptibly();
+    }
+
+    private void end() {
+        closed = true;
+        List.copyOf(links.values()).forEach(RdmaLink::close);
+        memories.values().forEach(ExportMemory::close);
+        memories.clear();
+        watched.cancel();
+        try {
+            int _ = listener.destroyId();
+            int _ = channel.destroyEventChannel();
+        } catch (IOException e) {
+            LOG.warn("the RDMA listener does not end as it should: {}", e.getMessage());
+        }
+    }
+
+    /** Each device and export has a protection domain of its own. */
+    private record Key(long device, UUID announced) {}
+}

@@ -1,0 +1,369 @@
+package io.leapnbd.donor.rdma;
+
+import com.ibm.disni.verbs.IbvCQ;
+import com.ibm.disni.verbs.IbvCompChannel;
+import com.ibm.disni.verbs.IbvQP;
+import com.ibm.disni.verbs.IbvQPInitAttr;
+import com.ibm.disni.verbs.IbvRecvWR;
+import com.ibm.disni.verbs.IbvSendWR;
+import com.ibm.disni.verbs.IbvSge;
+import com.ibm.disni.verbs.IbvWC;
+import com.ibm.disni.verbs.RdmaCmId;
+import com.ibm.disni.verbs.SVCPollCq;
+import com.ibm.disni.verbs.SVCPostRecv;
+import com.ibm.disni.verbs.SVCPostSend;
+import com.ibm.disni.verbs.SVCReqNotify;
+import com.ibm.disni.verbs.StatefulVerbCall;
+import com.ibm.disni.verbs.impl.NatIbvCompChannel;
+import io.leapnbd.donor.memory.MappedMemory;
+import io.leapnbd.donor.verbs.Verbs;
+import io.netty.buffer.ByteBuf;
+import io.netty.buffer.Unpooled;
+import java.io.IOException;
+import java.lang.foreign.MemorySegment;
+import java.util.ArrayDeque;
+import java.util.Deque;
+import java.util.LinkedList;
+import java.util.List;
+import java.util.concurrent.locks.ReentrantLock;
+
+/**
+ * One end of a reliable connection: buffers for messages in both directions, work requests that are built once and then only
+ * changed, and completions.
+ *
+ * <p>Messages and reads are known by the number of their slot. Posting and reaping allocate nothing. Every method but {@link
+ * #stop} is called by one thread.
+ *
+ * <pre>
+ *   memory   | send frame 0 | … | send frame n-1 | receive frame 0 | … | receive frame m-1 |
+ * </pre>
+ */
+public final class QueuePair implements AutoCloseable {
+
+    private static final int BATCH = 32;
+
+    /** Events are acknowledged so many at a time: it is a call that takes a lock. */
+    private static final int ACKNOWLEDGE_AFTER = 1 << 20;
+
+    private static final long KIND = 3L << 32;
+    private static final long READ = 1L << 32;
+    private static final long SEND = 2L << 32;
+    private static final long RECEIVE = 3L << 32;
+
+    private final RdmaCmId id;
+    private final Completions completions;
+    private final int frameBytes;
+    private final int sends;
+    private final MappedMemory memory;
+    private final MemoryDomain.Region region;
+    private final IbvCompChannel channel;
+    private final IbvCQ queue;
+    private final IbvWC[] done = new IbvWC[BATCH];
+    private final SVCPollCq poll;
+    private final SVCReqNotify notify;
+    private final SVCPostSend[] readCalls;
+    private final SVCPostSend.SgeMod[] readTo;
+    private final SVCPostSend.RdmaMod[] readFrom;
+    private final SVCPostSend[] sendCalls;
+    private final SVCPostSend.SgeMod[] sendFrom;
+    private final SVCPostRecv[] receiveCalls;
+    private final ByteBuf[] frames;
+    private final Deque<Undo> undo = new ArrayDeque<>();
+    private int unacknowledged;
+
+    /** Guards the life of {@link #id} against {@link #stop}. */
+    private final ReentrantLock life = new ReentrantLock();
+
+    private boolean closed;
+
+    /**
+     * Makes everything but the connection, with all receive buffers posted. It is not {@linkplain #arm armed}.
+     *
+     * @param id bound to the domain's device, without a queue pair
+     * @param reads slots of reads
+     * @param sends slots of messages to send
+     * @param receives buffers for messages that arrive
+     * @param frameBytes of the longest message
+     */
+    public QueuePair(
+            RdmaCmId id,
+            MemoryDomain domain,
+            int reads,
+            int sends,
+            int receives,
+            int frameBytes,
+            Completions completions)
+            throws IOException {
+        this.id = id;
+        this.completions = completions;
+        this.sends = sends;
+        this.frameBytes = (frameBytes + 63) & -64;
+        long bytes = ((long) (sends + receives) * this.frameBytes + 4095) & -4096L;
+        boolean whole = false;
+        try {
+            memory = MappedMemory.reserve(bytes, false);
+            undo.push(memory::close);
+            memory.populate(0, bytes);
+            region = domain.register(memory.address(), Math.toIntExact(bytes), MemoryDomain.Right.LOCAL);
+            undo.push(region::close);
+            frames = new ByteBuf[sends + receives];
+            for (int i = 0; i < frames.length; i++) {
+                frames[i] = window(frame(i), this.frameBytes);
+            }
+            channel = domain.context().createCompChannel();
+            undo.push(channel::destroyCompChannel);
+            queue = domain.context().createCQ(channel, reads + sends + receives, 0);
+            undo.push(this::destroyQueue);
+            IbvQPInitAttr attributes = new IbvQPInitAttr();
+            attributes.setSend_cq(queue);
+            attributes.setRecv_cq(queue);
+            attributes.setQp_type(IbvQP.IBV_QPT_RC);
+            attributes.cap().setMax_send_wr(reads + sends);
+            attributes.cap().setMax_recv_wr(receives);
+            IbvQP pair = id.createQP(domain.domain(), attributes);
+            undo.push(id::destroyQP);
+            for (int i = 0; i < BATCH; i++) {
+                done[i] = new IbvWC();
+            }
+            poll = keep(queue.poll(done, BATCH));
+            notify = keep(queue.reqNotification(false));
+            readCalls = new SVCPostSend[reads];
+            readTo = new SVCPostSend.SgeMod[reads];
+            readFrom = new SVCPostSend.RdmaMod[reads];
+            for (int i = 0; i < reads; i++) {
+                readCalls[i] =
+                        keep(pair.postSend(List.of(request(IbvSendWR.IBV_WR_RDMA_READ, READ | i, 0, 0, 0)), List.of()));
+                readTo[i] = readCalls[i].getWrMod(0).getSgeMod(0);
+                readFrom[i] = readCalls[i].getWrMod(0).getRdmaMod();
+            }
+            sendCalls = new SVCPostSend[sends];
+            sendFrom = new SVCPostSend.SgeMod[sends];
+            for (int i = 0; i < sends; i++) {
+                sendCalls[i] = keep(pair.postSend(
+                        List.of(request(IbvSendWR.IBV_WR_SEND, SEND | i, frame(i), this.frameBytes, region.localKey())),
+                        List.of()));
+                sendFrom[i] = sendCalls[i].getWrMod(0).getSgeMod(0);
+            }
+            receiveCalls = new SVCPostRecv[receives];
+            for (int i = 0; i < receives; i++) {
+                IbvRecvWR receive = new IbvRecvWR();
+                receive.setWr_id(RECEIVE | i);
+                receive.setSg_list(elements(frame(sends + i), this.frameBytes, region.localKey()));
+                receive.setNum_sge(1);
+                receiveCalls[i] = keep(pair.postRecv(List.of(receive), List.of()));
+                receiveCalls[i].execute();
+            }
+            whole = true;
+        } finally {
+            if (!whole) {
+                undo();
+            }
+        }
+    }
+
+    private <T extends StatefulVerbCall<?>> T keep(T call) {
+        undo.push(call::free);
+        return call;
+    }
+
+    private static IbvSendWR request(int opcode, long number, long address, int length, int key) {
+        IbvSendWR request = new IbvSendWR();
+        request.setWr_id(number);
+        request.setOpcode(opcode);
+        request.setSend_flags(IbvSendWR.IBV_SEND_SIGNALED);
+        request.setSg_list(elements(address, length, key));
+        request.setNum_sge(1);
+        return request;
+    }
+
+    @SuppressWarnings({"NonApiType", "JdkObsolete"}) // DiSNI wants it
+    private static LinkedList<IbvSge> elements(long address, int length, int key) {
+        IbvSge element = new IbvSge();
+        element.setAddr(address);
+        element.setLength(length);
+        element.setLkey(key);
+        LinkedList<IbvSge> list = new LinkedList<>();
+        list.add(element);
+        return list;
+    }
+
+    @SuppressWarnings("restricted")
+    private static ByteBuf window(long address, int length) {
+        return Unpooled.wrappedBuffer(
+                MemorySegment.ofAddress(address).reinterpret(length).asByteBuffer());
+    }
+
+    private long frame(int number) {
+        return memory.address() + (long) number * frameBytes;
+    }
+
+    /** What to wait on until there are completions; see {@link #reapAfterEvent}. */
+    public int descriptor() {
+        return Verbs.descriptor(((NatIbvCompChannel) channel).getObjId());
+    }
+
+    /** Posts an RDMA read. */
+    public void read(int slot, long to, int localKey, int length, long from, int remoteKey) throws IOException {
+        readTo[slot].setAddr(to);
+        readTo[slot].setLkey(localKey);
+        readTo[slot].setLength(length);
+        readFrom[slot].setRemote_addr(from);
+        readFrom[slot].setRkey(remoteKey);
+        readCalls[slot].execute();
+    }
+
+    /** Where a message to send is written, before {@link #send}. */
+    public ByteBuf sendFrame(int slot) {
+        return frames[slot];
+    }
+
+    /** Sends the first bytes of a slot's frame. */
+    public void send(int slot, int length) throws IOException {
+        sendFrom[slot].setLength(length);
+        sendCalls[slot].execute();
+    }
+
+    /** Where a message that has arrived is. */
+    public ByteBuf receiveFrame(int slot) {
+        return frames[sends + slot];
+    }
+
+    /** Lets a receive buffer be filled again. */
+    public void receive(int slot) throws IOException {
+        receiveCalls[slot].execute();
+    }
+
+    /** Asks for an event when there are completions; without, {@link #reap} has to be called again and again. */
+    public void arm() throws IOException {
+        SVCReqNotify _ = notify.execute();
+    }
+
+    /** Takes an event off the completion channel, asks for the next one, and tells of all completions. */
+    public void reapAfterEvent() throws IOException {
+        // One a time is enough: whoever waits on the descriptor is told again.
+        if (channel.getCqEvent(queue, 0)) {
+            unacknowledged++;
+        }
+        if (unacknowledged >= ACKNOWLEDGE_AFTER) {
+            int _ = queue.ackEvents(unacknowledged);
+            unacknowledged = 0;
+        }
+        arm();
+        int _ = reap();
+    }
+
+    /** Waits for completions, and tells of them; false if there were none within {@code millis}. */
+    public boolean awaitCompletions(int millis) throws IOException {
+        if (reap() > 0) {
+            return true;
+        }
+        if (channel.getCqEvent(queue, millis)) {
+            unacknowledged++;
+        }
+        arm();
+        return reap() > 0;
+    }
+
+    /** Tells of all completions that there are; how many. */
+    public int reap() throws IOException {
+        int all = 0;
+        int count;
+        do {
+            if (closed) {
+                return all;
+            }
+            count = poll.execute().getPolls();
+            for (int i = 0; i < count && !closed; i++) {
+                tell(done[i]);
+            }
+            all += count;
+        } while (count == BATCH);
+        return all;
+    }
+
+    private void tell(IbvWC one) {
+        int slot = (int) one.getWr_id();
+        if (one.getStatus() != 0) {
+            completions.failed(one.getStatus());
+            return;
+        }
+        long kind = one.getWr_id() & KIND;
+        if (kind == READ) {
+            completions.readDone(slot);
+        } else if (kind == SEND) {
+            completions.sent(slot);
+        } else {
+            completions.received(slot, one.getByte_len());
+        }
+    }
+
+    /** Ends the connection at once: when this returns the peer cannot read or send anything any more. Any thread. */
+    public void stop() {
+        life.lock();
+        try {
+            if (!closed) {
+                int _ = id.disconnect();
+            }
+        } catch (IOException e) {
+            throw new IllegalStateException(e);
+        } finally {
+            life.unlock();
+        }
+    }
+
+    /** Gives everything back but the id; when this returns the device does not touch any memory for this pair any more. */
+    @Override
+    public void close() throws IOException {
+        life.lock();
+        try {
+            if (closed) {
+                return;
+            }
+            closed = true;
+            int _ = id.disconnect();
+            undo();
+        } finally {
+            life.unlock();
+        }
+    }
+
+    private void destroyQueue() throws IOException {
+        if (unacknowledged > 0) {
+            int _ = queue.ackEvents(unacknowledged);
+        }
+        int _ = queue.destroyCQ();
+    }
+
+    /** Gives back what there is, the last first. */
+    private void undo() throws IOException {
+        for (Undo step = undo.poll(); step != null; step = undo.poll()) {
+            step.run();
+        }
+    }
+
+    /** Gives one thing back. */
+    @FunctionalInterface
+    private interface Undo {
+        void run() throws IOException;
+    }
+
+    /** What is told of a queue pair, on its thread. */
+    public interface Completions {
+
+        /** The memory holds what was read. */
+        void readDone(int slot);
+
+        /** The frame may be written again. */
+        void sent(int slot);
+
+        /** A message has arrived; {@link #receive} has to be called for the slot some time. */
+        void received(int slot, int length);
+
+        /**
+         * A work request has failed, and all others will: the connection is over.
+         *
+         * @param status one of {@code enum ibv_wc_status}
+         */
+        void failed(int status);
+    }
+}

@@ -1,0 +1,80 @@
+package io.leapnbd.bypass.link;
+
+import io.leapnbd.donor.protocol.Hello;
+import io.leapnbd.donor.rdma.LocalMemory;
+import io.leapnbd.donor.rdma.Rdma;
+import io.leapnbd.donor.rdma.RdmaClient;
+import io.netty.channel.EventLoop;
+import io.netty.channel.IoEventLoop;
+import java.io.IOException;
+import java.net.InetSocketAddress;
+import java.time.Duration;
+
+/** A donor that is reached over RDMA. */
+public final class RdmaConnector implements DonorConnector {
+
+    /** The first queue pair of a process, on a slow machine, takes its time. */
+    private static final Duration LEAST_TIMEOUT = Duration.ofSeconds(10);
+
+    private final Donor donor;
+    private final InetSocketAddress address;
+    private final Duration timeout;
+    private final LocalMemory memory;
+    private final WriteWatch watch;
+    private final boolean busyPoll;
+
+    /**
+     * Connects nothing yet.
+     *
+     * @param timeout how long a connection, and each answer of a conversation, may take; 10 s if that is more
+     * @param memory where reads land; all of it has to be told before the first link
+     * @param watch knows of the writes of all loops
+     * @param busyPoll whether loops look for completions in every turn while something is under way, instead of being woken:
+     *     faster, and a processor busy
+     * @throws IOException if there is no RDMA on this machine, in one sentence that says what to do
+     */
+    public RdmaConnector(
+            Donor donor,
+            InetSocketAddress address,
+            Duration timeout,
+            LocalMemory memory,
+            WriteWatch watch,
+            boolean busyPoll)
+            throws IOException {
+        RdmaClient.requireIpv4(address);
+        Rdma.require();
+        this.donor = donor;
+        this.address = address;
+        this.timeout = timeout.compareTo(LEAST_TIMEOUT) > 0 ? timeout : LEAST_TIMEOUT;
+        this.memory = memory;
+        this.watch = watch;
+        this.busyPoll = busyPoll;
+    }
+
+    @Override
+    public Donor donor() {
+        return donor;
+    }
+
+    @Override
+    public DonorLink link(EventLoop loop, int lane, LinkSettings settings, long requestTimeoutNanos) {
+        RdmaLink link = new RdmaLink(
+                (IoEventLoop) loop,
+                lane,
+                donor,
+                address,
+                settings,
+                timeout,
+                requestTimeoutNanos,
+                memory,
+                watch,
+                busyPoll);
+        link.connect();
+        return link;
+    }
+
+    @Override
+    public Conversation open(Hello hello) throws IOException {
+        return new RdmaConversation(address, hello, timeout);
+    }
+}

@@ -1,0 +1,207 @@
+package io.leapnbd.bypass.link;
+
+import io.leapnbd.donor.protocol.Hello;
+import io.leapnbd.donor.protocol.HelloReply;
+import io.leapnbd.donor.protocol.Operation;
+import io.leapnbd.donor.protocol.Protocol;
+import io.leapnbd.donor.protocol.ProtocolException;
+import io.leapnbd.donor.protocol.ReplyHeader;
+import io.leapnbd.donor.protocol.RequestHeader;
+import io.leapnbd.donor.protocol.SlabList;
+import io.leapnbd.donor.protocol.Status;
+import io.leapnbd.donor.rdma.LocalMemory;
+import io.leapnbd.donor.rdma.QueuePair;
+import io.leapnbd.donor.rdma.RdmaClient;
+import io.netty.buffer.ByteBuf;
+import io.netty.buffer.Unpooled;
+import java.io.IOException;
+import java.net.InetSocketAddress;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/** Control requests over RDMA, one at a time, waiting for each answer. For one thread. */
+final class RdmaConversation implements DonorConnector.Conversation, RdmaClient.Events {
+
+    private static final RdmaClient.Shape SHAPE =
+            new RdmaClient.Shape(1, 1, 2, RequestHeader.LENGTH + Protocol.MAX_RDMA_PAYLOAD);
+
+    private static final int STEP_MILLIS = 50;
+
+    private final long timeoutNanos;
+    private final LocalMemory memory = new LocalMemory();
+    private final RdmaClient client;
+    private @Nullable QueuePair pair;
+    private boolean connected;
+    private @Nullable String broken;
+    private @Nullable ByteBuf answer;
+    private final byte status;
+    private final @Nullable HelloReply reply;
+
+    RdmaConversation(InetSocketAddress address, Hello hello, Duration timeout) throws IOException {
+        timeoutNanos = timeout.toNanos();
+        client = new RdmaClient(address, hello.export(), memory, SHAPE, (int) timeout.toMillis(), this);
+        boolean open = false;
+        try {
+            long deadline = System.nanoTime() + timeoutNanos;
+            while (!connected) {
+                client.takeEvents(STEP_MILLIS);
+                check(deadline);
+            }
+            ByteBuf body = Unpooled.buffer();
+            hello.encode(body);
+            ByteBuf answered = ask(Operation.HELLO, 0, body);
+            status = ReplyHeader.status(answered, 0);
+            answered.skipBytes(ReplyHeader.LENGTH);
+            reply = answered.isReadable() ? HelloReply.decode(answered) : null;
+            if (reply == null && status != Status.FENCED) {
+                throw new IOException("refused the hello: " + Status.name(status));
+            }
+            open = true;
+        } catch (ProtocolException e) {
+            throw new IOException(e.getMessage(), e);
+        } finally {
+            if (!open) {
+                close();
+            }
+        }
+    }
+
+    @Override
+    public @Nullable HelloReply reply() {
+        return reply;
+    }
+
+    @Override
+    public byte status() {
+        return status;
+    }
+
+    @Override
+    public List<SlabList.Slab> list() throws IOException {
+        HelloReply hello = reply;
+        if (hello == null) {
+            throw new IOException("the donor did not accept the hello");
+        }
+        List<SlabList.Slab> all = new ArrayList<>();
+        int from = 0;
+        while (true) {
+            ByteBuf answered = ok(ask(Operation.LIST, from, Unpooled.EMPTY_BUFFER));
+            SlabList part;
+            try {
+                part = SlabList.decode(answered.skipBytes(ReplyHeader.LENGTH), hello.slabSize());
+            } catch (ProtocolException e) {
+                throw new IOException(e.getMessage(), e);
+            }
+            all.addAll(part.slabs());
+            if (!part.more()) {
+                return all;
+            }
+            int last = part.slabs().getLast().index();
+            if (last < from) {
+                throw new IOException("the donor's slab list does not advance");
+            }
+            from = last + 1;
+        }
+    }
+
+    @Override
+    public void free(int handle) throws IOException {
+        ByteBuf _ = ok(ask(Operation.FREE, handle, Unpooled.EMPTY_BUFFER));
+    }
+
+    private static ByteBuf ok(ByteBuf answered) throws IOException {
+        byte status = ReplyHeader.status(answered, 0);
+        if (status != Status.OK) {
+            throw new IOException("refused: " + Status.name(status));
+        }
+        return answered;
+    }
+
+    private ByteBuf ask(byte operation, int slab, ByteBuf body) throws IOException {
+        QueuePair on = pair;
+        if (on == null) {
+            throw new IOException("is not connected");
+        }
+        ByteBuf frame = on.sendFrame(0);
+        frame.setIndex(0, RequestHeader.LENGTH);
+        RequestHeader.encode(frame, 0, operation, 0, slab, 0, 0, body.readableBytes(), 0);
+        frame.writeBytes(body);
+        answer = null;
+        on.send(0, frame.readableBytes());
+        long deadline = System.nanoTime() + timeoutNanos;
+        while (answer == null) {
+            boolean _ = on.awaitCompletions(STEP_MILLIS);
+            client.takeEvents(0);
+            check(deadline);
+        }
+        ByteBuf answered = answer;
+        if (ReplyHeader.operation(answered, 0) != operation
+                || ReplyHeader.payload(answered, 0) != answered.readableBytes() - ReplyHeader.LENGTH) {
+            throw new IOException("does not speak the donor protocol; is it a leap-nbd donor?");
+        }
+        return answered;
+    }
+
+    private void check(long deadline) throws IOException {
+        String why = broken;
+        if (why != null && answer == null) {
+            throw new IOException(why);
+        }
+        if (System.nanoTime() - deadline >= 0) {
+            throw new IOException("no answer in " + timeoutNanos / 1_000_000 + " ms");
+        }
+    }
+
+    @Override
+    public void made(QueuePair fresh, LocalMemory.OnDevice memoryHere, int reads) {
+        pair = fresh;
+    }
+
+    @Override
+    public void connected() {
+        connected = true;
+    }
+
+    @Override
+    public void disconnected(String why) {
+        broken = why;
+    }
+
+    @Override
+    public void readDone(int slot) {
+        broken = "a read ended that nobody has begun";
+    }
+
+    @Override
+    public void sent(int slot) {
+        // Its frame is used again when it has been answered.
+    }
+
+    @Override
+    public void received(int slot, int length) {
+        QueuePair from = pair;
+        if (from == null || length < ReplyHeader.LENGTH) {
+            broken = "broke the protocol";
+            return;
+        }
+        answer = Unpooled.copiedBuffer(from.receiveFrame(slot).setIndex(0, length));
+        try {
+            from.receive(slot);
+        } catch (IOException e) {
+            broken = String.valueOf(e.getMessage());
+        }
+    }
+
+    @Override
+    public void failed(int why) {
+        broken = "a work request failed with status " + why;
+    }
+
+    @Override
+    public void close() {
+        client.close();
+        memory.close();
+    }
+}

@@ -1,0 +1,315 @@
+import io.leapnbd.bypass.link.Donor;
+import io.leapnbd.bypass.link.DonorLink;
+import io.leapnbd.bypass.link.LinkRequest;
+import io.leapnbd.bypass.link.LinkSettings;
+import io.leapnbd.bypass.link.RdmaConnector;
+import io.leapnbd.bypass.link.WriteWatch;
+import io.leapnbd.donor.protocol.Hello;
+import io.leapnbd.donor.protocol.Operation;
+import io.leapnbd.donor.protocol.ReplyHeader;
+import io.leapnbd.donor.protocol.RequestHeader;
+import io.leapnbd.donor.protocol.SlabKey;
+import io.leapnbd.donor.protocol.Version;
+import io.leapnbd.donor.rdma.LocalMemory;
+import io.leapnbd.donor.rdma.QueuePair;
+import io.leapnbd.donor.rdma.RdmaClient;
+import io.netty.buffer.ByteBuf;
+import io.netty.buffer.Unpooled;
+import io.netty.channel.EventLoop;
+import io.netty.channel.MultiThreadIoEventLoopGroup;
+import io.netty.channel.epoll.EpollIoHandler;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.net.InetSocketAddress;
+import java.time.Duration;
+import java.util.Arrays;
+import java.util.UUID;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
+
+/** Asks a donor over RDMA for what a server would never ask, and measures a link. Prints PASS and FAIL lines. */
+final class Probe {
+
+    private static final String EXPORT = "probe";
+    private static final UUID INSTANCE = new UUID(1, 1);
+    private static final int PAGE = 4096;
+    private static int failures;
+
+    public static void main(String[] arguments) throws Exception {
+        InetSocketAddress donor = new InetSocketAddress(arguments[0], Integer.parseInt(arguments[1]));
+        keys(donor);
+        fencing(donor);
+        latency(donor, Integer.parseInt(arguments[2]), Double.parseDouble(arguments[3]), false, 4);
+        latency(donor, Integer.parseInt(arguments[2]), Double.parseDouble(arguments[3]), true, 6);
+        System.exit(failures == 0 ? 0 : 1);
+    }
+
+    private static void check(boolean right, String what) {
+        System.out.println((right ? "PASS " : "FAIL ") + what);
+        failures += right ? 0 : 1;
+    }
+
+    private static void keys(InetSocketAddress donor) throws Exception {
+        try (Peer peer = new Peer(donor, EXPORT, 1)) {
+            int handle = peer.ask(Operation.GRANT, 0, 0, 0, Version.first(1) + 1, Unpooled.EMPTY_BUFFER).getInt(ReplyHeader.LENGTH);
+            byte[] page = new byte[PAGE];
+            Arrays.fill(page, (byte) 7);
+            peer.ask(Operation.WRITE, handle, PAGE, PAGE, Version.first(1) + 2, Unpooled.wrappedBuffer(page));
+            SlabKey key = SlabKey.decode(peer.ask(Operation.EXPOSE, handle, 0, 0, 0, Unpooled.EMPTY_BUFFER), ReplyHeader.LENGTH);
+            check(peer.read(key.address() + PAGE, key.key()) == 0 && peer.sees(7), "a device read sees what was written");
+            check(peer.read(key.address(), key.key()) == 0 && peer.sees(0), "a device read of a page never written sees zeros");
+            peer.ask(Operation.TRIM, handle, PAGE, PAGE, Version.first(1) + 3, Unpooled.EMPTY_BUFFER);
+            check(peer.read(key.address() + PAGE, key.key()) == 0 && peer.sees(0), "a device read of a trimmed page sees zeros");
+            peer.ask(Operation.WRITE, handle, PAGE, PAGE, Version.first(1) + 4, Unpooled.wrappedBuffer(page));
+            peer.fill(9);
+            check(peer.read(key.address() + PAGE, key.key() ^ 0x5a) != 0 && peer.sees(9), "a bad key gets an error and no data");
+        }
+        try (Peer peer = new Peer(donor, EXPORT, 1)) {
+            int handle = peer.ask(Operation.GRANT, 0, 0, 0, Version.first(1) + 5, Unpooled.EMPTY_BUFFER).getInt(ReplyHeader.LENGTH);
+            SlabKey key = SlabKey.decode(peer.ask(Operation.EXPOSE, handle, 0, 0, 0, Unpooled.EMPTY_BUFFER), ReplyHeader.LENGTH);
+            try (Peer other = new Peer(donor, "another", 1)) {
+                other.fill(9);
+                check(other.read(key.address() + PAGE, key.key()) != 0 && other.sees(9), "another export's right key gets an error and no data");
+            }
+            peer.ask(Operation.FREE, handle, 0, 0, 0, Unpooled.EMPTY_BUFFER);
+            peer.fill(9);
+            check(peer.read(key.address() + PAGE, key.key()) != 0 && peer.sees(9), "a slab that was freed cannot be read any more");
+        }
+    }
+
+    private static void fencing(InetSocketAddress donor) throws Exception {
+        try (Peer old = new Peer(donor, EXPORT, 2)) {
+            int handle = old.ask(Operation.GRANT, 0, 0, 0, Version.first(2) + 1, Unpooled.EMPTY_BUFFER).getInt(ReplyHeader.LENGTH);
+            SlabKey key = SlabKey.decode(old.ask(Operation.EXPOSE, handle, 0, 0, 0, Unpooled.EMPTY_BUFFER), ReplyHeader.LENGTH);
+            check(old.read(key.address(), key.key()) == 0, "a server reads its slab");
+            try (Peer newer = new Peer(donor, EXPORT, 3)) {
+                old.fill(9);
+                check(old.read(key.address(), key.key()) != 0 && old.sees(9), "a server that is fenced off cannot read any more");
+                check(newer.ask(Operation.EXPOSE, handle, 0, 0, 0, Unpooled.EMPTY_BUFFER).readableBytes() > ReplyHeader.LENGTH,
+                        "the newer one can");
+            }
+        }
+    }
+
+    /** Reads one page after the other through the link that a server uses, on an event loop of its own. */
+    private static void latency(InetSocketAddress donor, int reads, double reference, boolean busyPoll, long epoch) throws Exception {
+        MultiThreadIoEventLoopGroup group = new MultiThreadIoEventLoopGroup(1, EpollIoHandler.newFactory());
+        EventLoop loop = group.next();
+        MemorySegment memory = Arena.global().allocate(1 << 20, PAGE);
+        LocalMemory local = new LocalMemory();
+        local.add(memory.address(), memory.byteSize());
+        Donor known = new Donor("probe", new Donor.Listener() {
+            @Override
+            public void donorRestarted(Donor d, UUID gone, UUID found) {}
+
+            @Override
+            public void fenced(Donor d) {}
+        });
+        WriteWatch quiet = new WriteWatch() {
+            @Override
+            public long stamp(long offset, int length) {
+                return 0;
+            }
+
+            @Override
+            public boolean undisturbed(long offset, int length, long stamp) {
+                return true;
+            }
+        };
+        RdmaConnector connector = new RdmaConnector(known, donor, Duration.ofSeconds(20), local, quiet, busyPoll);
+        Peer size = new Peer(donor, EXPORT, epoch);
+        int slabSize = size.slabSize;
+        size.close();
+        LinkSettings settings = new LinkSettings(EXPORT, epoch + 1, INSTANCE, INSTANCE, slabSize, Duration.ofSeconds(20), 1 << 20);
+        DonorLink link = loop.submit(() -> connector.link(loop, 0, settings, TimeUnit.SECONDS.toNanos(20))).get();
+        while (!link.ready()) {
+            Thread.sleep(20);
+        }
+        ByteBuf buffer = Unpooled.wrappedBuffer(memory.asByteBuffer());
+        LinkRequest grant = request(Operation.GRANT, 0, 0, 0);
+        grant.version = Version.first(epoch + 1) + 1;
+        await(loop, link, grant);
+        for (int i = 0; i < 2; i++) {
+            LinkRequest first = request(Operation.READ, grant.grantedHandle, 0, PAGE);
+            first.buffer = buffer;
+            await(loop, link, first);
+        }
+        long[] nanos = new long[reads];
+        LinkRequest read = request(Operation.READ, grant.grantedHandle, 0, PAGE);
+        read.buffer = buffer;
+        CompletableFuture<Boolean> all = new CompletableFuture<>();
+        int warm = reads / 2;
+        int[] done = {-warm};
+        long[] began = {0};
+        read.completion = (request, now) -> {
+            if (done[0] >= 0) {
+                nanos[done[0]] = System.nanoTime() - began[0];
+            }
+            if (request.outcome != LinkRequest.Outcome.OK || ++done[0] == reads) {
+                all.complete(request.outcome == LinkRequest.Outcome.OK);
+                return;
+            }
+            loop.execute(() -> post(link, read, began));
+        };
+        loop.execute(() -> post(link, read, began));
+        boolean right = all.get(5, TimeUnit.MINUTES);
+        Arrays.sort(nanos);
+        double median = nanos[reads / 2] / 1000.0;
+        System.out.printf((busyPoll ? "the link, polled" : "the link, woken") + ": %d reads of 4 KiB, p50 %.1f us, p99 %.1f us, min %.1f us; by the device %d, asked %d%n",
+                reads, median, nanos[(int) (reads * 0.99)] / 1000.0, nanos[0] / 1000.0, known.deviceReads(), known.askedReads());
+        check(right && known.deviceReads() >= reads, "every read was the device's");
+        System.out.printf("ib_read_lat: p50 %.1f us; ratio %.2f%n", reference, median / reference);
+        if (busyPoll) {
+            // As ib_read_lat does it.
+            check(median <= 1.5 * reference, "a read over the link takes at most 1.5 times what ib_read_lat needs");
+        }
+        loop.submit(link::close).get();
+        group.shutdownGracefully(0, 1, TimeUnit.SECONDS);
+    }
+
+    private static void post(DonorLink link, LinkRequest read, long[] began) {
+        read.startNanos = began[0] = System.nanoTime();
+        read.deadlineNanos = began[0] + TimeUnit.SECONDS.toNanos(20);
+        link.post(read);
+        link.flush();
+    }
+
+    private static LinkRequest request(byte operation, int slab, int offset, int length) {
+        LinkRequest request = new LinkRequest();
+        request.operation = operation;
+        request.slab = slab;
+        request.offset = offset;
+        request.length = length;
+        request.startNanos = System.nanoTime();
+        request.deadlineNanos = request.startNanos + TimeUnit.SECONDS.toNanos(20);
+        return request;
+    }
+
+    private static void await(EventLoop loop, DonorLink link, LinkRequest request) throws Exception {
+        CompletableFuture<LinkRequest.Outcome> done = new CompletableFuture<>();
+        request.completion = (r, now) -> done.complete(r.outcome);
+        loop.execute(() -> link.post(request));
+        LinkRequest.Outcome outcome = done.get(30, TimeUnit.SECONDS);
+        if (outcome != LinkRequest.Outcome.OK) {
+            throw new IllegalStateException("operation " + request.operation + ": " + outcome);
+        }
+    }
+
+    /** A connection that says what it is told to. */
+    private static final class Peer implements RdmaClient.Events, AutoCloseable {
+
+        private final MemorySegment memory = Arena.global().allocate(PAGE, PAGE);
+        private final LocalMemory local = new LocalMemory();
+        private final RdmaClient client;
+        private QueuePair pair;
+        private LocalMemory.OnDevice here;
+        private boolean connected;
+        private int status = -1;
+        private String gone;
+        private ByteBuf answer;
+        final int slabSize;
+
+        Peer(InetSocketAddress donor, String export, long epoch) throws Exception {
+            local.add(memory.address(), PAGE);
+            client = new RdmaClient(donor, export, local, new RdmaClient.Shape(4, 1, 2, 32 + 65536), 20_000, this);
+            long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(30);
+            while (!connected && gone == null && System.nanoTime() < deadline) {
+                client.takeEvents(50);
+            }
+            if (!connected) {
+                throw new IllegalStateException("no connection: " + gone);
+            }
+            ByteBuf body = Unpooled.buffer();
+            new Hello(1, 1, 0, epoch, INSTANCE, INSTANCE, export).encode(body);
+            slabSize = ask(Operation.HELLO, 0, 0, 0, 0, body).getInt(ReplyHeader.LENGTH + 4);
+        }
+
+        ByteBuf ask(byte operation, int slab, int offset, int length, long version, ByteBuf body) throws Exception {
+            ByteBuf frame = pair.sendFrame(0);
+            frame.setIndex(0, RequestHeader.LENGTH);
+            RequestHeader.encode(frame, 0, operation, 0, slab, offset, length, body.readableBytes(), version);
+            frame.writeBytes(body);
+            answer = null;
+            pair.send(0, frame.readableBytes());
+            long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(30);
+            while (answer == null && status <= 0 && System.nanoTime() < deadline) {
+                pair.awaitCompletions(50);
+            }
+            if (answer == null || ReplyHeader.status(answer, 0) != 0) {
+                throw new IllegalStateException("operation " + operation + " failed: " + answer + " " + status);
+            }
+            return answer;
+        }
+
+        /** 0, or the status of the completion. */
+        int read(long address, int key) throws Exception {
+            status = -1;
+            pair.read(0, memory.address(), here.keyOf(memory.address(), PAGE), PAGE, address, key);
+            long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(30);
+            while (status < 0 && System.nanoTime() < deadline) {
+                pair.awaitCompletions(50);
+            }
+            return status;
+        }
+
+        void fill(int with) {
+            memory.fill((byte) with);
+        }
+
+        boolean sees(int value) {
+            for (int i = 0; i < PAGE; i++) {
+                if (memory.get(java.lang.foreign.ValueLayout.JAVA_BYTE, i) != value) {
+                    return false;
+                }
+            }
+            return true;
+        }
+
+        @Override
+        public void made(QueuePair made, LocalMemory.OnDevice memoryHere, int reads) {
+            pair = made;
+            here = memoryHere;
+        }
+
+        @Override
+        public void connected() {
+            connected = true;
+        }
+
+        @Override
+        public void disconnected(String why) {
+            gone = why;
+        }
+
+        @Override
+        public void readDone(int slot) {
+            status = 0;
+        }
+
+        @Override
+        public void sent(int slot) {}
+
+        @Override
+        public void received(int slot, int length) {
+            answer = Unpooled.copiedBuffer(pair.receiveFrame(slot).setIndex(0, length));
+            try {
+                pair.receive(slot);
+            } catch (java.io.IOException e) {
+                status = 99;
+            }
+        }
+
+        @Override
+        public void failed(int why) {
+            if (status <= 0) {
+                status = why;
+            }
+        }
+
+        @Override
+        public void close() {
+            client.close();
+            local.close();
+        }
+    }
+}
