@@ -78,7 +78,7 @@ WRONG = [
     ("a slab size that is no power of two", "donor --memory 64M --slab-size 3M", ["slab"]),
     ("a slab size of 4 GiB", "donor --memory 64M --slab-size 4G", ["--slab-size"]),
     ("a lease that is no time", "donor --memory 64M --lease soon", ["--lease", "soon"]),
-    ("a transport that is not there yet", "donor --memory 64M --transport rdma", ["--transport", "rdma"]),
+    ("a transport that does not exist", "donor --memory 64M --transport pigeon", ["--transport", "pigeon", "tcp"]),
     ("a donor's listen address that is none", "donor --memory 64M --listen 127.0.0.1:99999", ["--listen"]),
     ("a command that does not exist", "sreve", ["sreve"]),
 ]
