@@ -88,7 +88,12 @@ final class CachedPages {
                     missFrom = next;
                 }
                 if (told) {
-                    prefetching.demanded(at >>> Protocol.PAGE_SHIFT, served, connection, begin);
+                    prefetching.demanded(
+                            at >>> Protocol.PAGE_SHIFT,
+                            (int) ((end - at) >>> Protocol.PAGE_SHIFT),
+                            served,
+                            connection,
+                            begin);
                 }
             }
             at = next;

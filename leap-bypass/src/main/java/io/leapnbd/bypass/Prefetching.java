@@ -38,6 +38,11 @@ public final class Prefetching {
     /** Guarded by {@link #deciding}. */
     private final long[] candidates = new long[Prefetcher.MAX_CANDIDATES];
 
+    // The request whose pages are dealt with; guarded by deciding. Another loop's in between only breaks it in two.
+    private long requestFrom;
+    private long requestTo;
+    private long requestNext;
+
     private final LongAdder heldBack = new LongAdder();
 
     private final AtomicReference<Chosen> chosen;
@@ -87,9 +92,14 @@ public final class Prefetching {
         return chosen.get().active;
     }
 
-    /** Takes note of a demand for a page. */
-    void demanded(long page, boolean hit, int connection, long nanos) {
-        boolean _ = accesses.offer(AccessQueue.READ, page, 1, connection, hit, nanos);
+    /**
+     * Takes note of a demand for a page.
+     *
+     * @param ahead how many pages its request goes on to demand from here, itself included: with the request's first page
+     *     all of them
+     */
+    void demanded(long page, int ahead, boolean hit, int connection, long nanos) {
+        boolean _ = accesses.offer(AccessQueue.READ, page, ahead, connection, hit, nanos);
     }
 
     /** Takes note of a write or trim. */
@@ -144,13 +154,35 @@ public final class Prefetching {
         Prefetcher prefetcher = now.prefetcher;
         switch (access.kind()) {
             case AccessQueue.READ -> {
+                request(prefetcher, access.page(), access.pages());
                 int count =
                         prefetcher.demand(access.page(), access.hit(), access.connection(), access.nanos(), candidates);
-                loop.prefetch(candidates, count);
+                loop.prefetch(candidates, outsideOfRequest(count));
             }
             case AccessQueue.FETCHED -> prefetcher.fetchTook(access.nanos());
             default -> prefetcher.written(access.page(), access.pages(), access.connection(), access.nanos());
         }
+    }
+
+    /** Tells the policy of a request, with its first page. */
+    private void request(Prefetcher prefetcher, long page, int ahead) {
+        if (page != requestNext || page + ahead != requestTo) {
+            requestFrom = page;
+            requestTo = page + ahead;
+            prefetcher.requested(page, ahead);
+        }
+        requestNext = page + 1;
+    }
+
+    /** Leaves out what the same request demands: it is on its way, or has been answered. */
+    private int outsideOfRequest(int count) {
+        int left = 0;
+        for (int i = 0; i < count; i++) {
+            if (candidates[i] < requestFrom || candidates[i] >= requestTo) {
+                candidates[left++] = candidates[i];
+            }
+        }
+        return left;
     }
 
     /** A policy that throws is a defect; it ends prefetching, and nothing else. */

@@ -95,6 +95,19 @@ class PrefetchedReadsTest {
     }
 
     @Test
+    void whatARequestDemandsIsNotFetchedAheadForIt() throws IOException {
+        open(PrefetchPolicy.NEXT_N);
+        writeAll();
+        long before = donor.store.statistics().reads();
+        driver.read(0, 8 * PAGE);
+        // All is claimed before the first of it has come: pages 8 to 15.
+        Await.until(() -> device.cache().figures().adds() == 8);
+
+        assertThat(device.cache().figures().slotsInUse()).isEqualTo(8);
+        assertThat(donor.store.statistics().reads()).isEqualTo(before + 1 + 8);
+    }
+
+    @Test
     void aDemandForAPageOnItsWayWaitsForItOnEitherLoop() throws IOException {
         open(PrefetchPolicy.NEXT_N);
         writeAll();

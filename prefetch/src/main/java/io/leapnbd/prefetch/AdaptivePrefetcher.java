@@ -19,7 +19,8 @@ import static io.leapnbd.prefetch.Circumstances.WAYS;
  *   <li>fetches a page whose {@link Odds} are worth it, by what became of proposals in the same {@link Circumstances}. Some of
  *       those with bad odds are remembered without being fetched, so that their odds rise when they would have been right:
  *       every way to go on is scored in the shadow, for each kind of stream, and random access suspends them all;
- *   <li>goes as deep as a fetch takes against the time between a stream's demands, and deeper when pages come late;
+ *   <li>goes as deep as a fetch takes against the time between a stream's demands, counting what is demanded at once as one of
+ *       them, and deeper when pages come late;
  *   <li>stops at a {@linkplain WasteBudget cap} on wasted fetches.
  * </ol>
  *
@@ -50,7 +51,7 @@ final class AdaptivePrefetcher implements Prefetcher, Proposals.Judge {
     private static final int PAIR_PAGES = 16;
     private static final int PAIR_READS = 4;
 
-    /** Depth of a stream whose pace is not known yet. */
+    /** Depth of a stream whose pace is not known yet, in bursts of pages that are demanded at once. */
     private static final int FIRST_DEPTH = 2;
 
     /** One in so many proposals that are not fetched is remembered; a power of two. */
@@ -77,12 +78,20 @@ final class AdaptivePrefetcher implements Prefetcher, Proposals.Judge {
 
     // The demand that is being decided on: its time, where its page was read before, its streams, the odds of each way.
     private long now;
-    private long requestFrom;
-    private long requestTo;
-    private boolean downwards;
     private long readAt;
     private final int[] streams = new int[ORDERS];
     private final float[] promises = new float[WAYS];
+
+    // The request that it is of: its pages, which of them is demanded next, and whether they are taken from the last to
+    // the first.
+    private long requestFrom;
+    private long requestTo;
+    private long requestNext;
+    private boolean downwards;
+
+    // Written by the owner only, read by anybody.
+    private volatile long trendsFound;
+    private volatile int windowInUse;
 
     /**
      * A prefetcher for one device, or a part of its connections.
@@ -108,20 +117,26 @@ final class AdaptivePrefetcher implements Prefetcher, Proposals.Judge {
                 + 4096;
     }
 
+    /**
+     * The pages of a request have no order in time. They are taken in the one in which they continue a stream: a program that
+     * goes downwards, and whose kernel reads ahead in ascending clusters, makes one descending run.
+     */
     @Override
     public void requested(long firstPage, int count) {
         requestFrom = firstPage;
+        requestNext = firstPage;
         requestTo = firstPage + count;
-        downwards = count > 1 && tables[BY_PAGE].goesDown(firstPage, requestTo - 1);
+        downwards = count > 1 && tables[BY_PAGE].downwards(firstPage, requestTo - 1);
     }
 
     @Override
     public int demand(long asked, boolean hit, int connection, long nanos, long[] candidates) {
         tick++;
         now = nanos;
-        if (asked < requestFrom || asked >= requestTo) {
+        if (asked != requestNext || asked >= requestTo) {
             requested(asked, 1);
         }
+        requestNext++;
         budget.demanded(hit);
         proposals.sweep(tick);
         int proposed = proposals.find(asked);
@@ -139,11 +154,41 @@ final class AdaptivePrefetcher implements Prefetcher, Proposals.Judge {
             promises[way] = promise(way);
         }
         int count = 0;
+        int window = 0;
         for (int way = best(); promises[way] >= 0; way = best()) {
             promises[way] = -1;
             count = propose(way, page, candidates, count);
+            window = Math.max(
+                    window,
+                    tables[Circumstances.order(way)].ahead(streams[Circumstances.order(way)], Circumstances.mode(way)));
         }
+        show(window);
         return count;
+    }
+
+    @SuppressWarnings("NonAtomicVolatileUpdate") // one writer
+    private void show(int window) {
+        if (window != windowInUse) {
+            windowInUse = window;
+        }
+        for (int order = 0; order < ORDERS; order++) {
+            if (streams[order] >= 0 && tables[order].isSettled(streams[order])) {
+                trendsFound++;
+                return;
+            }
+        }
+    }
+
+    /** Demands that went on in step with a stream, in whichever order, for the third time at least. */
+    @Override
+    public long trendsFound() {
+        return trendsFound;
+    }
+
+    /** How many steps beyond the last demand its streams have proposed pages for; 0 when nothing was worth it. */
+    @Override
+    public int windowInUse() {
+        return windowInUse;
     }
 
     private int access(int order, long at, int connection) {
@@ -197,8 +242,8 @@ final class AdaptivePrefetcher implements Prefetcher, Proposals.Judge {
                 break;
             }
             int known = proposals.find(candidate);
-            boolean demanded = candidate >= requestFrom && candidate < requestTo;
-            if (!demanded && (known < 0 || !proposals.fetched(known))) {
+            boolean demandedToo = candidate >= requestFrom && candidate < requestTo;
+            if (!demandedToo && (known < 0 || !proposals.fetched(known))) {
                 int cell = cell(way, run, step + 1, table.quality(stream), page, candidate);
                 boolean fetch = odds.of(cell, guess) >= budget.worthFetching() && budget.allows();
                 if (fetch || (known < 0 && (PageIndex.mix(tick) & (SHADOW - 1)) == 0)) {
@@ -236,7 +281,10 @@ final class AdaptivePrefetcher implements Prefetcher, Proposals.Judge {
         return Circumstances.of(way, run, step, quality, age, agrees);
     }
 
-    /** How many steps ahead a page must be asked for to be there in time: half as long again as a fetch takes. */
+    /**
+     * How many steps ahead a page must be asked for to be there in time: half as long again as a fetch takes. A stream whose
+     * pages are demanded several at once is paced by these bursts, and as many pages must be there for each.
+     */
     private int depth(long interval, int lead, int burst) {
         long bursts = FIRST_DEPTH + (interval == 0 ? 0 : (fetchNanos + (fetchNanos >> 1)) / interval);
         return (int) Math.min(MAX_DEPTH, lead + bursts * burst);

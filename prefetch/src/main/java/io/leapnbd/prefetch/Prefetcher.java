@@ -16,8 +16,9 @@ public interface Prefetcher {
     int MAX_CANDIDATES = 64;
 
     /**
-     * A client's read begins: its pages are demanded at once, so that none of them can be fetched ahead. Called before the
-     * first of these {@linkplain #demand demands}; may be left out for a read of one page.
+     * A client's read of several pages begins: the next demands are those for its pages, in ascending order, all at the same
+     * time. Nobody fetches any of them ahead any more, even if {@link #demand} names it. May be left out for a read of one
+     * page.
      *
      * @param firstPage the first of them
      * @param pages how many, at least 1

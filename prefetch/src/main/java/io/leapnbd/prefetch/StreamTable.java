@@ -28,6 +28,12 @@ final class StreamTable {
     private static final int QUALITY_SHIFT = 3;
     private static final int MAX_DRIFT = 4;
 
+    // The accesses at once, in sixteenths; they grow at once and shrink slowly, because too few are dearer than too
+    // many.
+    private static final int BURST_SHIFT = 4;
+    private static final int BURST_DECAY = 2;
+    private static final int MAX_BURST = 16;
+
     // The lead, in sixteenths of a step.
     private static final int LEAD_SHIFT = 4;
     private static final int LATE = 4;
@@ -40,7 +46,7 @@ final class StreamTable {
     private static final int EXPECTATION_BITS = 9;
 
     /** What one takes. */
-    static final long BYTES = STREAMS * 80L + (1 << EXPECTATION_BITS) + 512;
+    static final long BYTES = STREAMS * 96L + (1 << EXPECTATION_BITS) + 512;
 
     private final int reach;
 
@@ -63,14 +69,17 @@ final class StreamTable {
     private final long[] lastTick = new long[STREAMS];
     private final long[] lastNanos = new long[STREAMS];
 
-    /** Mean time between two accesses, in nanoseconds; 0 if unknown. */
+    /** Mean time between two accesses that do not come at once, in nanoseconds; 0 if unknown. */
     private final long[] interval = new long[STREAMS];
 
-    private static final int MAX_BURST=16;
-    private static final int BURST_SHIFT=4;
-    private final long[] first=new long[STREAMS];
-    private final int[] atOnce=new int[STREAMS];
-    private final int[] burst=new int[STREAMS];
+    /** Where the accesses that came at once with the last one began. */
+    private final long[] burstStart = new long[STREAMS];
+
+    /** How many of them there have been. */
+    private final int[] atOnce = new int[STREAMS];
+
+    /** How many come at once lately, in sixteenths. */
+    private final int[] burst = new int[STREAMS];
 
     /** Steps that pages must be asked for earlier than the interval alone says, in sixteenths. */
     private final int[] lead = new int[STREAMS];
@@ -101,23 +110,29 @@ final class StreamTable {
         this.reach = reach;
     }
 
-    boolean goesDown(long from, long to) {
-        int up = expecting(from);
+    /**
+     * Whether accesses that come at once continue a stream if they are taken downwards.
+     *
+     * @param low the lowest of them
+     * @param high the highest
+     */
+    boolean downwards(long low, long high) {
+        int up = expecting(low);
         if (up >= 0 && stride[up] > 0) {
             return false;
         }
-        int down = expecting(to);
+        int down = expecting(high);
         if (down >= 0 && stride[down] < 0) {
             return true;
         }
-        long distance = reach + 1L;
+        long nearest = reach + 1L;
         boolean downwards = false;
         for (int i = 0; i < used; i++) {
-            boolean d = direction(i) < 0;
-            long away = Math.abs((d ? to : from) - last[i]);
-            if (away < distance) {
-                distance = away;
-                downwards = d;
+            boolean drifts = direction(i) < 0;
+            long distance = Math.abs((drifts ? high : low) - last[i]);
+            if (distance < nearest) {
+                nearest = distance;
+                downwards = drifts;
             }
         }
         return downwards;
@@ -208,28 +223,27 @@ final class StreamTable {
     private void move(int stream, long at, long nanos) {
         long d = at - last[stream];
         int before = direction(stream);
-        if (nanos > lastNanos[stream]) {
-            drift[stream] = drifted(stream, at);
-            first[stream] = at;
-        }
-        boolean onwards = direction(stream) == before && (d > 0) == (before > 0);
-        besideAhead[stream] = onwards ? (int) Math.max(0, besideAhead[stream] - Math.abs(d)) : 0;
-        near[stream] = Math.min(near[stream] + 1, MAX_NEAR);
         long passed = nanos - lastNanos[stream];
         if (passed <= 0) {
             atOnce[stream]++;
             burst[stream] = Math.max(burst[stream], Math.min(atOnce[stream], MAX_BURST) << BURST_SHIFT);
         } else {
-            burst[stream] += ((Math.min(atOnce[stream], MAX_BURST) << BURST_SHIFT) - burst[stream]) >> 2;
+            burst[stream] += ((Math.min(atOnce[stream], MAX_BURST) << BURST_SHIFT) - burst[stream]) >> BURST_DECAY;
             atOnce[stream] = 1;
+            drift[stream] = drift(stream, at);
+            burstStart[stream] = at;
             interval[stream] = interval[stream] == 0 ? passed : interval[stream] + ((passed - interval[stream]) >> 3);
             lastNanos[stream] = nanos;
         }
+        boolean onwards = direction(stream) == before && (d > 0) == (before > 0);
+        besideAhead[stream] = onwards ? (int) Math.max(0, besideAhead[stream] - Math.abs(d)) : 0;
+        near[stream] = Math.min(near[stream] + 1, MAX_NEAR);
         last[stream] = at;
     }
 
-    private int drifted(int stream, long at) {
-        return Math.clamp(drift[stream] + (at > first[stream] ? 1 : -1), -MAX_DRIFT, MAX_DRIFT);
+    /** A stream's drift when it goes to {@code at}: accesses that come at once have one direction together. */
+    private int drift(int stream, long at) {
+        return Math.clamp(drift[stream] + (at > burstStart[stream] ? 1 : -1), -MAX_DRIFT, MAX_DRIFT);
     }
 
     private int begin(long at, int beside, long nanos) {
@@ -238,8 +252,8 @@ final class StreamTable {
         stride(stream, beside < 0 ? 1 : stride[beside]);
         run[stream] = beside < 0 ? 0 : 1;
         near[stream] = beside < 0 ? 0 : near[beside] / 2;
-        drift[stream] = beside < 0 ? 1 : drifted(beside, at);
-        first[stream] = at;
+        drift[stream] = beside < 0 ? 1 : drift(beside, at);
+        burstStart[stream] = at;
         interval[stream] = beside < 0 ? 0 : interval[beside];
         lastNanos[stream] = nanos;
         atOnce[stream] = 1;
@@ -282,6 +296,11 @@ final class StreamTable {
         return run[stream];
     }
 
+    /** Whether the stream has been in step for some time. */
+    boolean isSettled(int stream) {
+        return run[stream] >= SETTLED;
+    }
+
     int near(int stream) {
         return near[stream];
     }
@@ -308,12 +327,12 @@ final class StreamTable {
         }
     }
 
-    /** Accesses at once. */
+    /** How many accesses come at once, at least 1. */
     int burst(int stream) {
         return (burst[stream] + (1 << BURST_SHIFT) - 1) >> BURST_SHIFT;
     }
 
-    /** Nanoseconds between two accesses; 0 if unknown. */
+    /** Nanoseconds between two accesses that do not come at once; 0 if unknown. */
     long interval(int stream) {
         return interval[stream];
     }

@@ -11,7 +11,10 @@ final class WasteBudget {
     /** The most that can be saved up, in fetches. */
     static final int MOST = 768;
 
-    /** The odds that are asked for when nothing is covered: then a page in six or seven is a gain, and less only looks like one: the best of many estimates are too high. */
+    /**
+     * The odds that are asked for when nothing is covered. Fewer would often only look like a gain: of many estimates those
+     * that are too high are acted on.
+     */
     private static final float LEAST_ODDS = 0.15f;
 
     /** What is asked for besides when everything is covered: then there is little to gain and room to lose. */

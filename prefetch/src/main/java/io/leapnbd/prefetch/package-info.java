@@ -31,7 +31,8 @@
  * </pre>
  *
  * <ul>
- *   <li>A read of several pages asks for each page; the prefetcher is told all of them, in order.
+ *   <li>A read of several pages asks for each page; the prefetcher is told all of them, in order, after it has been told
+ *       that they are one request; candidates that are in the request are passed over.
  *   <li>A page that no donor has ever been given (it reads as zeros) need not be claimed.
  *   <li>A slot stays pinned while a reply is sent from it; {@code consume} when it has left, {@code release} when the
  *       connection went away first.

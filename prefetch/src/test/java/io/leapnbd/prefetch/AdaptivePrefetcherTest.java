@@ -37,6 +37,25 @@ class AdaptivePrefetcherTest {
         }
     }
 
+    /** Demands several pages at once, long after those before. */
+    private void request(long firstPage, int pages) {
+        nanos += 1_000_000;
+        Set<Long> wanted = new HashSet<>();
+        prefetcher.requested(firstPage, pages);
+        for (long page = firstPage; page < firstPage + pages; page++) {
+            boolean hit = cached.remove(page);
+            hits += hit ? 1 : 0;
+            int count = prefetcher.demand(page, hit, 0, nanos, candidates);
+            for (int i = 0; i < count; i++) {
+                wanted.add(candidates[i]);
+            }
+        }
+        assertThat(wanted).noneMatch(page -> page >= firstPage && page < firstPage + pages);
+        wanted.removeIf(cached::contains);
+        fetched += wanted.size();
+        cached.addAll(wanted);
+    }
+
     private long hitsOf(List<Long> pages) {
         long before = hits;
         pages.forEach(this::demand);
@@ -119,6 +138,52 @@ class AdaptivePrefetcherTest {
             both.add(takeFirst ? first.get(i++) : second.get(j++));
         }
         return both;
+    }
+
+    @Test
+    void aStreamOfRequestsIsFetchedByTheRequestAndNotByThePage() {
+        for (int i = 0; i < 500; i++) {
+            request(8L * i, 8);
+        }
+        assertThat(hits).isGreaterThan(4000 - 48);
+        assertThat(fetched).isLessThan(hits + 64);
+    }
+
+    @Test
+    void requestsThatGoDownwardsAreOneDescendingRun() {
+        for (int i = 0; i < 500; i++) {
+            request(100_000 - 8L * i, 8);
+        }
+        assertThat(hits).isGreaterThan(4000 - 160);
+        assertThat(fetched).isLessThan(hits + 128);
+    }
+
+    @Test
+    void requestsOfVaryingLengthAreCoveredToo() {
+        Random random = new Random(1);
+        long page = 0;
+        for (int i = 0; i < 1000; i++) {
+            int pages = 1 + random.nextInt(8);
+            request(page, pages);
+            page += pages;
+        }
+        assertThat(hits).isGreaterThan(page - 100);
+        assertThat(fetched).isLessThan(hits + 64);
+    }
+
+    @Test
+    void trendsAndWindowAreThereForPeopleToSee() {
+        Random random = new Random(1);
+        for (int i = 0; i < 1000; i++) {
+            demand(random.nextLong(PAGES));
+        }
+        assertThat(prefetcher.trendsFound()).isLessThan(20);
+        assertThat(prefetcher.windowInUse()).isZero();
+
+        long before = prefetcher.trendsFound();
+        hitsOf(LongStream.range(0, 1000).boxed().toList());
+        assertThat(prefetcher.trendsFound() - before).isBetween(990L, 1000L);
+        assertThat(prefetcher.windowInUse()).isBetween(1, AdaptivePrefetcher.MAX_DEPTH);
     }
 
     @Test

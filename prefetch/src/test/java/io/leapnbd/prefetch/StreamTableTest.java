@@ -135,6 +135,38 @@ class StreamTableTest {
     }
 
     @Test
+    void accessesAtOnceAreOneStepOfTheStreamsPace() {
+        int stream = access(0);
+        for (int request = 0; request < 20; request++) {
+            nanos += 5000;
+            for (int i = 1; i <= 4; i++) {
+                stream = table.access(request * 4L + i, 0, tick++, nanos);
+            }
+        }
+        assertThat(table.burst(stream)).isEqualTo(4);
+        assertThat(table.interval(stream)).isEqualTo(5000);
+        for (int i = 1; i <= 20; i++) {
+            stream = access(80 + i);
+        }
+        assertThat(table.burst(stream)).isEqualTo(1);
+    }
+
+    @Test
+    void accessesAtOnceAreTakenInTheDirectionThatContinuesAStream() {
+        assertThat(table.downwards(992, 999)).isFalse();
+        for (int i = 0; i < 4; i++) {
+            access(1000 - i);
+        }
+        assertThat(table.downwards(989, 996)).as("its next step").isTrue();
+        assertThat(table.downwards(985, 992)).as("near it").isTrue();
+        assertThat(table.downwards(5000, 5007)).as("far from it").isFalse();
+        for (int i = 0; i < 4; i++) {
+            access(2000 + i);
+        }
+        assertThat(table.downwards(2004, 2011)).isFalse();
+    }
+
+    @Test
     void extremePagesDoNotOverflow() {
         long far = 1L << 40;
         for (int i = 0; i < 1000; i++) {
