@@ -27,7 +27,8 @@ import static io.leapnbd.prefetch.Circumstances.WAYS;
  * It decides on hits as on misses, so that a stream that is followed has no misses at all.
  *
  * <p>Takes {@link #memory} bytes, at most about 7 MiB, all of it when it is made. A decision is constant work: at most three
- * searches of 64 streams and {@link #MAX_DEPTH} steps for each of six ways, of which all but the newest are remembered.
+ * searches of 64 streams, one more for a request of several pages, and {@link #MAX_DEPTH} steps for each of six ways, of
+ * which all but the newest are remembered.
  */
 final class AdaptivePrefetcher implements Prefetcher, Proposals.Judge {
 

@@ -60,7 +60,7 @@ public interface Prefetcher {
         return 0;
     }
 
-    /** Pages of the last prefetch, 0 when suspended, for people to see. Any thread. */
+    /** Pages of the last prefetch, or how far ahead of demand it is, 0 when suspended, for people to see. Any thread. */
     default int windowInUse() {
         return 0;
     }
