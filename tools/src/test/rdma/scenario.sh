@@ -51,11 +51,17 @@ if part layers; then
   rping -s -a $ADDRESS -C 5 >"$OUT/rping.out" 2>&1 &
   sleep 0.5
   expect 'rping: connections and messages' timeout 30 rping -c -a $ADDRESS -C 5
-  ib_read_lat -d rxe0 -R -s 4096 -n 1000 -F >"$OUT/ib_read_lat.server" 2>&1 &
-  sleep 1
-  expect 'ib_read_lat: RDMA reads' timeout 60 ib_read_lat -d rxe0 -R -s 4096 -n 1000 -F $ADDRESS >"$OUT/ib_read_lat.out"
+  read_lat() {
+    ib_read_lat -d rxe0 -R -s 4096 -n 1000 -F >"$OUT/ib_read_lat.server" 2>&1 &
+    sleep 1
+    timeout 60 ib_read_lat -d rxe0 -R -s 4096 -n 1000 -F $ADDRESS >>"$OUT/ib_read_lat.out" 2>&1
+  }
+  : >"$OUT/ib_read_lat.out"
+  expect 'ib_read_lat: RDMA reads' read_lat
+  read_lat
+  read_lat
 fi
-reference=$(awk '$1 == 4096 { print $5 }' "$OUT/ib_read_lat.out" 2>/dev/null)
+reference=$(awk '$1 == 4096 { print $5 }' "$OUT/ib_read_lat.out" 2>/dev/null | sort -n | head -n 1)
 note "ib_read_lat: typical ${reference:=1000} us"
 
 donor_rdma || return 1
