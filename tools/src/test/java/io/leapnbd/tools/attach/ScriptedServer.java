@@ -40,7 +40,12 @@ final class ScriptedServer implements AutoCloseable {
             while (true) {
                 SocketChannel connection = listener.accept();
                 connections.add(connection);
-                shakeHands(connection);
+                try {
+                    shakeHands(connection);
+                } catch (ClosedChannelException e) {
+                    // Dropped while it was greeted: a client that is quick comes back before drop() has ended.
+                    connection.close();
+                }
             }
         } catch (ClosedChannelException e) {
             return; // the test is over
@@ -56,11 +61,15 @@ final class ScriptedServer implements AutoCloseable {
         connection.write(out.flip());
         ByteBuffer in = ByteBuffer.allocate(4 + 16);
         while (in.hasRemaining()) {
-            connection.read(in);
+            if (connection.read(in) < 0) {
+                return;
+            }
         }
         ByteBuffer option = ByteBuffer.allocate(in.getInt(16));
         while (option.hasRemaining()) {
-            connection.read(option);
+            if (connection.read(option) < 0) {
+                return;
+            }
         }
         out.clear();
         reply(out, 3, 12).putShort((short) 0).putLong(SIZE).putShort((short) FLAGS);
