@@ -5,10 +5,13 @@ import java.util.Arrays;
 /** Values, of which percentiles and the mean are wanted in the end. For one thread. */
 public final class Distribution {
 
+    private static final int STEPS = 10_000;
+
     private long[] values = new long[1024];
     private int size;
     private double sum;
     private boolean sorted;
+    private boolean sealed;
 
     Distribution() {}
 
@@ -34,16 +37,40 @@ public final class Distribution {
     /**
      * The smallest value that at least {@code percent} of all values do not exceed; NaN without values.
      *
-     * @param percent above 0, at most 100
+     * @param percent above 0, at most 100; of a sealed distribution, to two decimals
      */
     public double percentile(double percent) {
         if (size == 0) {
             return Double.NaN;
         }
+        if (sealed) {
+            return values[Math.clamp(Math.round(percent * STEPS / 100) - 1, 0, STEPS - 1)];
+        }
+        sort();
+        return values[rank(percent / 100)];
+    }
+
+    /** Nothing more is added: keeps, of many values, those that percentiles of two decimals name. */
+    void seal() {
+        if (size > STEPS) {
+            sort();
+            long[] steps = new long[STEPS];
+            for (int i = 0; i < STEPS; i++) {
+                steps[i] = values[rank((double) (i + 1) / STEPS)];
+            }
+            values = steps;
+            sealed = true;
+        }
+    }
+
+    private int rank(double share) {
+        return Math.clamp((long) Math.ceil(size * share) - 1, 0, size - 1);
+    }
+
+    private void sort() {
         if (!sorted) {
             Arrays.sort(values, 0, size);
             sorted = true;
         }
-        return values[Math.clamp((long) Math.ceil(size * percent / 100) - 1, 0, size - 1)];
     }
 }

@@ -91,6 +91,8 @@ public final class Simulation {
                 }
             }
         }
+        timeliness.seal();
+        latency.seal();
         return new SimulationResult(
                 demands,
                 hits,

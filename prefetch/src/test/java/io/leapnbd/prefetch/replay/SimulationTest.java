@@ -260,6 +260,23 @@ class SimulationTest {
     }
 
     @Test
+    void aSealedDistributionKnowsThemToTwoDecimals() {
+        Distribution whole = new Distribution();
+        Distribution sealed = new Distribution();
+        for (int i = 123_457; i >= 1; i--) {
+            whole.add(7L * i);
+            sealed.add(7L * i);
+        }
+        sealed.seal();
+
+        for (double percent : new double[] {0.01, 1, 33.33, 50, 95, 99, 99.9, 99.99, 100}) {
+            assertThat(sealed.percentile(percent)).as("%s %%", percent).isEqualTo(whole.percentile(percent));
+        }
+        assertThat(sealed.size()).isEqualTo(123_457);
+        assertThat(sealed.mean()).isEqualTo(whole.mean());
+    }
+
+    @Test
     void settingsOutOfRangeAreRefused() {
         assertThatThrownBy(() -> settings(0, 0)).hasMessageContaining("a cache of 0 pages is out of range");
         assertThatThrownBy(() -> new SimulationSettings(1, 0, 0, 0, LeapSettings.PUBLISHED))
