@@ -35,6 +35,9 @@ final class Connection extends ChannelInboundHandlerAdapter {
 
     private static final Logger LOG = LoggerFactory.getLogger(Connection.class);
 
+    /** Room for the short replies of a turn; those of a burst of writes. */
+    private static final int SHORT_REPLIES = 1024;
+
     /** How long a client that has said goodbye may take to read its last replies. */
     private static final Duration FAREWELL = Duration.ofSeconds(60);
 
@@ -52,6 +55,7 @@ final class Connection extends ChannelInboundHandlerAdapter {
     private ChannelHandlerContext context;
 
     private @Nullable ScheduledFuture<?> deadline;
+    private @Nullable ByteBuf shortReplies;
     private boolean inTurn;
     private boolean turnScheduled;
     private boolean flushNeeded;
@@ -160,6 +164,7 @@ final class Connection extends ChannelInboundHandlerAdapter {
         phase.endOfTurn();
         if (flushNeeded) {
             flushNeeded = false;
+            writeShortReplies();
             context.flush();
         }
     }
@@ -186,6 +191,32 @@ final class Connection extends ChannelInboundHandlerAdapter {
     void write(ByteBuf reply) {
         flushNeeded = true;
         Future<?> _ = context.write(reply, context.voidPromise());
+    }
+
+    /**
+     * Where to append a reply of so many bytes, at most {@link #SHORT_REPLIES}; it leaves at the end of the turn. Short replies
+     * share a buffer, so that one costs neither a buffer nor a place in the channel's queue.
+     */
+    ByteBuf shortReply(int bytes) {
+        flushNeeded = true;
+        ByteBuf replies = shortReplies;
+        if (replies != null && replies.writableBytes() < bytes) {
+            writeShortReplies();
+            replies = null;
+        }
+        if (replies == null) {
+            replies = allocator().directBuffer(SHORT_REPLIES, SHORT_REPLIES);
+            shortReplies = replies;
+        }
+        return replies;
+    }
+
+    private void writeShortReplies() {
+        ByteBuf replies = shortReplies;
+        if (replies != null) {
+            shortReplies = null;
+            write(replies);
+        }
     }
 
     /** Makes sure that what was written outside a turn leaves, and that receiving starts again when it may. */
@@ -234,6 +265,7 @@ final class Connection extends ChannelInboundHandlerAdapter {
         if (!closing) {
             closing = true;
             cancelDeadline();
+            writeShortReplies();
             deadline = channel.eventLoop().schedule(this::close, FAREWELL.toMillis(), TimeUnit.MILLISECONDS);
             channel.writeAndFlush(Unpooled.EMPTY_BUFFER).addListener(ChannelFutureListener.CLOSE);
         }
@@ -270,6 +302,11 @@ final class Connection extends ChannelInboundHandlerAdapter {
         cancelDeadline();
         phase.closed();
         receive.release();
+        ByteBuf unsent = shortReplies;
+        if (unsent != null) {
+            shortReplies = null;
+            unsent.release();
+        }
         LOG.debug("{} closed", peer);
         if (transmission == null) {
             retired();

@@ -150,7 +150,7 @@ public final class NbdServer implements AutoCloseable {
 
     private ServerBootstrap bootstrap(Class<? extends ServerChannel> type) {
         return new ServerBootstrap()
-                .group(core.context().group())
+                .group(core.context().group(), core.loops())
                 .channel(type)
                 .option(ChannelOption.SO_BACKLOG, BACKLOG)
                 .childOption(ChannelOption.ALLOCATOR, core.context().allocator())

@@ -7,7 +7,8 @@ import io.netty.buffer.ByteBuf;
 
 /**
  * Encodes replies ("Simple reply message", "Structured reply chunk message"). A reply with data is one buffer: the header
- * goes in front of what the device has put there.
+ * goes in front of what the device has put there. Replies without are gathered by the {@link Connection}, and leave behind
+ * those with data; the protocol leaves the order to the server.
  *
  * <p>When structured replies were negotiated, reads and block status are answered with one chunk that is also the last,
  * errors with an error chunk, and everything else with a simple reply, which the protocol permits and which is shorter.
@@ -37,14 +38,15 @@ final class ReplyWriter {
 
     /** A success without data. */
     void done(long cookie) {
-        connection.write(simple(connection.allocator().directBuffer(SIMPLE_REPLY_SIZE), 0, cookie));
+        shortSimple(0, cookie);
     }
 
     /** A read of no bytes: a structured one has no content chunk, since that must not be empty. */
     void noData(long cookie) {
         if (structured) {
-            ByteBuf reply = connection.allocator().directBuffer(CHUNK_SIZE);
-            connection.write(chunk(reply, CHUNK_NONE, cookie, 0).writerIndex(CHUNK_SIZE));
+            ByteBuf replies = connection.shortReply(CHUNK_SIZE);
+            int at = replies.writerIndex();
+            chunk(replies, at, CHUNK_NONE, cookie, 0).writerIndex(at + CHUNK_SIZE);
         } else {
             done(cookie);
         }
@@ -52,23 +54,29 @@ final class ReplyWriter {
 
     void error(long cookie, int error) {
         if (structured) {
-            ByteBuf reply = connection.allocator().directBuffer(ERROR_CHUNK_SIZE);
-            chunk(reply, CHUNK_ERROR, cookie, ERROR_CHUNK_SIZE - CHUNK_SIZE)
-                    .setInt(CHUNK_SIZE, error)
-                    .setShort(CHUNK_SIZE + Integer.BYTES, 0)
-                    .writerIndex(ERROR_CHUNK_SIZE);
-            connection.write(reply);
+            ByteBuf replies = connection.shortReply(ERROR_CHUNK_SIZE);
+            int at = replies.writerIndex();
+            chunk(replies, at, CHUNK_ERROR, cookie, ERROR_CHUNK_SIZE - CHUNK_SIZE)
+                    .setInt(at + CHUNK_SIZE, error)
+                    .setShort(at + CHUNK_SIZE + Integer.BYTES, 0)
+                    .writerIndex(at + ERROR_CHUNK_SIZE);
         } else {
-            connection.write(simple(connection.allocator().directBuffer(SIMPLE_REPLY_SIZE), error, cookie));
+            shortSimple(error, cookie);
         }
+    }
+
+    private void shortSimple(int error, long cookie) {
+        ByteBuf replies = connection.shortReply(SIMPLE_REPLY_SIZE);
+        int at = replies.writerIndex();
+        simple(replies, at, error, cookie).writerIndex(at + SIMPLE_REPLY_SIZE);
     }
 
     /** A read's data, which the device has put at {@link #dataStart}. Takes {@code reply} over. */
     void data(ByteBuf reply, long cookie, long offset, int length) {
         if (structured) {
-            chunk(reply, CHUNK_OFFSET_DATA, cookie, Long.BYTES + length).setLong(CHUNK_SIZE, offset);
+            chunk(reply, 0, CHUNK_OFFSET_DATA, cookie, Long.BYTES + length).setLong(CHUNK_SIZE, offset);
         } else {
-            simple(reply, 0, cookie);
+            simple(reply, 0, 0, cookie);
         }
         connection.write(reply.writerIndex(dataStart() + length));
     }
@@ -76,7 +84,7 @@ final class ReplyWriter {
     /** A block status, whose extents are in place. Takes {@code reply} over. */
     void blockStatus(ByteBuf reply, long cookie, int context, int extents) {
         int length = Integer.BYTES + extents * EXTENT_SIZE;
-        chunk(reply, CHUNK_BLOCK_STATUS, cookie, length).setInt(CHUNK_SIZE, context);
+        chunk(reply, 0, CHUNK_BLOCK_STATUS, cookie, length).setInt(CHUNK_SIZE, context);
         connection.write(reply.writerIndex(CHUNK_SIZE + length));
     }
 
@@ -98,18 +106,15 @@ final class ReplyWriter {
         return NbdError.EIO.code();
     }
 
-    private static ByteBuf simple(ByteBuf reply, int error, long cookie) {
-        return reply.setInt(0, SIMPLE_REPLY_MAGIC)
-                .setInt(4, error)
-                .setLong(8, cookie)
-                .writerIndex(SIMPLE_REPLY_SIZE);
+    private static ByteBuf simple(ByteBuf reply, int at, int error, long cookie) {
+        return reply.setInt(at, SIMPLE_REPLY_MAGIC).setInt(at + 4, error).setLong(at + 8, cookie);
     }
 
-    private static ByteBuf chunk(ByteBuf reply, int type, long cookie, int length) {
-        return reply.setInt(0, STRUCTURED_REPLY_MAGIC)
-                .setShort(4, CHUNK_FLAG_DONE)
-                .setShort(6, type)
-                .setLong(8, cookie)
-                .setInt(16, length);
+    private static ByteBuf chunk(ByteBuf reply, int at, int type, long cookie, int length) {
+        return reply.setInt(at, STRUCTURED_REPLY_MAGIC)
+                .setShort(at + 4, CHUNK_FLAG_DONE)
+                .setShort(at + 6, type)
+                .setLong(at + 8, cookie)
+                .setInt(at + 16, length);
     }
 }

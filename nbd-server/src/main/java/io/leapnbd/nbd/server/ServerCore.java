@@ -20,6 +20,7 @@ final class ServerCore {
     private final NbdServerContext context;
     private final Map<String, Export> exports;
     private final Export defaultExport;
+    private final LeastConnections loops;
     private final ServerStatistics statistics = new ServerStatistics();
     private final Map<EventLoop, RequestObserver> observers = new ConcurrentHashMap<>();
     private final Map<Long, Connection> connections = new ConcurrentHashMap<>();
@@ -29,12 +30,18 @@ final class ServerCore {
 
     ServerCore(NbdServerContext context) {
         this.context = context;
+        this.loops = new LeastConnections(context.group());
         this.exports = Map.copyOf(context.exports());
         this.defaultExport = context.exports().values().iterator().next();
     }
 
     NbdServerContext context() {
         return context;
+    }
+
+    /** The context's loops, as connections are dealt out to them. */
+    LeastConnections loops() {
+        return loops;
     }
 
     ServerStatistics statistics() {
@@ -66,6 +73,7 @@ final class ServerCore {
 
     void opened(Connection connection) {
         statistics.connectionsOpened.increment();
+        loops.opened(connection.channel.eventLoop());
         connections.put(connection.id, connection);
         if (closed) {
             connection.hangUp();
@@ -105,6 +113,7 @@ final class ServerCore {
 
     void retired(Connection connection) {
         if (connections.remove(connection.id) != null) {
+            loops.closed(connection.channel.eventLoop());
             statistics.connectionsClosed.increment();
         }
     }
