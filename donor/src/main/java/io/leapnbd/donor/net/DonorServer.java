@@ -1,5 +1,7 @@
 package io.leapnbd.donor.net;
 
+import io.leapnbd.donor.loop.EventLoops;
+import io.leapnbd.donor.loop.LoopTurns;
 import io.leapnbd.donor.store.SlabStore;
 import io.netty.bootstrap.ServerBootstrap;
 import io.netty.buffer.PooledByteBufAllocator;
@@ -9,17 +11,15 @@ import io.netty.channel.ChannelInitializer;
 import io.netty.channel.ChannelOption;
 import io.netty.channel.EventLoopGroup;
 import io.netty.channel.FixedRecvByteBufAllocator;
-import io.netty.channel.MultiThreadIoEventLoopGroup;
 import io.netty.channel.WriteBufferWaterMark;
-import io.netty.channel.epoll.EpollIoHandler;
 import io.netty.channel.epoll.EpollServerSocketChannel;
 import io.netty.channel.group.ChannelGroup;
 import io.netty.channel.group.DefaultChannelGroup;
-import io.netty.util.concurrent.DefaultThreadFactory;
 import io.netty.util.concurrent.GlobalEventExecutor;
 import java.io.IOException;
 import java.net.InetSocketAddress;
-import java.util.concurrent.TimeUnit;
+import java.util.List;
+import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -44,11 +44,12 @@ public final class DonorServer implements AutoCloseable {
     private final ServerCounters counters = new ServerCounters();
     private final ChannelGroup links = new DefaultChannelGroup("donor-links", GlobalEventExecutor.INSTANCE, true);
     private final Channel listener;
-    private final @Nullable EventLoopGroup ownGroup;
+    private final @Nullable EventLoops ownLoops;
 
     private DonorServer(SlabStore store, ServerSettings settings, @Nullable EventLoopGroup shared) throws IOException {
-        EventLoopGroup group = shared != null ? shared : newGroup(settings.eventLoops());
-        ownGroup = shared != null ? null : group;
+        EventLoops own = shared != null ? null : newLoops(settings);
+        ownLoops = own;
+        EventLoopGroup group = own != null ? own.group() : Objects.requireNonNull(shared);
         ChannelFuture bound = new ServerBootstrap()
                 .group(group)
                 .channel(EpollServerSocketChannel.class)
@@ -72,7 +73,7 @@ public final class DonorServer implements AutoCloseable {
                 .bind(settings.address())
                 .awaitUninterruptibly();
         if (!bound.isSuccess()) {
-            stopOwnGroup();
+            stopOwnLoops();
             throw new IOException(
                     "cannot listen on " + settings.address() + ": "
                             + bound.cause().getMessage(),
@@ -100,6 +101,12 @@ public final class DonorServer implements AutoCloseable {
         return (InetSocketAddress) listener.localAddress();
     }
 
+    /** How long its event loops' turns are; of a caller's loops it knows nothing. */
+    public List<LoopTurns> turns() {
+        EventLoops own = ownLoops;
+        return own == null ? List.of() : own.turns();
+    }
+
     /** How things are now. */
     public ServerStatistics statistics() {
         return new ServerStatistics(
@@ -117,7 +124,7 @@ public final class DonorServer implements AutoCloseable {
     public void close() {
         listener.close().awaitUninterruptibly();
         links.close().awaitUninterruptibly();
-        stopOwnGroup();
+        stopOwnLoops();
     }
 
     private void admit(Channel channel, SlabStore store, ServerSettings settings) {
@@ -134,16 +141,17 @@ public final class DonorServer implements AutoCloseable {
         channel.pipeline().addLast(new LinkHandler(store, settings, counters));
     }
 
-    private void stopOwnGroup() {
-        EventLoopGroup own = ownGroup;
+    private void stopOwnLoops() {
+        EventLoops own = ownLoops;
         if (own != null) {
-            own.shutdownGracefully(0, 5, TimeUnit.SECONDS).awaitUninterruptibly();
+            own.close();
         }
     }
 
-    private static EventLoopGroup newGroup(int eventLoops) {
-        int loops = eventLoops != 0 ? eventLoops : Runtime.getRuntime().availableProcessors();
-        return new MultiThreadIoEventLoopGroup(
-                loops, new DefaultThreadFactory("donor-loop", true), EpollIoHandler.newFactory());
+    private static EventLoops newLoops(ServerSettings settings) {
+        int loops = settings.eventLoops() != 0
+                ? settings.eventLoops()
+                : Runtime.getRuntime().availableProcessors();
+        return EventLoops.open(loops, "donor-loop", settings.busyPoll());
     }
 }

@@ -8,6 +8,7 @@ import java.time.Duration;
  *
  * @param address to listen on; port 0 takes a free one
  * @param eventLoops how many event loops to start; 0 for one per processor. Without meaning if a group is given
+ * @param busyPoll whether event loops look for something to do all the time, instead of sleeping
  * @param maxLinks open links at a time; more are closed as they come
  * @param helloTimeout how long a fresh link may take to say hello
  * @param idleTimeout how long a link may be silent; servers ping every few seconds
@@ -16,6 +17,7 @@ import java.time.Duration;
 public record ServerSettings(
         InetSocketAddress address,
         int eventLoops,
+        boolean busyPoll,
         int maxLinks,
         Duration helloTimeout,
         Duration idleTimeout,
@@ -48,22 +50,33 @@ public record ServerSettings(
     /** Defaults for everything else. */
     public static ServerSettings listenOn(InetSocketAddress address) {
         return new ServerSettings(
-                address, 0, DEFAULT_MAX_LINKS, Duration.ofSeconds(5), Duration.ofSeconds(60), Duration.ofSeconds(2));
+                address,
+                0,
+                false,
+                DEFAULT_MAX_LINKS,
+                Duration.ofSeconds(5),
+                Duration.ofSeconds(60),
+                Duration.ofSeconds(2));
     }
 
     /** These with another number of event loops. */
     public ServerSettings withEventLoops(int other) {
-        return new ServerSettings(address, other, maxLinks, helloTimeout, idleTimeout, lingerTimeout);
+        return new ServerSettings(address, other, busyPoll, maxLinks, helloTimeout, idleTimeout, lingerTimeout);
+    }
+
+    /** These with loops that poll, or that do not. */
+    public ServerSettings withBusyPoll(boolean other) {
+        return new ServerSettings(address, eventLoops, other, maxLinks, helloTimeout, idleTimeout, lingerTimeout);
     }
 
     /** These with another limit of links. */
     public ServerSettings withMaxLinks(int other) {
-        return new ServerSettings(address, eventLoops, other, helloTimeout, idleTimeout, lingerTimeout);
+        return new ServerSettings(address, eventLoops, busyPoll, other, helloTimeout, idleTimeout, lingerTimeout);
     }
 
     /** These with other deadlines. */
     public ServerSettings withTimeouts(Duration hello, Duration idle, Duration linger) {
-        return new ServerSettings(address, eventLoops, maxLinks, hello, idle, linger);
+        return new ServerSettings(address, eventLoops, busyPoll, maxLinks, hello, idle, linger);
     }
 
     private static void requirePositive(String what, Duration timeout) {

@@ -95,6 +95,12 @@ public final class DonorCommand implements Callable<Integer> {
     @Option(names = "--threads", paramLabel = "N", description = "Event loops. Default: one a processor.")
     private @Nullable Integer threads;
 
+    @Option(
+            names = "--busy-poll",
+            description = "Event loops look for something to do all the time instead of being woken: some microseconds"
+                    + " faster, and a processor busy for each of --threads.")
+    private boolean busyPoll;
+
     @Option(names = "--no-lock", description = "Let this machine swap out what it lends.")
     private boolean noLock;
 
@@ -125,7 +131,7 @@ public final class DonorCommand implements Callable<Integer> {
             StoreSettings store = StoreSettings.ofMemory(lent.bytes(), Math.toIntExact(slabSize.bytes()))
                     .withLease(lease)
                     .withLock(!noLock && !unprotected);
-            donor = LendingDonor.open(store, listen, transports(), loops, endpoint, lacks);
+            donor = LendingDonor.open(store, listen, transports(), loops, busyPoll, endpoint, lacks);
         } catch (IllegalArgumentException e) {
             throw new ParameterException(spec.commandLine(), String.valueOf(e.getMessage()), e);
         } catch (IOException e) {

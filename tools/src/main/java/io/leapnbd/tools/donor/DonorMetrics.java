@@ -1,6 +1,7 @@
 package io.leapnbd.tools.donor;
 
 import io.leapnbd.donor.store.StoreStatistics;
+import io.leapnbd.tools.http.LoopMetrics;
 import io.leapnbd.tools.http.Metrics;
 import io.prometheus.metrics.model.registry.PrometheusRegistry;
 import java.util.function.ToLongFunction;
@@ -51,6 +52,7 @@ final class DonorMetrics {
                 StoreStatistics::leasesExpired);
         metrics.gauge("leap_start_time_seconds", "When the donor started, in seconds since 1970.")
                 .from(sink -> sink.accept(status.startMillis() / 1000));
+        LoopMetrics.add(metrics, status.loops());
         return metrics.registry();
     }
 

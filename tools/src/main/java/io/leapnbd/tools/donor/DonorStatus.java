@@ -1,5 +1,6 @@
 package io.leapnbd.tools.donor;
 
+import io.leapnbd.donor.loop.LoopTurns;
 import io.leapnbd.donor.net.ServerStatistics;
 import io.leapnbd.donor.store.ExportStatistics;
 import io.leapnbd.donor.store.SlabStore;
@@ -23,6 +24,7 @@ import java.util.function.Supplier;
  * @param uris where it listens
  * @param startMillis milliseconds since 1970
  * @param listeners one a transport
+ * @param loops how long the turns of the event loops for TCP are
  * @param unprotected what protection of the process could not be had
  */
 record DonorStatus(
@@ -30,6 +32,7 @@ record DonorStatus(
         long startMillis,
         SlabStore store,
         List<Supplier<ServerStatistics>> listeners,
+        List<LoopTurns> loops,
         List<String> unprotected) {
 
     /** Links that are open now, over all transports. */

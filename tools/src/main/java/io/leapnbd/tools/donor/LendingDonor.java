@@ -1,6 +1,7 @@
 package io.leapnbd.tools.donor;
 
 import io.leapnbd.bypass.link.DonorAddress.Transport;
+import io.leapnbd.donor.loop.LoopTurns;
 import io.leapnbd.donor.net.DonorServer;
 import io.leapnbd.donor.net.RdmaServer;
 import io.leapnbd.donor.net.ServerSettings;
@@ -39,11 +40,11 @@ public final class LendingDonor implements AutoCloseable {
 
     private LendingDonor() {}
 
-    /** As {@link #open(StoreSettings, HostPort, Set, int, HostPort, List)}, over TCP. */
+    /** As {@link #open(StoreSettings, HostPort, Set, int, boolean, HostPort, List)}, over TCP, with loops that sleep. */
     public static LendingDonor open(
             StoreSettings settings, HostPort listen, int threads, @Nullable HostPort http, List<String> unprotected)
             throws IOException {
-        return open(settings, listen, EnumSet.of(Transport.TCP), threads, http, unprotected);
+        return open(settings, listen, EnumSet.of(Transport.TCP), threads, false, http, unprotected);
     }
 
     /**
@@ -51,6 +52,7 @@ public final class LendingDonor implements AutoCloseable {
      *
      * @param transports over which it listens, at the same address
      * @param threads event loops
+     * @param busyPoll whether they look for something to do all the time
      * @param http where the endpoint listens; null for none
      * @param unprotected what protection of the process could not be had, a sentence each, for the status
      * @throws IOException if the memory or the address cannot be had
@@ -60,13 +62,14 @@ public final class LendingDonor implements AutoCloseable {
             HostPort listen,
             Set<Transport> transports,
             int threads,
+            boolean busyPoll,
             @Nullable HostPort http,
             List<String> unprotected)
             throws IOException {
         LendingDonor donor = new LendingDonor();
         boolean open = false;
         try {
-            donor.start(settings, listen, transports, threads, http, unprotected);
+            donor.start(settings, listen, transports, threads, busyPoll, http, unprotected);
             open = true;
             return donor;
         } finally {
@@ -86,15 +89,18 @@ public final class LendingDonor implements AutoCloseable {
             HostPort listen,
             Set<Transport> transports,
             int threads,
+            boolean busyPoll,
             @Nullable HostPort http,
             List<String> unprotected)
             throws IOException {
         SlabStore store = SlabStore.open(settings);
         closings.add("store", store);
         List<Supplier<ServerStatistics>> listeners = new ArrayList<>();
+        List<LoopTurns> loops = List.of();
         HostPort at = listen;
         if (transports.contains(Transport.TCP)) {
-            DonorServer server = listen(store, listen, threads);
+            DonorServer server = listen(store, listen, threads, busyPoll);
+            loops = server.turns();
             closings.add("listener", server);
             listeners.add(server::statistics);
             at = announce(Transport.TCP, server.address());
@@ -107,7 +113,7 @@ public final class LendingDonor implements AutoCloseable {
         }
         HostPort endpoint = null;
         if (http != null) {
-            DonorStatus status = new DonorStatus(uris, startMillis, store, listeners, unprotected);
+            DonorStatus status = new DonorStatus(uris, startMillis, store, listeners, loops, unprotected);
             HttpEndpoint opened = HttpEndpoint.open(
                     http,
                     Map.<String, Page>of(
@@ -148,8 +154,11 @@ public final class LendingDonor implements AutoCloseable {
         }
     }
 
-    private static DonorServer listen(SlabStore store, HostPort listen, int threads) throws IOException {
-        ServerSettings settings = ServerSettings.listenOn(listen.resolve()).withEventLoops(threads);
+    private static DonorServer listen(SlabStore store, HostPort listen, int threads, boolean busyPoll)
+            throws IOException {
+        ServerSettings settings = ServerSettings.listenOn(listen.resolve())
+                .withEventLoops(threads)
+                .withBusyPoll(busyPoll);
         try {
             return DonorServer.start(store, settings);
         } catch (IOException e) {

@@ -25,7 +25,8 @@ public final class Metrics {
                 .name(name)
                 .help(help)
                 .labelNames(labels)
-                .callback(callback -> values.accept((value, labelValues) -> callback.call((double) value, labelValues)))
+                .callback(callback ->
+                        values.accept((value, labelValues) -> callback.call(value.doubleValue(), labelValues)))
                 .register(registry);
     }
 
@@ -35,7 +36,8 @@ public final class Metrics {
                 .name(name)
                 .help(help)
                 .labelNames(labels)
-                .callback(callback -> values.accept((value, labelValues) -> callback.call((double) value, labelValues)))
+                .callback(callback ->
+                        values.accept((value, labelValues) -> callback.call(value.doubleValue(), labelValues)))
                 .register(registry);
     }
 
@@ -65,6 +67,6 @@ public final class Metrics {
     public interface Sink {
 
         /** One value, with as many label values as the metric has labels. */
-        void accept(long value, String... labelValues);
+        void accept(Number value, String... labelValues);
     }
 }

@@ -10,6 +10,7 @@ import io.leapnbd.bypass.link.Donor;
 import io.leapnbd.bypass.link.DonorAddress;
 import io.leapnbd.bypass.queued.QueuedDevice;
 import io.leapnbd.bypass.queued.StagingObserver;
+import io.leapnbd.donor.loop.EventLoops;
 import io.leapnbd.donor.protocol.Protocol;
 import io.leapnbd.donor.store.SlabStore;
 import io.leapnbd.donor.store.StoreSettings;
@@ -28,17 +29,12 @@ import io.leapnbd.tools.http.MetricsPage;
 import io.leapnbd.tools.http.Page;
 import io.leapnbd.tools.http.RunFile;
 import io.leapnbd.tools.record.Recording;
-import io.netty.channel.EventLoopGroup;
-import io.netty.channel.MultiThreadIoEventLoopGroup;
-import io.netty.channel.epoll.EpollIoHandler;
-import io.netty.util.concurrent.DefaultThreadFactory;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
-import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
 import org.HdrHistogram.Histogram;
 import org.jspecify.annotations.Nullable;
@@ -50,7 +46,6 @@ public final class LeapServer implements AutoCloseable {
 
     private static final Logger log = LoggerFactory.getLogger(LeapServer.class);
 
-    private static final long SHUTDOWN_SECONDS = 5;
     private static final long BUFFERS = 32L << 20;
     private static final long LEAST_BUFFERS = 4L << 20;
     private static final long MOST_BUFFERS = 16L << 20;
@@ -108,17 +103,14 @@ public final class LeapServer implements AutoCloseable {
     }
 
     private void start() throws IOException {
-        EventLoopGroup loops = new MultiThreadIoEventLoopGroup(
-                settings.threads(), new DefaultThreadFactory("loop", true), EpollIoHandler.newFactory());
-        closings.add("event loops", () -> {
-            loops.shutdownGracefully(0, SHUTDOWN_SECONDS, TimeUnit.SECONDS).await(SHUTDOWN_SECONDS, TimeUnit.SECONDS);
-        });
+        EventLoops loops = EventLoops.open(settings.threads(), "loop", settings.busyPoll());
+        closings.add("event loops", loops);
 
-        BufferReserve buffers = BufferReserve.open(loops, reserve(settings.threads()));
+        BufferReserve buffers = BufferReserve.open(loops.group(), reserve(settings.threads()));
         closings.add("buffers", buffers);
 
         SlabStore store = settings.donors().isEmpty() ? embeddedStore() : null;
-        RemoteDevice remote = RemoteDevice.open(deviceContext(store, buffers), loops);
+        RemoteDevice remote = RemoteDevice.open(deviceContext(store, buffers), loops.group());
         this.device = remote;
         closings.add("device", remote);
 
@@ -136,7 +128,7 @@ public final class LeapServer implements AutoCloseable {
         }
         BlockDevice exported = recorded == null ? device : recorded.of(device);
         NbdServer nbd = NbdServer.start(new NbdServerContext()
-                .group(loops)
+                .group(loops.group())
                 .allocator(buffers.allocator())
                 .export(settings.export(), exported)
                 .observer(loop -> new LatencyObserver(remote.latencies(loop))));
@@ -174,12 +166,14 @@ public final class LeapServer implements AutoCloseable {
         HostPort endpoint = null;
         if (settings.http() != null) {
             endpoint = openEndpoint(
-                    settings.http(), new ServerStatus(settings, uris, startMillis, remote, nbd, store, recorded));
+                    settings.http(),
+                    new ServerStatus(settings, uris, startMillis, loops.turns(), remote, nbd, store, recorded));
         }
         Path file = RunFile.register("serve", endpoint, uris.getFirst());
         if (file != null) {
             closings.add("run file", () -> RunFile.remove(file));
         }
+        loops.forgetTurns();
     }
 
     private HostPort openEndpoint(HostPort listen, ServerStatus status) {

@@ -185,8 +185,8 @@ public final class ServeCommand implements Callable<Integer> {
 
     @Option(
             names = "--busy-poll",
-            description = "Look for pages of RDMA donors all the time while some are on their way, instead of being"
-                    + " woken: faster, and a processor busy meanwhile.")
+            description = "Event loops look for something to do all the time, over RDMA too, instead of being woken:"
+                    + " some microseconds faster, and a processor busy for each of --threads.")
     private boolean busyPoll;
 
     @Option(names = "--fresh", description = "Give up what the export held before, and start blank.")

@@ -11,6 +11,7 @@ import io.leapnbd.nbd.spi.Command;
 import io.leapnbd.nbd.spi.NbdError;
 import io.leapnbd.prefetch.CacheFigures;
 import io.leapnbd.prefetch.PageCache;
+import io.leapnbd.tools.http.LoopMetrics;
 import io.leapnbd.tools.http.Metrics;
 import io.prometheus.metrics.model.registry.PrometheusRegistry;
 import io.prometheus.metrics.model.snapshots.ClassicHistogramBuckets;
@@ -41,6 +42,7 @@ final class ServerMetrics {
         donors();
         cache(status.device().cache());
         prefetch(status.device());
+        LoopMetrics.add(metrics, status.loops());
         metrics.registry().register(this::latencies);
     }
 

@@ -26,7 +26,7 @@ import org.jspecify.annotations.Nullable;
  * @param record where to record what clients do; null for nowhere
  * @param path of a request to the donors
  * @param unprotected what protection of the process could not be had, a sentence each
- * @param busyPoll whether event loops look for RDMA completions all the time
+ * @param busyPoll whether event loops look for something to do all the time, instead of sleeping
  */
 public record ServerSettings(
         List<DonorAddress> donors,

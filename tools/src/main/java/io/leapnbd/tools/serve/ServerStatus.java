@@ -5,6 +5,7 @@ import io.leapnbd.bypass.latency.Operation;
 import io.leapnbd.bypass.latency.Stage;
 import io.leapnbd.bypass.link.Donor;
 import io.leapnbd.bypass.map.Mapping;
+import io.leapnbd.donor.loop.LoopTurns;
 import io.leapnbd.donor.protocol.Protocol;
 import io.leapnbd.donor.store.SlabStore;
 import io.leapnbd.nbd.server.ConnectionInfo;
@@ -32,6 +33,7 @@ import org.jspecify.annotations.Nullable;
  *
  * @param uris where it listens
  * @param startMillis milliseconds since 1970
+ * @param loops how long the event loops' turns are
  * @param store the embedded donor; null if there are others
  * @param recording of what clients do; null if nothing is recorded
  */
@@ -39,6 +41,7 @@ record ServerStatus(
         ServerSettings settings,
         List<String> uris,
         long startMillis,
+        List<LoopTurns> loops,
         RemoteDevice device,
         NbdServer nbd,
         @Nullable SlabStore store,
@@ -158,6 +161,13 @@ record ServerStatus(
                     .put("bytes_in_flight", connection.bytesInFlight())
                     .endObject();
         }
+        json.endArray().array("loops");
+        for (LoopTurns loop : loops) {
+            json.object()
+                    .put("longest_turn_us", loop.longestNanos() / 1e3)
+                    .put("slow_turns", loop.slow())
+                    .endObject();
+        }
         CacheFigures cache = device.cache().figures();
         json.endArray()
                 .object("cache")
@@ -237,6 +247,14 @@ record ServerStatus(
         if (!latencies.isEmpty()) {
             out.append('\n').append(latencies);
         }
+        out.append("\nlongest turn of an event loop ")
+                .append(Durations.approximate(
+                        loops.stream().mapToLong(LoopTurns::longestNanos).max().orElse(0)))
+                .append(", ")
+                .append(loops.stream().mapToLong(LoopTurns::slow).sum())
+                .append(" over ")
+                .append(Durations.approximate(LoopTurns.SLOW_NANOS))
+                .append('\n');
         out.append('\n').append(PrefetchStatus.of(device).text());
         if (recording != null) {
             out.append(recording.text());

@@ -1,0 +1,119 @@
+package io.leapnbd.donor.loop;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.leapnbd.donor.Await;
+import io.netty.bootstrap.Bootstrap;
+import io.netty.bootstrap.ServerBootstrap;
+import io.netty.buffer.ByteBuf;
+import io.netty.buffer.Unpooled;
+import io.netty.channel.Channel;
+import io.netty.channel.ChannelHandlerContext;
+import io.netty.channel.ChannelInboundHandlerAdapter;
+import io.netty.channel.ChannelInitializer;
+import io.netty.channel.epoll.EpollServerSocketChannel;
+import io.netty.channel.epoll.EpollSocketChannel;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.LockSupport;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+class EventLoopsTest {
+
+    private static final long WAIT_SECONDS = 30;
+
+    @ParameterizedTest
+    @ValueSource(booleans = {false, true})
+    void socketsTimersAndTasksAreServed(boolean busyPoll) throws Exception {
+        try (EventLoops loops = EventLoops.open(2, "test", busyPoll)) {
+            CompletableFuture<Byte> echoed = new CompletableFuture<>();
+            Channel server = new ServerBootstrap()
+                    .group(loops.group())
+                    .channel(EpollServerSocketChannel.class)
+                    .childHandler(new ChannelInitializer<Channel>() {
+                        @Override
+                        protected void initChannel(Channel channel) {
+                            channel.pipeline().addLast(new Echo());
+                        }
+                    })
+                    .bind(InetAddress.getLoopbackAddress(), 0)
+                    .sync()
+                    .channel();
+            Channel client = new Bootstrap()
+                    .group(loops.group())
+                    .channel(EpollSocketChannel.class)
+                    .handler(new ChannelInboundHandlerAdapter() {
+                        @Override
+                        public void channelRead(ChannelHandlerContext ctx, Object message) {
+                            echoed.complete(((ByteBuf) message).readByte());
+                            ((ByteBuf) message).release();
+                        }
+                    })
+                    .connect((InetSocketAddress) server.localAddress())
+                    .sync()
+                    .channel();
+            client.writeAndFlush(Unpooled.wrappedBuffer(new byte[] {42}));
+            assertThat(echoed.get(WAIT_SECONDS, TimeUnit.SECONDS)).isEqualTo((byte) 42);
+
+            CountDownLatch timer = new CountDownLatch(1);
+            loops.group().next().schedule(timer::countDown, 1, TimeUnit.MILLISECONDS);
+            assertThat(timer.await(WAIT_SECONDS, TimeUnit.SECONDS)).isTrue();
+            assertThat(loops.group().next().submit(() -> 7).get(WAIT_SECONDS, TimeUnit.SECONDS))
+                    .isEqualTo(7);
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(booleans = {false, true})
+    void aLongTurnIsSeenWhileItLastsAndCountedWhenItIsOver(boolean busyPoll) throws Exception {
+        try (EventLoops loops = EventLoops.open(1, "test", busyPoll)) {
+            loops.group().next().submit(() -> {}).sync();
+            LoopTurns turns = loops.turns().getFirst();
+            long before = turns.slow();
+            CountDownLatch end = new CountDownLatch(1);
+            loops.group().next().execute(() -> awaitQuietly(end));
+            Await.until("a turn that is under way is seen", () -> turns.longestNanos() > 20 * LoopTurns.SLOW_NANOS);
+            end.countDown();
+            Await.until("the turn is counted", () -> turns.slow() > before);
+            assertThat(turns.longestNanos()).isGreaterThan(20 * LoopTurns.SLOW_NANOS);
+
+            loops.forgetTurns();
+            Await.until("it is forgotten", () -> turns.slow() == 0);
+        }
+    }
+
+    @Test
+    void waitingIsNoTurn() throws Exception {
+        try (EventLoops loops = EventLoops.open(1, "test", false)) {
+            loops.group().next().submit(() -> {}).sync();
+            LoopTurns turns = loops.turns().getFirst();
+            Await.until("the loop waits", () -> !turns.underWay());
+            long before = turns.longestNanos();
+            long idle = System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(before / 1_000_000 + 50);
+            while (System.nanoTime() - idle < 0) {
+                LockSupport.parkNanos(1_000_000);
+            }
+            assertThat(turns.longestNanos()).isEqualTo(before);
+        }
+    }
+
+    private static void awaitQuietly(CountDownLatch latch) {
+        try {
+            assertThat(latch.await(WAIT_SECONDS, TimeUnit.SECONDS)).isTrue();
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
+    }
+
+    private static final class Echo extends ChannelInboundHandlerAdapter {
+        @Override
+        public void channelRead(ChannelHandlerContext ctx, Object message) {
+            ctx.writeAndFlush(message);
+        }
+    }
+}
