@@ -7,6 +7,7 @@ import io.leapnbd.bypass.link.DonorAddress;
 import io.leapnbd.nbd.client.NbdClient;
 import io.leapnbd.nbd.server.BufferReserve;
 import io.leapnbd.nbd.testing.TestServer;
+import io.leapnbd.prefetch.CacheFigures;
 import io.leapnbd.prefetch.LeapSettings;
 import io.leapnbd.prefetch.PrefetchPolicy;
 import io.netty.channel.EventLoopGroup;
@@ -22,7 +23,7 @@ import java.util.concurrent.atomic.AtomicLong;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.CsvSource;
 
 /** A loop allocates nothing for a read, prefetches and their decisions included, once its pools are filled. */
 class AllocationTest {
@@ -31,7 +32,11 @@ class AllocationTest {
     private static final int PAGES = 2048;
     private static final int BATCH = 8;
     private static final int WARM_UP = 4000;
-    private static final int MEASURED = 1000;
+
+    /** A million reads. */
+    private static final int ALL = 1_000_000 / BATCH / 2;
+
+    private static final int SOME = 1000;
 
     /** Netty makes a small object when a socket is full, which happens once in many requests. */
     private static final double LESS_THAN_AN_OBJECT = 8;
@@ -53,8 +58,8 @@ class AllocationTest {
     }
 
     @ParameterizedTest
-    @EnumSource(names = {"NONE", "NEXT_N", "LEAP"})
-    void aReadAllocatesNothing(PrefetchPolicy policy) throws IOException {
+    @CsvSource({"NONE, " + ALL, "ADAPTIVE, " + ALL, "NEXT_N, " + SOME, "LEAP, " + SOME})
+    void aReadAllocatesNothing(PrefetchPolicy policy, int batches) throws IOException {
         try (BufferReserve reserve = BufferReserve.open(group, 16 << 20);
                 DonorProcess donor = new DonorProcess(PAGES * PAGE / DonorProcess.SLAB);
                 RemoteDevice device = RemoteDevice.open(
@@ -79,15 +84,21 @@ class AllocationTest {
             client.write(0, ByteBuffer.allocateDirect(PAGES * PAGE));
             read(client, WARM_UP);
             long before = threads.getThreadAllocatedBytes(loop.get());
-            read(client, MEASURED);
+            long hits = hits(device);
+            read(client, batches);
             long allocated = threads.getThreadAllocatedBytes(loop.get()) - before;
-            assertThat((double) allocated / (MEASURED * BATCH))
+            assertThat((double) allocated / (batches * BATCH))
                     .as("bytes a request")
                     .isLessThan(LESS_THAN_AN_OBJECT);
             if (policy != PrefetchPolicy.NONE) {
-                assertThat(device.cache().figures().adds()).isGreaterThan(MEASURED);
+                assertThat(hits(device) - hits).isGreaterThan((long) batches * BATCH / 2);
             }
         }
+    }
+
+    private static long hits(RemoteDevice device) {
+        CacheFigures figures = device.cache().figures();
+        return figures.hits() + figures.inFlightHits();
     }
 
     private static void read(NbdClient client, int batches) throws IOException {
