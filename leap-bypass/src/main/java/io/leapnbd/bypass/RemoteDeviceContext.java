@@ -28,7 +28,7 @@ public final class RemoteDeviceContext {
     private Duration connectTimeout = Duration.ofSeconds(2);
     private @Nullable Path stateFile;
     private boolean fresh;
-    private int bulkWindow = 1 << 20;
+    private int bulkWindow = 512 << 10;
     private long cacheSize = 16L << 20;
     private ByteBufAllocator buffers = PooledByteBufAllocator.DEFAULT;
     private long cacheLimit;

@@ -10,7 +10,7 @@ import io.netty.buffer.ByteBuf;
 final class RemoteQueue implements DeviceQueue {
 
     /** Writes go in pieces of this many bytes, so that a read never waits behind more than one of them. */
-    private static final int WRITE_LIMIT = 256 << 10;
+    private static final int WRITE_LIMIT = 128 << 10;
 
     private final RemoteDevice device;
     private final DeviceLoop loop;

@@ -11,6 +11,7 @@ import io.netty.channel.ChannelOption;
 import io.netty.channel.EventLoop;
 import io.netty.channel.FixedRecvByteBufAllocator;
 import io.netty.channel.WriteBufferWaterMark;
+import io.netty.channel.epoll.EpollChannelOption;
 import io.netty.channel.epoll.EpollSocketChannel;
 import java.net.InetSocketAddress;
 import java.util.UUID;
@@ -35,6 +36,13 @@ public final class TcpLink implements DonorLink {
 
     private static final int RECEIVE_BUFFER = 256 << 10;
     private static final int MAX_BACKGROUND = 64;
+
+    /**
+     * Bytes that wait in the channel and in the socket to be sent: what a demand read has ahead of it at most, be the network
+     * slow. Bulk beyond it waits here, where demands overtake it.
+     */
+    private static final int UNSENT = 128 << 10;
+
     private static final long FIRST_BACKOFF_MILLIS = 10;
     private static final long LAST_BACKOFF_MILLIS = 1_000;
     private static final long PING_AFTER_NANOS = TimeUnit.SECONDS.toNanos(10);
@@ -117,7 +125,8 @@ public final class TcpLink implements DonorLink {
                 .option(ChannelOption.SO_KEEPALIVE, true)
                 .option(ChannelOption.CONNECT_TIMEOUT_MILLIS, timeout)
                 .option(ChannelOption.RECVBUF_ALLOCATOR, new FixedRecvByteBufAllocator(RECEIVE_BUFFER))
-                .option(ChannelOption.WRITE_BUFFER_WATER_MARK, new WriteBufferWaterMark(512 << 10, 1 << 20))
+                .option(ChannelOption.WRITE_BUFFER_WATER_MARK, new WriteBufferWaterMark(UNSENT / 2, UNSENT))
+                .option(EpollChannelOption.TCP_NOTSENT_LOWAT, (long) UNSENT)
                 .handler(new ReplyReader(this));
         bootstrap.connect(address).addListener(done -> {
             if (!done.isSuccess() && over == null) {

@@ -31,14 +31,17 @@ final class ReceiveBuffer implements RecvByteBufAllocator, RecvByteBufAllocator.
     /** A receive into less room than this is not worth its system call. */
     private static final int LEAST_ROOM = 64 << 10;
 
-    /** Receives in one turn, so that one busy connection does not starve the others of its loop. */
+    /** Receives in one turn, and bytes, so that one busy connection does not starve the others of its loop. */
     private static final int MOST_RECEIVES = 16;
+
+    private static final int MOST_BYTES = 512 << 10;
 
     private final ByteBufAllocator allocator;
     private @Nullable ByteBuf buffer;
     private @Nullable ByteBuf diversion;
     private boolean held;
     private int receives;
+    private int received;
     private int attempted;
     private int last;
 
@@ -143,6 +146,7 @@ final class ReceiveBuffer implements RecvByteBufAllocator, RecvByteBufAllocator.
     @Override
     public void reset(ChannelConfig config) {
         receives = 0;
+        received = 0;
         held = false;
     }
 
@@ -154,6 +158,7 @@ final class ReceiveBuffer implements RecvByteBufAllocator, RecvByteBufAllocator.
     @Override
     public void lastBytesRead(int bytes) {
         last = bytes;
+        received += Math.max(0, bytes);
     }
 
     @Override
@@ -173,12 +178,12 @@ final class ReceiveBuffer implements RecvByteBufAllocator, RecvByteBufAllocator.
 
     @Override
     public boolean continueReading() {
-        return last == attempted && !held && receives < MOST_RECEIVES;
+        return last == attempted && !held && receives < MOST_RECEIVES && received < MOST_BYTES;
     }
 
     @Override
     public boolean continueReading(UncheckedBooleanSupplier maybeMoreDataSupplier) {
-        return maybeMoreDataSupplier.get() && !held && receives < MOST_RECEIVES;
+        return maybeMoreDataSupplier.get() && !held && receives < MOST_RECEIVES && received < MOST_BYTES;
     }
 
     @Override
