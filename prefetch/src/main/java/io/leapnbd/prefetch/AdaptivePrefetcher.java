@@ -22,14 +22,16 @@ import static io.leapnbd.prefetch.Circumstances.WAYS;
  *       every way to go on is scored in the shadow, for each kind of stream, and random access suspends them all;
  *   <li>goes as deep as a fetch takes against the time between a stream's demands, counting what is demanded at once as one of
  *       them, and deeper when pages come late;
- *   <li>stops at a {@linkplain WasteBudget cap} on wasted fetches.
+ *   <li>fetches besides, when the link is idle, what is {@linkplain NearPages near} a page that near ones have followed before;
+ *   <li>asks for better odds the more a fetch {@linkplain Displacement displaces}, and stops at a {@linkplain WasteBudget cap} on
+ *       wasted bandwidth.
  * </ol>
  *
  * It decides on hits as on misses, so that a stream that is followed has no misses at all.
  *
  * <p>Takes {@link #memory} bytes, at most about 7 MiB, all of it when it is made. A decision is constant work: at most three
- * searches of 64 streams, one more for a request of several pages, and {@link #MAX_DEPTH} steps for each of six ways, of
- * which all but the newest are remembered.
+ * searches of 64 streams, one more for a request of several pages, {@link #MAX_DEPTH} steps for each of six ways, of
+ * which all but the newest are remembered, and the sixteen pages around the request.
  */
 final class AdaptivePrefetcher implements Prefetcher, Proposals.Judge {
 
@@ -285,6 +287,9 @@ final class AdaptivePrefetcher implements Prefetcher, Proposals.Judge {
     /** Proposes pages near the request, from the nearest on. */
     private int proposeNear(long[] candidates, int count) {
         float worth = budget.worthFetchingAtOnce() + displacement.price();
+        if (near.odds() < worth) {
+            return count;
+        }
         int n = count;
         for (int distance = 1; distance <= NearPages.REACH; distance++) {
             if (near.odds(distance) >= worth) {

@@ -43,17 +43,29 @@ final class NearPages {
     /** Demands that are remembered of each circumstance. */
     private static final float MEMORY = 1024;
 
+    /** Of kinds that a near page follows less often than this, one request in {@link #SAMPLE} is counted by distance and age. */
+    private static final float OFTEN = 0.05f;
+
+    private static final int SAMPLE = 4;
+
     private static final long NOWHERE = Long.MIN_VALUE / 2;
 
     private final Odds odds = new Odds(KINDS * DISTANCES, AGES, MEMORY);
+
+    /** Whether any near page comes next, by kind: most often none does, and no other question is asked. */
+    private final Odds any = new Odds(KINDS, 1, MEMORY);
+
     private final char[] past;
     private final int mask;
 
-    // The last requests: their pages, what kind they were of, and whether a near one has followed.
+    // The last requests: their pages, what kind they were of, whether a near one has followed, and whether one that
+    // nobody else foresaw, and whether that is counted by distance.
     private final long[] first = new long[SOON];
     private final long[] last = new long[SOON];
     private final int[] kinds = new int[SOON];
     private final boolean[] followed = new boolean[SOON];
+    private final boolean[] gained = new boolean[SOON];
+    private final boolean[] counted = new boolean[SOON];
     private int newest;
 
     private long demands;
@@ -77,7 +89,11 @@ final class NearPages {
 
     /** Bytes that one takes. */
     static long bytes(int length) {
-        return (long) Character.BYTES * length + Odds.bytes(KINDS * DISTANCES, AGES) + SOON * 21L + 256;
+        return (long) Character.BYTES * length
+                + Odds.bytes(KINDS * DISTANCES, AGES)
+                + Odds.bytes(KINDS, 1)
+                + SOON * 23L
+                + 256;
     }
 
     /** A request begins. */
@@ -98,7 +114,7 @@ final class NearPages {
             if (distance != 0 && Math.abs(distance) <= REACH) {
                 follows = true;
                 if (unforeseen) {
-                    odds.cameTrue(cell(kinds[i], (int) distance, age));
+                    came(i, (int) distance, age);
                 }
                 if (!followed[i]) {
                     followed[i] = true;
@@ -111,6 +127,16 @@ final class NearPages {
         demands++;
     }
 
+    private void came(int request, int distance, int age) {
+        if (!gained[request]) {
+            gained[request] = true;
+            any.cameTrue(kinds[request]);
+        }
+        if (counted[request]) {
+            odds.cameTrue(cell(kinds[request], distance, age));
+        }
+    }
+
     /** The request's last page has been demanded: from here on others can follow on it. */
     void ended(long firstPage, long lastPage) {
         newest = (newest + 1) & (SOON - 1);
@@ -118,10 +144,20 @@ final class NearPages {
         last[newest] = lastPage;
         followed[newest] = false;
         kinds[newest] = (before << 1 | (follows ? 1 : 0)) << 1 | (before == NEVER && isLedTo(firstPage) ? 1 : 0);
-        for (int distance = 1; distance <= REACH; distance++) {
-            odds.propose(cell(distance));
-            odds.propose(cell(-distance));
+        gained[newest] = false;
+        any.propose(kinds[newest]);
+        counted[newest] = odds() >= OFTEN || (PageIndex.mix(demands) & (SAMPLE - 1)) == 0;
+        if (counted[newest]) {
+            for (int distance = 1; distance <= REACH; distance++) {
+                odds.propose(cell(distance));
+                odds.propose(cell(-distance));
+            }
         }
+    }
+
+    /** The odds that any page near the last request is demanded soon. */
+    float odds() {
+        return any.of(kinds[newest], 0);
     }
 
     /** The odds that the page at a distance from the last request, above it or, if negative, below it, is demanded soon. */
