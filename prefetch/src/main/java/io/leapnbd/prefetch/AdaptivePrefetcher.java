@@ -4,6 +4,7 @@ import static io.leapnbd.prefetch.Circumstances.ALONG;
 import static io.leapnbd.prefetch.Circumstances.BY_PAGE;
 import static io.leapnbd.prefetch.Circumstances.BY_READ;
 import static io.leapnbd.prefetch.Circumstances.BY_WRITE;
+import static io.leapnbd.prefetch.Circumstances.NEAR;
 import static io.leapnbd.prefetch.Circumstances.ORDERS;
 import static io.leapnbd.prefetch.Circumstances.WAYS;
 
@@ -21,14 +22,16 @@ import static io.leapnbd.prefetch.Circumstances.WAYS;
  *       every way to go on is scored in the shadow, for each kind of stream, and random access suspends them all;
  *   <li>goes as deep as a fetch takes against the time between a stream's demands, counting what is demanded at once as one of
  *       them, and deeper when pages come late;
- *   <li>stops at a {@linkplain WasteBudget cap} on wasted fetches.
+ *   <li>fetches besides, when the link is idle, what is {@linkplain NearPages near} a page that near ones have followed before;
+ *   <li>asks for better odds the more a fetch {@linkplain Displacement displaces}, and stops at a {@linkplain WasteBudget cap} on
+ *       wasted bandwidth.
  * </ol>
  *
  * It decides on hits as on misses, so that a stream that is followed has no misses at all.
  *
  * <p>Takes {@link #memory} bytes, at most about 7 MiB, all of it when it is made. A decision is constant work: at most three
- * searches of 64 streams, one more for a request of several pages, and {@link #MAX_DEPTH} steps for each of six ways, of
- * which all but the newest are remembered.
+ * searches of 64 streams, one more for a request of several pages, {@link #MAX_DEPTH} steps for each of six ways, of
+ * which all but the newest are remembered, and the sixteen pages around the request.
  */
 final class AdaptivePrefetcher implements Prefetcher, Proposals.Judge {
 
@@ -58,6 +61,11 @@ final class AdaptivePrefetcher implements Prefetcher, Proposals.Judge {
     /** One in so many proposals that are not fetched is remembered; a power of two. */
     private static final int SHADOW = 4;
 
+    /** Proposals that the odds are taken from: older ones fade. */
+    private static final float MEMORY = 192;
+
+    private static final int NO_STREAM = -1;
+
     private static final long FIRST_FETCH_NANOS = 50_000;
     private static final int FETCH_SHIFT = 4;
 
@@ -67,8 +75,10 @@ final class AdaptivePrefetcher implements Prefetcher, Proposals.Judge {
     private final StreamTable[] tables = {
         new StreamTable(PAGE_REACH), new StreamTable(LOG_REACH), new StreamTable(LOG_REACH)
     };
-    private final Odds odds = new Odds(Circumstances.COARSE, Circumstances.FINE_PER_COARSE);
-    private final Proposals proposals = new Proposals(this);
+    private final Odds odds = new Odds(Circumstances.COARSE, Circumstances.FINE_PER_COARSE, MEMORY);
+    private final Displacement displacement = new Displacement();
+    private final Proposals proposals = new Proposals(this, displacement);
+    private final NearPages near;
     private final WasteBudget budget = new WasteBudget();
 
     /** Demands so far. */
@@ -103,6 +113,7 @@ final class AdaptivePrefetcher implements Prefetcher, Proposals.Judge {
         this.pages = pages;
         writes = new PageLog(logLength(pages));
         reads = new PageLog(logLength(pages));
+        near = new NearPages(logLength(pages));
     }
 
     private static int logLength(long pages) {
@@ -112,6 +123,7 @@ final class AdaptivePrefetcher implements Prefetcher, Proposals.Judge {
     /** Bytes that a prefetcher for a device of some pages takes at most. */
     static long memory(long pages) {
         return 2 * PageLog.bytes(logLength(pages))
+                + NearPages.bytes(logLength(pages))
                 + ORDERS * StreamTable.BYTES
                 + Proposals.BYTES
                 + Odds.bytes(Circumstances.COARSE, Circumstances.FINE_PER_COARSE)
@@ -127,20 +139,24 @@ final class AdaptivePrefetcher implements Prefetcher, Proposals.Judge {
         requestFrom = firstPage;
         requestNext = firstPage;
         requestTo = firstPage + count;
+        near.requested(firstPage);
         downwards = count > 1 && tables[BY_PAGE].downwards(firstPage, requestTo - 1);
     }
 
     @Override
     public int demand(long asked, boolean hit, int connection, long nanos, long[] candidates) {
         tick++;
+        long passed = tick == 1 ? 0 : nanos - now;
         now = nanos;
         if (asked != requestNext || asked >= requestTo) {
             requested(asked, 1);
         }
         requestNext++;
-        budget.demanded(hit);
+        budget.demanded(hit, passed, fetchNanos);
+        displacement.demanded();
         proposals.sweep(tick);
         int proposed = proposals.find(asked);
+        near.demanded(asked, !hit || (proposed >= 0 && proposals.circumstances(proposed) == NEAR));
         if (proposed >= 0) {
             proposals.demanded(proposed, hit);
         }
@@ -164,6 +180,10 @@ final class AdaptivePrefetcher implements Prefetcher, Proposals.Judge {
                     tables[Circumstances.order(way)].ahead(streams[Circumstances.order(way)], Circumstances.mode(way)));
         }
         show(window);
+        if (asked == requestTo - 1) {
+            near.ended(requestFrom, asked);
+            count = proposeNear(candidates, count);
+        }
         return count;
     }
 
@@ -236,6 +256,7 @@ final class AdaptivePrefetcher implements Prefetcher, Proposals.Judge {
         float guess = Circumstances.guess(mode, run);
         int depth = depth(table.interval(stream), table.lead(stream), table.burst(stream));
         int step = table.ahead(stream, mode);
+        float worth = budget.worthFetching() + displacement.price();
         int n = count;
         while (step < depth && n < MAX_CANDIDATES) {
             long candidate = pageAt(order, at + stride * (step + 1));
@@ -244,9 +265,9 @@ final class AdaptivePrefetcher implements Prefetcher, Proposals.Judge {
             }
             int known = proposals.find(candidate);
             boolean demandedToo = candidate >= requestFrom && candidate < requestTo;
-            if (!demandedToo && (known < 0 || !proposals.fetched(known))) {
+            if (!demandedToo && (known < 0 || !proposals.isHeld(known))) {
                 int cell = cell(way, run, step + 1, table.quality(stream), page, candidate);
-                boolean fetch = odds.of(cell, guess) >= budget.worthFetching() && budget.allows();
+                boolean fetch = odds.of(cell, guess) >= worth && budget.allows();
                 if (fetch || (known < 0 && (PageIndex.mix(tick) & (SHADOW - 1)) == 0)) {
                     odds.propose(cell);
                     proposals.make(known, candidate, tick, now, cell, stream, table.serial(stream), fetch);
@@ -261,6 +282,38 @@ final class AdaptivePrefetcher implements Prefetcher, Proposals.Judge {
         }
         table.ahead(stream, mode, step);
         return n;
+    }
+
+    /** Proposes pages near the request, from the nearest on. */
+    private int proposeNear(long[] candidates, int count) {
+        float worth = budget.worthFetchingAtOnce() + displacement.price();
+        if (near.odds() < worth) {
+            return count;
+        }
+        int n = count;
+        for (int distance = 1; distance <= NearPages.REACH; distance++) {
+            if (near.odds(distance) >= worth) {
+                n = fetch(requestTo - 1 + distance, candidates, n);
+            }
+            if (near.odds(-distance) >= worth) {
+                n = fetch(requestFrom - distance, candidates, n);
+            }
+        }
+        return n;
+    }
+
+    private int fetch(long candidate, long[] candidates, int count) {
+        if (candidate < 0 || candidate >= pages || count == MAX_CANDIDATES || !budget.allows()) {
+            return count;
+        }
+        int known = proposals.find(candidate);
+        if (known >= 0 && proposals.isHeld(known)) {
+            return count;
+        }
+        proposals.make(known, candidate, tick, now, NEAR, NO_STREAM, 0, true);
+        budget.fetched();
+        candidates[count] = candidate;
+        return count + 1;
     }
 
     private long pageAt(int order, long at) {
@@ -293,13 +346,18 @@ final class AdaptivePrefetcher implements Prefetcher, Proposals.Judge {
 
     @Override
     public void judge(int circumstances, int stream, int serial, boolean fetched, boolean right, long madeAt) {
+        if (fetched && right) {
+            budget.used();
+        }
+        if (circumstances == NEAR) {
+            return;
+        }
         if (right) {
             odds.cameTrue(circumstances);
         }
         StreamTable table = tables[Circumstances.orderOf(circumstances)];
         table.judge(stream, serial, right);
         if (fetched && right) {
-            budget.used();
             table.timed(stream, serial, now - madeAt, fetchNanos);
         }
     }
@@ -312,6 +370,7 @@ final class AdaptivePrefetcher implements Prefetcher, Proposals.Judge {
         for (long page = firstPage; page < firstPage + count; page++) {
             writes.record(page);
             reads.forget(page);
+            near.written(page);
             int proposed = proposals.find(page);
             if (proposed >= 0) {
                 proposals.withdraw(proposed);
@@ -321,6 +380,6 @@ final class AdaptivePrefetcher implements Prefetcher, Proposals.Judge {
 
     @Override
     public void fetchTook(long nanos) {
-        fetchNanos += (nanos - fetchNanos) >> FETCH_SHIFT;
+        fetchNanos = Math.max(1, fetchNanos + ((nanos - fetchNanos) >> FETCH_SHIFT));
     }
 }

@@ -20,6 +20,9 @@ final class Circumstances {
     static final int BESIDE = 1;
     static final int WAYS = ORDERS * 2;
 
+    /** In place of a number: the page is near the request, and of no stream. */
+    static final int NEAR = -1;
+
     /** How long ago a page was read, and not written since: never, recently, long ago. */
     static final int NEVER = 0;
 

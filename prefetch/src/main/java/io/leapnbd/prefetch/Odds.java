@@ -13,17 +13,21 @@ final class Odds {
     /** The same of the guess against the coarse grid. */
     private static final float GUESS_WEIGHT = 3;
 
-    /** What is remembered, in proposals: older ones fade. */
-    private static final float MEMORY = 192;
-
     private final float[] fineRight;
     private final float[] fineAll;
     private final float[] coarseRight;
     private final float[] coarseAll;
     private final int finePerCoarse;
+    private final float memory;
 
-    /** Fine circumstances are numbered so that those of one coarse cell lie together. */
-    Odds(int coarse, int finePerCoarse) {
+    /**
+     * Nothing learned yet.
+     *
+     * @param finePerCoarse fine circumstances are numbered so that those of one coarse cell lie together
+     * @param memory what is remembered of each, in proposals: older ones fade
+     */
+    Odds(int coarse, int finePerCoarse, float memory) {
+        this.memory = memory;
         this.finePerCoarse = finePerCoarse;
         coarseRight = new float[coarse];
         coarseAll = new float[coarse];
@@ -56,10 +60,10 @@ final class Odds {
         fineRight[fine]++;
     }
 
-    private static void count(float[] right, float[] all, int at) {
-        if (all[at] >= MEMORY) {
-            all[at] -= all[at] / MEMORY;
-            right[at] -= right[at] / MEMORY;
+    private void count(float[] right, float[] all, int at) {
+        if (all[at] >= memory) {
+            all[at] -= all[at] / memory;
+            right[at] -= right[at] / memory;
         }
         all[at]++;
     }

@@ -2,7 +2,8 @@ package io.leapnbd.prefetch;
 
 /**
  * The pages that were proposed and have not been demanded yet: those that were fetched, and those that were only thought
- * of, to see what would have become of them. One that is not demanded in time counts as wrong.
+ * of, to see what would have become of them. One that is not demanded in time counts as wrong: one that was fetched when it has
+ * been {@linkplain Displacement given up} for long, any other after some demands.
  *
  * <p>A hash table of buckets of eight. A full bucket gives up the oldest; besides, each {@link #sweep} looks at a few
  * places, so that nothing stays for ever when nothing new comes.
@@ -27,26 +28,29 @@ final class Proposals {
     /** Places that are looked at each demand for what has waited too long. */
     private static final int SWEEP = 2;
 
-    /** Demands after which a proposal counts as wrong. */
+    /** Demands after which a proposal that was not fetched counts as wrong. */
     private static final long PATIENCE = 2048;
 
     /** What one takes. */
-    static final long BYTES = BUCKETS * WAYS * 37L + 512;
+    static final long BYTES = BUCKETS * WAYS * 41L + 512;
 
     private static final long NONE = -1;
 
     private final Judge judge;
+    private final Displacement displacement;
     private final long[] pages = new long[BUCKETS * WAYS];
     private final long[] nanos = new long[BUCKETS * WAYS];
     private final long[] madeAt = new long[BUCKETS * WAYS];
     private final int[] circumstances = new int[BUCKETS * WAYS];
     private final int[] streams = new int[BUCKETS * WAYS];
     private final int[] serials = new int[BUCKETS * WAYS];
+    private final int[] born = new int[BUCKETS * WAYS];
     private final boolean[] fetched = new boolean[BUCKETS * WAYS];
     private int swept;
 
-    Proposals(Judge judge) {
+    Proposals(Judge judge, Displacement displacement) {
         this.judge = judge;
+        this.displacement = displacement;
         java.util.Arrays.fill(pages, NONE);
     }
 
@@ -61,12 +65,21 @@ final class Proposals {
         return -1;
     }
 
-    boolean fetched(int at) {
-        return fetched[at];
+    /** Whether its page was fetched, and has probably not been given up since. */
+    boolean isHeld(int at) {
+        return fetched[at] && !displacement.isGone(born[at]);
+    }
+
+    /** What it was proposed under. */
+    int circumstances(int at) {
+        return circumstances[at];
     }
 
     /** A proposal's page is demanded: it was right, unless it was fetched and is not there any more. */
     void demanded(int at, boolean hit) {
+        if (fetched[at]) {
+            displacement.settled(born[at], hit);
+        }
         settle(at, !fetched[at] || hit);
     }
 
@@ -91,6 +104,9 @@ final class Proposals {
         streams[at] = stream;
         serials[at] = serial;
         fetched[at] = isFetched;
+        if (isFetched) {
+            born[at] = displacement.fetched();
+        }
     }
 
     private int room(long page) {
@@ -111,7 +127,8 @@ final class Proposals {
     /** Gives up what has waited too long, in the next places. Called once a demand. */
     void sweep(long tick) {
         for (int i = 0; i < SWEEP; i++) {
-            if (pages[swept] != NONE && tick - madeAt[swept] > PATIENCE) {
+            boolean late = fetched[swept] ? displacement.isHistory(born[swept]) : tick - madeAt[swept] > PATIENCE;
+            if (pages[swept] != NONE && late) {
                 settle(swept, false);
             }
             swept = (swept + 1) & (BUCKETS * WAYS - 1);

@@ -23,6 +23,7 @@ class AdaptivePrefetcherTest {
     private final long[] candidates = new long[Prefetcher.MAX_CANDIDATES];
     private final Set<Long> cached = new HashSet<>();
     private long nanos;
+    private long pause = 20_000;
     private long fetched;
     private long hits;
 
@@ -30,7 +31,7 @@ class AdaptivePrefetcherTest {
     private void demand(long page) {
         boolean hit = cached.remove(page);
         hits += hit ? 1 : 0;
-        nanos += 20_000;
+        nanos += pause;
         int count = prefetcher.demand(page, hit, 0, nanos, candidates);
         for (int i = 0; i < count; i++) {
             fetched += cached.add(candidates[i]) ? 1 : 0;
@@ -205,7 +206,14 @@ class AdaptivePrefetcherTest {
     @ParameterizedTest
     @ValueSource(longs = {1, 2, 3, 4, 5})
     void wasteStaysBelowItsCapWhateverHappens(long seed) {
+        wasteStaysBelow(1, seed);
+        pause = 1_000_000;
+        wasteStaysBelow(WasteBudget.MOST_A_DEMAND, seed);
+    }
+
+    private void wasteStaysBelow(long aDemand, long seed) {
         Random random = new Random(seed);
+        long before = fetched - hits;
         long demands = 0;
         for (int i = 0; i < 20_000; i++) {
             long page = random.nextLong(PAGES);
@@ -218,8 +226,42 @@ class AdaptivePrefetcherTest {
             if (random.nextInt(10) == 0) {
                 prefetcher.written(random.nextLong(PAGES - 64), 32, 0, nanos);
             }
-            assertThat(fetched - hits).isLessThanOrEqualTo(demands + WasteBudget.MOST);
+            assertThat(fetched - hits - before).isLessThanOrEqualTo(aDemand * demands + WasteBudget.MOST);
         }
+    }
+
+    /** An index: some page of it is read, and then one of the eight pages that follow it, any of them. */
+    private void lookUps(int count, Random random) {
+        for (int i = 0; i < count; i++) {
+            long head = 9L * random.nextInt(10_000);
+            demand(head);
+            demand(head + 1 + random.nextInt(8));
+        }
+    }
+
+    @Test
+    void onAnIdleLinkAllThatAPageMayLeadToIsFetched() {
+        pause = 1_000_000;
+        Random random = new Random(1);
+        lookUps(20_000, random);
+        long hitsBefore = hits;
+        long fetchedBefore = fetched;
+        lookUps(10_000, random);
+
+        assertThat(hits - hitsBefore).as("of 20,000, half of which are heads").isGreaterThan(9000);
+        assertThat(fetched - fetchedBefore)
+                .as("and nothing is fetched for the others")
+                .isLessThan(90_000);
+    }
+
+    @Test
+    void onABusyLinkWhatAPageMayLeadToIsNotWorthAFetch() {
+        Random random = new Random(1);
+        lookUps(20_000, random);
+        long fetchedBefore = fetched;
+        lookUps(10_000, random);
+
+        assertThat(fetched - fetchedBefore).isLessThan(20_000);
     }
 
     @Test

@@ -9,8 +9,10 @@ import org.junit.jupiter.api.Test;
 class ProposalsTest {
 
     private final List<String> verdicts = new ArrayList<>();
-    private final Proposals proposals = new Proposals((circumstances, stream, serial, fetched, right, nanos) ->
-            verdicts.add(circumstances + (fetched ? " fetched " : " shadow ") + (right ? "right" : "wrong")));
+    private final Proposals proposals = new Proposals(
+            (circumstances, stream, serial, fetched, right, nanos) ->
+                    verdicts.add(circumstances + (fetched ? " fetched " : " shadow ") + (right ? "right" : "wrong")),
+            new Displacement());
 
     private void make(long page, long tick, int circumstances, boolean fetched) {
         proposals.make(proposals.find(page), page, tick, 0, circumstances, 0, 0, fetched);
@@ -37,7 +39,7 @@ class ProposalsTest {
 
     @Test
     void aProposalThatNobodyDemandsIsWrongAfterAWhile() {
-        make(7, 0, 1, true);
+        make(7, 0, 1, false);
         for (long tick = 0; tick < 2000; tick++) {
             proposals.sweep(tick);
         }
@@ -45,7 +47,31 @@ class ProposalsTest {
         for (long tick = 2000; tick < 5000; tick++) {
             proposals.sweep(tick);
         }
-        assertThat(verdicts).containsExactly("1 fetched wrong");
+        assertThat(verdicts).containsExactly("1 shadow wrong");
+    }
+
+    @Test
+    void aFetchedPageIsWaitedForAsLongAsTheCacheMayHaveIt() {
+        make(-2, 0, 1, true);
+        for (long tick = 0; tick < 10_000; tick++) {
+            proposals.sweep(tick);
+        }
+        assertThat(verdicts).isEmpty();
+        assertThat(proposals.isHeld(proposals.find(-2))).isTrue();
+
+        int page = 0;
+        while (proposals.isHeld(proposals.find(-2))) {
+            make(page++, 10_000, 2, true);
+        }
+        assertThat(proposals.find(-2)).as("still remembered").isNotNegative();
+        for (; page < 2500; page++) {
+            make(page, 10_000, 2, true);
+        }
+        for (int i = 0; i < 4096; i++) {
+            proposals.sweep(10_000);
+        }
+        assertThat(proposals.find(-2)).isEqualTo(-1);
+        assertThat(verdicts).contains("1 fetched wrong");
     }
 
     @Test
@@ -62,9 +88,9 @@ class ProposalsTest {
     @Test
     void aShadowBecomesAFetchUnderItsNewCircumstances() {
         make(7, 0, 1, false);
-        assertThat(proposals.fetched(proposals.find(7))).isFalse();
+        assertThat(proposals.isHeld(proposals.find(7))).isFalse();
         make(7, 5, 2, true);
-        assertThat(proposals.fetched(proposals.find(7))).isTrue();
+        assertThat(proposals.isHeld(proposals.find(7))).isTrue();
         proposals.demanded(proposals.find(7), true);
 
         assertThat(verdicts).containsExactly("2 fetched right");
