@@ -11,8 +11,9 @@ import io.leapnbd.donor.protocol.RequestHeader;
 import io.leapnbd.donor.protocol.SlabKey;
 import io.leapnbd.donor.protocol.Version;
 import io.leapnbd.donor.rdma.LocalMemory;
-import io.leapnbd.donor.rdma.QueuePair;
+import io.leapnbd.donor.rdma.MemoryKeys;
 import io.leapnbd.donor.rdma.RdmaClient;
+import io.leapnbd.donor.rdma.Transfers;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
 import io.netty.channel.EventLoop;
@@ -206,8 +207,8 @@ final class Probe {
         private final MemorySegment memory = Arena.global().allocate(PAGE, PAGE);
         private final LocalMemory local = new LocalMemory();
         private final RdmaClient client;
-        private QueuePair pair;
-        private LocalMemory.OnDevice here;
+        private Transfers pair;
+        private MemoryKeys here;
         private boolean connected;
         private int status = -1;
         private String gone;
@@ -271,7 +272,7 @@ final class Probe {
         }
 
         @Override
-        public void made(QueuePair made, LocalMemory.OnDevice memoryHere, int reads) {
+        public void made(Transfers made, MemoryKeys memoryHere, int reads) {
             pair = made;
             here = memoryHere;
         }

@@ -16,7 +16,7 @@ import com.ibm.disni.verbs.SVCReqNotify;
 import com.ibm.disni.verbs.StatefulVerbCall;
 import com.ibm.disni.verbs.impl.NatIbvCompChannel;
 import io.leapnbd.donor.memory.MappedMemory;
-import io.leapnbd.donor.verbs.Verbs;
+import io.leapnbd.donor.verbs.DeviceVerbs;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
 import java.io.IOException;
@@ -38,7 +38,7 @@ import java.util.concurrent.locks.ReentrantLock;
  *   memory   | send frame 0 | … | send frame n-1 | receive frame 0 | … | receive frame m-1 |
  * </pre>
  */
-public final class QueuePair implements AutoCloseable {
+public final class QueuePair implements Transfers, AutoCloseable {
 
     private static final int BATCH = 32;
 
@@ -197,12 +197,12 @@ public final class QueuePair implements AutoCloseable {
         return memory.address() + (long) number * frameBytes;
     }
 
-    /** What to wait on until there are completions; see {@link #reapAfterEvent}. */
+    @Override
     public int descriptor() {
-        return Verbs.descriptor(((NatIbvCompChannel) channel).getObjId());
+        return DeviceVerbs.descriptor(((NatIbvCompChannel) channel).getObjId());
     }
 
-    /** Posts an RDMA read. */
+    @Override
     public void read(int slot, long to, int localKey, int length, long from, int remoteKey) throws IOException {
         readTo[slot].setAddr(to);
         readTo[slot].setLkey(localKey);
@@ -212,33 +212,33 @@ public final class QueuePair implements AutoCloseable {
         readCalls[slot].execute();
     }
 
-    /** Where a message to send is written, before {@link #send}. */
+    @Override
     public ByteBuf sendFrame(int slot) {
         return frames[slot];
     }
 
-    /** Sends the first bytes of a slot's frame. */
+    @Override
     public void send(int slot, int length) throws IOException {
         sendFrom[slot].setLength(length);
         sendCalls[slot].execute();
     }
 
-    /** Where a message that has arrived is. */
+    @Override
     public ByteBuf receiveFrame(int slot) {
         return frames[sends + slot];
     }
 
-    /** Lets a receive buffer be filled again. */
+    @Override
     public void receive(int slot) throws IOException {
         receiveCalls[slot].execute();
     }
 
-    /** Asks for an event when there are completions; without, {@link #reap} has to be called again and again. */
+    @Override
     public void arm() throws IOException {
         SVCReqNotify _ = notify.execute();
     }
 
-    /** Takes an event off the completion channel, asks for the next one, and tells of all completions. */
+    @Override
     public void reapAfterEvent() throws IOException {
         // One a time is enough: whoever waits on the descriptor is told again.
         if (channel.getCqEvent(queue, 0)) {
@@ -252,7 +252,7 @@ public final class QueuePair implements AutoCloseable {
         int _ = reap();
     }
 
-    /** Waits for completions, and tells of them; false if there were none within {@code millis}. */
+    @Override
     public boolean awaitCompletions(int millis) throws IOException {
         if (reap() > 0) {
             return true;
@@ -264,7 +264,7 @@ public final class QueuePair implements AutoCloseable {
         return reap() > 0;
     }
 
-    /** Tells of all completions that there are; how many. */
+    @Override
     public int reap() throws IOException {
         int all = 0;
         int count;
