@@ -1,0 +1,4 @@
+@NullMarked
+package io.leapnbd.bypass.link;
+
+import org.jspecify.annotations.NullMarked;
