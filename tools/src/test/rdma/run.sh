@@ -1,6 +1,8 @@
 #!/bin/bash
 # The rdma suite: run.sh [PART ...], of layers, probe, verify, stopped, swap, killed; none named: all. README.md describes it.
 set -u
+# Whatever ends this suite, or the one that runs it, ends the guest too.
+[ "${LEAP_NBD_RDMA_SUITE:-}" = "$$" ] || LEAP_NBD_RDMA_SUITE=$$ exec setpriv --pdeathsig TERM -- "$BASH" "$0" "$@"
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 home=$(cd "$here/../../../.." && pwd)
 out=${LEAP_NBD_TEST_OUT:-$home/tools/target/test}/rdma
@@ -15,13 +17,6 @@ for jar in "$lib"/*.jar; do class_path=$class_path:$jar; done
   echo '0 passed, 1 failed'
   exit 1
 }
-# What the launcher keeps for itself fits the processor that it was made on, and the guest's is another one.
-if [ ! "$build/guest.aot" -nt "$home/tools/target/dist/built" ]; then
-  "$JAVA_HOME/bin/java" -XX:+UseSerialGC -XX:+UseCompactObjectHeaders -XX:-UsePerfData -XX:+UnlockDiagnosticVMOptions \
-    -XX:-AOTAdapterCaching -XX:-AOTStubCaching --enable-native-access=ALL-UNNAMED --sun-misc-unsafe-memory-access=allow \
-    --add-exports=java.base/sun.nio.ch=ALL-UNNAMED -Xmx64m -XX:AOTCacheOutput="$build/guest.aot" -cp "$class_path" \
-    io.leapnbd.tools.LeapNbd train >"$out/aot.log" 2>&1 || echo 'no AOT cache: everything starts later'
-fi
 # On this side of the emulation, unless there is a device here.
 : >"$out/host.log"
 if [ $# = 0 ] && [ -z "$(ls /sys/class/infiniband 2>/dev/null)" ]; then
