@@ -4,16 +4,21 @@ import io.leapnbd.bypass.link.LinkRequest;
 import io.leapnbd.bypass.link.LinkSettings;
 import io.leapnbd.bypass.link.RdmaConnector;
 import io.leapnbd.bypass.link.WriteWatch;
+import io.leapnbd.donor.net.RdmaServer;
+import io.leapnbd.donor.net.ServerSettings;
 import io.leapnbd.donor.protocol.Hello;
 import io.leapnbd.donor.protocol.Operation;
 import io.leapnbd.donor.protocol.ReplyHeader;
 import io.leapnbd.donor.protocol.RequestHeader;
 import io.leapnbd.donor.protocol.SlabKey;
+import io.leapnbd.donor.protocol.Status;
 import io.leapnbd.donor.protocol.Version;
 import io.leapnbd.donor.rdma.LocalMemory;
 import io.leapnbd.donor.rdma.MemoryKeys;
 import io.leapnbd.donor.rdma.RdmaClient;
 import io.leapnbd.donor.rdma.Transfers;
+import io.leapnbd.donor.store.SlabStore;
+import io.leapnbd.donor.store.StoreSettings;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
 import io.netty.channel.EventLoop;
@@ -27,6 +32,7 @@ import java.util.Arrays;
 import java.util.UUID;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicLong;
 
 /** Asks a donor over RDMA for what a server would never ask, and measures a link. Prints PASS and FAIL lines. */
 final class Probe {
@@ -40,6 +46,7 @@ final class Probe {
         InetSocketAddress donor = new InetSocketAddress(arguments[0], Integer.parseInt(arguments[1]));
         keys(donor);
         fencing(donor);
+        lease(donor);
         int reads = Integer.parseInt(arguments[2]);
         double reference = Double.parseDouble(arguments[3]);
         double woken = latency(donor, reads, false, 4);
@@ -97,6 +104,44 @@ final class Probe {
                 check(old.read(key.address(), key.key()) != 0 && old.sees(9), "a server that is fenced off cannot read any more");
                 check(newer.ask(Operation.EXPOSE, handle, 0, 0, 0, Unpooled.EMPTY_BUFFER).readableBytes() > ReplyHeader.LENGTH,
                         "the newer one can");
+            }
+        }
+    }
+
+    /** A server that was away for longer than its lease, of a donor in this process, whose only slab is somebody else's by then. */
+    private static void lease(InetSocketAddress donor) throws Exception {
+        AtomicLong later = new AtomicLong();
+        StoreSettings settings = StoreSettings.ofMemory(1 << 20, 1 << 20).withNanoClock(() -> System.nanoTime() + later.get());
+        InetSocketAddress at = new InetSocketAddress(donor.getAddress(), donor.getPort() + 1);
+        byte[] page = new byte[PAGE];
+        Arrays.fill(page, (byte) 8);
+        try (SlabStore store = SlabStore.open(settings);
+                RdmaServer server = RdmaServer.start(store, ServerSettings.listenOn(at))) {
+            int handle;
+            SlabKey key;
+            try (Peer owner = new Peer(server.address(), EXPORT, 1)) {
+                handle = owner.ask(Operation.GRANT, 0, 0, 0, Version.first(1) + 1, Unpooled.EMPTY_BUFFER).getInt(ReplyHeader.LENGTH);
+                key = SlabKey.decode(owner.ask(Operation.EXPOSE, handle, 0, 0, 0, Unpooled.EMPTY_BUFFER), ReplyHeader.LENGTH);
+                check(owner.read(key.address(), key.key()) == 0, "a server with a lease reads its slab");
+            }
+            // The donor may not have seen yet that the owner has gone.
+            long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(30);
+            try (Peer other = new Peer(server.address(), "another", 1)) {
+                ByteBuf granted;
+                do {
+                    later.addAndGet(TimeUnit.HOURS.toNanos(1));
+                    granted = other.answer(Operation.GRANT, 0, 0, 0, Version.first(1) + 1, Unpooled.EMPTY_BUFFER);
+                } while (ReplyHeader.status(granted, 0) != Status.OK && System.nanoTime() < deadline);
+                int others = granted.getInt(ReplyHeader.LENGTH);
+                other.ask(Operation.WRITE, others, 0, PAGE, Version.first(1) + 2, Unpooled.wrappedBuffer(page));
+                other.ask(Operation.EXPOSE, others, 0, 0, 0, Unpooled.EMPTY_BUFFER);
+                try (Peer back = new Peer(server.address(), EXPORT, 1)) {
+                    back.fill(9);
+                    byte status = ReplyHeader.status(back.answer(Operation.READ, handle, 0, PAGE, 0, Unpooled.EMPTY_BUFFER), 0);
+                    check(status == Status.NOT_OWNER, "after its lease a server is told that the slab is not its own");
+                    check(back.read(key.address(), key.key()) != 0 && back.sees(9),
+                            "and its device gets an error, not the page of who has the slab now");
+                }
             }
         }
     }
@@ -231,6 +276,14 @@ final class Probe {
         }
 
         ByteBuf ask(byte operation, int slab, int offset, int length, long version, ByteBuf body) throws Exception {
+            ByteBuf answered = answer(operation, slab, offset, length, version, body);
+            if (ReplyHeader.status(answered, 0) != 0) {
+                throw new IllegalStateException("operation " + operation + " failed: " + Status.name(ReplyHeader.status(answered, 0)));
+            }
+            return answered;
+        }
+
+        ByteBuf answer(byte operation, int slab, int offset, int length, long version, ByteBuf body) throws Exception {
             ByteBuf frame = pair.sendFrame(0);
             frame.setIndex(0, RequestHeader.LENGTH);
             RequestHeader.encode(frame, 0, operation, 0, slab, offset, length, body.readableBytes(), version);
@@ -241,8 +294,8 @@ final class Probe {
             while (answer == null && status <= 0 && System.nanoTime() < deadline) {
                 pair.awaitCompletions(50);
             }
-            if (answer == null || ReplyHeader.status(answer, 0) != 0) {
-                throw new IllegalStateException("operation " + operation + " failed: " + answer + " " + status);
+            if (answer == null) {
+                throw new IllegalStateException("operation " + operation + " has no answer: " + status);
             }
             return answer;
         }

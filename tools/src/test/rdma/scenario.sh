@@ -75,9 +75,7 @@ if part probe; then
   # As the launcher does it, so that its cache fits.
   lib=$HOME_DIR/tools/target/dist/lib
   class_path=$(ls $lib/donor-*.jar)
-  for jar in "$lib"/*.jar; do
-    case $jar in "$lib"/donor-*) ;; *) class_path=$class_path:$jar ;; esac
-  done
+  for jar in "$lib"/*.jar; do class_path=$class_path:$jar; done
   $JAVA_HOME/bin/java -XX:+UseSerialGC -XX:+UseCompactObjectHeaders -XX:-UsePerfData $cached \
     -XX:AOTCache="$(ls "$lib"/../*.aot)" -Xmx128m --enable-native-access=ALL-UNNAMED --sun-misc-unsafe-memory-access=allow \
     --add-exports=java.base/sun.nio.ch=ALL-UNNAMED -cp "$class_path:$BUILD/classes" \
