@@ -27,10 +27,14 @@ def refill(generation):
             time.sleep(1)
 
 
-def verify(generation, at_once=1):
+def verify(generation, at_once=1, connections=1):
+    handles = [h]
+    while len(handles) < connections:
+        handles.append(nbd.NBD())
+        handles[-1].connect_uri(h.get_uri())
     for n in range(0, PAGES, at_once):
         try:
-            data = bytes(h.pread(at_once * PAGE, n * PAGE))
+            data = bytes(handles[n % connections].pread(at_once * PAGE, n * PAGE))
         except nbd.Error as error:
             raise SystemExit("page %d cannot be read: %s" % (n, error))
         if data != b"".join(page(i, generation) for i in range(n, n + at_once)):

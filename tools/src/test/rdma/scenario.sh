@@ -57,16 +57,20 @@ if part layers; then
   rping -s -a $ADDRESS -C 5 >"$OUT/rping.out" 2>&1 &
   sleep 0.5
   expect 'rping: connections and messages' timeout 30 rping -c -a $ADDRESS -C 5
-  read_lat() {
-    ib_read_lat -d rxe0 -R -s 4096 -n 1000 -F >"$OUT/ib_read_lat.server" 2>&1 &
+  read_lat() { # NAME [OPTION...]
+    local name=$1
+    shift
+    ib_read_lat "$@" -d rxe0 -R -s 4096 -n 1000 -F >"$OUT/$name.server" 2>&1 &
     sleep 1
-    timeout 60 ib_read_lat -d rxe0 -R -s 4096 -n 1000 -F $ADDRESS >>"$OUT/ib_read_lat.out" 2>&1
+    timeout 60 ib_read_lat "$@" -d rxe0 -R -s 4096 -n 1000 -F $ADDRESS >>"$OUT/$name.out" 2>&1
   }
-  : >"$OUT/ib_read_lat.out"
-  expect 'ib_read_lat: RDMA reads' read_lat
-  read_lat
+  rm -f "$OUT"/ib_read_lat*
+  expect 'ib_read_lat: RDMA reads' read_lat ib_read_lat
+  read_lat ib_read_lat
+  read_lat ib_read_lat_events -e
 fi
-reference=$(awk '$1 == 4096 { print $5 }' "$OUT/ib_read_lat.out" 2>/dev/null | sort -n | head -n 1)
+typical() { awk '$1 == 4096 { print $5 }' "$OUT/$1.out" 2>/dev/null | sort -n | head -n 1; }
+reference=$(typical ib_read_lat)
 note "ib_read_lat: typical ${reference:=1000} us"
 
 donor_rdma || return 1
@@ -76,10 +80,10 @@ if part probe; then
   lib=$HOME_DIR/tools/target/dist/lib
   class_path=$(ls $lib/donor-*.jar)
   for jar in "$lib"/*.jar; do class_path=$class_path:$jar; done
-  $JAVA_HOME/bin/java -XX:+UseSerialGC -XX:+UseCompactObjectHeaders -XX:-UsePerfData $cached \
+  $JAVA_HOME/bin/java -XX:+UseSerialGC -XX:+UseCompactObjectHeaders -XX:-UsePerfData ${cached% *} \
     -XX:AOTCache="$(ls "$lib"/../*.aot)" -Xmx128m --enable-native-access=ALL-UNNAMED --sun-misc-unsafe-memory-access=allow \
     --add-exports=java.base/sun.nio.ch=ALL-UNNAMED -cp "$class_path:$BUILD/classes" \
-    Probe $ADDRESS 9400 1000 "$reference" 2>"$OUT/probe.err" || { failed 'the probe ends well'; tail -n 5 "$OUT/probe.err"; }
+    Probe $ADDRESS 9400 4000 "$reference" "$(typical ib_read_lat_events)" 2>"$OUT/probe.err" || { failed 'the probe ends well'; tail -n 5 "$OUT/probe.err"; }
 fi
 
 donor_tcp || return 1
@@ -116,8 +120,8 @@ if part killed; then
   pages 'fill(2)' || failed 'pages before the server is killed'
   kill -9 "$server"
   wait "$server" 2>/dev/null
-  server "rdma://1,$ADDRESS:9400,tcp://$ADDRESS:9500" --threads 2 --prefetch adaptive
-  expect 'the server is killed: the next one has every page' pages 'verify(2)'
+  server "rdma://1,$ADDRESS:9400,tcp://$ADDRESS:9500" --threads 2 --path queued --prefetch adaptive
+  expect 'the server is killed: the next one has every page' pages 'verify(2, connections=3)'
   expect 'and had most of them before they were asked for' pages 'prefetched()'
   kill -9 "$donor_rdma"
   wait "$donor_rdma" 2>/dev/null
