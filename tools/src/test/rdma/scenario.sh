@@ -71,7 +71,8 @@ if part layers; then
 fi
 typical() { awk '$1 == 4096 { print $5 }' "$OUT/$1.out" 2>/dev/null | sort -n | head -n 1; }
 reference=$(typical ib_read_lat)
-note "ib_read_lat: typical ${reference:=1000} us"
+woken=$(typical ib_read_lat_events)
+note "ib_read_lat: typical ${reference:=1000} us, woken by events ${woken:=1000} us"
 
 donor_rdma || return 1
 
@@ -83,7 +84,7 @@ if part probe; then
   $JAVA_HOME/bin/java -XX:+UseSerialGC -XX:+UseCompactObjectHeaders -XX:-UsePerfData ${cached% *} \
     -XX:AOTCache="$(ls "$lib"/../*.aot)" -Xmx128m --enable-native-access=ALL-UNNAMED --sun-misc-unsafe-memory-access=allow \
     --add-exports=java.base/sun.nio.ch=ALL-UNNAMED -cp "$class_path:$BUILD/classes" \
-    Probe $ADDRESS 9400 4000 "$reference" "$(typical ib_read_lat_events)" 2>"$OUT/probe.err" || { failed 'the probe ends well'; tail -n 5 "$OUT/probe.err"; }
+    Probe $ADDRESS 9400 4000 "$reference" "$woken" 2>"$OUT/probe.err" || { failed 'the probe ends well'; tail -n 5 "$OUT/probe.err"; }
 fi
 
 donor_tcp || return 1
