@@ -4,15 +4,21 @@ import io.leapnbd.bypass.link.LinkRequest;
 import io.leapnbd.bypass.link.LinkSettings;
 import io.leapnbd.bypass.link.RdmaConnector;
 import io.leapnbd.bypass.link.WriteWatch;
+import io.leapnbd.donor.net.RdmaServer;
+import io.leapnbd.donor.net.ServerSettings;
 import io.leapnbd.donor.protocol.Hello;
 import io.leapnbd.donor.protocol.Operation;
 import io.leapnbd.donor.protocol.ReplyHeader;
 import io.leapnbd.donor.protocol.RequestHeader;
 import io.leapnbd.donor.protocol.SlabKey;
+import io.leapnbd.donor.protocol.Status;
 import io.leapnbd.donor.protocol.Version;
 import io.leapnbd.donor.rdma.LocalMemory;
-import io.leapnbd.donor.rdma.QueuePair;
+import io.leapnbd.donor.rdma.MemoryKeys;
 import io.leapnbd.donor.rdma.RdmaClient;
+import io.leapnbd.donor.rdma.Transfers;
+import io.leapnbd.donor.store.SlabStore;
+import io.leapnbd.donor.store.StoreSettings;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
 import io.netty.channel.EventLoop;
@@ -26,6 +32,7 @@ import java.util.Arrays;
 import java.util.UUID;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicLong;
 
 /** Asks a donor over RDMA for what a server would never ask, and measures a link. Prints PASS and FAIL lines. */
 final class Probe {
@@ -39,17 +46,22 @@ final class Probe {
         InetSocketAddress donor = new InetSocketAddress(arguments[0], Integer.parseInt(arguments[1]));
         keys(donor);
         fencing(donor);
+        lease(donor);
         int reads = Integer.parseInt(arguments[2]);
         double reference = Double.parseDouble(arguments[3]);
-        double woken = latency(donor, reads, false, 4);
+        // A server has compiled what its reads go through long before anybody looks.
+        int warm = 2 * reads;
+        double woken = latency(donor, reads, warm, false, 4);
         // Other load on the host only adds to a median, so of three the least counts; so it does of ib_read_lat's.
         double polled = Double.MAX_VALUE;
         for (int round = 0; round < 3; round++) {
-            polled = Math.min(polled, latency(donor, reads, true, 6 + 2 * round));
+            polled = Math.min(polled, latency(donor, reads, round == 0 ? warm : reads / 4, true, 6 + 2 * round));
         }
-        System.out.printf("ib_read_lat %.1f us; the link woken %.1f us (%.2f times), polled %.1f us (%.2f times)%n",
-                reference, woken, woken / reference, polled, polled / reference);
-        // No verdict: ib_read_lat polls and wants a processor to itself, and what is wanted of the polled link is 1.5 times.
+        double sleeping = Double.parseDouble(arguments[4]);
+        System.out.printf(
+                "p50: ib_read_lat %.1f us, woken by events %.1f us; the link polled %.1f us (%.2f times ib_read_lat), woken %.1f us (%.2f times)%n",
+                reference, sleeping, polled, polled / reference, woken, woken / reference);
+        // No verdict, as other load on the host comes and goes: 1.5 times is what is wanted.
         System.exit(failures == 0 ? 0 : 1);
     }
 
@@ -100,8 +112,46 @@ final class Probe {
         }
     }
 
+    /** A server that was away for longer than its lease, of a donor in this process, whose only slab is somebody else's by then. */
+    private static void lease(InetSocketAddress donor) throws Exception {
+        AtomicLong later = new AtomicLong();
+        StoreSettings settings = StoreSettings.ofMemory(1 << 20, 1 << 20).withNanoClock(() -> System.nanoTime() + later.get());
+        InetSocketAddress at = new InetSocketAddress(donor.getAddress(), donor.getPort() + 1);
+        byte[] page = new byte[PAGE];
+        Arrays.fill(page, (byte) 8);
+        try (SlabStore store = SlabStore.open(settings);
+                RdmaServer server = RdmaServer.start(store, ServerSettings.listenOn(at))) {
+            int handle;
+            SlabKey key;
+            try (Peer owner = new Peer(server.address(), EXPORT, 1)) {
+                handle = owner.ask(Operation.GRANT, 0, 0, 0, Version.first(1) + 1, Unpooled.EMPTY_BUFFER).getInt(ReplyHeader.LENGTH);
+                key = SlabKey.decode(owner.ask(Operation.EXPOSE, handle, 0, 0, 0, Unpooled.EMPTY_BUFFER), ReplyHeader.LENGTH);
+                check(owner.read(key.address(), key.key()) == 0, "a server with a lease reads its slab");
+            }
+            // The donor may not have seen yet that the owner has gone.
+            long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(30);
+            try (Peer other = new Peer(server.address(), "another", 1)) {
+                ByteBuf granted;
+                do {
+                    later.addAndGet(TimeUnit.HOURS.toNanos(1));
+                    granted = other.answer(Operation.GRANT, 0, 0, 0, Version.first(1) + 1, Unpooled.EMPTY_BUFFER);
+                } while (ReplyHeader.status(granted, 0) != Status.OK && System.nanoTime() < deadline);
+                int others = granted.getInt(ReplyHeader.LENGTH);
+                other.ask(Operation.WRITE, others, 0, PAGE, Version.first(1) + 2, Unpooled.wrappedBuffer(page));
+                other.ask(Operation.EXPOSE, others, 0, 0, 0, Unpooled.EMPTY_BUFFER);
+                try (Peer back = new Peer(server.address(), EXPORT, 1)) {
+                    back.fill(9);
+                    byte status = ReplyHeader.status(back.answer(Operation.READ, handle, 0, PAGE, 0, Unpooled.EMPTY_BUFFER), 0);
+                    check(status == Status.NOT_OWNER, "after its lease a server is told that the slab is not its own");
+                    check(back.read(key.address(), key.key()) != 0 && back.sees(9),
+                            "and its device gets an error, not the page of who has the slab now");
+                }
+            }
+        }
+    }
+
     /** Reads one page after the other through the link that a server uses, on an event loop of its own. */
-    private static double latency(InetSocketAddress donor, int reads, boolean busyPoll, long epoch) throws Exception {
+    private static double latency(InetSocketAddress donor, int reads, int warm, boolean busyPoll, long epoch) throws Exception {
         MultiThreadIoEventLoopGroup group = new MultiThreadIoEventLoopGroup(1, EpollIoHandler.newFactory());
         EventLoop loop = group.next();
         MemorySegment memory = Arena.global().allocate(1 << 20, PAGE);
@@ -147,7 +197,6 @@ final class Probe {
         LinkRequest read = request(Operation.READ, grant.grantedHandle, 0, PAGE);
         read.buffer = buffer;
         CompletableFuture<Boolean> all = new CompletableFuture<>();
-        int warm = reads / 2;
         int[] done = {-warm};
         long[] began = {0};
         read.completion = (request, now) -> {
@@ -206,8 +255,8 @@ final class Probe {
         private final MemorySegment memory = Arena.global().allocate(PAGE, PAGE);
         private final LocalMemory local = new LocalMemory();
         private final RdmaClient client;
-        private QueuePair pair;
-        private LocalMemory.OnDevice here;
+        private Transfers pair;
+        private MemoryKeys here;
         private boolean connected;
         private int status = -1;
         private String gone;
@@ -230,6 +279,14 @@ final class Probe {
         }
 
         ByteBuf ask(byte operation, int slab, int offset, int length, long version, ByteBuf body) throws Exception {
+            ByteBuf answered = answer(operation, slab, offset, length, version, body);
+            if (ReplyHeader.status(answered, 0) != 0) {
+                throw new IllegalStateException("operation " + operation + " failed: " + Status.name(ReplyHeader.status(answered, 0)));
+            }
+            return answered;
+        }
+
+        ByteBuf answer(byte operation, int slab, int offset, int length, long version, ByteBuf body) throws Exception {
             ByteBuf frame = pair.sendFrame(0);
             frame.setIndex(0, RequestHeader.LENGTH);
             RequestHeader.encode(frame, 0, operation, 0, slab, offset, length, body.readableBytes(), version);
@@ -240,8 +297,8 @@ final class Probe {
             while (answer == null && status <= 0 && System.nanoTime() < deadline) {
                 pair.awaitCompletions(50);
             }
-            if (answer == null || ReplyHeader.status(answer, 0) != 0) {
-                throw new IllegalStateException("operation " + operation + " failed: " + answer + " " + status);
+            if (answer == null) {
+                throw new IllegalStateException("operation " + operation + " has no answer: " + status);
             }
             return answer;
         }
@@ -271,7 +328,7 @@ final class Probe {
         }
 
         @Override
-        public void made(QueuePair made, LocalMemory.OnDevice memoryHere, int reads) {
+        public void made(Transfers made, MemoryKeys memoryHere, int reads) {
             pair = made;
             here = memoryHere;
         }

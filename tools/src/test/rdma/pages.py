@@ -27,19 +27,51 @@ def refill(generation):
             time.sleep(1)
 
 
-def verify(generation, errors=False):
-    refused = 0
-    for n in range(PAGES):
+def verify(generation, at_once=1, connections=1):
+    handles = [h]
+    while len(handles) < connections:
+        handles.append(nbd.NBD())
+        handles[-1].connect_uri(h.get_uri())
+    for n in range(0, PAGES, at_once):
         try:
-            if bytes(h.pread(PAGE, n * PAGE)) != page(n, generation):
-                raise SystemExit("page %d is wrong" % n)
+            data = bytes(handles[n % connections].pread(at_once * PAGE, n * PAGE))
         except nbd.Error as error:
-            if not errors:
-                raise SystemExit("page %d cannot be read: %s" % (n, error))
-            refused += 1
-            if refused >= 3:
-                print("pages of the killed donor are errors")
-                return
+            raise SystemExit("page %d cannot be read: %s" % (n, error))
+        if data != b"".join(page(i, generation) for i in range(n, n + at_once)):
+            raise SystemExit("one of %d pages from %d on is wrong" % (at_once, n))
+
+
+def one_of_each_slab(seconds):
+    # All at once; what was read by then is True if it is right, False if it is not, None if it was an error.
+    count = h.get_size() >> 20
+    buffers = [nbd.Buffer(PAGE) for _ in range(count)]
+    cookies = [h.aio_pread(buffers[i], i << 20) for i in range(count)]
+    done = {}
+    until = time.time() + seconds
+    while time.time() < until and len(done) < count:
+        h.poll(200)
+        for i in range(count):
+            try:
+                if i not in done and h.aio_command_completed(cookies[i]):
+                    done[i] = bytes(buffers[i].to_bytearray())
+            except nbd.Error:
+                done[i] = None
+    return count, done
+
+
+def right(read, slab, generation):
+    return read == page((slab << 20) // PAGE, generation)
+
+
+def without_a_donor(generation):
+    count, done = one_of_each_slab(60)
+    errors = [i for i in done if done[i] is None]
+    print("%d of %d slabs are errors" % (len(errors), count))
+    if len(done) < count or not 0 < len(errors) < count:
+        raise SystemExit("%d of %d reads ended" % (len(done), count))
+    for i in done:
+        if i not in errors and not right(done[i], i, generation):
+            raise SystemExit("the first page of slab %d is wrong" % i)
 
 
 def status():
@@ -54,18 +86,15 @@ def placed():
         raise SystemExit("the device did not read")
 
 
+def prefetched():
+    prefetch = status()["prefetch"]
+    print(prefetch)
+    if prefetch["hits"] < 100:
+        raise SystemExit("hardly anything was there before it was asked for")
+
+
 def stopped():
-    # One page of each slab, all at once.
-    count = h.get_size() >> 20
-    buffers = [nbd.Buffer(PAGE) for _ in range(count)]
-    cookies = [h.aio_pread(buffers[i], i << 20) for i in range(count)]
-    done = {}
-    until = time.time() + 6
-    while time.time() < until and len(done) < count:
-        h.poll(200)
-        for i in range(count):
-            if i not in done and h.aio_command_completed(cookies[i]):
-                done[i] = bytes(buffers[i].to_bytearray()) == page((i << 20) // PAGE, 1)
+    count, done = one_of_each_slab(6)
     print("%d of %d slabs were read while both donors were stopped" % (len(done), count))
-    if not all(done.values()) or not 0 < len(done) < count:
+    if not all(right(done[i], i, 1) for i in done) or not 0 < len(done) < count:
         raise SystemExit("wrong")

@@ -3,7 +3,6 @@ package io.leapnbd.donor.rdma;
 import com.ibm.disni.verbs.IbvContext;
 import java.io.IOException;
 import java.util.ArrayList;
-import java.util.Comparator;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -52,55 +51,27 @@ public final class LocalMemory implements AutoCloseable {
 
     private record Range(long address, int length) {}
 
-    /** The memory as one device sees it. */
-    public static final class OnDevice {
-
-        /** What {@link #keyOf} answers for memory that is not registered. */
-        public static final int NONE = 0;
+    /** The memory as one device sees it: with what queue pairs need to have reads land there. */
+    static final class OnDevice {
 
         final MemoryDomain domain;
+        final MemoryKeys keys;
         private final List<MemoryDomain.Region> regions = new ArrayList<>();
-        private final long[] from;
-        private final long[] to;
-        private final int[] keys;
 
         private OnDevice(MemoryDomain domain, List<Range> ranges) throws IOException {
             this.domain = domain;
-            List<Range> sorted = new ArrayList<>(ranges);
-            sorted.sort(Comparator.comparingLong(Range::address));
-            from = new long[sorted.size()];
-            to = new long[sorted.size()];
-            keys = new int[sorted.size()];
+            List<MemoryKeys.Region> registered = new ArrayList<>();
             try {
-                for (int i = 0; i < sorted.size(); i++) {
-                    Range range = sorted.get(i);
+                for (Range range : ranges) {
                     MemoryDomain.Region region = domain.register(range.address, range.length, MemoryDomain.Right.LOCAL);
                     regions.add(region);
-                    from[i] = range.address;
-                    to[i] = range.address + range.length;
-                    keys[i] = region.localKey();
+                    registered.add(new MemoryKeys.Region(range.address, range.length, region.localKey()));
                 }
             } catch (IOException e) {
                 close();
                 throw e;
             }
-        }
-
-        /** The local key of the region that holds a range of memory; {@link #NONE} if no single one does. */
-        public int keyOf(long address, int length) {
-            int low = 0;
-            int high = from.length - 1;
-            while (low <= high) {
-                int middle = (low + high) >>> 1;
-                if (address < from[middle]) {
-                    high = middle - 1;
-                } else if (address >= to[middle]) {
-                    low = middle + 1;
-                } else {
-                    return address + length <= to[middle] ? keys[middle] : NONE;
-                }
-            }
-            return NONE;
+            keys = new MemoryKeys(registered);
         }
 
         private void close() {

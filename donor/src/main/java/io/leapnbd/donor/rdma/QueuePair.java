@@ -4,27 +4,20 @@ import com.ibm.disni.verbs.IbvCQ;
 import com.ibm.disni.verbs.IbvCompChannel;
 import com.ibm.disni.verbs.IbvQP;
 import com.ibm.disni.verbs.IbvQPInitAttr;
-import com.ibm.disni.verbs.IbvRecvWR;
-import com.ibm.disni.verbs.IbvSendWR;
-import com.ibm.disni.verbs.IbvSge;
 import com.ibm.disni.verbs.IbvWC;
 import com.ibm.disni.verbs.RdmaCmId;
 import com.ibm.disni.verbs.SVCPollCq;
-import com.ibm.disni.verbs.SVCPostRecv;
-import com.ibm.disni.verbs.SVCPostSend;
 import com.ibm.disni.verbs.SVCReqNotify;
 import com.ibm.disni.verbs.StatefulVerbCall;
 import com.ibm.disni.verbs.impl.NatIbvCompChannel;
 import io.leapnbd.donor.memory.MappedMemory;
-import io.leapnbd.donor.verbs.Verbs;
+import io.leapnbd.donor.verbs.DeviceVerbs;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayDeque;
 import java.util.Deque;
-import java.util.LinkedList;
-import java.util.List;
 import java.util.concurrent.locks.ReentrantLock;
 
 /**
@@ -38,17 +31,12 @@ import java.util.concurrent.locks.ReentrantLock;
  *   memory   | send frame 0 | … | send frame n-1 | receive frame 0 | … | receive frame m-1 |
  * </pre>
  */
-public final class QueuePair implements AutoCloseable {
+public final class QueuePair implements Transfers, AutoCloseable {
 
     private static final int BATCH = 32;
 
     /** Events are acknowledged so many at a time: it is a call that takes a lock. */
     private static final int ACKNOWLEDGE_AFTER = 1 << 20;
-
-    private static final long KIND = 3L << 32;
-    private static final long READ = 1L << 32;
-    private static final long SEND = 2L << 32;
-    private static final long RECEIVE = 3L << 32;
 
     private final RdmaCmId id;
     private final Completions completions;
@@ -61,12 +49,7 @@ public final class QueuePair implements AutoCloseable {
     private final IbvWC[] done = new IbvWC[BATCH];
     private final SVCPollCq poll;
     private final SVCReqNotify notify;
-    private final SVCPostSend[] readCalls;
-    private final SVCPostSend.SgeMod[] readTo;
-    private final SVCPostSend.RdmaMod[] readFrom;
-    private final SVCPostSend[] sendCalls;
-    private final SVCPostSend.SgeMod[] sendFrom;
-    private final SVCPostRecv[] receiveCalls;
+    private final WorkRequests requests;
     private final ByteBuf[] frames;
     private final Deque<Undo> undo = new ArrayDeque<>();
     private int unacknowledged;
@@ -127,31 +110,14 @@ public final class QueuePair implements AutoCloseable {
             }
             poll = keep(queue.poll(done, BATCH));
             notify = keep(queue.reqNotification(false));
-            readCalls = new SVCPostSend[reads];
-            readTo = new SVCPostSend.SgeMod[reads];
-            readFrom = new SVCPostSend.RdmaMod[reads];
-            for (int i = 0; i < reads; i++) {
-                readCalls[i] =
-                        keep(pair.postSend(List.of(request(IbvSendWR.IBV_WR_RDMA_READ, READ | i, 0, 0, 0)), List.of()));
-                readTo[i] = readCalls[i].getWrMod(0).getSgeMod(0);
-                readFrom[i] = readCalls[i].getWrMod(0).getRdmaMod();
+            long[] addresses = new long[frames.length];
+            for (int i = 0; i < frames.length; i++) {
+                addresses[i] = frame(i);
             }
-            sendCalls = new SVCPostSend[sends];
-            sendFrom = new SVCPostSend.SgeMod[sends];
-            for (int i = 0; i < sends; i++) {
-                sendCalls[i] = keep(pair.postSend(
-                        List.of(request(IbvSendWR.IBV_WR_SEND, SEND | i, frame(i), this.frameBytes, region.localKey())),
-                        List.of()));
-                sendFrom[i] = sendCalls[i].getWrMod(0).getSgeMod(0);
-            }
-            receiveCalls = new SVCPostRecv[receives];
+            requests = new WorkRequests(pair, addresses, this.frameBytes, region.localKey(), reads, sends);
+            undo.push(requests::close);
             for (int i = 0; i < receives; i++) {
-                IbvRecvWR receive = new IbvRecvWR();
-                receive.setWr_id(RECEIVE | i);
-                receive.setSg_list(elements(frame(sends + i), this.frameBytes, region.localKey()));
-                receive.setNum_sge(1);
-                receiveCalls[i] = keep(pair.postRecv(List.of(receive), List.of()));
-                receiveCalls[i].execute();
+                requests.receive(i);
             }
             whole = true;
         } finally {
@@ -166,27 +132,6 @@ public final class QueuePair implements AutoCloseable {
         return call;
     }
 
-    private static IbvSendWR request(int opcode, long number, long address, int length, int key) {
-        IbvSendWR request = new IbvSendWR();
-        request.setWr_id(number);
-        request.setOpcode(opcode);
-        request.setSend_flags(IbvSendWR.IBV_SEND_SIGNALED);
-        request.setSg_list(elements(address, length, key));
-        request.setNum_sge(1);
-        return request;
-    }
-
-    @SuppressWarnings({"NonApiType", "JdkObsolete"}) // DiSNI wants it
-    private static LinkedList<IbvSge> elements(long address, int length, int key) {
-        IbvSge element = new IbvSge();
-        element.setAddr(address);
-        element.setLength(length);
-        element.setLkey(key);
-        LinkedList<IbvSge> list = new LinkedList<>();
-        list.add(element);
-        return list;
-    }
-
     @SuppressWarnings("restricted")
     private static ByteBuf window(long address, int length) {
         return Unpooled.wrappedBuffer(
@@ -197,48 +142,42 @@ public final class QueuePair implements AutoCloseable {
         return memory.address() + (long) number * frameBytes;
     }
 
-    /** What to wait on until there are completions; see {@link #reapAfterEvent}. */
+    @Override
     public int descriptor() {
-        return Verbs.descriptor(((NatIbvCompChannel) channel).getObjId());
+        return DeviceVerbs.descriptor(((NatIbvCompChannel) channel).getObjId());
     }
 
-    /** Posts an RDMA read. */
+    @Override
     public void read(int slot, long to, int localKey, int length, long from, int remoteKey) throws IOException {
-        readTo[slot].setAddr(to);
-        readTo[slot].setLkey(localKey);
-        readTo[slot].setLength(length);
-        readFrom[slot].setRemote_addr(from);
-        readFrom[slot].setRkey(remoteKey);
-        readCalls[slot].execute();
+        requests.read(slot, to, localKey, length, from, remoteKey);
     }
 
-    /** Where a message to send is written, before {@link #send}. */
+    @Override
     public ByteBuf sendFrame(int slot) {
         return frames[slot];
     }
 
-    /** Sends the first bytes of a slot's frame. */
+    @Override
     public void send(int slot, int length) throws IOException {
-        sendFrom[slot].setLength(length);
-        sendCalls[slot].execute();
+        requests.send(slot, length);
     }
 
-    /** Where a message that has arrived is. */
+    @Override
     public ByteBuf receiveFrame(int slot) {
         return frames[sends + slot];
     }
 
-    /** Lets a receive buffer be filled again. */
+    @Override
     public void receive(int slot) throws IOException {
-        receiveCalls[slot].execute();
+        requests.receive(slot);
     }
 
-    /** Asks for an event when there are completions; without, {@link #reap} has to be called again and again. */
+    @Override
     public void arm() throws IOException {
         SVCReqNotify _ = notify.execute();
     }
 
-    /** Takes an event off the completion channel, asks for the next one, and tells of all completions. */
+    @Override
     public void reapAfterEvent() throws IOException {
         // One a time is enough: whoever waits on the descriptor is told again.
         if (channel.getCqEvent(queue, 0)) {
@@ -252,7 +191,7 @@ public final class QueuePair implements AutoCloseable {
         int _ = reap();
     }
 
-    /** Waits for completions, and tells of them; false if there were none within {@code millis}. */
+    @Override
     public boolean awaitCompletions(int millis) throws IOException {
         if (reap() > 0) {
             return true;
@@ -264,7 +203,7 @@ public final class QueuePair implements AutoCloseable {
         return reap() > 0;
     }
 
-    /** Tells of all completions that there are; how many. */
+    @Override
     public int reap() throws IOException {
         int all = 0;
         int count;
@@ -282,15 +221,15 @@ public final class QueuePair implements AutoCloseable {
     }
 
     private void tell(IbvWC one) {
-        int slot = (int) one.getWr_id();
+        int slot = WorkRequests.slot(one.getWr_id());
         if (one.getStatus() != 0) {
             completions.failed(one.getStatus());
             return;
         }
-        long kind = one.getWr_id() & KIND;
-        if (kind == READ) {
+        long kind = WorkRequests.kind(one.getWr_id());
+        if (kind == WorkRequests.READ) {
             completions.readDone(slot);
-        } else if (kind == SEND) {
+        } else if (kind == WorkRequests.SEND) {
             completions.sent(slot);
         } else {
             completions.received(slot, one.getByte_len());

@@ -7,6 +7,7 @@ import com.ibm.disni.verbs.impl.NatCmaIdPrivate;
 import com.ibm.disni.verbs.impl.NatIbvContext;
 import com.ibm.disni.verbs.impl.NatRdmaEventChannel;
 import com.ibm.disni.verbs.impl.NativeDispatcher;
+import io.leapnbd.donor.verbs.ConnectionVerbs;
 import io.leapnbd.donor.verbs.Verbs;
 import io.leapnbd.donor.verbs.VerbsCheck;
 import io.leapnbd.donor.verbs.VerbsException;
@@ -75,7 +76,7 @@ public final class Rdma {
 
     /** What to wait on until a channel has an event. */
     public static int descriptor(RdmaEventChannel channel) {
-        return Verbs.eventDescriptor(((NatRdmaEventChannel) channel).getObjId());
+        return ConnectionVerbs.descriptor(((NatRdmaEventChannel) channel).getObjId());
     }
 
     /** Tells devices apart: the same number for the same device. */
@@ -85,11 +86,11 @@ public final class Rdma {
 
     /** Most reads that a queue pair of a device can have under way. */
     public static int readsInFlight(IbvContext context) throws IOException {
-        return Verbs.load().deviceLimits(device(context)).readsInFlight();
+        return Verbs.load().devices().deviceLimits(device(context)).readsInFlight();
     }
 
     /** What the peer that wants to connect has sent along, once. */
     public static byte[] announcement(RdmaCmId id) throws VerbsException {
-        return Verbs.load().takePrivateData(((NatCmaIdPrivate) id).getObjId());
+        return Verbs.load().connections().takePrivateData(((NatCmaIdPrivate) id).getObjId());
     }
 }

@@ -18,7 +18,7 @@ import org.slf4j.LoggerFactory;
  * The connecting end: finds the way to a donor, makes the queue pair on the device that it leads over, and connects. Events are
  * taken when the descriptor is readable. For one thread.
  */
-public final class RdmaClient implements AutoCloseable {
+public final class RdmaClient implements RdmaConnection {
 
     private static final Logger LOG = LoggerFactory.getLogger(RdmaClient.class);
 
@@ -68,12 +68,12 @@ public final class RdmaClient implements AutoCloseable {
         id = made;
     }
 
-    /** What to wait on until there are events. */
+    @Override
     public int descriptor() {
         return Rdma.descriptor(channel);
     }
 
-    /** Takes all events that there are, waiting at most {@code millis} for the first. */
+    @Override
     public void takeEvents(int millis) {
         int wait = millis;
         while (!closed) {
@@ -112,7 +112,7 @@ public final class RdmaClient implements AutoCloseable {
         int reads = Math.clamp(Rdma.readsInFlight(id.getVerbs()), 1, shape.mostReads);
         QueuePair made = new QueuePair(id, here.domain, reads, shape.sends, shape.receives, shape.frameBytes, events);
         pair = made;
-        events.made(made, here, reads);
+        events.made(made, here.keys, reads);
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment data = arena.allocate(Announcement.LENGTH, Long.BYTES);
             Announcement.encode(export, data.asByteBuffer());
@@ -125,7 +125,6 @@ public final class RdmaClient implements AutoCloseable {
         }
     }
 
-    /** Ends it; when this returns the device does not touch any memory for this connection any more. */
     @Override
     public void close() {
         if (closed) {
@@ -157,8 +156,13 @@ public final class RdmaClient implements AutoCloseable {
     /** What is told, on the thread that takes the events. */
     public interface Events extends QueuePair.Completions {
 
-        /** The queue pair is there, not yet connected. */
-        void made(QueuePair pair, LocalMemory.OnDevice memory, int reads) throws IOException;
+        /**
+         * The queue pair is there, not yet connected.
+         *
+         * @param memory where reads may land
+         * @param reads slots for them
+         */
+        void made(Transfers transfers, MemoryKeys memory, int reads) throws IOException;
 
         /** Messages can be sent. */
         void connected();

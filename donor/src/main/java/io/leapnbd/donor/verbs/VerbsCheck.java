@@ -28,13 +28,13 @@ public final class VerbsCheck {
 
     private static boolean passed;
 
-    private final Verbs verbs;
+    private final DeviceVerbs verbs;
     private final NativeCalls library;
     private final Arena arena;
 
-    private VerbsCheck(Verbs verbs, Arena arena) {
+    private VerbsCheck(DeviceVerbs verbs, Arena arena) {
         this.verbs = verbs;
-        library = verbs.verbsLibrary();
+        library = verbs.library();
         this.arena = arena;
     }
 
@@ -48,7 +48,7 @@ public final class VerbsCheck {
             return;
         }
         try (Arena arena = Arena.ofConfined()) {
-            new VerbsCheck(verbs, arena).devices();
+            new VerbsCheck(verbs.devices(), arena).devices();
             passed = true;
         } catch (VerbsException e) {
             throw e;
@@ -82,7 +82,7 @@ public final class VerbsCheck {
     }
 
     private void context(long context) throws IOException {
-        Verbs.DeviceLimits limits = verbs.deviceLimits(context);
+        DeviceVerbs.DeviceLimits limits = verbs.deviceLimits(context);
         if (limits.requests() < 1 || limits.completions() < 1 || Long.compareUnsigned(limits.regionBytes(), 4096) < 0) {
             throw unknown("ibv_device_attr");
         }
@@ -95,7 +95,7 @@ public final class VerbsCheck {
         expect("ibv_pd.context", NativeMemory.getLong(domain, VerbsLayout.PD, "context"), context);
         long channel = verbs.createCompletionChannel(context);
         expect("ibv_comp_channel.context", NativeMemory.getLong(channel, VerbsLayout.COMP_CHANNEL, "context"), context);
-        descriptor("ibv_comp_channel.fd", Verbs.descriptor(channel));
+        descriptor("ibv_comp_channel.fd", DeviceVerbs.descriptor(channel));
         long queue = verbs.createCompletionQueue(context, channel, 16, 0);
         expect("ibv_cq.context", NativeMemory.getLong(queue, VerbsLayout.CQ, "context"), context);
         expect("ibv_cq.channel", NativeMemory.getLong(queue, VerbsLayout.CQ, "channel"), channel);
@@ -120,7 +120,7 @@ public final class VerbsCheck {
 
     /** A receive and a send of a queue pair that fails come back with their own numbers, and say that they were flushed. */
     private void completions(long context, long domain, long queue) throws IOException {
-        MemorySegment attributes = verbs.queuePair(arena, queue, queue, RELIABLE, 4, 4, 0);
+        MemorySegment attributes = ConnectionVerbs.queuePair(arena, queue, queue, RELIABLE, 4, 4, 0);
         long pair = library.pointer("ibv_create_qp", domain, attributes.address());
         if (pair == 0) {
             throw new VerbsException("the RDMA device makes no reliable queue pair");
@@ -192,7 +192,7 @@ public final class VerbsCheck {
     }
 
     private void descriptor(String field, int value) throws VerbsException {
-        if (value < 0 || verbs.systemLibrary().integer("fcntl", value, 1, 0) < 0) {
+        if (!Descriptors.open(value)) {
             throw unknown(field);
         }
     }
@@ -200,7 +200,7 @@ public final class VerbsCheck {
     /** A function has to be in code of a library, before it is called. */
     private void code(String field, long address) throws VerbsException {
         MemorySegment information = arena.allocate(ValueLayout.JAVA_LONG, 4);
-        if (verbs.systemLibrary().integer("dladdr", address, information.address()) == 0) {
+        if (NativeCalls.system().integer("dladdr", address, information.address()) == 0) {
             throw unknown(field);
         }
     }

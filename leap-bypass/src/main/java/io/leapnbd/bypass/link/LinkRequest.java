@@ -109,6 +109,14 @@ public final class LinkRequest {
         return data;
     }
 
+    /** Ends it. */
+    void finish(Outcome how, long now) {
+        sent = 0;
+        worst = Outcome.OK;
+        outcome = how;
+        completion.linkDone(this, now);
+    }
+
     /** Forgets what it referred to, before it goes back to a pool. */
     public void clear() {
         incarnation = null;

@@ -62,11 +62,10 @@ public final class RdmaConnector implements DonorConnector {
                 (IoEventLoop) loop,
                 lane,
                 donor,
-                address,
+                dialer(settings.export(), memory),
                 settings,
                 timeout,
                 requestTimeoutNanos,
-                memory,
                 watch,
                 busyPoll);
         link.connect();
@@ -75,6 +74,11 @@ public final class RdmaConnector implements DonorConnector {
 
     @Override
     public Conversation open(Hello hello) throws IOException {
-        return new RdmaConversation(address, hello, timeout);
+        LocalMemory none = new LocalMemory();
+        return new RdmaConversation(dialer(hello.export(), none), hello, timeout, none);
+    }
+
+    private RdmaDialer dialer(String export, LocalMemory reads) {
+        return (shape, events) -> new RdmaClient(address, export, reads, shape, (int) timeout.toMillis(), events);
     }
 }

@@ -10,12 +10,13 @@ import io.leapnbd.donor.protocol.RequestHeader;
 import io.leapnbd.donor.protocol.SlabList;
 import io.leapnbd.donor.protocol.Status;
 import io.leapnbd.donor.rdma.LocalMemory;
-import io.leapnbd.donor.rdma.QueuePair;
+import io.leapnbd.donor.rdma.MemoryKeys;
 import io.leapnbd.donor.rdma.RdmaClient;
+import io.leapnbd.donor.rdma.RdmaConnection;
+import io.leapnbd.donor.rdma.Transfers;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
 import java.io.IOException;
-import java.net.InetSocketAddress;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -30,23 +31,30 @@ final class RdmaConversation implements DonorConnector.Conversation, RdmaClient.
     private static final int STEP_MILLIS = 50;
 
     private final long timeoutNanos;
-    private final LocalMemory memory = new LocalMemory();
-    private final RdmaClient client;
-    private @Nullable QueuePair pair;
+    private final LocalMemory memory;
+    private final RdmaConnection connection;
+    private @Nullable Transfers transfers;
     private boolean connected;
     private @Nullable String broken;
     private @Nullable ByteBuf answer;
     private final byte status;
     private final @Nullable HelloReply reply;
 
-    RdmaConversation(InetSocketAddress address, Hello hello, Duration timeout) throws IOException {
+    /**
+     * Connects and says hello.
+     *
+     * @param timeout how long the connection, and each answer, may take
+     * @param memory what the connections dialled have reads land in; closed at the end
+     */
+    RdmaConversation(RdmaDialer dialer, Hello hello, Duration timeout, LocalMemory memory) throws IOException {
         timeoutNanos = timeout.toNanos();
-        client = new RdmaClient(address, hello.export(), memory, SHAPE, (int) timeout.toMillis(), this);
+        this.memory = memory;
+        connection = dialer.dial(SHAPE, this);
         boolean open = false;
         try {
             long deadline = System.nanoTime() + timeoutNanos;
             while (!connected) {
-                client.takeEvents(STEP_MILLIS);
+                connection.takeEvents(STEP_MILLIS);
                 check(deadline);
             }
             ByteBuf body = Unpooled.buffer();
@@ -120,7 +128,7 @@ final class RdmaConversation implements DonorConnector.Conversation, RdmaClient.
     }
 
     private ByteBuf ask(byte operation, int slab, ByteBuf body) throws IOException {
-        QueuePair on = pair;
+        Transfers on = transfers;
         if (on == null) {
             throw new IOException("is not connected");
         }
@@ -133,7 +141,7 @@ final class RdmaConversation implements DonorConnector.Conversation, RdmaClient.
         long deadline = System.nanoTime() + timeoutNanos;
         while (answer == null) {
             boolean _ = on.awaitCompletions(STEP_MILLIS);
-            client.takeEvents(0);
+            connection.takeEvents(0);
             check(deadline);
         }
         ByteBuf answered = answer;
@@ -155,8 +163,8 @@ final class RdmaConversation implements DonorConnector.Conversation, RdmaClient.
     }
 
     @Override
-    public void made(QueuePair fresh, LocalMemory.OnDevice memoryHere, int reads) {
-        pair = fresh;
+    public void made(Transfers fresh, MemoryKeys memoryHere, int reads) {
+        transfers = fresh;
     }
 
     @Override
@@ -181,7 +189,7 @@ final class RdmaConversation implements DonorConnector.Conversation, RdmaClient.
 
     @Override
     public void received(int slot, int length) {
-        QueuePair from = pair;
+        Transfers from = transfers;
         if (from == null || length < ReplyHeader.LENGTH) {
             broken = "broke the protocol";
             return;
@@ -201,7 +209,7 @@ final class RdmaConversation implements DonorConnector.Conversation, RdmaClient.
 
     @Override
     public void close() {
-        client.close();
+        connection.close();
         memory.close();
     }
 }

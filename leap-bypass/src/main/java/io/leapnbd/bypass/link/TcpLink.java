@@ -15,7 +15,6 @@ import io.netty.channel.epoll.EpollChannelOption;
 import io.netty.channel.epoll.EpollSocketChannel;
 import java.net.InetSocketAddress;
 import java.util.UUID;
-import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -30,7 +29,7 @@ import org.slf4j.LoggerFactory;
  *
  * <p>Every field belongs to the loop's thread.
  */
-public final class TcpLink implements DonorLink {
+final class TcpLink implements DonorLink, PendingRequests.Sender {
 
     private static final Logger LOG = LoggerFactory.getLogger(TcpLink.class);
 
@@ -43,8 +42,6 @@ public final class TcpLink implements DonorLink {
      */
     private static final int UNSENT = 128 << 10;
 
-    private static final long FIRST_BACKOFF_MILLIS = 10;
-    private static final long LAST_BACKOFF_MILLIS = 1_000;
     private static final long PING_AFTER_NANOS = TimeUnit.SECONDS.toNanos(10);
 
     private final EventLoop loop;
@@ -55,9 +52,8 @@ public final class TcpLink implements DonorLink {
     private final long requestTimeoutNanos;
     private final ByteBufAllocator buffers;
 
-    private final RequestQueue demands = new RequestQueue();
-    private final RequestQueue bulk = new RequestQueue();
-    private final RequestQueue background = new RequestQueue();
+    private final PendingRequests pending = new PendingRequests(this);
+    private final Backoff backoff = new Backoff();
     private InFlight inFlight = new InFlight(1);
     private int bulkBytes;
     private int backgroundCount;
@@ -73,7 +69,6 @@ public final class TcpLink implements DonorLink {
 
     private long connectDeadline;
     private long lastHeard;
-    private long backoffMillis = FIRST_BACKOFF_MILLIS;
 
     /**
      * A link that is not connected; {@link #connect()} starts it.
@@ -83,7 +78,7 @@ public final class TcpLink implements DonorLink {
      * @param requestTimeoutNanos deadline of the pings that the link itself sends
      * @param buffers where it takes them from; direct ones
      */
-    public TcpLink(
+    TcpLink(
             EventLoop loop,
             int lane,
             Donor donor,
@@ -111,7 +106,7 @@ public final class TcpLink implements DonorLink {
     }
 
     /** Starts to connect. On the loop. */
-    public void connect() {
+    void connect() {
         if (over != null) {
             return;
         }
@@ -139,14 +134,11 @@ public final class TcpLink implements DonorLink {
     @Override
     public void post(LinkRequest request) {
         if (over != null) {
-            finish(request, over, System.nanoTime());
-            return;
-        }
-        RequestQueue queue = queueOf(request);
-        if (ready && queue.isEmpty() && admits(request)) {
+            request.finish(over, System.nanoTime());
+        } else if (ready && pending.noneAhead(request) && admits(request)) {
             send(request, request.startNanos);
         } else {
-            queue.add(request);
+            pending.add(request);
         }
     }
 
@@ -155,15 +147,11 @@ public final class TcpLink implements DonorLink {
         if (!request.background) {
             return;
         }
-        boolean waits = background.remove(request);
-        request.background = false;
-        if (!waits) {
+        if (pending.promote(request)) {
+            pending.pumpIfFirst(request, System.nanoTime());
+        } else {
             // On its way; should the connection break it is a demand when it is sent again.
             backgroundCount--;
-        } else if (ready && demands.isEmpty() && admits(request)) {
-            send(request, System.nanoTime());
-        } else {
-            demands.add(request);
         }
     }
 
@@ -185,9 +173,7 @@ public final class TcpLink implements DonorLink {
         } else if (ready && inFlight.isEmpty() && now - lastHeard > PING_AFTER_NANOS) {
             ping(now);
         }
-        expire(demands, now);
-        expire(bulk, now);
-        expire(background, now);
+        pending.expire(now);
         flush();
     }
 
@@ -201,10 +187,7 @@ public final class TcpLink implements DonorLink {
         if (over == null) {
             over = how;
             breakConnection(why);
-            long now = System.nanoTime();
-            endAll(demands, how, now);
-            endAll(bulk, how, now);
-            endAll(background, how, now);
+            pending.end(how, System.nanoTime());
         }
     }
 
@@ -241,11 +224,11 @@ public final class TcpLink implements DonorLink {
         bulkBytes = 0;
         backgroundCount = 0;
         ready = true;
-        backoffMillis = FIRST_BACKOFF_MILLIS;
+        backoff.reset();
         lastHeard = System.nanoTime();
         donor.linkUp(wasReady);
         wasReady = true;
-        pump();
+        pending.pump();
         flush();
     }
 
@@ -264,7 +247,7 @@ public final class TcpLink implements DonorLink {
         if (outcome == Outcome.REFUSED) {
             LOG.error("donor {} refused operation {}: {}", donor, request.operation, Status.name(status));
         }
-        finish(request, outcome, now);
+        request.finish(outcome, now);
         if (outcome == Outcome.FENCED) {
             fenced();
         }
@@ -276,12 +259,12 @@ public final class TcpLink implements DonorLink {
     }
 
     void endOfReplies() {
-        pump();
+        pending.pump();
         flush();
     }
 
     void writabilityChanged() {
-        pump();
+        pending.pump();
         flush();
     }
 
@@ -301,24 +284,15 @@ public final class TcpLink implements DonorLink {
         }
         long now = System.nanoTime();
         for (LinkRequest r = inFlight.removeAny(); r != null; r = inFlight.removeAny()) {
-            if (over != null) {
-                finish(r, over, now);
-            } else if (now - r.deadlineNanos >= 0) {
-                finish(r, Outcome.UNREACHABLE, now);
-            } else {
-                queueOf(r).add(r);
-            }
+            pending.again(r, over, now);
         }
         reconnectLater();
     }
 
     private void reconnectLater() {
-        if (over != null || loop.isShuttingDown()) {
-            return;
+        if (over == null && !loop.isShuttingDown()) {
+            loop.schedule(this::connect, backoff.next(), TimeUnit.MILLISECONDS);
         }
-        long wait = backoffMillis / 2 + ThreadLocalRandom.current().nextLong(backoffMillis / 2 + 1);
-        backoffMillis = Math.min(LAST_BACKOFF_MILLIS, backoffMillis * 2);
-        loop.schedule(this::connect, wait, TimeUnit.MILLISECONDS);
     }
 
     private void breakConnection(String why) {
@@ -336,10 +310,6 @@ public final class TcpLink implements DonorLink {
         post(ping);
     }
 
-    private RequestQueue queueOf(LinkRequest request) {
-        return request.urgent() ? demands : request.background ? background : bulk;
-    }
-
     /** Whether a request may be sent now. */
     private boolean admits(LinkRequest request) {
         Channel to = channel;
@@ -350,35 +320,24 @@ public final class TcpLink implements DonorLink {
             return true;
         }
         if (request.background) {
-            return backgroundCount < MAX_BACKGROUND && demands.isEmpty();
+            return backgroundCount < MAX_BACKGROUND && !pending.demandsWait();
         }
         return to.isWritable() && (bulkBytes == 0 || bulkBytes + request.length <= settings.bulkWindow());
     }
 
-    private void pump() {
-        if (demands.isEmpty() && bulk.isEmpty() && background.isEmpty()) {
-            return;
-        }
-        long now = System.nanoTime();
-        pump(demands, now);
-        pump(bulk, now);
-        pump(background, now);
+    @Override
+    public boolean advance(LinkRequest request, long now) {
+        return ready && admits(request);
     }
 
-    private void pump(RequestQueue queue, long now) {
-        while (ready) {
-            LinkRequest first = queue.peek();
-            if (first == null || !admits(first)) {
-                return;
-            }
-            queue.poll();
-            send(first, now);
-        }
+    @Override
+    public void left(LinkRequest request, long now) {
+        send(request, now);
     }
 
     private void send(LinkRequest request, long now) {
         if (request.incarnation != null && !request.incarnation.equals(incarnation)) {
-            finish(request, Outcome.LOST, now);
+            request.finish(Outcome.LOST, now);
             return;
         }
         if (request.operation == Operation.GRANT) {
@@ -409,31 +368,6 @@ public final class TcpLink implements DonorLink {
                 bulkBytes -= request.length;
             }
         }
-    }
-
-    private void expire(RequestQueue queue, long now) {
-        for (int left = queue.size(); left > 0; left--) {
-            LinkRequest request = queue.poll();
-            if (request == null) {
-                return;
-            }
-            if (now - request.deadlineNanos >= 0) {
-                finish(request, Outcome.UNREACHABLE, now);
-            } else {
-                queue.add(request);
-            }
-        }
-    }
-
-    private static void endAll(RequestQueue queue, Outcome how, long now) {
-        for (LinkRequest r = queue.poll(); r != null; r = queue.poll()) {
-            finish(r, how, now);
-        }
-    }
-
-    private static void finish(LinkRequest request, Outcome outcome, long now) {
-        request.outcome = outcome;
-        request.completion.linkDone(request, now);
     }
 
     /** For the log. */

@@ -1,6 +1,8 @@
 package com.ibm.disni.verbs.impl;
 
 import com.ibm.disni.verbs.IbvWC;
+import io.leapnbd.donor.verbs.ConnectionVerbs;
+import io.leapnbd.donor.verbs.DeviceVerbs;
 import io.leapnbd.donor.verbs.Verbs;
 import io.leapnbd.donor.verbs.VerbsException;
 import io.leapnbd.donor.verbs.VerbsLayout;
@@ -16,10 +18,13 @@ public class NativeDispatcher {
     /** Of DiSNI's native half that this one stands for. */
     private static final int VERSION = 32;
 
-    private final Verbs verbs;
+    private final ConnectionVerbs connections;
+    private final DeviceVerbs devices;
 
     NativeDispatcher() throws IOException {
-        verbs = Verbs.load();
+        Verbs verbs = Verbs.load();
+        connections = verbs.connections();
+        devices = verbs.devices();
         sizes();
     }
 
@@ -40,46 +45,46 @@ public class NativeDispatcher {
     }
 
     public long _createEventChannel() throws IOException {
-        return verbs.createEventChannel();
+        return connections.createEventChannel();
     }
 
     public long _createId(long channel, short portSpace) throws IOException {
-        return verbs.createId(channel);
+        return connections.createId(channel);
     }
 
     public long _createQP(
             long id, long pd, long sendCq, long recvCq, int type, int maxSendWr, int maxRecvWr, int maxInline)
             throws IOException {
-        return verbs.createQueuePair(id, pd, sendCq, recvCq, type, maxSendWr, maxRecvWr, maxInline);
+        return connections.createQueuePair(id, pd, sendCq, recvCq, type, maxSendWr, maxRecvWr, maxInline);
     }
 
     public void _bindAddr(long id, long address) throws IOException {
-        verbs.bindAddress(id, address);
+        connections.bindAddress(id, address);
     }
 
     public void _listen(long id, int backlog) throws IOException {
-        verbs.listen(id, backlog);
+        connections.listen(id, backlog);
     }
 
     public void _resolveAddr(long id, long source, long destination, int millis) throws IOException {
-        verbs.resolveAddress(id, source, destination, millis);
+        connections.resolveAddress(id, source, destination, millis);
     }
 
     public void _resolveRoute(long id, int millis) throws IOException {
-        verbs.resolveRoute(id, millis);
+        connections.resolveRoute(id, millis);
     }
 
     public int _getCmEvent(long channel, long listenId, long clientId, int millis) {
-        return verbs.nextEvent(channel, listenId, clientId, millis);
+        return connections.nextEvent(channel, listenId, clientId, millis);
     }
 
     public void _connect(long id, int retries, int rnrRetries, long privateData, byte privateLength)
             throws IOException {
-        verbs.connect(id, retries, rnrRetries, privateData, privateLength);
+        connections.connect(id, retries, rnrRetries, privateData, privateLength);
     }
 
     public void _accept(long id, int retries, int rnrRetries) throws IOException {
-        verbs.accept(id, retries, rnrRetries);
+        connections.accept(id, retries, rnrRetries);
     }
 
     public int _ackCmEvent(int event) {
@@ -87,47 +92,47 @@ public class NativeDispatcher {
     }
 
     public int _disconnect(long id) {
-        return verbs.disconnect(id);
+        return connections.disconnect(id);
     }
 
     public int _destroyEventChannel(long channel) {
-        verbs.destroyEventChannel(channel);
+        connections.destroyEventChannel(channel);
         return 0;
     }
 
     public int _destroyCmId(long id) {
-        return verbs.destroyId(id);
+        return connections.destroyId(id);
     }
 
     public int _destroyQP(long id) {
-        return verbs.destroyQueuePair(id);
+        return connections.destroyQueuePair(id);
     }
 
     public int _getSrcAddr(long id, long to) {
-        verbs.sourceAddress(id, to);
+        connections.sourceAddress(id, to);
         return 0;
     }
 
     public int _getDstAddr(long id, long to) {
-        verbs.destinationAddress(id, to);
+        connections.destinationAddress(id, to);
         return 0;
     }
 
     public int _destroyEp(long id) {
-        verbs.destroyEndpoint(id);
+        connections.destroyEndpoint(id);
         return 0;
     }
 
     public long _allocPd(long context) throws IOException {
-        return verbs.allocateDomain(context);
+        return devices.allocateDomain(context);
     }
 
     public long _createCompChannel(long context) throws IOException {
-        return verbs.createCompletionChannel(context);
+        return devices.createCompletionChannel(context);
     }
 
     public long _createCQ(long context, long channel, int entries, int vector) throws IOException {
-        return verbs.createCompletionQueue(context, channel, entries, vector);
+        return devices.createCompletionQueue(context, channel, entries, vector);
     }
 
     public int _modifyQP(long qp, long attributes) throws IOException {
@@ -136,7 +141,7 @@ public class NativeDispatcher {
 
     public long _regMr(long pd, long address, int length, int access, long lkey, long rkey, long handle)
             throws IOException {
-        return verbs.register(pd, address, length, access, lkey, rkey, handle);
+        return devices.register(pd, address, length, access, lkey, rkey, handle);
     }
 
     public int _queryOdpSupport(long context) {
@@ -148,64 +153,64 @@ public class NativeDispatcher {
     }
 
     public void _deregMr(long region) throws IOException {
-        verbs.deregister(region);
+        devices.deregister(region);
     }
 
     public void _postSend(long qp, long requests) throws IOException {
-        verbs.postSend(qp, requests);
+        devices.postSend(qp, requests);
     }
 
     public void _postRecv(long qp, long requests) throws IOException {
-        verbs.postReceive(qp, requests);
+        devices.postReceive(qp, requests);
     }
 
     public int _getCqEvent(long channel, int millis) {
-        return verbs.nextCompletionEvent(channel, millis) ? 0 : -1;
+        return devices.nextCompletionEvent(channel, millis) ? 0 : -1;
     }
 
     public int _pollCQ(long cq, int most, long completions) throws IOException {
-        return verbs.poll(cq, most, completions);
+        return devices.poll(cq, most, completions);
     }
 
     public int _reqNotifyCQ(long cq, int solicitedOnly) throws IOException {
-        return verbs.requestNotification(cq, solicitedOnly);
+        return devices.requestNotification(cq, solicitedOnly);
     }
 
     public int _ackCqEvent(long cq, int events) {
-        verbs.acknowledgeEvents(cq, events);
+        devices.acknowledgeEvents(cq, events);
         return 0;
     }
 
     public int _destroyCompChannel(long channel) {
-        return verbs.destroyCompletionChannel(channel);
+        return devices.destroyCompletionChannel(channel);
     }
 
     public int _deallocPd(long pd) {
-        return verbs.freeDomain(pd);
+        return devices.freeDomain(pd);
     }
 
     public int _destroyCQ(long cq) {
-        return verbs.destroyCompletionQueue(cq);
+        return devices.destroyCompletionQueue(cq);
     }
 
     public long _getContext(long id) {
-        return verbs.context(id);
+        return connections.context(id);
     }
 
     public int _getQpNum(long qp) {
-        return verbs.queuePairNumber(qp);
+        return devices.queuePairNumber(qp);
     }
 
     public int _getContextFd(long context) {
-        return verbs.contextDescriptor(context);
+        return devices.contextDescriptor(context);
     }
 
     public int _getContextNumCompVectors(long context) {
-        return verbs.completionVectors(context);
+        return devices.completionVectors(context);
     }
 
     public int _getPdHandle(long pd) {
-        return verbs.domainHandle(pd);
+        return devices.domainHandle(pd);
     }
 
     public int _getSockAddrInSize() {

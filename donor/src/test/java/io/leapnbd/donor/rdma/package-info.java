@@ -1,0 +1,4 @@
+@NullMarked
+package io.leapnbd.donor.rdma;
+
+import org.jspecify.annotations.NullMarked;

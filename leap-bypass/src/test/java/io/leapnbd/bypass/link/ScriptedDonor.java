@@ -1,0 +1,110 @@
+package io.leapnbd.bypass.link;
+
+import io.leapnbd.donor.protocol.HelloReply;
+import io.leapnbd.donor.protocol.Operation;
+import io.leapnbd.donor.protocol.ReplyHeader;
+import io.leapnbd.donor.protocol.RequestHeader;
+import io.leapnbd.donor.protocol.SlabKey;
+import io.leapnbd.donor.protocol.SlabList;
+import io.leapnbd.donor.protocol.Status;
+import io.leapnbd.donor.rdma.MemoryKeys;
+import io.leapnbd.donor.rdma.RdmaClient;
+import io.leapnbd.donor.rdma.RdmaConnection;
+import io.netty.buffer.ByteBuf;
+import io.netty.buffer.Unpooled;
+import java.util.ArrayList;
+import java.util.BitSet;
+import java.util.List;
+import java.util.UUID;
+
+/**
+ * A donor at the end of an RDMA connection, without a device: its slabs are filled with their handle, it answers every message as
+ * a donor would unless it is told otherwise, and it does reads as a device would. For one thread.
+ */
+final class ScriptedDonor implements RdmaDialer {
+
+    static final int SLAB_SIZE = 1 << 20;
+
+    /** Reads may land in it. */
+    final ByteBuf memory = Unpooled.directBuffer(4 << 20, 4 << 20);
+
+    /** All connections that were dialled, the latest last. */
+    final List<ScriptedWire> wires = new ArrayList<>();
+
+    UUID incarnation = new UUID(7, 7);
+    int readSlots = 8;
+    int exposedLength = SLAB_SIZE;
+
+    /** Slabs in its list, and how many of them fit one reply. */
+    int slabsHeld;
+
+    int slabsAListTakes = 1;
+
+    /** What the next hellos are answered with. */
+    byte helloStatus = Status.OK;
+
+    /** What everything else is. */
+    byte status = Status.OK;
+
+    /** Whether nothing is answered, and no read is done, until {@link ScriptedWire#answerAll}. */
+    boolean silent;
+
+    @Override
+    public RdmaConnection dial(RdmaClient.Shape shape, RdmaClient.Events events) {
+        ScriptedWire wire = new ScriptedWire(this, shape, events);
+        wires.add(wire);
+        return wire;
+    }
+
+    ScriptedWire wire() {
+        return wires.getLast();
+    }
+
+    MemoryKeys registered() {
+        return new MemoryKeys(List.of(new MemoryKeys.Region(memory.memoryAddress(), memory.capacity(), 77)));
+    }
+
+    /** Where a slab begins in the address space of the donor that is not there. */
+    static long address(int handle) {
+        return (long) handle << 32;
+    }
+
+    /** The reply to a request. */
+    ByteBuf answer(ByteBuf request) {
+        byte operation = RequestHeader.operation(request, 0);
+        byte how = operation == Operation.HELLO ? helloStatus : status;
+        ByteBuf body = how == Status.OK ? body(operation, request) : Unpooled.EMPTY_BUFFER;
+        ByteBuf reply = Unpooled.buffer();
+        reply.writeZero(ReplyHeader.LENGTH);
+        reply.writeBytes(body);
+        ReplyHeader.encode(reply, 0, operation, how, RequestHeader.cookie(request, 0), body.writerIndex(), 5);
+        return reply;
+    }
+
+    private ByteBuf body(byte operation, ByteBuf request) {
+        int slab = RequestHeader.slab(request, 0);
+        ByteBuf body = Unpooled.buffer();
+        switch (operation) {
+            case Operation.HELLO ->
+                new HelloReply(1, SLAB_SIZE, incarnation, 0, HelloReply.NO_CONTENT, 8, 5, 0, 16, 60).encode(body);
+            case Operation.READ -> {
+                for (int i = 0; i < RequestHeader.length(request, 0); i++) {
+                    body.writeByte(slab);
+                }
+            }
+            case Operation.GRANT -> body.writeInt(slab + 40);
+            case Operation.EXPOSE -> new SlabKey(address(slab), exposedLength, slab * 3).encode(body);
+            case Operation.LIST -> list(slab).encode(body, SLAB_SIZE);
+            default -> {}
+        }
+        return body;
+    }
+
+    private SlabList list(int from) {
+        List<SlabList.Slab> part = new ArrayList<>();
+        for (int index = from; index < slabsHeld && part.size() < slabsAListTakes; index++) {
+            part.add(new SlabList.Slab(index, 100 + index, 1, new BitSet()));
+        }
+        return new SlabList(from + part.size() < slabsHeld, part);
+    }
+}
