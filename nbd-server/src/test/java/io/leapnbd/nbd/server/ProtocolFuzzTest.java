@@ -13,7 +13,10 @@ import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
 import io.netty.buffer.UnpooledByteBufAllocator;
 import io.netty.channel.EventLoop;
+import io.netty.channel.EventLoopGroup;
+import io.netty.channel.MultiThreadIoEventLoopGroup;
 import io.netty.channel.embedded.EmbeddedChannel;
+import io.netty.channel.local.LocalIoHandler;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.List;
@@ -25,6 +28,9 @@ import java.util.List;
  * <p>The first byte of an input says in what pieces the rest arrives.
  */
 class ProtocolFuzzTest {
+
+    /** Without threads, as long as nobody gives them anything to do. */
+    private static final EventLoopGroup NO_LOOPS = new MultiThreadIoEventLoopGroup(1, LocalIoHandler.newFactory());
 
     private static final int SIZE = 256 << 10;
 
@@ -98,8 +104,10 @@ class ProtocolFuzzTest {
 
     /** Lets a connection receive {@code opening} and the input, and returns all that it sent. */
     private ByteBuf run(ByteBuf opening, byte[] input) {
-        ServerCore core = new ServerCore(
-                new NbdServerContext().allocator(allocator).export("fuzzed", new Strict(new MemoryDevice(SIZE))));
+        ServerCore core = new ServerCore(new NbdServerContext()
+                .group(NO_LOOPS)
+                .allocator(allocator)
+                .export("fuzzed", new Strict(new MemoryDevice(SIZE))));
         EmbeddedChannel channel = new EmbeddedChannel();
         Connection connection = new Connection(core.admit(), channel, core, "the fuzzer");
         channel.pipeline().addLast(connection);

@@ -16,7 +16,10 @@ import io.netty.buffer.UnpooledByteBufAllocator;
 import io.netty.channel.ChannelDuplexHandler;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.EventLoop;
+import io.netty.channel.EventLoopGroup;
+import io.netty.channel.MultiThreadIoEventLoopGroup;
 import io.netty.channel.embedded.EmbeddedChannel;
+import io.netty.channel.local.LocalIoHandler;
 import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.AfterEach;
@@ -25,6 +28,9 @@ import org.junit.jupiter.api.Test;
 
 /** How often a connection flushes, which is how often it makes a system call. */
 class TurnTest {
+
+    /** Without threads, as long as nobody gives them anything to do. */
+    private static final EventLoopGroup NO_LOOPS = new MultiThreadIoEventLoopGroup(1, LocalIoHandler.newFactory());
 
     private static final String RELEASE = "release";
 
@@ -37,8 +43,8 @@ class TurnTest {
 
     @BeforeEach
     void open() {
-        ServerCore core =
-                new ServerCore(new NbdServerContext().allocator(allocator).export("", new HoldingDevice()));
+        ServerCore core = new ServerCore(
+                new NbdServerContext().group(NO_LOOPS).allocator(allocator).export("", new HoldingDevice()));
         Connection connection = new Connection(core.admit(), channel, core, "a test");
         channel.pipeline().addLast(new Front()).addLast(connection);
         connection.channelActive(channel.pipeline().lastContext());
