@@ -24,7 +24,7 @@ public final class Prefetching {
     private static final int QUEUE = 1 << 13;
 
     /** Accesses that a loop deals with before it looks after its clients again. */
-    private static final int TURN = 256;
+    private static final int TURN = DemandBatch.CAPACITY;
 
     private final long pages;
     private final AccessQueue accesses = new AccessQueue(QUEUE);
@@ -33,7 +33,7 @@ public final class Prefetching {
     private final AtomicBoolean deciding = new AtomicBoolean();
 
     /** Guarded by {@link #deciding}. */
-    private final Access access = new Access();
+    private final DemandBatch batch = new DemandBatch();
 
     /** Guarded by {@link #deciding}. */
     private final long[] candidates = new long[Prefetcher.MAX_CANDIDATES];
@@ -134,9 +134,10 @@ public final class Prefetching {
             }
             Chosen now = chosen.get();
             try {
-                while (left > 0 && accesses.poll(access)) {
-                    left--;
-                    decide(now, loop);
+                int count = batch.take(accesses, left);
+                left -= count;
+                for (int i = 0; i < count; i++) {
+                    decide(now, batch.access(i), loop);
                 }
             } catch (RuntimeException e) {
                 fail(now, e);
@@ -147,7 +148,7 @@ public final class Prefetching {
         return false;
     }
 
-    private void decide(Chosen now, CachedPages loop) {
+    private void decide(Chosen now, Access access, CachedPages loop) {
         if (!now.active) {
             return;
         }
@@ -155,9 +156,9 @@ public final class Prefetching {
         switch (access.kind()) {
             case AccessQueue.READ -> {
                 request(prefetcher, access.page(), access.pages());
-                int count =
-                        prefetcher.demand(access.page(), access.hit(), access.connection(), access.nanos(), candidates);
-                loop.prefetch(candidates, outsideOfRequest(count));
+                boolean hit = access.hit() || batch.foresaw(access.page());
+                int count = prefetcher.demand(access.page(), hit, access.connection(), access.nanos(), candidates);
+                loop.prefetch(candidates, notDemanded(count));
             }
             case AccessQueue.FETCHED -> prefetcher.fetchTook(access.nanos());
             default -> prefetcher.written(access.page(), access.pages(), access.connection(), access.nanos());
@@ -174,11 +175,15 @@ public final class Prefetching {
         requestNext = page + 1;
     }
 
-    /** Leaves out what the same request demands: it is on its way, or has been answered. */
-    private int outsideOfRequest(int count) {
+    /**
+     * Leaves out what the same request demands, or another one that has come at the same time: it is on its way, or has been
+     * answered.
+     */
+    private int notDemanded(int count) {
         int left = 0;
         for (int i = 0; i < count; i++) {
-            if (candidates[i] < requestFrom || candidates[i] >= requestTo) {
+            boolean sameRequest = candidates[i] >= requestFrom && candidates[i] < requestTo;
+            if (!sameRequest && !batch.demands(candidates[i])) {
                 candidates[left++] = candidates[i];
             }
         }

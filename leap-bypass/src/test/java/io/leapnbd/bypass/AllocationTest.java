@@ -91,7 +91,9 @@ class AllocationTest {
                     .as("bytes a request")
                     .isLessThan(LESS_THAN_AN_OBJECT);
             if (policy != PrefetchPolicy.NONE) {
-                assertThat(hits(device) - hits).isGreaterThan((long) batches * BATCH / 2);
+                // What a batch demands itself is not fetched for it: some policies have every other batch ready, no
+                // more.
+                assertThat(hits(device) - hits).isGreaterThan((long) batches * BATCH / 3);
             }
         }
     }

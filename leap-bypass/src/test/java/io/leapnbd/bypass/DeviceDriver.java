@@ -7,6 +7,7 @@ import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
 import io.netty.channel.EventLoop;
 import java.util.Arrays;
+import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
@@ -60,6 +61,16 @@ final class DeviceDriver implements AutoCloseable {
                     return error;
                 }),
                 bytes);
+    }
+
+    /** Begins several reads in one turn of the loop. */
+    List<Read> startReads(int length, long... offsets) {
+        CompletableFuture<List<Read>> begun = new CompletableFuture<>();
+        // What is submitted by a task of the loop's runs after it; nothing comes in between.
+        loop.execute(() -> begun.complete(Arrays.stream(offsets)
+                .mapToObj(offset -> startRead(offset, length))
+                .toList()));
+        return join(begun);
     }
 
     int write(long offset, byte... bytes) {

@@ -108,6 +108,21 @@ class PrefetchedReadsTest {
     }
 
     @Test
+    void whatAnotherRequestDemandsAtTheSameTimeIsNotFetchedAheadEither() throws IOException {
+        open(PrefetchPolicy.NEXT_N);
+        writeAll();
+        long before = donor.store.statistics().reads();
+        List<DeviceDriver.Read> reads = driver.startReads(PAGE, 0, PAGE, 2 * PAGE);
+        // Pages 3 to 8, by the first of them; the others count as hits.
+        Await.until(() -> device.cache().figures().adds() == 6);
+        for (int page = 0; page < 3; page++) {
+            assertThat(bytes(reads.get(page))).isEqualTo(content(page, 0));
+        }
+        assertThat(device.cache().figures().slotsInUse()).isEqualTo(6);
+        assertThat(donor.store.statistics().reads()).isEqualTo(before + 3 + 6);
+    }
+
+    @Test
     void aDemandForAPageOnItsWayWaitsForItOnEitherLoop() throws IOException {
         open(PrefetchPolicy.NEXT_N);
         writeAll();

@@ -30,7 +30,8 @@ public interface Prefetcher {
      * before the next demand.
      *
      * @param page the page
-     * @param hit whether the cache had the page or was fetching it
+     * @param hit whether the cache had the page or was fetching it, or would be fetching it if it were not demanded already: a
+     *     page that was named, and has been demanded before it could be fetched
      * @param connection which of the clients' connections asks; a small number, 0 or more, that stays with a connection
      * @param nanos when, on a clock that only runs forwards
      * @param candidates takes the pages to fetch, most urgent first; {@link #MAX_CANDIDATES} long

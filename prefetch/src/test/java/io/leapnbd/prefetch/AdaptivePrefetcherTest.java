@@ -172,6 +172,30 @@ class AdaptivePrefetcherTest {
         assertThat(fetched).isLessThan(hits + 64);
     }
 
+    /** A client that always has eight requests under way, and whose reads overtake what is to be fetched for them. */
+    @Test
+    void aStreamThatIsOvertakenIsFetchedFromFurtherAhead() {
+        for (int first = 0; first < 8000; first += 8) {
+            Set<Long> wanted = new HashSet<>();
+            nanos += 1_000_000;
+            for (long page = first; page < first + 8; page++) {
+                boolean hit = cached.remove(page);
+                hits += hit ? 1 : 0;
+                int count = prefetcher.demand(page, hit || wanted.contains(page), 0, ++nanos, candidates);
+                for (int j = 0; j < count; j++) {
+                    wanted.add(candidates[j]);
+                }
+            }
+            int last = first + 7;
+            wanted.removeIf(page -> page <= last);
+            fetched += wanted.size();
+            cached.addAll(wanted);
+        }
+
+        assertThat(hits).isGreaterThan(6000);
+        assertThat(fetched).isLessThan(hits + 64);
+    }
+
     @Test
     void trendsAndWindowAreThereForPeopleToSee() {
         Random random = new Random(1);
