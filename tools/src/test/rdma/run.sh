@@ -50,8 +50,8 @@ fi | tee "$out/host.log"
 "$here/lab" --limit 590 --build "$build" --out "$out" "$here/scenario.sh" "$@" 2>&1 | tee "$out/scenario.log"
 status=${PIPESTATUS[0]}
 [ "$status" != 125 ] || skip "$(tail -n 1 "$out/scenario.log")"
-passed=$(cat "$out/host.log" "$out/scenario.log" | grep -cE '^(\[ *[0-9.]+\] )?PASS ')
-failed=$(cat "$out/host.log" "$out/scenario.log" | grep -cE '^(\[ *[0-9.]+\] )?FAIL ')
+passed=$(cat "$out/host.log" "$out/scenario.log" | grep -cE '(^|\[ *[0-9.]+\] )PASS ')
+failed=$(cat "$out/host.log" "$out/scenario.log" | grep -cE '(^|\[ *[0-9.]+\] )FAIL ')
 if [ "$status" != 0 ] && [ "$failed" = 0 ]; then
   echo "FAIL the scenario ran to its end (status $status)"
   failed=1

@@ -93,7 +93,7 @@ server "rdma://1,$ADDRESS:9400,tcp://$ADDRESS:9500" --threads 1 --prefetch none 
 if part verify; then
   expect 'libnbd: a mixed list holds what was written' pages 'fill(0); verify(0)'
   expect 'both donors hold slabs, and pages are read by the device' pages 'placed()'
-  expect 'fio: random writes and reads, verified' timeout 200 fio --name=v --ioengine=nbd --uri="$uri" --rw=randrw \
+  expect 'fio: random writes and reads, verified' timeout 200 fio --eta=never --name=v --ioengine=nbd --uri="$uri" --rw=randrw \
     --bs=4k --size=8m --io_size=2m --iodepth=16 --verify=crc32c --verify_fatal=1 --do_verify=1 --output="$OUT/fio.out"
 fi
 
