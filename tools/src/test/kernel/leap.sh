@@ -80,7 +80,7 @@ start_donors() {
   local n
   donors=
   for n in 1 2; do
-    host_start "donor$n" "$program" donor --listen "$HOST_IP:940$n" --memory "$1" --slab-size 16M --http none
+    host_start "donor$n" "$program" donor --listen "$HOST_IP:940$n" --memory "$1" --slab-size 16M --http 127.0.0.1:948$n
     donors=$donors${donors:+,}$HOST_IP:940$n
   done
   for n in 1 2; do
@@ -97,6 +97,25 @@ host_server() {
 # The figures of the server on the host's side, by its own word: pages that were prefetched have been read.
 prefetched_pages_are_read() {
   "$program" status --http 127.0.0.1:9480 >"$OUT/status" && grep -E '^ *prefetched [1-9][0-9,]* pages, of which [1-9]' "$OUT/status"
+}
+# What somebody who listens at a port of this side counts: the sum of the lines of /metrics that begin like this.
+counted() { # PORT TEXT
+  exec 3<>"/dev/tcp/127.0.0.1/$1"
+  printf 'GET /metrics HTTP/1.0\r\n\r\n' >&3
+  awk -v text="$2" 'index($0, text) == 1 { sum += $NF } END { printf "%d\n", sum }' <&3
+  exec 3>&-
+}
+# Every read of a donor is either a page's that was prefetched, or a demand's that was no hit: a hit makes no trip. Asks for
+# many hits, so that this says something. For a server that was never started again.
+hits_make_no_trip() {
+  local reads demands hits fetched
+  reads=$(($(counted 9481 'leap_lender_requests_total{operation="read"}') + $(counted 9482 'leap_lender_requests_total{operation="read"}')))
+  hits=$(($(counted 9480 'leap_cache_pages_total{event="hit"}') + $(counted 9480 'leap_cache_pages_total{event="hit-in-flight"}')))
+  demands=$((hits + $(counted 9480 'leap_cache_pages_total{event="miss"}')))
+  fetched=0
+  for event in added aborted invalidated; do fetched=$((fetched + $(counted 9480 "leap_cache_pages_total{event=\"$event\"}"))); done
+  echo "$demands pages demanded, $hits hits, $fetched fetched ahead, $reads reads at the donors"
+  ((reads > 0 && hits * 4 > demands && reads <= demands - hits + fetched))
 }
 # A server in the guest.
 guest_server() {

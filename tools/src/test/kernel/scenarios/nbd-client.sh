@@ -11,6 +11,10 @@ expect "the README's settings" guest 'cd /proc/sys/vm && echo 0 >watermark_boost
 guest_start check "exec $check_program $memory seq stride/2 random/2"
 expect "$memory MiB in a guest of $MEMORY: every page is right" every_page_right check 800
 figures check
+expect 'status shows that pages were prefetched, and were read' prefetched_pages_are_read
+grep -A 2 '^prefetch ' "$OUT/status" | sed 's/^/          /'
+expect 'hits are served without a trip to a donor' hits_make_no_trip
+sed 's/^/          /' "$WORK/said"
 expect 'no request failed' no_errors
 expect 'no request ran out of time' no_timeouts
 expect 'swapoff' guest 'swapoff /dev/nbd0'
