@@ -68,6 +68,17 @@ final class ContextCalls {
         return added;
     }
 
+    /** Before a device is closed: another one, with another driver, may be opened at the same address. */
+    static synchronized void forget(long context) {
+        ContextCalls left = null;
+        for (ContextCalls one = known; one != null; one = one.next) {
+            if (one.context != context) {
+                left = new ContextCalls(one.context, left);
+            }
+        }
+        known = left;
+    }
+
     /** 0, or an error number. */
     static int postSend(long qp, long requests) {
         return post(of(NativeMemory.getLong(qp + QP_CONTEXT)).postSend, qp, requests);

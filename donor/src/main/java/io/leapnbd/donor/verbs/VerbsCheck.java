@@ -74,6 +74,7 @@ public final class VerbsCheck {
                 expect("ibv_context.device", NativeMemory.getLong(context, VerbsLayout.CONTEXT, "device"), device);
                 context(context);
             } finally {
+                ContextCalls.forget(context);
                 int _ = library.integer("ibv_close_device", context);
             }
         } finally {
