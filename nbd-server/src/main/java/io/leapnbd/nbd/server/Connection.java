@@ -300,13 +300,14 @@ final class Connection extends ChannelInboundHandlerAdapter {
         closing = true;
         inactive = true;
         cancelDeadline();
-        phase.closed();
         receive.release();
         ByteBuf unsent = shortReplies;
         if (unsent != null) {
             shortReplies = null;
             unsent.release();
         }
+        // The last, because the connection may be retired by it.
+        phase.closed();
         LOG.debug("{} closed", peer);
         if (transmission == null) {
             retired();
