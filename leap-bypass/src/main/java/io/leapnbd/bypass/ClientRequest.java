@@ -20,6 +20,9 @@ final class ClientRequest {
     private int parts;
     private int error;
 
+    /** When the last part ended, if that is known and nothing has happened since; else 0. */
+    private long endNanos;
+
     ClientRequest(DeviceLoop loop) {
         this.loop = loop;
     }
@@ -31,6 +34,7 @@ final class ClientRequest {
         completion = whenDone;
         parts = 1;
         error = 0;
+        endNanos = 0;
     }
 
     void addPart() {
@@ -55,13 +59,30 @@ final class ClientRequest {
 
     /** Ends one part, and with the last the request. */
     void endPart() {
+        endNanos = 0;
+        endSplitting();
+    }
+
+    /** Ends one part at a time that is known, and with the last the request. */
+    void endPart(long now) {
+        endNanos = now;
+        endSplitting();
+    }
+
+    /** Ends the part that stands for the splitting; the request too, if all others have ended while it lasted. */
+    void endSplitting() {
         if (--parts == 0) {
             Completion whenDone = completion;
             completion = null;
             int code = error;
+            long nanos = endNanos;
             loop.release(this);
             if (whenDone != null) {
-                whenDone.complete(code);
+                if (nanos == 0) {
+                    whenDone.complete(code);
+                } else {
+                    whenDone.complete(code, nanos);
+                }
             }
         }
     }

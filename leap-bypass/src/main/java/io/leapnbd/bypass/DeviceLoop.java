@@ -103,7 +103,7 @@ final class DeviceLoop {
         if (request == null) {
             request = new ClientRequest(this);
         }
-        request.begin(operation, System.nanoTime(), completion);
+        request.begin(operation, completion.submittedNanos(), completion);
         return request;
     }
 
@@ -285,12 +285,12 @@ final class DeviceLoop {
                 // serve.
                 release(request);
                 client.fail(NbdError.EIO);
-                eventLoop.schedule(client::endPart, FENCED_GRACE_MILLIS, TimeUnit.MILLISECONDS);
+                eventLoop.schedule(() -> client.endPart(), FENCED_GRACE_MILLIS, TimeUnit.MILLISECONDS);
                 return;
             }
         }
         release(request);
-        client.endPart();
+        client.endPart(now);
     }
 
     private void succeeded(LinkRequest request, ClientRequest client, long now) {

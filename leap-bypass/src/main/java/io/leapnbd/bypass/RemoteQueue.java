@@ -35,7 +35,7 @@ final class RemoteQueue implements DeviceQueue {
             loop.cached().read(request, connection, at, (int) (partEnd - at), into, index + (int) (at - offset));
             at = partEnd;
         }
-        request.endPart();
+        request.endSplitting();
     }
 
     @Override
@@ -48,7 +48,7 @@ final class RemoteQueue implements DeviceQueue {
             loop.write(request, at, (int) (partEnd - at), from, index + (int) (at - offset));
             at = partEnd;
         }
-        request.endPart();
+        request.endSplitting();
     }
 
     @Override
@@ -71,7 +71,7 @@ final class RemoteQueue implements DeviceQueue {
             loop.zero(request, at, (int) (partEnd - at), allocate, operation == Operation.WRITE_ZEROES);
             at = partEnd;
         }
-        request.endPart();
+        request.endSplitting();
     }
 
     /** Done at once: an acknowledged write is in its donors' memory, and nowhere is safer. */

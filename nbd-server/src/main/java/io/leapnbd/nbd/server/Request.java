@@ -46,7 +46,17 @@ final class Request implements Completion, DeviceQueue.ExtentSink {
 
     @Override
     public void complete(int error) {
-        phase.complete(this, error);
+        phase.complete(this, error, System.nanoTime());
+    }
+
+    @Override
+    public void complete(int error, long nanos) {
+        phase.complete(this, error, nanos);
+    }
+
+    @Override
+    public long submittedNanos() {
+        return phase.turnNanos();
     }
 
     /** The buffer of a request that has one. */

@@ -81,9 +81,7 @@ final class TransmissionPhase implements Phase {
     @Override
     public void consume() {
         blocked = false;
-        if (observer != null) {
-            turnNanos = System.nanoTime();
-        }
+        turnNanos = System.nanoTime();
         consume(connection.receive.arrived());
         if (inputEnded && !blocked && !disconnecting) {
             disconnect();
@@ -256,8 +254,13 @@ final class TransmissionPhase implements Phase {
         }
     }
 
+    /** When what is being consumed was received. */
+    long turnNanos() {
+        return turnNanos;
+    }
+
     /** Ends a request; called by the device. */
-    void complete(Request request, int deviceError) {
+    void complete(Request request, int deviceError, long nanos) {
         if (!connection.channel.eventLoop().inEventLoop()) {
             throw new IllegalStateException("a request was completed by a thread that is not its event loop's");
         }
@@ -286,7 +289,7 @@ final class TransmissionPhase implements Phase {
             release(buffer);
             replies.done(request.cookie);
         }
-        ended(request.command, request.offset, request.length, error, request.startNanos);
+        ended(request.command, request.offset, request.length, error, request.startNanos, nanos);
         if (disconnecting && inFlight.isEmpty()) {
             connection.closeWhenSent();
         } else {
@@ -303,13 +306,13 @@ final class TransmissionPhase implements Phase {
         } else {
             replies.done(cookie);
         }
-        ended(command, offset, length, error, turnNanos);
+        ended(command, offset, length, error, turnNanos, System.nanoTime());
     }
 
-    private void ended(Command command, long offset, long length, int error, long startNanos) {
+    private void ended(Command command, long offset, long length, int error, long startNanos, long endNanos) {
         statistics.requestEnded(command, length, error);
         if (observer != null) {
-            observer.requestEnded(command, offset, length, error, startNanos, System.nanoTime());
+            observer.requestEnded(command, offset, length, error, startNanos, endNanos);
         }
     }
 

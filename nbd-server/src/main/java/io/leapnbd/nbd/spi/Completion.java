@@ -10,4 +10,21 @@ public interface Completion {
      * @param error 0, or the {@link NbdError#code() code} of an {@link NbdError}
      */
     void complete(int error);
+
+    /**
+     * The same for a device that has just looked at the clock, so that nobody has to do it again.
+     *
+     * @param nanos when the request ended, as {@link System#nanoTime} has it
+     */
+    default void complete(int error, long nanos) {
+        complete(error);
+    }
+
+    /**
+     * When the request was submitted, as {@link System#nanoTime} has it; requests that arrived together have one time. To be
+     * asked while it is being submitted.
+     */
+    default long submittedNanos() {
+        return System.nanoTime();
+    }
 }
