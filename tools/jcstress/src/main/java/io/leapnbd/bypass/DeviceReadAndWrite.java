@@ -13,7 +13,10 @@ import org.openjdk.jcstress.infra.results.II_Result;
 /** One loop has an RDMA device read a page, which knows of no locks, while another writes it. */
 @JCStressTest
 @Outcome(id = "-1, -1", expect = ACCEPTABLE, desc = "A write was in the way: the donor is asked by message.")
-@Outcome(id = {"0, 0", "1, 1"}, expect = ACCEPTABLE, desc = "The page before the write, or after it.")
+@Outcome(
+        id = {"0, 0", "1, 1"},
+        expect = ACCEPTABLE,
+        desc = "The page before the write, or after it.")
 @Outcome(id = ".*", expect = FORBIDDEN, desc = "A torn page counts as read.")
 @State
 public class DeviceReadAndWrite {

@@ -13,7 +13,10 @@ import org.openjdk.jcstress.infra.results.II_Result;
 /** Two loops write parts of one page, which must not be under way at the same time. */
 @JCStressTest
 @Outcome(id = "1, 1", expect = ACCEPTABLE, desc = "One after the other.")
-@Outcome(id = {"1, 0", "0, 1"}, expect = ACCEPTABLE, desc = "One was under way, and the other is tried again later.")
+@Outcome(
+        id = {"1, 0", "0, 1"},
+        expect = ACCEPTABLE,
+        desc = "One was under way, and the other is tried again later.")
 @Outcome(id = "0, 0", expect = FORBIDDEN, desc = "Both were turned away, by nobody.")
 @Outcome(id = ".*", expect = FORBIDDEN, desc = "Both were under way: the donor drops the older one.")
 @State

@@ -13,7 +13,10 @@ import org.openjdk.jcstress.infra.results.I_Result;
 /** One loop learns that a donor has trimmed a page, and wants to call it blank, while another writes it anew. */
 @JCStressTest
 @Outcome(id = "1", expect = ACCEPTABLE, desc = "The page is written, whatever the trim did before.")
-@Outcome(id = "0", expect = FORBIDDEN, desc = "A page with an acknowledged write is called blank: it would read as zeros.")
+@Outcome(
+        id = "0",
+        expect = FORBIDDEN,
+        desc = "A page with an acknowledged write is called blank: it would read as zeros.")
 @State
 public class TrimAndWrite {
 

@@ -10,7 +10,7 @@ import org.openjdk.jcstress.annotations.Outcome;
 import org.openjdk.jcstress.annotations.State;
 import org.openjdk.jcstress.infra.results.II_Result;
 
-/** Two loops tell of an access each while a third one takes what is there. */
+/** Two loops tell of an access each, and one of them takes what is there meanwhile. */
 @JCStressTest
 @Outcome(id = "(0|111|222|333), 333", expect = ACCEPTABLE, desc = "Each arrives once, and whole.")
 @Outcome(id = ".*", expect = FORBIDDEN, desc = "An access is lost, doubled or torn.")
@@ -26,16 +26,12 @@ public class TwoAccesses {
         queue.offer(AccessQueue.READ, 1, 1, 0, false, 1);
     }
 
-    /** Another loop. */
+    /** Another loop, which is the one that decides. */
     @Actor
-    public void second() {
+    public void second(II_Result r) {
+        int before = take();
         queue.offer(AccessQueue.READ, 2, 2, 0, false, 2);
-    }
-
-    /** The one that decides. */
-    @Actor
-    public void taker(II_Result r) {
-        r.r1 = take() + take();
+        r.r1 = before + take();
     }
 
     /** The next that decides takes the rest. */
