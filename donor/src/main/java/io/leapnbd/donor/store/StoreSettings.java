@@ -37,6 +37,9 @@ public record StoreSettings(
     /** Most slabs that a store can have: what leaves a handle 11 bits for the generation. */
     public static final int MAX_SLABS = 1 << 20;
 
+    /** Smaller slabs would share one, and could not be made resident or be given back each by itself. */
+    private static final int HUGE_PAGE = 2 << 20;
+
     /**
      * Checks every setting.
      *
@@ -66,22 +69,21 @@ public record StoreSettings(
 
     /** Defaults for everything else. */
     public static StoreSettings ofMemory(long memory) {
-        return new StoreSettings(
-                memory,
-                Protocol.DEFAULT_SLAB_SIZE,
-                DEFAULT_LEASE,
-                2,
-                true,
-                false,
-                DEFAULT_MAX_IN_FLIGHT,
-                1024,
-                System::nanoTime);
+        return ofMemory(memory, Protocol.DEFAULT_SLAB_SIZE);
     }
 
     /** As {@link #ofMemory}, with slabs of another size. */
     public static StoreSettings ofMemory(long memory, int slabSize) {
         return new StoreSettings(
-                memory, slabSize, DEFAULT_LEASE, 2, true, false, DEFAULT_MAX_IN_FLIGHT, 1024, System::nanoTime);
+                memory,
+                slabSize,
+                DEFAULT_LEASE,
+                2,
+                true,
+                slabSize >= HUGE_PAGE,
+                DEFAULT_MAX_IN_FLIGHT,
+                1024,
+                System::nanoTime);
     }
 
     /** These with another lease. */
