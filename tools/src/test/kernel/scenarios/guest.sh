@@ -30,7 +30,7 @@ case $arrangement in
       expect 'a killed server comes back' guest_server $size || break
     done
     ;;
-  whole) guest_start check "exec $check_program $memory rewrite/4 seq stride/16 random/16" ;;
+  whole) guest_start check "exec $check_program $memory rewrite/8 seq/2 stride/16 random/16" ;;
 esac
 expect "$memory MiB in a guest of $MEMORY: every page is right" every_page_right check 800
 figures check
