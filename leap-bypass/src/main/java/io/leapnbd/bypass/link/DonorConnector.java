@@ -2,9 +2,11 @@ package io.leapnbd.bypass.link;
 
 import io.leapnbd.donor.protocol.Hello;
 import io.leapnbd.donor.protocol.HelloReply;
+import io.leapnbd.donor.protocol.ProtocolException;
 import io.leapnbd.donor.protocol.SlabList;
 import io.netty.channel.EventLoop;
 import java.io.IOException;
+import java.util.ArrayList;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
@@ -34,8 +36,40 @@ public interface DonorConnector {
         /** One of {@link io.leapnbd.donor.protocol.Status}: whether the hello, and with it the claim, was accepted. */
         byte status();
 
+        /**
+         * Asks once for slabs that the donor holds for the export: those from an index on, as many as it tells at a time.
+         *
+         * @param from an index of a slab, 0 or more
+         * @param accepted {@link #reply}
+         */
+        SlabList list(int from, HelloReply accepted) throws IOException, ProtocolException;
+
         /** All slabs that the donor holds for the export. */
-        List<SlabList.Slab> list() throws IOException;
+        default List<SlabList.Slab> list() throws IOException {
+            HelloReply accepted = reply();
+            if (accepted == null) {
+                throw new IOException("the donor did not accept the hello");
+            }
+            List<SlabList.Slab> all = new ArrayList<>();
+            int from = 0;
+            while (true) {
+                SlabList part;
+                try {
+                    part = list(from, accepted);
+                } catch (ProtocolException e) {
+                    throw new IOException(e.getMessage(), e);
+                }
+                all.addAll(part.slabs());
+                if (!part.more()) {
+                    return all;
+                }
+                int last = part.slabs().getLast().index();
+                if (last < from) {
+                    throw new IOException("the donor's slab list does not advance");
+                }
+                from = last + 1;
+            }
+        }
 
         /** Gives a slab back. */
         void free(int handle) throws IOException;

@@ -10,8 +10,6 @@ import io.leapnbd.donor.store.Listing;
 import io.leapnbd.donor.store.SlabStore;
 import io.netty.channel.EventLoop;
 import java.io.IOException;
-import java.util.ArrayList;
-import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /** A donor that lives in this very process. */
@@ -62,20 +60,12 @@ public final class LocalConnector implements DonorConnector {
         }
 
         @Override
-        public List<SlabList.Slab> list() throws IOException {
-            List<SlabList.Slab> all = new ArrayList<>();
-            int from = 0;
-            while (true) {
-                Listing listing = store.list(claim(), from);
-                if (listing.status() != Status.OK) {
-                    throw new IOException("the embedded donor refused: " + Status.name(listing.status()));
-                }
-                all.addAll(listing.slabs().slabs());
-                if (!listing.slabs().more()) {
-                    return all;
-                }
-                from = all.getLast().index() + 1;
+        public SlabList list(int from, HelloReply accepted) throws IOException {
+            Listing listing = store.list(claim(), from);
+            if (listing.status() != Status.OK) {
+                throw new IOException("the embedded donor refused: " + Status.name(listing.status()));
             }
+            return listing.slabs();
         }
 
         @Override

@@ -18,8 +18,6 @@ import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
 import java.io.IOException;
 import java.time.Duration;
-import java.util.ArrayList;
-import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /** Control requests over RDMA, one at a time, waiting for each answer. For one thread. */
@@ -87,31 +85,9 @@ final class RdmaConversation implements DonorConnector.Conversation, RdmaClient.
     }
 
     @Override
-    public List<SlabList.Slab> list() throws IOException {
-        HelloReply hello = reply;
-        if (hello == null) {
-            throw new IOException("the donor did not accept the hello");
-        }
-        List<SlabList.Slab> all = new ArrayList<>();
-        int from = 0;
-        while (true) {
-            ByteBuf answered = ok(ask(Operation.LIST, from, Unpooled.EMPTY_BUFFER));
-            SlabList part;
-            try {
-                part = SlabList.decode(answered.skipBytes(ReplyHeader.LENGTH), hello.slabSize());
-            } catch (ProtocolException e) {
-                throw new IOException(e.getMessage(), e);
-            }
-            all.addAll(part.slabs());
-            if (!part.more()) {
-                return all;
-            }
-            int last = part.slabs().getLast().index();
-            if (last < from) {
-                throw new IOException("the donor's slab list does not advance");
-            }
-            from = last + 1;
-        }
+    public SlabList list(int from, HelloReply accepted) throws IOException, ProtocolException {
+        ByteBuf answered = ok(ask(Operation.LIST, from, Unpooled.EMPTY_BUFFER));
+        return SlabList.decode(answered.skipBytes(ReplyHeader.LENGTH), accepted.slabSize());
     }
 
     @Override

@@ -18,8 +18,6 @@ import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.net.Socket;
 import java.time.Duration;
-import java.util.ArrayList;
-import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /** A donor that is reached over TCP. */
@@ -104,33 +102,11 @@ public final class TcpConnector implements DonorConnector {
         }
 
         @Override
-        public List<SlabList.Slab> list() throws IOException {
-            HelloReply hello = reply;
-            if (hello == null) {
-                throw new IOException("the donor did not accept the hello");
-            }
-            List<SlabList.Slab> all = new ArrayList<>();
-            int from = 0;
-            while (true) {
-                send(Operation.LIST, from, Unpooled.EMPTY_BUFFER);
-                Answer answer = receive(Operation.LIST);
-                answer.check();
-                SlabList part;
-                try {
-                    part = SlabList.decode(answer.body, hello.slabSize());
-                } catch (ProtocolException e) {
-                    throw new IOException(e.getMessage(), e);
-                }
-                all.addAll(part.slabs());
-                if (!part.more()) {
-                    return all;
-                }
-                int last = part.slabs().getLast().index();
-                if (last < from) {
-                    throw new IOException("the donor's slab list does not advance");
-                }
-                from = last + 1;
-            }
+        public SlabList list(int from, HelloReply accepted) throws IOException, ProtocolException {
+            send(Operation.LIST, from, Unpooled.EMPTY_BUFFER);
+            Answer answer = receive(Operation.LIST);
+            answer.check();
+            return SlabList.decode(answer.body, accepted.slabSize());
         }
 
         @Override

@@ -59,6 +59,18 @@ class RdmaConversationTest {
     }
 
     @Test
+    void aListThatStartsOverIsNotFollowedForEver() throws IOException {
+        try (RdmaConversation conversation = open(Duration.ofSeconds(30))) {
+            script.slabsHeld = 5;
+            script.slabsAListTakes = 2;
+            script.listStartsOver = true;
+            assertThatThrownBy(conversation::list)
+                    .isInstanceOf(IOException.class)
+                    .hasMessageContaining("does not advance");
+        }
+    }
+
+    @Test
     void aSlabIsGivenBackByItsHandle() throws IOException {
         try (RdmaConversation conversation = open(Duration.ofSeconds(30))) {
             conversation.free(17);

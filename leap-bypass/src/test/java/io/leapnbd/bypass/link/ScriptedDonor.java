@@ -40,6 +40,9 @@ final class ScriptedDonor implements RdmaDialer {
 
     int slabsAListTakes = 1;
 
+    /** Whether every list begins with the first slab, whatever it is asked for. */
+    boolean listStartsOver;
+
     /** What the next hellos are answered with. */
     byte helloStatus = Status.OK;
 
@@ -94,7 +97,7 @@ final class ScriptedDonor implements RdmaDialer {
             }
             case Operation.GRANT -> body.writeInt(slab + 40);
             case Operation.EXPOSE -> new SlabKey(address(slab), exposedLength, slab * 3).encode(body);
-            case Operation.LIST -> list(slab).encode(body, SLAB_SIZE);
+            case Operation.LIST -> list(listStartsOver ? 0 : slab).encode(body, SLAB_SIZE);
             default -> {}
         }
         return body;
