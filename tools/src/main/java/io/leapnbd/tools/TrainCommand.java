@@ -62,7 +62,8 @@ final class TrainCommand implements Callable<Integer> {
                         PrefetchSettings.DEFAULT,
                         null,
                         DataPath.BYPASS,
-                        List.of()))) {
+                        List.of(),
+                        false))) {
             load(NbdUri.unix(socket.toString(), "leap"));
             for (String uri : List.of(donor.uris().getLast(), server.uris().getLast())) {
                 EndpointClient client = new EndpointClient(HostPort.parseListen(uri.substring("http://".length())));

@@ -47,44 +47,6 @@ public record ServerSettings(
         List<String> unprotected,
         boolean busyPoll) {
 
-    /** Without busy polling. */
-    public ServerSettings(
-            List<DonorAddress> donors,
-            long size,
-            String export,
-            List<HostPort> tcp,
-            List<Path> unix,
-            @Nullable HostPort http,
-            Duration ioTimeout,
-            int threads,
-            Path stateDir,
-            boolean fresh,
-            @Nullable Path histogramLog,
-            Duration histogramInterval,
-            PrefetchSettings prefetch,
-            @Nullable Path record,
-            DataPath path,
-            List<String> unprotected) {
-        this(
-                donors,
-                size,
-                export,
-                tcp,
-                unix,
-                http,
-                ioTimeout,
-                threads,
-                stateDir,
-                fresh,
-                histogramLog,
-                histogramInterval,
-                prefetch,
-                record,
-                path,
-                unprotected,
-                false);
-    }
-
     /** These, with what protection could not be had. */
     ServerSettings withUnprotected(List<String> lacks) {
         return new ServerSettings(

@@ -262,7 +262,8 @@ class LeapServerTest {
                 PrefetchSettings.DEFAULT,
                 null,
                 DataPath.BYPASS,
-                List.of());
+                List.of(),
+                false);
     }
 
     private static ServerSettings with(ServerSettings s, List<DonorAddress> donors, @Nullable HostPort http) {
@@ -282,7 +283,8 @@ class LeapServerTest {
                 s.prefetch(),
                 s.record(),
                 s.path(),
-                s.unprotected());
+                s.unprotected(),
+                s.busyPoll());
     }
 
     private static ServerSettings withLog(ServerSettings s, Path log) {
@@ -302,7 +304,8 @@ class LeapServerTest {
                 s.prefetch(),
                 s.record(),
                 s.path(),
-                s.unprotected());
+                s.unprotected(),
+                s.busyPoll());
     }
 
     private static ServerSettings named(ServerSettings s, String export) {
@@ -322,7 +325,8 @@ class LeapServerTest {
                 s.prefetch(),
                 s.record(),
                 s.path(),
-                s.unprotected());
+                s.unprotected(),
+                s.busyPoll());
     }
 
     private static ByteBuffer page(long seed) {

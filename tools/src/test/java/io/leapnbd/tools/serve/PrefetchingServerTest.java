@@ -198,7 +198,8 @@ class PrefetchingServerTest {
                 SETTINGS,
                 record,
                 DataPath.BYPASS,
-                List.of());
+                List.of(),
+                false);
     }
 
     private static void fill(NbdClient client) throws IOException {
