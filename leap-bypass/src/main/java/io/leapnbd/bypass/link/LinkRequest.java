@@ -40,10 +40,13 @@ public final class LinkRequest {
     /** Whether nobody waits for this read: it goes behind all others. */
     public boolean background;
 
-    /** {@link System#nanoTime()} when the client's request was decoded. */
+    /**
+     * {@link System#nanoTime()} when the client's request began: when the receive that brought the last of it was taken up, or, of
+     * {@code --path queued}, when it was dispatched. Of what no client asked for, when it was made.
+     */
     public long startNanos;
 
-    /** {@link System#nanoTime()} of the first post on a connection. */
+    /** {@link System#nanoTime()} of the first post on a connection; {@link #startNanos} if it was posted without waiting for credit. */
     public long postNanos;
 
     /** {@link System#nanoTime()} at which the request fails. */

@@ -15,8 +15,9 @@ public interface RequestObserver {
      * @param offset first byte as the client sent it; unchecked when {@code error} is not 0
      * @param length bytes, 0..2^32-1; unchecked when {@code error} is not 0
      * @param error 0, or the {@link NbdError#code() code} of an {@link NbdError}
-     * @param startNanos {@link System#nanoTime} when the turn of the loop began that decoded the request
-     * @param endNanos {@link System#nanoTime} when the device completed it
+     * @param startNanos {@link System#nanoTime} when the loop took up what the connection had received; the request, or the
+     *     header of a write, was part of it
+     * @param endNanos {@link System#nanoTime} when the device completed it, by the device's own word if it gives one
      */
     void requestEnded(Command command, long offset, long length, int error, long startNanos, long endNanos);
 
