@@ -5,6 +5,7 @@ import io.netty.channel.IoHandlerFactory;
 import io.netty.channel.MultiThreadIoEventLoopGroup;
 import io.netty.channel.SelectStrategy;
 import io.netty.channel.epoll.EpollIoHandler;
+import io.netty.util.IntSupplier;
 import io.netty.util.concurrent.DefaultThreadFactory;
 import io.netty.util.concurrent.EventExecutor;
 import java.util.List;
@@ -63,8 +64,13 @@ public final class EventLoops implements AutoCloseable {
         }
     }
 
-    /** Never waits: 0 lets the loop see to its tasks and timers, and come back. */
-    private static int look(io.netty.util.IntSupplier ready, boolean hasTasks) throws Exception {
+    /**
+     * Never waits.
+     *
+     * @return how many descriptors are ready; {@link SelectStrategy#CONTINUE} if none is, which lets the loop see to its tasks
+     *     and timers and come back
+     */
+    private static int look(IntSupplier ready, boolean hasTasks) throws Exception {
         int events = ready.get();
         if (events <= 0 && !hasTasks) {
             Thread.onSpinWait();

@@ -8,7 +8,8 @@ import java.lang.invoke.VarHandle;
  * that it received, decided and sent in between, and its tasks. Everything else on that loop waits as long, so a long one is a
  * stall of all its connections.
  *
- * <p>The loop writes, with plain stores of which two are seldom made; any thread reads.
+ * <p>The loop writes: where each turn begins and ends with opaque stores, which cost what plain ones do; the longest turn and the
+ * number of slow ones with volatile stores, which are seldom made. Any thread reads.
  */
 public final class LoopTurns {
 
