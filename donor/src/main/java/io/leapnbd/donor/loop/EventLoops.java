@@ -1,6 +1,6 @@
 package io.leapnbd.donor.loop;
 
-import io.netty.channel.EventLoopGroup;
+import io.netty.channel.IoEventLoopGroup;
 import io.netty.channel.IoHandlerFactory;
 import io.netty.channel.MultiThreadIoEventLoopGroup;
 import io.netty.channel.SelectStrategy;
@@ -21,7 +21,7 @@ public final class EventLoops implements AutoCloseable {
     private static final long SHUTDOWN_SECONDS = 5;
 
     private final List<LoopTurns> turns = new CopyOnWriteArrayList<>();
-    private final EventLoopGroup group;
+    private final IoEventLoopGroup group;
 
     private EventLoops(int loops, String name, boolean busyPoll) {
         IoHandlerFactory epoll =
@@ -46,8 +46,8 @@ public final class EventLoops implements AutoCloseable {
         return new EventLoops(loops, name, busyPoll);
     }
 
-    /** For those who put channels on them. */
-    public EventLoopGroup group() {
+    /** For those who put channels, or descriptors, on them. */
+    public IoEventLoopGroup group() {
         return group;
     }
 

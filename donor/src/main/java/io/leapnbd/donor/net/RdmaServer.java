@@ -6,16 +6,14 @@ import com.ibm.disni.verbs.RdmaCmEvent;
 import com.ibm.disni.verbs.RdmaCmId;
 import com.ibm.disni.verbs.RdmaConnParam;
 import com.ibm.disni.verbs.RdmaEventChannel;
+import io.leapnbd.donor.loop.EventLoops;
+import io.leapnbd.donor.loop.LoopTurns;
 import io.leapnbd.donor.rdma.Announcement;
 import io.leapnbd.donor.rdma.MemoryDomain;
 import io.leapnbd.donor.rdma.Rdma;
 import io.leapnbd.donor.rdma.Watched;
 import io.leapnbd.donor.store.SlabStore;
-import io.netty.channel.EventLoopGroup;
 import io.netty.channel.IoEventLoop;
-import io.netty.channel.MultiThreadIoEventLoopGroup;
-import io.netty.channel.epoll.EpollIoHandler;
-import io.netty.util.concurrent.DefaultThreadFactory;
 import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.util.HashMap;
@@ -23,7 +21,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.UUID;
 import java.util.concurrent.RejectedExecutionException;
-import java.util.concurrent.TimeUnit;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -44,7 +41,7 @@ public final class RdmaServer implements AutoCloseable {
     private final SlabStore store;
     private final ServerSettings settings;
     private final ServerCounters counters = new ServerCounters();
-    private final EventLoopGroup group;
+    private final EventLoops ownLoop;
     private final IoEventLoop loop;
     private final InetSocketAddress address;
 
@@ -75,10 +72,8 @@ public final class RdmaServer implements AutoCloseable {
         address = new InetSocketAddress(
                 settings.address().getAddress(),
                 settings.address().getPort() == 0 ? port : settings.address().getPort());
-        MultiThreadIoEventLoopGroup own = new MultiThreadIoEventLoopGroup(
-                1, new DefaultThreadFactory("donor-rdma", true), EpollIoHandler.newFactory());
-        group = own;
-        loop = own.next();
+        ownLoop = EventLoops.open(1, "donor-rdma", settings.busyPoll());
+        loop = ownLoop.group().next();
         watched = loop.submit(() -> Watched.on(loop, Rdma.descriptor(channel), this::connectionEvents))
                 .syncUninterruptibly()
                 .getNow();
@@ -97,6 +92,11 @@ public final class RdmaServer implements AutoCloseable {
     /** What it listens on, with the port that it got. */
     public InetSocketAddress address() {
         return address;
+    }
+
+    /** How long its event loop's turns are. */
+    public List<LoopTurns> turns() {
+        return ownLoop.turns();
     }
 
     /** How things are now. */
@@ -220,7 +220,7 @@ public final class RdmaServer implements AutoCloseable {
     @Override
     public void close() {
         loop.submit(this::end).awaitUninterruptibly();
-        group.shutdownGracefully(0, 5, TimeUnit.SECONDS).awaitUninterruptibly();
+        ownLoop.close();
     }
 
     private void end() {

@@ -98,7 +98,7 @@ public final class DonorCommand implements Callable<Integer> {
     @Option(
             names = "--busy-poll",
             description = "Event loops look for something to do all the time instead of being woken: some microseconds"
-                    + " faster, and a processor busy for each of --threads.")
+                    + " faster, and a processor busy for each of --threads, and for RDMA one more.")
     private boolean busyPoll;
 
     @Option(names = "--no-lock", description = "Let this machine swap out what it lends.")

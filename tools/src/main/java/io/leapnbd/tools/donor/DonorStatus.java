@@ -24,7 +24,7 @@ import java.util.function.Supplier;
  * @param uris where it listens
  * @param startMillis milliseconds since 1970
  * @param listeners one a transport
- * @param loops how long the turns of the event loops for TCP are
+ * @param loops how long the turns of the event loops are, those for TCP first
  * @param unprotected what protection of the process could not be had
  */
 record DonorStatus(

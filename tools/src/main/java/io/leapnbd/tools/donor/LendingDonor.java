@@ -51,7 +51,7 @@ public final class LendingDonor implements AutoCloseable {
      * Starts a donor; when this returns it accepts links.
      *
      * @param transports over which it listens, at the same address
-     * @param threads event loops
+     * @param threads event loops for TCP; RDMA has one of its own
      * @param busyPoll whether they look for something to do all the time
      * @param http where the endpoint listens; null for none
      * @param unprotected what protection of the process could not be had, a sentence each, for the status
@@ -96,17 +96,18 @@ public final class LendingDonor implements AutoCloseable {
         SlabStore store = SlabStore.open(settings);
         closings.add("store", store);
         List<Supplier<ServerStatistics>> listeners = new ArrayList<>();
-        List<LoopTurns> loops = List.of();
+        List<LoopTurns> loops = new ArrayList<>();
         HostPort at = listen;
         if (transports.contains(Transport.TCP)) {
             DonorServer server = listen(store, listen, threads, busyPoll);
-            loops = server.turns();
+            loops.addAll(server.turns());
             closings.add("listener", server);
             listeners.add(server::statistics);
             at = announce(Transport.TCP, server.address());
         }
         if (transports.contains(Transport.RDMA)) {
-            RdmaServer server = listenOverRdma(store, at);
+            RdmaServer server = listenOverRdma(store, at, busyPoll);
+            loops.addAll(server.turns());
             closings.add("RDMA listener", server);
             listeners.add(server::statistics);
             at = announce(Transport.RDMA, server.address());
@@ -146,9 +147,10 @@ public final class LendingDonor implements AutoCloseable {
         return address;
     }
 
-    private static RdmaServer listenOverRdma(SlabStore store, HostPort listen) throws IOException {
+    private static RdmaServer listenOverRdma(SlabStore store, HostPort listen, boolean busyPoll) throws IOException {
         try {
-            return RdmaServer.start(store, ServerSettings.listenOn(listen.resolve()));
+            return RdmaServer.start(
+                    store, ServerSettings.listenOn(listen.resolve()).withBusyPoll(busyPoll));
         } catch (VerbsException e) {
             throw new IOException("--transport: " + e.getMessage() + "; or lend over --transport tcp", e);
         }
