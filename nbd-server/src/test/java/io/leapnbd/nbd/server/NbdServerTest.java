@@ -113,6 +113,42 @@ class NbdServerTest {
     }
 
     @Test
+    void givesANewConnectionToTheLoopThatHasTheFewest() throws IOException {
+        MemoryDevice memory = new MemoryDevice(SIZE);
+        List<EventLoop> loops = new CopyOnWriteArrayList<>();
+        BlockDevice device = new BlockDevice() {
+            @Override
+            public long size() {
+                return memory.size();
+            }
+
+            @Override
+            public DeviceQueue open(EventLoop loop) {
+                loops.add(loop);
+                return memory.open(loop);
+            }
+        };
+        try (TestServer server = TestServer.of(device);
+                NbdClient _ = server.client()) {
+            try (NbdClient second = server.client()) {
+                second.disconnect();
+            }
+            Await.until(
+                    "the second has gone", () -> server.server().statistics().connectionsClosed() == 1);
+            // Loops that merely take turns would have the third beside the first, and the fifth there too.
+            try (NbdClient _ = server.client();
+                    NbdClient _ = server.client();
+                    NbdClient _ = server.client()) {
+                EventLoop first = loops.get(0);
+                assertThat(loops.get(1)).isNotEqualTo(first);
+                assertThat(loops.get(2)).isNotEqualTo(first);
+                loops.remove(1);
+                assertThat(loops).filteredOn(first::equals).hasSize(2);
+            }
+        }
+    }
+
+    @Test
     void replacesTheSocketFileOfAServerThatWasKilled() throws IOException {
         try (TestServer server = TestServer.of(new MemoryDevice(SIZE))) {
             Path path = server.folder().resolve("stale");
