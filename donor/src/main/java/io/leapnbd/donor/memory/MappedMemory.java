@@ -1,6 +1,8 @@
 package io.leapnbd.donor.memory;
 
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * A range of address space of which any part can be made resident, locked, or given back to the kernel.
@@ -13,6 +15,8 @@ import org.jspecify.annotations.Nullable;
  * made sure that nobody uses its addresses any more.
  */
 public final class MappedMemory implements AutoCloseable {
+
+    private static final Logger LOG = LoggerFactory.getLogger(MappedMemory.class);
 
     /** Bytes of a page of memory. */
     public static final int GRANULE = 4096;
@@ -49,7 +53,7 @@ public final class MappedMemory implements AutoCloseable {
      *
      * @param length bytes, above zero
      * @param hugePages whether to ask for huge pages: fewer address translations are missed where pages are read at random. The kernel
-     *     gives what it has
+     *     gives what it has; if it refuses altogether, that is logged. For the one large mapping of a process
      * @throws MemoryException if the kernel refuses
      */
     public static MappedMemory reserve(long length, boolean hugePages) throws MemoryException {
@@ -67,8 +71,13 @@ public final class MappedMemory implements AutoCloseable {
                     SystemCalls.mprotect(mapped, mappedLength, PROT_READ_WRITE));
             check("cannot keep memory out of core dumps", SystemCalls.madvise(mapped, mappedLength, MADV_DONTDUMP));
             if (hugePages) {
-                // A kernel that is built without them refuses; everything works with small ones.
-                int _ = SystemCalls.madvise(mapped, mappedLength, MADV_HUGEPAGE);
+                int errno = SystemCalls.madvise(mapped, mappedLength, MADV_HUGEPAGE);
+                if (errno != 0) {
+                    LOG.warn(
+                            "no huge pages, {}: is this kernel built without them? Everything works with small ones, but random"
+                                    + " reads and writes take more of the processors",
+                            Errno.describe(errno));
+                }
             }
             return memory;
         } catch (MemoryException e) {
