@@ -18,10 +18,24 @@ class Row:
         self.theirs = theirs
         self.wanted = wanted
         self.ratio = ours / theirs if theirs else float("inf")
-        self.met = self.ratio >= wanted if figure in MORE_IS_BETTER else self.ratio <= wanted
+        self.met = self.meets(self.ratio)
+
+    def meets(self, ratio):
+        return ratio >= self.wanted if self.figure in MORE_IS_BETTER else ratio <= self.wanted
 
     def json(self):
         return dict(self.__dict__)
+
+    def label(self):
+        return f"{self.comparison}: {UNITS.get(self.figure, self.figure)}"
+
+    def ratio_text(self):
+        """Two decimals, or as many as it takes to see on which side of the wanted one it is."""
+        for digits in range(2, 6):
+            text = f"{self.ratio:.{digits}f}"
+            if self.meets(float(text)) == self.met:
+                break
+        return text
 
     def wanted_text(self):
         return ("≥ " if self.figure in MORE_IS_BETTER else "≤ ") + f"{self.wanted:g}"
@@ -36,7 +50,7 @@ def markdown(rows, about):
     ]
     for row in rows:
         lines.append(
-            f"| {row.comparison} | {UNITS.get(row.figure, row.figure)} | {row.ours:,.1f} | {row.theirs:,.1f} | {row.ratio:.2f} |"
+            f"| {row.comparison} | {UNITS.get(row.figure, row.figure)} | {row.ours:,.1f} | {row.theirs:,.1f} | {row.ratio_text()} |"
             f" {row.wanted_text()} | {'yes' if row.met else '**no**'} |"
         )
     return "\n".join(lines) + "\n"
@@ -44,22 +58,24 @@ def markdown(rows, about):
 
 def plot(rows):
     """Each row's ratio as a share of what is wanted: a bar that ends left of the line has met it."""
-    height, top = 22, 40
+    height, top, unit, most = 22, 40, 140, 2.4
+    # Room for the longest label in a wide font: 7 pixels a character at this size.
+    bars = 20 + 7 * max((len(row.label()) for row in rows), default=0)
     lines = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="900" height="{top + height * len(rows) + 20}" font-family="sans-serif"'
-        ' font-size="12">',
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{bars + most * unit + 20:.0f}"'
+        f' height="{top + height * len(rows) + 20}" font-family="sans-serif" font-size="12">',
         '<rect width="100%" height="100%" fill="white"/>',
         '<text x="10" y="20">ratio as a share of the wanted one; left of the line is met</text>',
     ]
     for number, row in enumerate(rows):
         share = row.wanted / row.ratio if row.figure in MORE_IS_BETTER and row.ratio else row.ratio / row.wanted
         y = top + number * height
-        width = min(share, 2.4) * 140
+        width = min(share, most) * unit
         colour = "#2a7" if row.met else "#c33"
-        text = row.comparison.replace("&", "&amp;").replace("<", "&lt;")
-        lines.append(f'<text x="10" y="{y + 14}">{text}: {UNITS.get(row.figure, row.figure)}</text>')
-        lines.append(f'<rect x="540" y="{y + 3}" width="{width:.0f}" height="14" fill="{colour}"/>')
-    lines.append(f'<line x1="680" y1="{top - 6}" x2="680" y2="{top + height * len(rows)}" stroke="black"/>')
+        text = row.label().replace("&", "&amp;").replace("<", "&lt;")
+        lines.append(f'<text x="10" y="{y + 14}">{text}</text>')
+        lines.append(f'<rect x="{bars}" y="{y + 3}" width="{width:.0f}" height="14" fill="{colour}"/>')
+    lines.append(f'<line x1="{bars + unit}" y1="{top - 6}" x2="{bars + unit}" y2="{top + height * len(rows)}" stroke="black"/>')
     lines.append("</svg>")
     return "\n".join(lines) + "\n"
 
