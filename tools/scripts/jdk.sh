@@ -19,13 +19,15 @@ say_no_jdk() {
     "https://adoptium.net/temurin/releases/?version=25 into /opt, or set JAVA_HOME to yours" >&2
 }
 
-# Prints those of the given Debian packages that are not installed.
+installed() {
+  [ "$(dpkg-query -W -f '${Status}' "$1" 2>/dev/null)" = 'install ok installed' ]
+}
+
+# Prints those of the given Debian packages that are not installed. Libraries may have the name that they were given when time_t
+# became 64 bits wide (Ubuntu 24.04); packages of that name provide the old one.
 missing_packages() {
   for package in "$@"; do
-    case $(dpkg-query -W -f '${Status}' "$package" 2>/dev/null) in
-      'install ok installed') ;;
-      *) printf '%s ' "$package" ;;
-    esac
+    installed "$package" || installed "${package}t64" || printf '%s ' "$package"
   done
 }
 
