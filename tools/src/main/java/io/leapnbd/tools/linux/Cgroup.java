@@ -56,7 +56,12 @@ public record Cgroup(Path directory) {
      * @throws IOException in one sentence with the remedy
      */
     public static Cgroup create(String name) throws IOException {
-        Path root = root().orElseThrow(() -> new IOException("this machine has no cgroup v2"
+        return create(root(), name);
+    }
+
+    /** As {@link #create(String)}, with what {@link #root} would say. */
+    static Cgroup create(Optional<Path> unified, String name) throws IOException {
+        Path root = unified.orElseThrow(() -> new IOException("this machine has no cgroup v2"
                 + (Files.isDirectory(Path.of(VERSION_1))
                         ? ": version 1 is mounted; " + UNIFIED
                         : "; mount it: mount -t cgroup2 none /sys/fs/cgroup")));

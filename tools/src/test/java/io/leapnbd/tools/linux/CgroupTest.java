@@ -1,9 +1,14 @@
 package io.leapnbd.tools.linux;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Optional;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 
 class CgroupTest {
     @Test
@@ -19,5 +24,17 @@ class CgroupTest {
     void a_processs_group_is_the_line_of_the_unified_hierarchy() {
         assertThat(Cgroup.pathIn("4:memory:/user\n0::/user.slice/a.scope\n")).contains("/user.slice/a.scope");
         assertThat(Cgroup.pathIn("4:memory:/user\n")).isEmpty();
+    }
+
+    @Test
+    void without_the_unified_hierarchy_or_its_memory_controller_none_is_made(@TempDir Path root) throws IOException {
+        assertThatThrownBy(() -> Cgroup.create(Optional.empty(), "test"))
+                .isInstanceOf(IOException.class)
+                .hasMessageContaining("this machine has no cgroup v2");
+        Files.writeString(root.resolve("cgroup.controllers"), "cpu io pids\n");
+        assertThatThrownBy(() -> Cgroup.create(Optional.of(root), "test"))
+                .isInstanceOf(IOException.class)
+                .hasMessageContaining("does not have the memory controller in " + root);
+        assertThat(root.resolve("leap-nbd-test")).doesNotExist();
     }
 }

@@ -2,7 +2,6 @@ package io.leapnbd.tools.linux;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
-import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.io.BufferedReader;
 import java.io.IOException;
@@ -17,8 +16,14 @@ import org.junit.jupiter.api.Test;
 /** What a process asks of the kernel for itself, on the kernel that runs the tests. */
 class ProcessTest {
     @Test
-    void locked_memory_shows_in_the_kernels_own_account_and_goes_again() throws IOException {
-        assumeTrue(Capability.CAP_IPC_LOCK.held() || ResourceLimit.memlock().soft() == ResourceLimit.UNLIMITED);
+    void locked_memory_shows_in_the_kernels_own_account_and_goes_again_or_is_refused_to_who_may_not()
+            throws IOException {
+        if (!Capability.CAP_IPC_LOCK.held() && ResourceLimit.memlock().soft() != ResourceLimit.UNLIMITED) {
+            assertThatThrownBy(MemoryLock::lockAll)
+                    .isInstanceOf(LinuxException.class)
+                    .hasMessageStartingWith("mlockall: ");
+            return;
+        }
         MemoryLock.lockAll();
         try {
             assertThat(lockedKib()).isPositive();
@@ -50,9 +55,15 @@ class ProcessTest {
     }
 
     @Test
-    void a_thread_becomes_realtime_and_ordinary_again() throws IOException {
-        assumeTrue(Capability.CAP_SYS_NICE.held());
+    void a_thread_becomes_realtime_and_ordinary_again_or_is_refused_to_who_may_not() throws IOException {
         int before = Scheduling.of(0);
+        if (!Capability.CAP_SYS_NICE.held() && realtimeLimit().equals("0")) {
+            assertThatThrownBy(() -> Scheduling.set(0, Scheduling.RR, 1))
+                    .isInstanceOf(LinuxException.class)
+                    .hasMessageContaining("operation not permitted");
+            assertThat(Scheduling.of(0)).isEqualTo(before);
+            return;
+        }
         Scheduling.set(0, Scheduling.RR, 1);
         try {
             assertThat(Scheduling.of(0)).isEqualTo(Scheduling.RR);
@@ -61,6 +72,15 @@ class ProcessTest {
             Scheduling.set(0, before, 0);
         }
         assertThat(Scheduling.of(0)).isEqualTo(before);
+    }
+
+    private static String realtimeLimit() throws IOException {
+        String title = "Max realtime priority";
+        return Files.readAllLines(Path.of("/proc/self/limits")).stream()
+                .filter(line -> line.startsWith(title))
+                .map(line -> line.substring(title.length()).strip().split(" ", -1)[0])
+                .findFirst()
+                .orElseThrow();
     }
 
     @Test

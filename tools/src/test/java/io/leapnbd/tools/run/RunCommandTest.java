@@ -1,14 +1,14 @@
 package io.leapnbd.tools.run;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import io.leapnbd.tools.cli.ExitCode;
 import io.leapnbd.tools.cli.OneLineErrors;
 import io.leapnbd.tools.linux.Cgroup;
-import io.leapnbd.tools.linux.KernelFile;
 import java.io.PrintWriter;
 import java.io.StringWriter;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
 import org.junit.jupiter.api.Test;
 import picocli.CommandLine;
 
@@ -50,14 +50,57 @@ class RunCommandTest {
     }
 
     @Test
-    void without_cgroup_v2_it_is_refused_in_one_line() {
-        boolean possible = Cgroup.root()
-                .flatMap(root -> KernelFile.read(root.resolve("cgroup.controllers")))
-                .filter(controllers -> controllers.contains("memory"))
-                .isPresent();
-        assumeTrue(!possible, "this machine has cgroup v2: the kernel suite runs commands in it");
-        assertThat(run("--memory", "64M", "--", "true")).isEqualTo(ExitCode.NOT_POSSIBLE_HERE);
-        assertThat(err.toString().lines().filter(line -> line.contains("cgroup")))
-                .hasSize(1);
+    void a_process_is_moved_into_a_cgroup_with_the_limit_or_refused_in_one_line() throws Exception {
+        Process process = new ProcessBuilder("sleep", "600").start();
+        try {
+            int code = run("--memory", "64M", "--pid", Long.toString(process.pid()));
+            if (code == ExitCode.OK) {
+                Cgroup group = Cgroup.of(process.pid()).orElseThrow();
+                assertThat(group.directory()).hasFileName("leap-nbd-run-" + process.pid());
+                assertThat(group.get("memory.max").map(String::strip)).contains(Long.toString(64L << 20));
+            } else {
+                assertThat(code).isEqualTo(ExitCode.NOT_POSSIBLE_HERE);
+                assertRefusedInOneLine(err.toString());
+            }
+        } finally {
+            process.destroyForcibly().waitFor();
+            Cgroup.sweep("run-" + process.pid());
+        }
+    }
+
+    @Test
+    void a_command_runs_in_its_cgroup_or_is_not_begun() throws Exception {
+        Process process = new ProcessBuilder(
+                        Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                        "-Xmx64m",
+                        "-XX:+UseSerialGC",
+                        "-XX:TieredStopAtLevel=1",
+                        "--enable-native-access=ALL-UNNAMED",
+                        "-cp",
+                        System.getProperty("java.class.path"),
+                        "io.leapnbd.tools.LeapNbd",
+                        "run",
+                        "--memory",
+                        "256M",
+                        "--",
+                        "sh",
+                        "-c",
+                        "echo begun; cat /proc/self/cgroup; exit 7")
+                .redirectErrorStream(true)
+                .start();
+        String output = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+        int code = process.waitFor();
+        Cgroup.sweep("run-" + process.pid());
+        if (code == 7) {
+            assertThat(output).contains("begun", "/leap-nbd-run-" + process.pid());
+        } else {
+            assertThat(code).as(output).isEqualTo(ExitCode.NOT_POSSIBLE_HERE);
+            assertThat(output).doesNotContain("begun");
+            assertRefusedInOneLine(output);
+        }
+    }
+
+    private static void assertRefusedInOneLine(String said) {
+        assertThat(said.lines().filter(line -> line.contains("cgroup"))).hasSize(1);
     }
 }
