@@ -1,0 +1,127 @@
+package io.leapnbd.bypass.link;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.leapnbd.bypass.link.LinkRequest.Outcome;
+import io.leapnbd.donor.protocol.Operation;
+import io.netty.channel.ManualIoEventLoop;
+import io.netty.channel.epoll.EpollIoHandler;
+import io.netty.util.concurrent.Future;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.UUID;
+import java.util.concurrent.TimeUnit;
+import java.util.function.BooleanSupplier;
+import org.junit.jupiter.api.AfterEach;
+
+/** A link on an event loop that the test itself runs, against a donor that is not there. */
+abstract class RdmaLinkFixture {
+
+    static final int PAGE = 4096;
+    static final long MINUTE = TimeUnit.MINUTES.toNanos(1);
+
+    final ManualIoEventLoop loop = new ManualIoEventLoop(Thread.currentThread(), EpollIoHandler.newFactory());
+    final ScriptedDonor script = new ScriptedDonor();
+    final List<String> told = new ArrayList<>();
+    final Donor donor = new Donor("rdma://test", new Donor.Listener() {
+        @Override
+        public void donorRestarted(Donor d, UUID gone, UUID found) {
+            told.add("restarted");
+        }
+
+        @Override
+        public void fenced(Donor d) {
+            told.add("fenced");
+        }
+    });
+
+    /** What the device's writes are said to be. */
+    long stamp = 1;
+
+    final WriteWatch watch = new WriteWatch() {
+        @Override
+        public long stamp(long offset, int length) {
+            return stamp;
+        }
+
+        @Override
+        public boolean undisturbed(long offset, int length, long taken) {
+            return stamp == taken;
+        }
+    };
+
+    final List<LinkRequest> done = new ArrayList<>();
+    RdmaLink link = link(false);
+
+    RdmaLink link(boolean busyPoll) {
+        LinkSettings settings = new LinkSettings(
+                "swap0", 1, new UUID(1, 1), new UUID(2, 2), ScriptedDonor.SLAB_SIZE, Duration.ofSeconds(30), 1 << 20);
+        return new RdmaLink(loop, 0, donor, script, settings, Duration.ofSeconds(30), MINUTE, watch, busyPoll);
+    }
+
+    @AfterEach
+    void end() {
+        link.close();
+        Future<?> _ = loop.shutdownGracefully(0, 0, TimeUnit.NANOSECONDS);
+        until(loop::isTerminated);
+        script.memory.release();
+    }
+
+    void until(BooleanSupplier condition) {
+        long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(30);
+        do {
+            int _ = loop.run(TimeUnit.MILLISECONDS.toNanos(1), TimeUnit.MILLISECONDS.toNanos(5));
+            assertThat(System.nanoTime() - deadline).as("condition").isNegative();
+        } while (!condition.getAsBoolean());
+    }
+
+    void connect() {
+        link.connect();
+        until(link::ready);
+    }
+
+    LinkRequest request(byte operation, int slab, int length) {
+        LinkRequest request = new LinkRequest();
+        request.operation = operation;
+        request.slab = slab;
+        request.length = length;
+        request.buffer = script.memory;
+        request.startNanos = System.nanoTime();
+        request.deadlineNanos = request.startNanos + MINUTE;
+        request.completion = (ended, now) -> done.add(ended);
+        return request;
+    }
+
+    LinkRequest post(byte operation, int slab, int length) {
+        LinkRequest request = request(operation, slab, length);
+        link.post(request);
+        return request;
+    }
+
+    LinkRequest background(int slab) {
+        LinkRequest request = request(Operation.READ, slab, PAGE);
+        request.background = true;
+        link.post(request);
+        return request;
+    }
+
+    void ends(LinkRequest request, Outcome how) {
+        until(() -> done.contains(request));
+        assertThat(request.outcome).isEqualTo(how);
+        assertThat(done.stream().filter(one -> one == request)).hasSize(1);
+    }
+
+    /** Reads a page by message, so that the key is there afterwards. */
+    void learnKey(int slab) {
+        ends(post(Operation.READ, slab, PAGE), Outcome.OK);
+        until(() -> script.wire().operations().contains(Operation.EXPOSE));
+        until(() -> true);
+    }
+
+    void assertRead(int slab) {
+        for (int i = 0; i < PAGE; i++) {
+            assertThat(script.memory.getByte(i)).isEqualTo((byte) slab);
+        }
+    }
+}
