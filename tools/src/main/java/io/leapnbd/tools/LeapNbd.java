@@ -83,7 +83,7 @@ final class LeapNbd implements Runnable {
      * The command line for some arguments: with the one command that they name, or with all. To look through the options of
      * all commands takes longer than to start a server otherwise does.
      */
-    private static CommandLine commandLine(String[] args) {
+    static CommandLine commandLine(String[] args) {
         CommandLine commandLine = new CommandLine(new LeapNbd());
         Supplier<Object> named = args.length == 0 ? null : COMMANDS.get(args[0]);
         if (named != null) {
@@ -125,6 +125,7 @@ final class LeapNbd implements Runnable {
         commands.put("histogram", HistogramCommand::new);
         commands.put("replay", ReplayCommand::new);
         commands.put("trace", TraceCommand::new);
+        commands.put("generate-completion", CompletionCommand::new);
         commands.put("train", TrainCommand::new);
         return Collections.unmodifiableMap(commands);
     }

@@ -148,7 +148,8 @@ class CommandLineTest {
                         "top",
                         "histogram",
                         "replay",
-                        "trace")
+                        "trace",
+                        "generate-completion")
                 .doesNotContain("train");
     }
 
