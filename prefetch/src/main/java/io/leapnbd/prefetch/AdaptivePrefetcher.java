@@ -87,10 +87,13 @@ final class AdaptivePrefetcher implements Prefetcher, Proposals.Judge {
     /** How long fetches take, on average. */
     private long fetchNanos = FIRST_FETCH_NANOS;
 
-    // The demand that is being decided on: its time, where its page was read before, its streams, the odds of each way.
+    // The demand that is being decided on: its time, where its page was read before, its streams, the ways to go on and
+    // the
+    // odds of each.
     private long now;
     private long readAt;
     private final int[] streams = new int[ORDERS];
+    private final int[] ranked = new int[WAYS];
     private final float[] promises = new float[WAYS];
 
     // The request that it is of: its pages, which of them is demanded next, and whether they are taken from the last to
@@ -161,19 +164,16 @@ final class AdaptivePrefetcher implements Prefetcher, Proposals.Judge {
             proposals.demanded(proposed, hit);
         }
         long page = downwards ? requestFrom + requestTo - 1 - asked : asked;
-        readAt = reads.position(page);
+        readAt = reads.record(page);
         streams[BY_PAGE] = access(BY_PAGE, page, connection);
         streams[BY_WRITE] = access(BY_WRITE, writes.position(page), connection);
         streams[BY_READ] = access(BY_READ, readAt, connection);
-        reads.record(page);
 
-        for (int way = 0; way < WAYS; way++) {
-            promises[way] = promise(way);
-        }
+        int ways = rank();
         int count = 0;
         int window = 0;
-        for (int way = best(); promises[way] >= 0; way = best()) {
-            promises[way] = -1;
+        for (int i = 0; i < ways; i++) {
+            int way = ranked[i];
             count = propose(way, page, candidates, count);
             window = Math.max(
                     window,
@@ -234,14 +234,22 @@ final class AdaptivePrefetcher implements Prefetcher, Proposals.Judge {
         return odds.of(cell, Circumstances.guess(Circumstances.mode(way), run));
     }
 
-    private int best() {
-        int best = 0;
-        for (int way = 1; way < WAYS; way++) {
-            if (promises[way] > promises[best]) {
-                best = way;
+    /** Puts the ways that lead anywhere in {@link #ranked}, those with the best odds first. Returns how many there are. */
+    private int rank() {
+        int ways = 0;
+        for (int way = 0; way < WAYS; way++) {
+            float promise = promise(way);
+            if (promise >= 0) {
+                int at = ways++;
+                for (; at > 0 && promises[at - 1] < promise; at--) {
+                    promises[at] = promises[at - 1];
+                    ranked[at] = ranked[at - 1];
+                }
+                promises[at] = promise;
+                ranked[at] = way;
             }
         }
-        return best;
+        return ways;
     }
 
     /** Proposes the pages of a way that have not been proposed yet, up to the first that is not worth it. */
@@ -340,8 +348,8 @@ final class AdaptivePrefetcher implements Prefetcher, Proposals.Judge {
      * pages are demanded several at once is paced by these bursts, and as many pages must be there for each.
      */
     private int depth(long interval, int lead, int burst) {
-        long bursts = FIRST_DEPTH + (interval == 0 ? 0 : (fetchNanos + (fetchNanos >> 1)) / interval);
-        return (int) Math.min(MAX_DEPTH, lead + bursts * burst);
+        int bursts = FIRST_DEPTH + (interval == 0 ? 0 : (int) Math.min(MAX_DEPTH, 1.5f * fetchNanos / interval));
+        return Math.min(MAX_DEPTH, lead + bursts * burst);
     }
 
     @Override

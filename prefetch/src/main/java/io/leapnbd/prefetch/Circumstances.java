@@ -32,11 +32,11 @@ final class Circumstances {
     private static final int RUNS = 8;
     private static final int DEPTHS = 6;
     private static final int QUALITIES = 4;
-    private static final int AGES = 3;
+    private static final int AGE_PLACES = 4;
     private static final int AGREEMENTS = 2;
 
     static final int COARSE = WAYS * RUNS * DEPTHS;
-    static final int FINE_PER_COARSE = QUALITIES * AGES * AGREEMENTS;
+    static final int FINE_PER_COARSE = QUALITIES * AGE_PLACES * AGREEMENTS;
 
     private Circumstances() {}
 
@@ -65,7 +65,7 @@ final class Circumstances {
         int runs = Math.min(RUNS - 1, log(run) + 1);
         int depth = Math.min(DEPTHS - 1, log(step));
         int grade = Math.min(QUALITIES - 1, (quality * QUALITIES) >> 8);
-        return ((((way * RUNS + runs) * DEPTHS + depth) * QUALITIES + grade) * AGES + age) * AGREEMENTS
+        return ((((way * RUNS + runs) * DEPTHS + depth) * QUALITIES + grade) * AGE_PLACES + age) * AGREEMENTS
                 + (agrees ? 1 : 0);
     }
 

@@ -37,6 +37,7 @@ final class NearPages {
     private static final int AGE_SHIFT = 3;
 
     private static final int AGES = 6;
+    private static final int AGE_PLACES = 8;
     private static final int KINDS = 16;
     private static final int DISTANCES = 2 * REACH;
 
@@ -50,7 +51,7 @@ final class NearPages {
 
     private static final long NOWHERE = Long.MIN_VALUE / 2;
 
-    private final Odds odds = new Odds(KINDS * DISTANCES, AGES, MEMORY);
+    private final Odds odds = new Odds(KINDS * DISTANCES, AGE_PLACES, MEMORY);
 
     /** Whether any near page comes next, by kind: most often none does, and no other question is asked. */
     private final Odds any = new Odds(KINDS, 1, MEMORY);
@@ -90,7 +91,7 @@ final class NearPages {
     /** Bytes that one takes. */
     static long bytes(int length) {
         return (long) Character.BYTES * length
-                + Odds.bytes(KINDS * DISTANCES, AGES)
+                + Odds.bytes(KINDS * DISTANCES, AGE_PLACES)
                 + Odds.bytes(KINDS, 1)
                 + SOON * 23L
                 + 256;
@@ -185,7 +186,7 @@ final class NearPages {
     }
 
     private static int cell(int kind, int distance, int age) {
-        return (kind * DISTANCES + (distance > 0 ? distance + REACH - 1 : distance + REACH)) * AGES + age;
+        return (kind * DISTANCES + (distance > 0 ? distance + REACH - 1 : distance + REACH)) * AGE_PLACES + age;
     }
 
     /** How long ago a page was demanded: 0 never, 1 lately. */

@@ -13,26 +13,26 @@ final class Odds {
     /** The same of the guess against the coarse grid. */
     private static final float GUESS_WEIGHT = 3;
 
-    private final float[] fineRight;
-    private final float[] fineAll;
-    private final float[] coarseRight;
-    private final float[] coarseAll;
-    private final int finePerCoarse;
+    // Of each cell two numbers beside each other: how many were right, and how many there were.
+    private final float[] fine;
+    private final float[] coarse;
+    private final int shift;
     private final float memory;
+    private final float keep;
 
     /**
      * Nothing learned yet.
      *
-     * @param finePerCoarse fine circumstances are numbered so that those of one coarse cell lie together
+     * @param finePerCoarse fine circumstances are numbered so that those of one coarse cell lie together: a power of two, because
+     *     a decision asks some twenty times, and a division takes a processor as long as all the rest of the answer
      * @param memory what is remembered of each, in proposals: older ones fade
      */
     Odds(int coarse, int finePerCoarse, float memory) {
         this.memory = memory;
-        this.finePerCoarse = finePerCoarse;
-        coarseRight = new float[coarse];
-        coarseAll = new float[coarse];
-        fineRight = new float[coarse * finePerCoarse];
-        fineAll = new float[coarse * finePerCoarse];
+        keep = 1 - 1 / memory;
+        shift = Integer.numberOfTrailingZeros(finePerCoarse);
+        this.coarse = new float[2 * coarse];
+        fine = new float[2 * coarse * finePerCoarse];
     }
 
     /** Bytes that one takes. */
@@ -41,30 +41,32 @@ final class Odds {
     }
 
     /** The odds, 0 to 1. */
-    float of(int fine, float guess) {
-        int coarse = fine / finePerCoarse;
-        float broad = (coarseRight[coarse] + GUESS_WEIGHT * guess) / (coarseAll[coarse] + GUESS_WEIGHT);
-        return (fineRight[fine] + COARSE_WEIGHT * broad) / (fineAll[fine] + COARSE_WEIGHT);
+    float of(int cell, float guess) {
+        int broad = 2 * (cell >> shift);
+        float broadRight = coarse[broad] + GUESS_WEIGHT * guess;
+        float broadAll = coarse[broad + 1] + GUESS_WEIGHT;
+        // (right + COARSE_WEIGHT * broadRight / broadAll) / (all + COARSE_WEIGHT), in one division.
+        return (fine[2 * cell] * broadAll + COARSE_WEIGHT * broadRight)
+                / ((fine[2 * cell + 1] + COARSE_WEIGHT) * broadAll);
     }
 
     /** A page is proposed. It counts as wrong until it is right: what is wrong is known much later than what is right. */
-    void propose(int fine) {
-        int coarse = fine / finePerCoarse;
-        count(coarseRight, coarseAll, coarse);
-        count(fineRight, fineAll, fine);
+    void propose(int cell) {
+        count(coarse, 2 * (cell >> shift));
+        count(fine, 2 * cell);
     }
 
     /** A page that was proposed has been demanded. */
-    void cameTrue(int fine) {
-        coarseRight[fine / finePerCoarse]++;
-        fineRight[fine]++;
+    void cameTrue(int cell) {
+        coarse[2 * (cell >> shift)]++;
+        fine[2 * cell]++;
     }
 
-    private void count(float[] right, float[] all, int at) {
-        if (all[at] >= memory) {
-            all[at] -= all[at] / memory;
-            right[at] -= right[at] / memory;
+    private void count(float[] cells, int at) {
+        if (cells[at + 1] >= memory) {
+            cells[at] *= keep;
+            cells[at + 1] *= keep;
         }
-        all[at]++;
+        cells[at + 1]++;
     }
 }

@@ -27,6 +27,7 @@ final class PageLog {
     private static final int WAYS = 8;
     private static final int EMPTY = -1;
     private static final int GROUP_BITS = 4;
+    private static final int BUCKET_SHIFT = 32;
 
     private final int mask;
     private final int[] ring;
@@ -56,24 +57,33 @@ final class PageLog {
         return 12L * length;
     }
 
-    /** Appends a page. */
-    void record(long page) {
+    /** Appends a page. Returns where it was last, or {@link #NONE}. */
+    long record(long page) {
         if (page >= PAGE_LIMIT) {
-            return;
+            return NONE;
         }
+        int at = entry((int) page);
+        long before = at < 0 ? NONE : position(at);
         int place = (int) head & mask;
-        int leaving = ring[place];
-        if (leaving != EMPTY) {
-            int at = entry(leaving);
-            // A page that came again since is indexed elsewhere.
-            if (at >= 0 && place(index[at]) == place) {
-                index[at] = 0;
-            }
+        if (ring[place] != EMPTY) {
+            leave(ring[place], place);
         }
         ring[place] = (int) page;
-        int at = entry((int) page);
-        index[at >= 0 ? at : room((int) page)] = tag((int) page) | (place + 1);
+        long hash = hash((int) page);
+        index[at >= 0 ? at : room(bucket(hash, (int) page))] = tag(hash) | (place + 1);
         head++;
+        return before;
+    }
+
+    /** Takes out a page's entry, unless it came again since and is indexed elsewhere. */
+    private void leave(int page, int place) {
+        int start = bucket(hash(page), page);
+        for (int at = start; at < start + WAYS; at++) {
+            if (place(index[at]) == place) {
+                index[at] = 0;
+                return;
+            }
+        }
     }
 
     /** Forgets where a page was; it stays what came after the page before it. */
@@ -87,7 +97,11 @@ final class PageLog {
     /** Where a page was last, or {@link #NONE}. */
     long position(long page) {
         int at = page >= PAGE_LIMIT ? -1 : entry((int) page);
-        return at < 0 ? NONE : head - 1 - ((head - 1 - place(index[at])) & mask);
+        return at < 0 ? NONE : position(at);
+    }
+
+    private long position(int entry) {
+        return head - 1 - ((head - 1 - place(index[entry])) & mask);
     }
 
     /** The page of a position, or {@link #NONE}. */
@@ -104,8 +118,9 @@ final class PageLog {
     }
 
     private int entry(int page) {
-        int start = bucket(page);
-        int tag = tag(page);
+        long hash = hash(page);
+        int start = bucket(hash, page);
+        int tag = tag(hash);
         for (int at = start; at < start + WAYS; at++) {
             int entry = index[at];
             if (entry != 0 && (entry & (-1 << bits)) == tag && ring[place(entry)] == page) {
@@ -115,9 +130,8 @@ final class PageLog {
         return -1;
     }
 
-    /** An empty place in a page's bucket; if there is none, that of the page that has been there longest. */
-    private int room(int page) {
-        int start = bucket(page);
+    /** An empty place in a bucket; if there is none, that of the page that has been there longest. */
+    private int room(int start) {
         int oldest = start;
         long most = -1;
         for (int at = start; at < start + WAYS; at++) {
@@ -137,13 +151,19 @@ final class PageLog {
         return (entry & ~(-1 << bits)) - 1;
     }
 
+    /** Of the group of pages that a page is in; by the golden ratio (Knuth, The Art of Computer Programming, 6.4). */
+    private static long hash(int page) {
+        return (page >>> GROUP_BITS) * 0x9e3779b97f4a7c15L;
+    }
+
     /** Neighbouring pages have neighbouring buckets: they are looked for one after the other. */
-    private int bucket(int page) {
-        int group = (int) PageIndex.mix(page >>> GROUP_BITS) << GROUP_BITS;
+    private int bucket(long hash, int page) {
+        int group = (int) (hash >>> BUCKET_SHIFT) << GROUP_BITS;
         return ((group | (page & ((1 << GROUP_BITS) - 1))) & bucketMask) * WAYS;
     }
 
-    private int tag(int page) {
-        return (int) (PageIndex.mix(page) >>> 32) & (-1 << bits);
+    /** From other bits of the hash than the bucket. */
+    private int tag(long hash) {
+        return (int) (hash >>> 32) & (-1 << bits);
     }
 }

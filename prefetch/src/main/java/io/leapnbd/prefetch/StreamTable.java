@@ -10,8 +10,10 @@ package io.leapnbd.prefetch;
  */
 final class StreamTable {
 
+    private static final int STREAM_BITS = 6;
+
     /** Streams at once; the price of a look-up is linear in it. */
-    static final int STREAMS = 64;
+    static final int STREAMS = 1 << STREAM_BITS;
 
     /** Steps that a stream may skip and still be followed. */
     private static final int MAX_SKIP = 8;
@@ -66,7 +68,10 @@ final class StreamTable {
     private final int[] drift = new int[STREAMS];
 
     private final int[] connection = new int[STREAMS];
-    private final long[] lastTick = new long[STREAMS];
+
+    /** When it was last accessed, later if it is settled, and which stream that is, in the low bits. */
+    private final long[] quiet = new long[STREAMS];
+
     private final long[] lastNanos = new long[STREAMS];
 
     /** Mean time between two accesses that do not come at once, in nanoseconds; 0 if unknown. */
@@ -98,6 +103,8 @@ final class StreamTable {
 
     /** Which stream expects a position next, by a hash of the position; a hint. */
     private final byte[] expectations = new byte[1 << EXPECTATION_BITS];
+
+    private final int[] within = new int[STREAMS];
 
     private int used;
 
@@ -151,7 +158,7 @@ final class StreamTable {
             stream = search(at, client, nanos);
         }
         connection[stream] = client;
-        lastTick[stream] = tick;
+        quiet[stream] = (tick + (run[stream] >= SETTLED ? QUIET : 0)) << STREAM_BITS | stream;
         expectations[slot(last[stream] + stride[stream])] = (byte) stream;
         return stream;
     }
@@ -171,15 +178,15 @@ final class StreamTable {
         long fewestSteps = MAX_SKIP + 1;
         int nearest = -1;
         long distance = reach + 1L;
-        for (int i = 0; i < used; i++) {
+        int found = within(at);
+        for (int j = 0; j < found; j++) {
+            int i = within[j];
             long d = at - last[i];
             long absolute = Math.abs(d);
-            if (absolute > span[i]) {
-                continue;
-            }
             long step = Math.abs(stride[i]);
             if (absolute >= step && absolute <= step * MAX_SKIP && (d ^ stride[i]) >= 0 && run[i] > 0) {
-                long steps = absolute / step;
+                // In floating point, because a division of integers takes several times as long.
+                long steps = (long) ((double) absolute / step);
                 if (steps * step == absolute && better(i, steps, inStep, fewestSteps)) {
                     inStep = i;
                     fewestSteps = steps;
@@ -208,6 +215,17 @@ final class StreamTable {
             return nearest;
         }
         return begin(at, nearest, nanos);
+    }
+
+    /** Notes the streams that an access may belong to in {@link #within}, and returns how many: a tight loop, for the compiler. */
+    private int within(long at) {
+        int found = 0;
+        for (int i = 0; i < used; i++) {
+            if (Math.abs(at - last[i]) <= span[i]) {
+                within[found++] = i;
+            }
+        }
+        return found;
     }
 
     private void follow(int stream, int steps, long at, long nanos) {
@@ -272,16 +290,11 @@ final class StreamTable {
     }
 
     private int quietest() {
-        int victim = 0;
-        long oldest = Long.MAX_VALUE;
+        long quietest = Long.MAX_VALUE;
         for (int i = 0; i < STREAMS; i++) {
-            long since = lastTick[i] + (run[i] >= SETTLED ? QUIET : 0);
-            if (since < oldest) {
-                oldest = since;
-                victim = i;
-            }
+            quietest = Math.min(quietest, quiet[i]);
         }
-        return victim;
+        return (int) quietest & (STREAMS - 1);
     }
 
     long last(int stream) {

@@ -53,12 +53,21 @@ final class WasteBudget {
         coverage += ((hit ? 1 : 0) - coverage) / COVERAGE_MEMORY;
         int brought = 1;
         if (passed > 0) {
-            long spare = Math.max(0, passed - fetch) / fetch;
-            brought += (int) Math.min(spare, MOST_A_DEMAND - 1);
+            int spare = spare(passed, fetch);
+            brought += spare;
             idle += ((spare >= IDLE_FETCHES ? 1 : 0) - idle) / IDLE_MEMORY;
         }
         left = Math.min(MOST, left + brought);
         spent = SPENT_ODDS * (MOST - left) / MOST;
+    }
+
+    /** Fetches that there was time for besides the one that was demanded: as many as count. */
+    private static int spare(long passed, long fetch) {
+        int fetches = 1;
+        while (fetches < MOST_A_DEMAND && passed >= (fetches + 1) * fetch) {
+            fetches++;
+        }
+        return fetches - 1;
     }
 
     /** The odds from which on a page is to be fetched. */
