@@ -1,12 +1,16 @@
 package io.leapnbd.prefetch;
 
 import static io.leapnbd.prefetch.Circumstances.ALONG;
+import static io.leapnbd.prefetch.Circumstances.BESIDE;
 import static io.leapnbd.prefetch.Circumstances.BY_PAGE;
 import static io.leapnbd.prefetch.Circumstances.BY_READ;
 import static io.leapnbd.prefetch.Circumstances.BY_WRITE;
 import static io.leapnbd.prefetch.Circumstances.NEAR;
 import static io.leapnbd.prefetch.Circumstances.ORDERS;
 import static io.leapnbd.prefetch.Circumstances.WAYS;
+import static java.util.Objects.requireNonNull;
+
+import org.jspecify.annotations.Nullable;
 
 /**
  * The project's own policy. A swap device sees the accesses of many processes in one sequence, at slots that the kernel chose
@@ -64,8 +68,6 @@ final class AdaptivePrefetcher implements Prefetcher, Proposals.Judge {
     /** Proposals that the odds are taken from: older ones fade. */
     private static final float MEMORY = 192;
 
-    private static final int NO_STREAM = -1;
-
     private static final long FIRST_FETCH_NANOS = 50_000;
     private static final int FETCH_SHIFT = 4;
 
@@ -92,7 +94,7 @@ final class AdaptivePrefetcher implements Prefetcher, Proposals.Judge {
     // odds of each.
     private long now;
     private long readAt;
-    private final int[] streams = new int[ORDERS];
+    private final @Nullable Stream[] streams = new Stream[ORDERS];
     private final int[] ranked = new int[WAYS];
     private final float[] promises = new float[WAYS];
 
@@ -158,9 +160,9 @@ final class AdaptivePrefetcher implements Prefetcher, Proposals.Judge {
         budget.demanded(hit, passed, fetchNanos);
         displacement.demanded();
         proposals.sweep(tick);
-        int proposed = proposals.find(asked);
-        near.demanded(asked, !hit || (proposed >= 0 && proposals.circumstances(proposed) == NEAR));
-        if (proposed >= 0) {
+        Proposal proposed = proposals.find(asked);
+        near.demanded(asked, !hit || (proposed != null && proposed.circumstances() == NEAR));
+        if (proposed != null) {
             proposals.demanded(proposed, hit);
         }
         long page = downwards ? requestFrom + requestTo - 1 - asked : asked;
@@ -174,10 +176,9 @@ final class AdaptivePrefetcher implements Prefetcher, Proposals.Judge {
         int window = 0;
         for (int i = 0; i < ways; i++) {
             int way = ranked[i];
-            count = propose(way, page, candidates, count);
-            window = Math.max(
-                    window,
-                    tables[Circumstances.order(way)].ahead(streams[Circumstances.order(way)], Circumstances.mode(way)));
+            Stream stream = requireNonNull(streams[Circumstances.order(way)]);
+            count = propose(way, stream, page, candidates, count);
+            window = Math.max(window, stream.ahead(Circumstances.mode(way)));
         }
         show(window);
         if (asked == requestTo - 1) {
@@ -192,8 +193,8 @@ final class AdaptivePrefetcher implements Prefetcher, Proposals.Judge {
         if (window != windowInUse) {
             windowInUse = window;
         }
-        for (int order = 0; order < ORDERS; order++) {
-            if (streams[order] >= 0 && tables[order].isSettled(streams[order])) {
+        for (Stream stream : streams) {
+            if (stream != null && stream.isSettled()) {
                 trendsFound++;
                 return;
             }
@@ -212,58 +213,53 @@ final class AdaptivePrefetcher implements Prefetcher, Proposals.Judge {
         return windowInUse;
     }
 
-    private int access(int order, long at, int connection) {
-        return at == PageLog.NONE ? -1 : tables[order].access(at, connection, tick, now);
-    }
-
-    /** The odds of a way's first step; below 0 if it leads nowhere. */
-    private float promise(int way) {
-        StreamTable table = tables[Circumstances.order(way)];
-        int stream = streams[Circumstances.order(way)];
-        if (stream < 0) {
-            return -1;
-        }
-        boolean along = Circumstances.mode(way) == ALONG;
-        boolean moving = table.run(stream) > 0;
-        // What is next to it is also along it when the stride is one page: it need not be looked at twice.
-        if (along ? !moving : moving && table.stride(stream) == table.direction(stream)) {
-            return -1;
-        }
-        int run = along ? table.run(stream) : table.near(stream);
-        int cell = Circumstances.of(way, run, 1, table.quality(stream), Circumstances.NEVER, false);
-        return odds.of(cell, Circumstances.guess(Circumstances.mode(way), run));
+    private @Nullable Stream access(int order, long at, int connection) {
+        return at == PageLog.NONE ? null : tables[order].access(at, connection, tick, now);
     }
 
     /** Puts the ways that lead anywhere in {@link #ranked}, those with the best odds first. Returns how many there are. */
     private int rank() {
         int ways = 0;
-        for (int way = 0; way < WAYS; way++) {
-            float promise = promise(way);
-            if (promise >= 0) {
-                int at = ways++;
-                for (; at > 0 && promises[at - 1] < promise; at--) {
-                    promises[at] = promises[at - 1];
-                    ranked[at] = ranked[at - 1];
-                }
-                promises[at] = promise;
-                ranked[at] = way;
+        for (int order = 0; order < ORDERS; order++) {
+            Stream stream = streams[order];
+            if (stream == null) {
+                continue;
+            }
+            boolean moving = stream.isMoving();
+            if (moving) {
+                rank(Circumstances.way(order, ALONG), stream, stream.run(), ways++);
+            }
+            // What is next to it is also along it when the stride is one page: it need not be looked at twice.
+            if (!moving || stream.stride() != stream.direction()) {
+                rank(Circumstances.way(order, BESIDE), stream, stream.near(), ways++);
             }
         }
         return ways;
     }
 
+    /** Puts a way in its place among those that have one, by the odds of its first step. */
+    private void rank(int way, Stream stream, int run, int ways) {
+        int cell = Circumstances.of(way, run, 1, stream.quality(), Circumstances.NEVER, false);
+        float promise = odds.of(cell, Circumstances.guess(Circumstances.mode(way), run));
+        int at = ways;
+        for (; at > 0 && promises[at - 1] < promise; at--) {
+            promises[at] = promises[at - 1];
+            ranked[at] = ranked[at - 1];
+        }
+        promises[at] = promise;
+        ranked[at] = way;
+    }
+
     /** Proposes the pages of a way that have not been proposed yet, up to the first that is not worth it. */
-    private int propose(int way, long page, long[] candidates, int count) {
+    private int propose(int way, Stream stream, long page, long[] candidates, int count) {
         int order = Circumstances.order(way);
         int mode = Circumstances.mode(way);
-        StreamTable table = tables[order];
-        int stream = streams[order];
-        long at = table.last(stream);
-        long stride = mode == ALONG ? table.stride(stream) : table.direction(stream);
-        int run = mode == ALONG ? table.run(stream) : table.near(stream);
+        long at = stream.last();
+        long stride = mode == ALONG ? stream.stride() : stream.direction();
+        int run = mode == ALONG ? stream.run() : stream.near();
         float guess = Circumstances.guess(mode, run);
-        int depth = depth(table.interval(stream), table.lead(stream), table.burst(stream));
-        int step = table.ahead(stream, mode);
+        int depth = depth(stream);
+        int step = stream.ahead(mode);
         float worth = budget.worthFetching() + displacement.price();
         int n = count;
         while (step < depth && n < MAX_CANDIDATES) {
@@ -271,14 +267,14 @@ final class AdaptivePrefetcher implements Prefetcher, Proposals.Judge {
             if (candidate < 0 || candidate >= pages) {
                 break;
             }
-            int known = proposals.find(candidate);
+            Proposal known = proposals.find(candidate);
             boolean demandedToo = candidate >= requestFrom && candidate < requestTo;
-            if (!demandedToo && (known < 0 || !proposals.isHeld(known))) {
-                int cell = cell(way, run, step + 1, table.quality(stream), page, candidate);
+            if (!demandedToo && (known == null || !proposals.isHeld(known))) {
+                int cell = cell(way, run, step + 1, stream.quality(), page, candidate);
                 boolean fetch = odds.of(cell, guess) >= worth && budget.allows();
-                if (fetch || (known < 0 && (PageIndex.mix(tick) & (SHADOW - 1)) == 0)) {
+                if (fetch || (known == null && (PageIndex.mix(tick) & (SHADOW - 1)) == 0)) {
                     odds.propose(cell);
-                    proposals.make(known, candidate, tick, now, cell, stream, table.serial(stream), fetch);
+                    proposals.make(known, candidate, tick, now, cell, stream, fetch);
                 }
                 if (!fetch) {
                     break;
@@ -288,7 +284,7 @@ final class AdaptivePrefetcher implements Prefetcher, Proposals.Judge {
             }
             step++;
         }
-        table.ahead(stream, mode, step);
+        stream.ahead(mode, step);
         return n;
     }
 
@@ -314,11 +310,11 @@ final class AdaptivePrefetcher implements Prefetcher, Proposals.Judge {
         if (candidate < 0 || candidate >= pages || count == MAX_CANDIDATES || !budget.allows()) {
             return count;
         }
-        int known = proposals.find(candidate);
-        if (known >= 0 && proposals.isHeld(known)) {
+        Proposal known = proposals.find(candidate);
+        if (known != null && proposals.isHeld(known)) {
             return count;
         }
-        proposals.make(known, candidate, tick, now, NEAR, NO_STREAM, 0, true);
+        proposals.make(known, candidate, tick, now, NEAR, null, true);
         budget.fetched();
         candidates[count] = candidate;
         return count + 1;
@@ -347,26 +343,30 @@ final class AdaptivePrefetcher implements Prefetcher, Proposals.Judge {
      * How many steps ahead a page must be asked for to be there in time: half as long again as a fetch takes. A stream whose
      * pages are demanded several at once is paced by these bursts, and as many pages must be there for each.
      */
-    private int depth(long interval, int lead, int burst) {
+    private int depth(Stream stream) {
+        long interval = stream.interval();
         int bursts = FIRST_DEPTH + (interval == 0 ? 0 : (int) Math.min(MAX_DEPTH, 1.5f * fetchNanos / interval));
-        return Math.min(MAX_DEPTH, lead + bursts * burst);
+        return Math.min(MAX_DEPTH, stream.lead() + bursts * stream.burst());
     }
 
     @Override
-    public void judge(int circumstances, int stream, int serial, boolean fetched, boolean right, long madeAt) {
-        if (fetched && right) {
+    public void judge(Proposal proposal, boolean right) {
+        boolean gained = right && proposal.isFetched();
+        if (gained) {
             budget.used();
         }
-        if (circumstances == NEAR) {
+        if (proposal.circumstances() == NEAR) {
             return;
         }
         if (right) {
-            odds.cameTrue(circumstances);
+            odds.cameTrue(proposal.circumstances());
         }
-        StreamTable table = tables[Circumstances.orderOf(circumstances)];
-        table.judge(stream, serial, right);
-        if (fetched && right) {
-            table.timed(stream, serial, now - madeAt, fetchNanos);
+        Stream stream = proposal.stream();
+        if (stream != null) {
+            stream.judge(right);
+            if (gained) {
+                stream.timed(now - proposal.nanos(), fetchNanos);
+            }
         }
     }
 
@@ -379,8 +379,8 @@ final class AdaptivePrefetcher implements Prefetcher, Proposals.Judge {
             writes.record(page);
             reads.forget(page);
             near.written(page);
-            int proposed = proposals.find(page);
-            if (proposed >= 0) {
+            Proposal proposed = proposals.find(page);
+            if (proposed != null) {
                 proposals.withdraw(proposed);
             }
         }

@@ -69,11 +69,6 @@ final class Circumstances {
                 + (agrees ? 1 : 0);
     }
 
-    /** The order of the stream that made a proposal. */
-    static int orderOf(int circumstances) {
-        return order(circumstances / (RUNS * DEPTHS * FINE_PER_COARSE));
-    }
-
     /** What to expect before anything has been seen. */
     static float guess(int mode, int run) {
         if (mode == BESIDE || run == 0) {

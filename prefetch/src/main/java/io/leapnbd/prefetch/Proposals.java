@@ -1,9 +1,11 @@
 package io.leapnbd.prefetch;
 
+import java.util.Arrays;
+import org.jspecify.annotations.Nullable;
+
 /**
- * The pages that were proposed and have not been demanded yet: those that were fetched, and those that were only thought
- * of, to see what would have become of them. One that is not demanded in time counts as wrong: one that was fetched when it has
- * been {@linkplain Displacement given up} for long, any other after some demands.
+ * The {@linkplain Proposal pages that were proposed} and have not been demanded yet. One that is not demanded in time counts as
+ * wrong: one that was fetched when it has been {@linkplain Displacement given up} for long, any other after some demands.
  *
  * <p>A hash table of buckets of eight. A full bucket gives up the oldest; besides, each {@link #sweep} looks at a few
  * places, so that nothing stays for ever when nothing new comes.
@@ -15,15 +17,14 @@ final class Proposals {
         /**
          * A proposal is settled.
          *
-         * @param fetched whether the page was fetched
-         * @param right whether it was demanded, in time, and still there
-         * @param nanos when it was proposed
+         * @param right whether its page was demanded, in time, and still there
          */
-        void judge(int circumstances, int stream, int serial, boolean fetched, boolean right, long nanos);
+        void judge(Proposal proposal, boolean right);
     }
 
     private static final int WAYS = 8;
     private static final int BUCKETS = 512;
+    private static final int PLACES = BUCKETS * WAYS;
 
     /** Places that are looked at each demand for what has waited too long. */
     private static final int SWEEP = 2;
@@ -32,92 +33,87 @@ final class Proposals {
     private static final long PATIENCE = 2048;
 
     /** What one takes. */
-    static final long BYTES = BUCKETS * WAYS * 41L + 512;
+    static final long BYTES = PLACES * Proposal.BYTES + 512;
 
     private static final long NONE = -1;
 
     private final Judge judge;
     private final Displacement displacement;
-    private final long[] pages = new long[BUCKETS * WAYS];
-    private final long[] nanos = new long[BUCKETS * WAYS];
-    private final long[] madeAt = new long[BUCKETS * WAYS];
-    private final int[] circumstances = new int[BUCKETS * WAYS];
-    private final int[] streams = new int[BUCKETS * WAYS];
-    private final int[] serials = new int[BUCKETS * WAYS];
-    private final int[] born = new int[BUCKETS * WAYS];
-    private final boolean[] fetched = new boolean[BUCKETS * WAYS];
+    private final long[] pages = new long[PLACES];
+    private final Proposal[] proposals = new Proposal[PLACES];
     private int swept;
 
     Proposals(Judge judge, Displacement displacement) {
         this.judge = judge;
         this.displacement = displacement;
-        java.util.Arrays.fill(pages, NONE);
+        Arrays.fill(pages, NONE);
+        Arrays.setAll(proposals, Proposal::new);
     }
 
-    /** Where a page's proposal is, or -1. */
-    int find(long page) {
+    /** A page's proposal. */
+    @Nullable
+    Proposal find(long page) {
         int start = bucket(page);
         for (int at = start; at < start + WAYS; at++) {
             if (pages[at] == page) {
-                return at;
+                return proposals[at];
             }
         }
-        return -1;
+        return null;
     }
 
     /** Whether its page was fetched, and has probably not been given up since. */
-    boolean isHeld(int at) {
-        return fetched[at] && !displacement.isGone(born[at]);
-    }
-
-    /** What it was proposed under. */
-    int circumstances(int at) {
-        return circumstances[at];
+    boolean isHeld(Proposal proposal) {
+        return proposal.isFetched() && !displacement.isGone(proposal.born());
     }
 
     /** A proposal's page is demanded: it was right, unless it was fetched and is not there any more. */
-    void demanded(int at, boolean hit) {
-        if (fetched[at]) {
-            displacement.settled(born[at], hit);
+    void demanded(Proposal proposal, boolean hit) {
+        if (proposal.isFetched()) {
+            displacement.settled(proposal.born(), hit);
         }
-        settle(at, !fetched[at] || hit);
+        settle(proposal, !proposal.isFetched() || hit);
     }
 
     /** The proposal is void: its page has been overwritten. */
-    void withdraw(int at) {
-        settle(at, false);
+    void withdraw(Proposal proposal) {
+        settle(proposal, false);
     }
 
     /**
      * Remembers a proposal.
      *
-     * @param known where the page's proposal is already, which this one takes the place of; or -1
+     * @param known the page's proposal so far, which this one takes the place of, if there is one
      * @param tick demands so far
-     * @param isFetched whether the page is fetched, not only thought of
+     * @param fetched whether the page is fetched, not only thought of
      */
-    void make(int known, long page, long tick, long now, int circumstance, int stream, int serial, boolean isFetched) {
-        int at = known >= 0 ? known : room(page);
-        pages[at] = page;
-        madeAt[at] = tick;
-        nanos[at] = now;
-        circumstances[at] = circumstance;
-        streams[at] = stream;
-        serials[at] = serial;
-        fetched[at] = isFetched;
-        if (isFetched) {
-            born[at] = displacement.fetched();
+    void make(
+            @Nullable Proposal known,
+            long page,
+            long tick,
+            long now,
+            int circumstances,
+            @Nullable Stream stream,
+            boolean fetched) {
+        Proposal proposal = known != null ? known : room(page);
+        pages[proposal.place()] = page;
+        proposal.make(tick, now, circumstances, stream);
+        if (fetched) {
+            proposal.fetch(displacement.fetched());
         }
     }
 
-    private int room(long page) {
+    private Proposal room(long page) {
         int start = bucket(page);
-        int oldest = start;
         for (int at = start; at < start + WAYS; at++) {
             if (pages[at] == NONE) {
-                return at;
+                return proposals[at];
             }
-            if (madeAt[at] < madeAt[oldest]) {
-                oldest = at;
+        }
+        Proposal oldest = proposals[start];
+        for (int at = start + 1; at < start + WAYS; at++) {
+            if (proposals[at].madeAt() < oldest.madeAt()) {
+                oldest = proposals[at];
             }
         }
         settle(oldest, false);
@@ -127,17 +123,20 @@ final class Proposals {
     /** Gives up what has waited too long, in the next places. Called once a demand. */
     void sweep(long tick) {
         for (int i = 0; i < SWEEP; i++) {
-            boolean late = fetched[swept] ? displacement.isHistory(born[swept]) : tick - madeAt[swept] > PATIENCE;
-            if (pages[swept] != NONE && late) {
-                settle(swept, false);
+            if (pages[swept] != NONE && isLate(proposals[swept], tick)) {
+                settle(proposals[swept], false);
             }
-            swept = (swept + 1) & (BUCKETS * WAYS - 1);
+            swept = (swept + 1) & (PLACES - 1);
         }
     }
 
-    private void settle(int at, boolean right) {
-        pages[at] = NONE;
-        judge.judge(circumstances[at], streams[at], serials[at], fetched[at], right, nanos[at]);
+    private boolean isLate(Proposal proposal, long tick) {
+        return proposal.isFetched() ? displacement.isHistory(proposal.born()) : tick - proposal.madeAt() > PATIENCE;
+    }
+
+    private void settle(Proposal proposal, boolean right) {
+        pages[proposal.place()] = NONE;
+        judge.judge(proposal, right);
     }
 
     private static int bucket(long page) {

@@ -1,5 +1,6 @@
 package io.leapnbd.prefetch;
 
+import static java.util.Objects.requireNonNull;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.util.ArrayList;
@@ -10,29 +11,34 @@ class ProposalsTest {
 
     private final List<String> verdicts = new ArrayList<>();
     private final Proposals proposals = new Proposals(
-            (circumstances, stream, serial, fetched, right, nanos) ->
-                    verdicts.add(circumstances + (fetched ? " fetched " : " shadow ") + (right ? "right" : "wrong")),
+            (proposal, right) -> verdicts.add(proposal.circumstances()
+                    + (proposal.isFetched() ? " fetched " : " shadow ")
+                    + (right ? "right" : "wrong")),
             new Displacement());
 
     private void make(long page, long tick, int circumstances, boolean fetched) {
-        proposals.make(proposals.find(page), page, tick, 0, circumstances, 0, 0, fetched);
+        proposals.make(proposals.find(page), page, tick, 0, circumstances, null, fetched);
+    }
+
+    private Proposal find(long page) {
+        return requireNonNull(proposals.find(page));
     }
 
     @Test
     void aProposalIsRightWhenItsPageIsDemanded() {
         make(7, 0, 1, true);
         make(8, 0, 2, false);
-        proposals.demanded(proposals.find(7), true);
-        proposals.demanded(proposals.find(8), false);
+        proposals.demanded(find(7), true);
+        proposals.demanded(find(8), false);
 
         assertThat(verdicts).containsExactly("1 fetched right", "2 shadow right");
-        assertThat(proposals.find(7)).isEqualTo(-1);
+        assertThat(proposals.find(7)).isNull();
     }
 
     @Test
     void aFetchedPageThatHasLeftTheCacheBeforeItsDemandWasWrong() {
         make(7, 0, 1, true);
-        proposals.demanded(proposals.find(7), false);
+        proposals.demanded(find(7), false);
 
         assertThat(verdicts).containsExactly("1 fetched wrong");
     }
@@ -57,20 +63,20 @@ class ProposalsTest {
             proposals.sweep(tick);
         }
         assertThat(verdicts).isEmpty();
-        assertThat(proposals.isHeld(proposals.find(-2))).isTrue();
+        assertThat(proposals.isHeld(find(-2))).isTrue();
 
         int page = 0;
-        while (proposals.isHeld(proposals.find(-2))) {
+        while (proposals.isHeld(find(-2))) {
             make(page++, 10_000, 2, true);
         }
-        assertThat(proposals.find(-2)).as("still remembered").isNotNegative();
+        assertThat(proposals.find(-2)).as("still remembered").isNotNull();
         for (; page < 2500; page++) {
             make(page, 10_000, 2, true);
         }
         for (int i = 0; i < 4096; i++) {
             proposals.sweep(10_000);
         }
-        assertThat(proposals.find(-2)).isEqualTo(-1);
+        assertThat(proposals.find(-2)).isNull();
         assertThat(verdicts).contains("1 fetched wrong");
     }
 
@@ -81,18 +87,29 @@ class ProposalsTest {
         }
         assertThat(verdicts).hasSizeGreaterThan(20_000 - 4096 - 1);
         assertThat(verdicts.getFirst()).isNotEqualTo("19999 fetched wrong");
-        assertThat(proposals.find(19_999)).isNotNegative();
-        assertThat(proposals.find(0)).isEqualTo(-1);
+        assertThat(proposals.find(19_999)).isNotNull();
+        assertThat(proposals.find(0)).isNull();
     }
 
     @Test
     void aShadowBecomesAFetchUnderItsNewCircumstances() {
         make(7, 0, 1, false);
-        assertThat(proposals.isHeld(proposals.find(7))).isFalse();
+        assertThat(proposals.isHeld(find(7))).isFalse();
         make(7, 5, 2, true);
-        assertThat(proposals.isHeld(proposals.find(7))).isTrue();
-        proposals.demanded(proposals.find(7), true);
+        assertThat(proposals.isHeld(find(7))).isTrue();
+        proposals.demanded(find(7), true);
 
         assertThat(verdicts).containsExactly("2 fetched right");
+    }
+
+    @Test
+    void aStreamThatHasBegunAnewDoesNotAnswerForWhatItProposedBefore() {
+        Stream stream = new Stream(0);
+        stream.begin(5, 0);
+        proposals.make(null, 6, 0, 0, 1, stream, false);
+        assertThat(find(6).stream()).isSameAs(stream);
+
+        stream.begin(900, 1);
+        assertThat(find(6).stream()).isNull();
     }
 }
