@@ -62,7 +62,7 @@ final class AdaptivePrefetcher implements Prefetcher, Proposals.Judge {
     /** Depth of a stream whose pace is not known yet, in bursts of pages that are demanded at once. */
     private static final int FIRST_DEPTH = 2;
 
-    /** One in so many proposals that are not fetched is remembered; a power of two. */
+    /** At one in so many demands, proposals that are not fetched are remembered; a power of two. */
     private static final int SHADOW = 4;
 
     /** Proposals that the odds are taken from: older ones fade. */
@@ -89,10 +89,12 @@ final class AdaptivePrefetcher implements Prefetcher, Proposals.Judge {
     /** How long fetches take, on average. */
     private long fetchNanos = FIRST_FETCH_NANOS;
 
-    // The demand that is being decided on: its time, where its page was read before, its streams, the ways to go on and
-    // the
-    // odds of each.
+    // The demand that is being decided on: its time, the odds that a page must have to be fetched, whether others are
+    // remembered,
+    // where its page was read before, its streams, the ways to go on and the odds of each.
     private long now;
+    private float worth;
+    private boolean sampled;
     private long readAt;
     private final @Nullable Stream[] streams = new Stream[ORDERS];
     private final int[] ranked = new int[WAYS];
@@ -170,6 +172,8 @@ final class AdaptivePrefetcher implements Prefetcher, Proposals.Judge {
         streams[BY_PAGE] = access(BY_PAGE, page, connection);
         streams[BY_WRITE] = access(BY_WRITE, writes.position(page), connection);
         streams[BY_READ] = access(BY_READ, readAt, connection);
+        sampled = (PageIndex.mix(tick) & (SHADOW - 1)) == 0;
+        worth = budget.worthFetching() + displacement.price();
 
         int ways = rank();
         int count = 0;
@@ -217,7 +221,7 @@ final class AdaptivePrefetcher implements Prefetcher, Proposals.Judge {
         return at == PageLog.NONE ? null : tables[order].access(at, connection, tick, now);
     }
 
-    /** Puts the ways that lead anywhere in {@link #ranked}, those with the best odds first. Returns how many there are. */
+    /** Puts the ways that may lead anywhere in {@link #ranked}, those with the best odds first. Returns how many there are. */
     private int rank() {
         int ways = 0;
         for (int order = 0; order < ORDERS; order++) {
@@ -227,20 +231,29 @@ final class AdaptivePrefetcher implements Prefetcher, Proposals.Judge {
             }
             boolean moving = stream.isMoving();
             if (moving) {
-                rank(Circumstances.way(order, ALONG), stream, stream.run(), ways++);
+                ways = rank(Circumstances.way(order, ALONG), stream, stream.run(), ways);
             }
             // What is next to it is also along it when the stride is one page: it need not be looked at twice.
             if (!moving || stream.stride() != stream.direction()) {
-                rank(Circumstances.way(order, BESIDE), stream, stream.near(), ways++);
+                ways = rank(Circumstances.way(order, BESIDE), stream, stream.near(), ways);
             }
         }
         return ways;
     }
 
-    /** Puts a way in its place among those that have one, by the odds of its first step. */
-    private void rank(int way, Stream stream, int run, int ways) {
-        int cell = Circumstances.of(way, run, 1, stream.quality(), Circumstances.NEVER, false);
-        float promise = odds.of(cell, Circumstances.guess(Circumstances.mode(way), run));
+    /**
+     * Puts a way in its place among those that have one, by the odds of its first step; leaves it out if its next step is not worth
+     * it by far. Returns how many have a place.
+     */
+    private int rank(int way, Stream stream, int run, int ways) {
+        int mode = Circumstances.mode(way);
+        float guess = Circumstances.guess(mode, run);
+        int next = Circumstances.of(way, run, stream.ahead(mode) + 1, stream.quality(), Circumstances.NEVER, false);
+        if (!sampled && odds.atMost(next, guess) < worth) {
+            return ways;
+        }
+        int first = Circumstances.of(way, run, 1, stream.quality(), Circumstances.NEVER, false);
+        float promise = odds.of(first, guess);
         int at = ways;
         for (; at > 0 && promises[at - 1] < promise; at--) {
             promises[at] = promises[at - 1];
@@ -248,6 +261,7 @@ final class AdaptivePrefetcher implements Prefetcher, Proposals.Judge {
         }
         promises[at] = promise;
         ranked[at] = way;
+        return ways + 1;
     }
 
     /** Proposes the pages of a way that have not been proposed yet, up to the first that is not worth it. */
@@ -260,7 +274,6 @@ final class AdaptivePrefetcher implements Prefetcher, Proposals.Judge {
         float guess = Circumstances.guess(mode, run);
         int depth = depth(stream);
         int step = stream.ahead(mode);
-        float worth = budget.worthFetching() + displacement.price();
         int n = count;
         while (step < depth && n < MAX_CANDIDATES) {
             long candidate = pageAt(order, at + stride * (step + 1));
@@ -272,7 +285,7 @@ final class AdaptivePrefetcher implements Prefetcher, Proposals.Judge {
             if (!demandedToo && (known == null || !proposals.isHeld(known))) {
                 int cell = cell(way, run, step + 1, stream.quality(), page, candidate);
                 boolean fetch = odds.of(cell, guess) >= worth && budget.allows();
-                if (fetch || (known == null && (PageIndex.mix(tick) & (SHADOW - 1)) == 0)) {
+                if (fetch || (known == null && sampled)) {
                     odds.propose(cell);
                     proposals.make(known, candidate, tick, now, cell, stream, fetch);
                 }
@@ -290,16 +303,16 @@ final class AdaptivePrefetcher implements Prefetcher, Proposals.Judge {
 
     /** Proposes pages near the request, from the nearest on. */
     private int proposeNear(long[] candidates, int count) {
-        float worth = budget.worthFetchingAtOnce() + displacement.price();
-        if (near.odds() < worth) {
+        float worthAtOnce = budget.worthFetchingAtOnce() + displacement.price();
+        if (near.odds() < worthAtOnce) {
             return count;
         }
         int n = count;
         for (int distance = 1; distance <= NearPages.REACH; distance++) {
-            if (near.odds(distance) >= worth) {
+            if (near.odds(distance) >= worthAtOnce) {
                 n = fetch(requestTo - 1 + distance, candidates, n);
             }
-            if (near.odds(-distance) >= worth) {
+            if (near.odds(-distance) >= worthAtOnce) {
                 n = fetch(requestFrom - distance, candidates, n);
             }
         }

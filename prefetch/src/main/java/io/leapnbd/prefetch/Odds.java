@@ -13,9 +13,16 @@ final class Odds {
     /** The same of the guess against the coarse grid. */
     private static final float GUESS_WEIGHT = 3;
 
+    /** What is left of the best of a cell's part in the odds after one proposal, if nothing as good is seen. */
+    private static final float FORGET = 0.99f;
+
     // Of each cell two numbers beside each other: how many were right, and how many there were.
     private final float[] fine;
     private final float[] coarse;
+
+    /** Of each coarse cell, the most that what one of its fine cells has seen lately can make of the odds. */
+    private final float[] best;
+
     private final int shift;
     private final float memory;
     private final float keep;
@@ -32,12 +39,13 @@ final class Odds {
         keep = 1 - 1 / memory;
         shift = Integer.numberOfTrailingZeros(finePerCoarse);
         this.coarse = new float[2 * coarse];
+        best = new float[coarse];
         fine = new float[2 * coarse * finePerCoarse];
     }
 
     /** Bytes that one takes. */
     static long bytes(int coarse, int finePerCoarse) {
-        return 8L * coarse * (1 + finePerCoarse) + 128;
+        return 4L * coarse * (3 + 2 * finePerCoarse) + 128;
     }
 
     /** The odds, 0 to 1. */
@@ -50,16 +58,30 @@ final class Odds {
                 / ((fine[2 * cell + 1] + COARSE_WEIGHT) * broadAll);
     }
 
+    /** What the odds of a cell and of those that it lies together with are at most, by what these have seen lately. */
+    float atMost(int cell, float guess) {
+        int broad = cell >> shift;
+        return best[broad] + (coarse[2 * broad] + GUESS_WEIGHT * guess) / (coarse[2 * broad + 1] + GUESS_WEIGHT);
+    }
+
     /** A page is proposed. It counts as wrong until it is right: what is wrong is known much later than what is right. */
     void propose(int cell) {
         count(coarse, 2 * (cell >> shift));
         count(fine, 2 * cell);
+        best[cell >> shift] *= FORGET;
+        notice(cell);
     }
 
     /** A page that was proposed has been demanded. */
     void cameTrue(int cell) {
         coarse[2 * (cell >> shift)]++;
         fine[2 * cell]++;
+        notice(cell);
+    }
+
+    private void notice(int cell) {
+        int broad = cell >> shift;
+        best[broad] = Math.max(best[broad], fine[2 * cell] / (fine[2 * cell + 1] + COARSE_WEIGHT));
     }
 
     private void count(float[] cells, int at) {
