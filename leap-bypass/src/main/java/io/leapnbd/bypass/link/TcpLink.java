@@ -55,7 +55,7 @@ final class TcpLink implements DonorLink, PendingRequests.Sender {
     private final PendingRequests pending = new PendingRequests(this);
     private final Backoff backoff = new Backoff();
     private InFlight inFlight = new InFlight(1);
-    private int bulkBytes;
+    private BulkWindow bulk;
     private int backgroundCount;
 
     private @Nullable Channel channel;
@@ -93,6 +93,7 @@ final class TcpLink implements DonorLink, PendingRequests.Sender {
         this.settings = settings;
         this.requestTimeoutNanos = requestTimeoutNanos;
         this.buffers = buffers;
+        bulk = new BulkWindow(settings.bulkWindow());
     }
 
     @Override
@@ -221,7 +222,7 @@ final class TcpLink implements DonorLink, PendingRequests.Sender {
         donor.met(reply.incarnation(), reply.totalSlabs(), reply.freeSlabs());
         incarnation = reply.incarnation();
         inFlight = new InFlight(reply.maxInFlight());
-        bulkBytes = 0;
+        bulk = new BulkWindow(settings.bulkWindow());
         backgroundCount = 0;
         ready = true;
         backoff.reset();
@@ -242,7 +243,7 @@ final class TcpLink implements DonorLink, PendingRequests.Sender {
         inFlight.remove(request);
         donor.freeSlabs(freeSlabs);
         lastHeard = now;
-        discount(request);
+        discount(request, now);
         Outcome outcome = Outcome.of(status);
         if (outcome == Outcome.REFUSED) {
             LOG.error("donor {} refused operation {}: {}", donor, request.operation, Status.name(status));
@@ -322,7 +323,7 @@ final class TcpLink implements DonorLink, PendingRequests.Sender {
         if (request.background) {
             return backgroundCount < MAX_BACKGROUND && !pending.demandsWait();
         }
-        return to.isWritable() && (bulkBytes == 0 || bulkBytes + request.length <= settings.bulkWindow());
+        return to.isWritable() && bulk.admits(request.length);
     }
 
     @Override
@@ -350,7 +351,7 @@ final class TcpLink implements DonorLink, PendingRequests.Sender {
             if (request.background) {
                 backgroundCount++;
             } else {
-                bulkBytes += request.length;
+                bulk.sent(request.length);
             }
         }
         int cookie = inFlight.add(request);
@@ -360,12 +361,12 @@ final class TcpLink implements DonorLink, PendingRequests.Sender {
         }
     }
 
-    private void discount(LinkRequest request) {
+    private void discount(LinkRequest request, long now) {
         if (!request.urgent()) {
             if (request.background) {
                 backgroundCount--;
             } else {
-                bulkBytes -= request.length;
+                bulk.answered(request.length, now - request.postNanos);
             }
         }
     }

@@ -31,10 +31,10 @@ final class ReceiveBuffer implements RecvByteBufAllocator, RecvByteBufAllocator.
     /** A receive into less room than this is not worth its system call. */
     private static final int LEAST_ROOM = 64 << 10;
 
-    /** Receives in one turn, and bytes, so that one busy connection does not starve the others of its loop. */
+    /** Receives in one turn, and bytes, so that one busy connection does not starve the others of its loop, or the processor's. */
     private static final int MOST_RECEIVES = 16;
 
-    private static final int MOST_BYTES = 512 << 10;
+    private static final int MOST_BYTES = 128 << 10;
 
     private final ByteBufAllocator allocator;
     private @Nullable ByteBuf buffer;
