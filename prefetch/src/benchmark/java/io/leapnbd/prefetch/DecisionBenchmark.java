@@ -9,6 +9,7 @@ import org.junit.jupiter.api.Test;
 import org.openjdk.jmh.annotations.Benchmark;
 import org.openjdk.jmh.annotations.BenchmarkMode;
 import org.openjdk.jmh.annotations.Fork;
+import org.openjdk.jmh.annotations.Level;
 import org.openjdk.jmh.annotations.Measurement;
 import org.openjdk.jmh.annotations.Mode;
 import org.openjdk.jmh.annotations.OutputTimeUnit;
@@ -16,6 +17,7 @@ import org.openjdk.jmh.annotations.Param;
 import org.openjdk.jmh.annotations.Scope;
 import org.openjdk.jmh.annotations.Setup;
 import org.openjdk.jmh.annotations.State;
+import org.openjdk.jmh.annotations.TearDown;
 import org.openjdk.jmh.annotations.Warmup;
 import org.openjdk.jmh.runner.Runner;
 import org.openjdk.jmh.runner.RunnerException;
@@ -24,14 +26,14 @@ import org.openjdk.jmh.runner.options.OptionsBuilder;
 /**
  * What one {@link Prefetcher#demand} takes, in nanoseconds: the whole decision, with candidates. {@code mvn -Pbenchmark -pl
  * prefetch test} runs it. It samples, because on a busy machine the median says what the average does not; some 30 ns of each
- * sample are the clock.
+ * sample are the clock. A virtual processor may run at half its speed, so each iteration says how fast it was.
  */
 @State(Scope.Thread)
 @BenchmarkMode(Mode.SampleTime)
 @OutputTimeUnit(TimeUnit.NANOSECONDS)
 @Warmup(iterations = 3, time = 1)
 @Measurement(iterations = 5, time = 1)
-@Fork(1)
+@Fork(value = 1, jvmArgsAppend = "-XX:+UseSerialGC")
 public class DecisionBenchmark {
 
     private static final int REQUESTS = 1 << 17;
@@ -50,6 +52,7 @@ public class DecisionBenchmark {
     private Prefetcher prefetcher = new NoPrefetcher();
     private long nanos;
     private int next;
+    private long chain = 1;
 
     /** Plays the trace once, to learn which demands are hits. */
     @Setup
@@ -67,6 +70,21 @@ public class DecisionBenchmark {
                 cached.add(candidates[j]);
             }
         }
+    }
+
+    /** Says how fast the processor is: six operations of which each needs the one before (Marsaglia's xorshift) take six cycles. */
+    @TearDown(Level.Iteration)
+    public void clock() {
+        long steps = 5_000_000;
+        long x = chain;
+        long from = System.nanoTime();
+        for (long i = 0; i < steps; i++) {
+            x ^= x << 13;
+            x ^= x >>> 7;
+            x ^= x << 17;
+        }
+        System.out.printf("[%.2f GHz] ", 6.0 * steps / (System.nanoTime() - from));
+        chain = x;
     }
 
     /** One decision. */

@@ -69,17 +69,12 @@ final class Odds {
         count(coarse, 2 * (cell >> shift));
         count(fine, 2 * cell);
         best[cell >> shift] *= FORGET;
-        notice(cell);
     }
 
     /** A page that was proposed has been demanded. */
     void cameTrue(int cell) {
         coarse[2 * (cell >> shift)]++;
         fine[2 * cell]++;
-        notice(cell);
-    }
-
-    private void notice(int cell) {
         int broad = cell >> shift;
         best[broad] = Math.max(best[broad], fine[2 * cell] / (fine[2 * cell + 1] + COARSE_WEIGHT));
     }
