@@ -1,5 +1,7 @@
 package io.leapnbd.bypass.link;
 
+import java.util.concurrent.TimeUnit;
+
 /**
  * How many bytes of writes may be on the way to a donor at once: as many as the link carries without a queue, no more, because a read
  * that comes behind them waits for them, and whoever shares the processors with a burst of writes waits for all of it. The rest stays
@@ -8,7 +10,8 @@ package io.leapnbd.bypass.link;
  * <p>Found as TCP Vegas finds it (Brakmo and Peterson, "TCP Vegas: End to End Congestion Avoidance on a Global Internet", IEEE JSAC
  * 13(8), 1995, section 3.2): while writes are answered about as fast as the fastest was, the window was too small to make a queue,
  * and grows; when they take longer, they wait for each other, and it shrinks. A link within a machine is busy with one large write; one
- * with a delay needs several.
+ * with a delay needs several. Every ten seconds it begins anew, because a link does not stay as fast as it once was, as BBR does for the
+ * same reason (Cardwell et al., "BBR: Congestion-Based Congestion Control", ACM Queue 14(5), 2016).
  *
  * <p>Belongs to its link's event loop.
  */
@@ -28,12 +31,16 @@ final class BulkWindow {
     /** One of this part above it is a queue. */
     private static final int QUEUED = 3;
 
+    /** How long the fastest answer counts. */
+    private static final long MEMORY_NANOS = TimeUnit.SECONDS.toNanos(10);
+
     private final int most;
     private int window = LEAST;
     private int onTheWay;
     private boolean refused;
 
     private long fastest = Long.MAX_VALUE;
+    private long since;
     private long bytes;
     private long nanos;
     private int count;
@@ -63,10 +70,14 @@ final class BulkWindow {
      * A write has been answered.
      *
      * @param took nanoseconds since it was sent
+     * @param now {@link System#nanoTime()}
      */
-    void answered(int length, long took) {
+    void answered(int length, long took, long now) {
         onTheWay -= length;
         if (length >= TELLING) {
+            if (fastest == Long.MAX_VALUE || now - since > MEMORY_NANOS) {
+                begin(now);
+            }
             fastest = Math.min(fastest, took);
             bytes += length;
             nanos += took;
@@ -77,12 +88,23 @@ final class BulkWindow {
         }
     }
 
+    private void begin(long now) {
+        window = LEAST;
+        fastest = Long.MAX_VALUE;
+        since = now;
+        again();
+    }
+
     private void adjust(long mean) {
         if (mean - fastest > fastest / QUEUED) {
             window = Math.max(LEAST, window - STEP);
         } else if (refused && mean - fastest < fastest / CLEAR) {
             window = Math.min(most, window + STEP);
         }
+        again();
+    }
+
+    private void again() {
         refused = false;
         bytes = 0;
         nanos = 0;

@@ -366,7 +366,7 @@ final class TcpLink implements DonorLink, PendingRequests.Sender {
             if (request.background) {
                 backgroundCount--;
             } else {
-                bulk.answered(request.length, now - request.postNanos);
+                bulk.answered(request.length, now - request.postNanos, now);
             }
         }
     }

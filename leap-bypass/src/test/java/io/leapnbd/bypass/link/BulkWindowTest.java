@@ -33,7 +33,7 @@ class BulkWindowTest {
     private void answer() {
         long[] first = onTheWay.remove();
         now = first[1];
-        window.answered(PIECE, now - first[0]);
+        window.answered(PIECE, now - first[0], now);
     }
 
     @Test
@@ -74,11 +74,21 @@ class BulkWindowTest {
     }
 
     @Test
+    void howFastALinkOnceWasIsForgotten() {
+        writeOver(1_000, 10_000, 100);
+        writeOver(1_000, 400_000, 100);
+        assertThat(window.bytes()).as("ever slower than it was").isEqualTo(BulkWindow.LEAST);
+
+        writeOver(1_000, 400_000, 30_000);
+        assertThat(window.bytes()).as("a slow link and no queue").isGreaterThanOrEqualTo(4 * PIECE);
+    }
+
+    @Test
     void whatNobodyWaitsForDoesNotWidenIt() {
         for (int i = 0; i < 1000; i++) {
             assertThat(window.admits(PIECE)).isTrue();
             window.sent(PIECE);
-            window.answered(PIECE, 1_000_000);
+            window.answered(PIECE, 1_000_000, 0);
         }
         assertThat(window.bytes()).isEqualTo(BulkWindow.LEAST);
     }
@@ -87,7 +97,7 @@ class BulkWindowTest {
     void shortWritesSayNothing() {
         for (int i = 0; i < 100; i++) {
             window.sent(4096);
-            window.answered(4096, 1_000);
+            window.answered(4096, 1_000, 0);
         }
         writeOver(100_000, 300_000, 1000);
 
