@@ -22,7 +22,7 @@ resident attach
 case $arrangement in
   limited) # so little that a second server would have room: the one that is started again, before the page cache shrinks
     guest_start check "export $in_guest
-      exec $guest_program run --memory 32M -- $check_program $memory rewrite/4 seq stride/16 random/16"
+      exec $guest_program run --memory 32M -- $check_program $memory rewrite/8 seq/2 stride/16 random/16"
     for moment in 'fill 2/4' 'rewrite 2/4' 'seq 1/4'; do
       expect "the program gets to $moment" await check "$moment" 400 || break
       guest_kill $server 9
