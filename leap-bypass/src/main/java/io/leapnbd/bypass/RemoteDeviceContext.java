@@ -97,7 +97,7 @@ public final class RemoteDeviceContext {
         return this;
     }
 
-    /** The most bytes of writes that may be on the way to a donor over one link; 128 KiB to 1 GiB. */
+    /** Bytes of writes that may be on the way to a donor over one link; 256 KiB to 1 GiB. */
     public RemoteDeviceContext bulkWindow(int bytes) {
         change();
         bulkWindow = bytes;
@@ -187,8 +187,8 @@ public final class RemoteDeviceContext {
         }
         requireBetween("request timeout", requestTimeout, Duration.ofHours(1));
         requireBetween("connect timeout", connectTimeout, Duration.ofMinutes(1));
-        if (bulkWindow < 128 << 10 || bulkWindow > 1 << 30) {
-            throw new IllegalArgumentException("a bulk window of " + bulkWindow + " bytes is not in 128 KiB..1 GiB");
+        if (bulkWindow < 256 << 10 || bulkWindow > 1 << 30) {
+            throw new IllegalArgumentException("a bulk window of " + bulkWindow + " bytes is not in 256 KiB..1 GiB");
         }
         if (cacheSize < Protocol.PAGE_SIZE || cacheSize > 32L << 30 || cacheSize % Protocol.PAGE_SIZE != 0) {
             throw new IllegalArgumentException(

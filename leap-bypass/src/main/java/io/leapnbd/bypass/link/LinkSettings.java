@@ -14,8 +14,8 @@ import java.util.UUID;
  * @param content random number of the export's contents
  * @param slabSize bytes of a slab, the same at all donors
  * @param connectTimeout how long a connection and its hello may take
- * @param bulkWindow the most bytes of writes that may be on the way to one donor over one link; a {@link BulkWindow} finds out how
- *     many are of use
+ * @param bulkWindow bytes of writes that may be on the way to one donor over one link, so that a read never has more than
+ *     that ahead of it
  */
 public record LinkSettings(
         String export, long epoch, UUID instance, UUID content, int slabSize, Duration connectTimeout, int bulkWindow) {

@@ -55,7 +55,7 @@ final class TcpLink implements DonorLink, PendingRequests.Sender {
     private final PendingRequests pending = new PendingRequests(this);
     private final Backoff backoff = new Backoff();
     private InFlight inFlight = new InFlight(1);
-    private BulkWindow bulk;
+    private int bulkBytes;
     private int backgroundCount;
 
     private @Nullable Channel channel;
@@ -93,7 +93,6 @@ final class TcpLink implements DonorLink, PendingRequests.Sender {
         this.settings = settings;
         this.requestTimeoutNanos = requestTimeoutNanos;
         this.buffers = buffers;
-        bulk = new BulkWindow(settings.bulkWindow());
     }
 
     @Override
@@ -222,7 +221,7 @@ final class TcpLink implements DonorLink, PendingRequests.Sender {
         donor.met(reply.incarnation(), reply.totalSlabs(), reply.freeSlabs());
         incarnation = reply.incarnation();
         inFlight = new InFlight(reply.maxInFlight());
-        bulk = new BulkWindow(settings.bulkWindow());
+        bulkBytes = 0;
         backgroundCount = 0;
         ready = true;
         backoff.reset();
@@ -243,7 +242,7 @@ final class TcpLink implements DonorLink, PendingRequests.Sender {
         inFlight.remove(request);
         donor.freeSlabs(freeSlabs);
         lastHeard = now;
-        discount(request, now);
+        discount(request);
         Outcome outcome = Outcome.of(status);
         if (outcome == Outcome.REFUSED) {
             LOG.error("donor {} refused operation {}: {}", donor, request.operation, Status.name(status));
@@ -323,7 +322,7 @@ final class TcpLink implements DonorLink, PendingRequests.Sender {
         if (request.background) {
             return backgroundCount < MAX_BACKGROUND && !pending.demandsWait();
         }
-        return to.isWritable() && bulk.admits(request.length);
+        return to.isWritable() && (bulkBytes == 0 || bulkBytes + request.length <= settings.bulkWindow());
     }
 
     @Override
@@ -351,7 +350,7 @@ final class TcpLink implements DonorLink, PendingRequests.Sender {
             if (request.background) {
                 backgroundCount++;
             } else {
-                bulk.sent(request.length);
+                bulkBytes += request.length;
             }
         }
         int cookie = inFlight.add(request);
@@ -361,12 +360,12 @@ final class TcpLink implements DonorLink, PendingRequests.Sender {
         }
     }
 
-    private void discount(LinkRequest request, long now) {
+    private void discount(LinkRequest request) {
         if (!request.urgent()) {
             if (request.background) {
                 backgroundCount--;
             } else {
-                bulk.answered(request.length, now - request.postNanos, now);
+                bulkBytes -= request.length;
             }
         }
     }
