@@ -90,8 +90,7 @@ final class AdaptivePrefetcher implements Prefetcher, Proposals.Judge {
     private long fetchNanos = FIRST_FETCH_NANOS;
 
     // The demand that is being decided on: its time, the odds that a page must have to be fetched, whether others are
-    // remembered,
-    // where its page was read before, its streams, the ways to go on and the odds of each.
+    // remembered, where its page was read before, its streams, the ways to go on and the odds of each.
     private long now;
     private float worth;
     private boolean sampled;
