@@ -39,6 +39,7 @@ import java.util.concurrent.Executor;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
+import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 
@@ -58,22 +59,27 @@ class NbdServerTest {
         }
     }
 
-    @Test
-    void greetsNobodyBeforeItHasReceivedWhatEarlierConnectionsSent() throws Exception {
-        MemoryDevice memory = new MemoryDevice(SIZE);
-        AtomicReference<@Nullable EventLoop> busy = new AtomicReference<>();
-        BlockDevice device = new BlockDevice() {
+    /** A device that tells on which loop each connection opens it. */
+    private static BlockDevice openedOn(Consumer<EventLoop> loops, BlockDevice device) {
+        return new BlockDevice() {
             @Override
             public long size() {
-                return memory.size();
+                return device.size();
             }
 
             @Override
             public DeviceQueue open(EventLoop loop) {
-                busy.compareAndSet(null, loop);
-                return memory.open(loop);
+                loops.accept(loop);
+                return device.open(loop);
             }
         };
+    }
+
+    @Test
+    void greetsNobodyBeforeItHasReceivedWhatEarlierConnectionsSent() throws Exception {
+        MemoryDevice memory = new MemoryDevice(SIZE);
+        AtomicReference<@Nullable EventLoop> busy = new AtomicReference<>();
+        BlockDevice device = openedOn(loop -> busy.compareAndSet(null, loop), memory);
         Executor onAThreadOfItsOwn = Thread::startVirtualThread;
         CountDownLatch stopped = new CountDownLatch(1);
         CountDownLatch goOn = new CountDownLatch(1);
@@ -116,18 +122,7 @@ class NbdServerTest {
     void givesANewConnectionToTheLoopThatHasTheFewest() throws IOException {
         MemoryDevice memory = new MemoryDevice(SIZE);
         List<EventLoop> loops = new CopyOnWriteArrayList<>();
-        BlockDevice device = new BlockDevice() {
-            @Override
-            public long size() {
-                return memory.size();
-            }
-
-            @Override
-            public DeviceQueue open(EventLoop loop) {
-                loops.add(loop);
-                return memory.open(loop);
-            }
-        };
+        BlockDevice device = openedOn(loops::add, memory);
         try (TestServer server = TestServer.of(device);
                 NbdClient _ = server.client()) {
             try (NbdClient second = server.client()) {
