@@ -31,12 +31,15 @@ import org.openjdk.jmh.runner.options.OptionsBuilder;
 @State(Scope.Thread)
 @BenchmarkMode(Mode.SampleTime)
 @OutputTimeUnit(TimeUnit.NANOSECONDS)
-@Warmup(iterations = 3, time = 1)
+@Warmup(iterations = 5, time = 1)
 @Measurement(iterations = 5, time = 1)
 @Fork(value = 1, jvmArgsAppend = "-XX:+UseSerialGC")
 public class DecisionBenchmark {
 
-    private static final int REQUESTS = 1 << 17;
+    /** Twice what the policy remembers: what comes again when the pattern has ended is not known any more, unless it is a loop. */
+    private static final int REQUESTS = 2 * AdaptivePrefetcher.MAX_LOG;
+
+    private static final int LOOP_PAGES = 1 << 15;
 
     /** The pattern of the demands. */
     @Param({"sequential", "interleaved:32", "noisy:25", "loop", "random"})
@@ -57,7 +60,7 @@ public class DecisionBenchmark {
     /** Plays the trace once, to learn which demands are hits. */
     @Setup
     public void play() {
-        long pages = pattern.equals("loop") ? REQUESTS / 4 : 1 << 20;
+        long pages = pattern.equals("loop") ? LOOP_PAGES : 1 << 20;
         Trace trace = SyntheticTrace.parse(pattern).generate(pages, REQUESTS, 15_000, 1);
         prefetcher = PrefetchPolicy.of(policy).prefetcher(pages, LeapSettings.PUBLISHED);
         Set<Long> cached = new HashSet<>();

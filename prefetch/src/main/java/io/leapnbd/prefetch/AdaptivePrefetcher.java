@@ -117,8 +117,8 @@ final class AdaptivePrefetcher implements Prefetcher, Proposals.Judge {
      */
     AdaptivePrefetcher(long pages) {
         this.pages = pages;
-        writes = new PageLog(logLength(pages));
-        reads = new PageLog(logLength(pages));
+        writes = new PageLog(logLength(pages), pages);
+        reads = new PageLog(logLength(pages), pages);
         near = new NearPages(logLength(pages));
     }
 

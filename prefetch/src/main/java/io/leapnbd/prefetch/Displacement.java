@@ -33,13 +33,13 @@ final class Displacement {
 
     /** A page is fetched. Returns when it was born, for the other methods. */
     int fetched() {
-        price -= price / MEMORY;
+        price = Fading.of(price - price / MEMORY);
         return fetches++;
     }
 
     /** Any page is demanded. */
     void demanded() {
-        price -= price / DEMANDS;
+        price = Fading.of(price - price / DEMANDS);
     }
 
     /** A page that was fetched is demanded, and is there or not. */

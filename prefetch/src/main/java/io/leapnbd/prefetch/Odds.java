@@ -68,7 +68,7 @@ final class Odds {
     void propose(int cell) {
         count(coarse, 2 * (cell >> shift));
         count(fine, 2 * cell);
-        best[cell >> shift] *= FORGET;
+        best[cell >> shift] = Fading.of(best[cell >> shift] * FORGET);
     }
 
     /** A page that was proposed has been demanded. */
@@ -81,7 +81,7 @@ final class Odds {
 
     private void count(float[] cells, int at) {
         if (cells[at + 1] >= memory) {
-            cells[at] *= keep;
+            cells[at] = Fading.of(cells[at] * keep);
             cells[at + 1] *= keep;
         }
         cells[at + 1]++;

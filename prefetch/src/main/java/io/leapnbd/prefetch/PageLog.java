@@ -6,13 +6,17 @@ package io.leapnbd.prefetch;
  * history buffer and index table of temporal streaming (Wenisch et al., "Temporal Streaming of Shared Memory", ISCA 2005;
  * "Practical Off-chip Meta-data for Temporal Memory Streaming", HPCA 2009).
  *
- * <p>12 bytes an entry: 4 in the ring, 8 in the index, which is a hash table of buckets of eight entries, half full. In
- * one of a hundred buckets or so the oldest of nine pages is forgotten early.
+ * <p>12 bytes an entry: 4 in the ring, 8 in the index, which is a hash table of buckets of eight entries, of which half are
+ * of pages that the ring still has. In one of a hundred buckets or so the oldest of nine pages is forgotten early. An
+ * entry is not taken out when the ring goes over its place: its position, of which it has one bit more than the ring
+ * needs, says that it is void, until it is swept away. A page's number is split into its bucket and its tag, so that these tell it
+ * without a look at the ring (quotienting: Knuth, The Art of Computer Programming, 6.4, exercise 13), unless the device has
+ * more than 2^29 pages, 2 TiB.
  *
  * <pre>
  *  31                 bits   bits-1            0
  * +-----------------------+---------------------+
- * |   tag of the page     |  place in ring + 1  |
+ * |   tag of the page     |    position + 1     |
  * +-----------------------+---------------------+
  * </pre>
  */
@@ -25,15 +29,31 @@ final class PageLog {
     static final long PAGE_LIMIT = 0xffff_ffffL;
 
     private static final int WAYS = 8;
+
+    /** After so many times round the ring the position in an entry begins anew: before that it has been swept away. */
+    private static final int LAPS = 2;
+
+    /** Entries of the index that are looked at for each page that comes: all of them while the ring goes round once. */
+    private static final int SWEEP = 2;
+
     private static final int EMPTY = -1;
-    private static final int GROUP_BITS = 4;
-    private static final int BUCKET_SHIFT = 32;
+    private static final int MIX_SHIFT = 16;
+
+    /** Of 32 bits (Knuth, The Art of Computer Programming, 6.4). */
+    private static final int GOLDEN_RATIO = 0x9e3779b9;
 
     private final int mask;
     private final int[] ring;
     private final int[] index;
     private final int bucketMask;
-    private final int bits;
+    private final int bucketBits;
+    private final int tagShift;
+
+    /** Whether bucket and tag together are the page. */
+    private final boolean exact;
+
+    /** The bits of an entry that are of its position. */
+    private final int wide;
 
     /** The position that the next page gets. */
     private long head;
@@ -42,14 +62,18 @@ final class PageLog {
      * A log without pages.
      *
      * @param length pages remembered; a power of two from 8 to 2^24
+     * @param pages what there are of them, on the device
      */
-    PageLog(int length) {
+    PageLog(int length, long pages) {
         mask = length - 1;
         ring = new int[length];
         java.util.Arrays.fill(ring, EMPTY);
-        index = new int[2 * length];
+        index = new int[SWEEP * length];
         bucketMask = index.length / WAYS - 1;
-        bits = Integer.numberOfTrailingZeros(length) + 1;
+        wide = LAPS * length - 1;
+        bucketBits = Integer.bitCount(bucketMask);
+        tagShift = Integer.bitCount(wide);
+        exact = pages <= 1L << (bucketBits + Integer.SIZE - tagShift);
     }
 
     /** Bytes that a log of some length takes. */
@@ -63,26 +87,19 @@ final class PageLog {
             return NONE;
         }
         int at = entry((int) page);
-        long before = at < 0 ? NONE : position(at);
-        int place = (int) head & mask;
-        if (ring[place] != EMPTY) {
-            leave(ring[place], place);
-        }
-        ring[place] = (int) page;
-        long hash = hash((int) page);
-        index[at >= 0 ? at : room(bucket(hash, (int) page))] = tag(hash) | (place + 1);
+        long before = at < 0 ? NONE : head - 1 - age(index[at]);
+        sweep();
+        ring[(int) head & mask] = (int) page;
+        index[at >= 0 ? at : room(bucket((int) page))] = tag((int) page) | ((int) (head + 1) & wide);
         head++;
         return before;
     }
 
-    /** Takes out a page's entry, unless it came again since and is indexed elsewhere. */
-    private void leave(int page, int place) {
-        int start = bucket(hash(page), page);
-        for (int at = start; at < start + WAYS; at++) {
-            if (place(index[at]) == place) {
-                index[at] = 0;
-                return;
-            }
+    /** Takes the void ones out of the next few entries. */
+    private void sweep() {
+        int from = (SWEEP * (int) head) & (index.length - 1);
+        for (int at = from; at < from + SWEEP; at++) {
+            index[at] = age(index[at]) > mask ? 0 : index[at];
         }
     }
 
@@ -97,11 +114,7 @@ final class PageLog {
     /** Where a page was last, or {@link #NONE}. */
     long position(long page) {
         int at = page >= PAGE_LIMIT ? -1 : entry((int) page);
-        return at < 0 ? NONE : position(at);
-    }
-
-    private long position(int entry) {
-        return head - 1 - ((head - 1 - place(index[entry])) & mask);
+        return at < 0 ? NONE : head - 1 - age(index[at]);
     }
 
     /** The page of a position, or {@link #NONE}. */
@@ -118,27 +131,29 @@ final class PageLog {
     }
 
     private int entry(int page) {
-        long hash = hash(page);
-        int start = bucket(hash, page);
-        int tag = tag(hash);
+        int start = bucket(page);
+        int tag = tag(page);
         for (int at = start; at < start + WAYS; at++) {
             int entry = index[at];
-            if (entry != 0 && (entry & (-1 << bits)) == tag && ring[place(entry)] == page) {
+            if ((entry & ~wide) == tag
+                    && entry != 0
+                    && age(entry) <= mask
+                    && (exact || ring[(entry - 1) & mask] == page)) {
                 return at;
             }
         }
         return -1;
     }
 
-    /** An empty place in a bucket; if there is none, that of the page that has been there longest. */
+    /** A void place in a bucket; if there is none, that of the page that has been there longest. */
     private int room(int start) {
         int oldest = start;
-        long most = -1;
+        int most = -1;
         for (int at = start; at < start + WAYS; at++) {
-            if (index[at] == 0) {
+            int age = index[at] == 0 ? wide : age(index[at]);
+            if (age > mask) {
                 return at;
             }
-            long age = (head - place(index[at])) & mask;
             if (age > most) {
                 most = age;
                 oldest = at;
@@ -147,23 +162,22 @@ final class PageLog {
         return oldest;
     }
 
-    private int place(int entry) {
-        return (entry & ~(-1 << bits)) - 1;
+    /** How many pages have come after an entry's; more than the ring has if it is void. */
+    private int age(int entry) {
+        return ((int) head - entry) & wide;
     }
 
-    /** Of the group of pages that a page is in; by the golden ratio (Knuth, The Art of Computer Programming, 6.4). */
-    private static long hash(int page) {
-        return (page >>> GROUP_BITS) * 0x9e3779b97f4a7c15L;
+    /**
+     * Its low bits, mixed with the rest, so that pages are spread that lie a power of two apart. Neighbours are in neighbouring
+     * buckets: they are looked for one after the other.
+     */
+    private int bucket(int page) {
+        int mixed = ((page >>> bucketBits) * GOLDEN_RATIO) >>> MIX_SHIFT;
+        return ((page ^ mixed) & bucketMask) * WAYS;
     }
 
-    /** Neighbouring pages have neighbouring buckets: they are looked for one after the other. */
-    private int bucket(long hash, int page) {
-        int group = (int) (hash >>> BUCKET_SHIFT) << GROUP_BITS;
-        return ((group | (page & ((1 << GROUP_BITS) - 1))) & bucketMask) * WAYS;
-    }
-
-    /** From other bits of the hash than the bucket. */
-    private int tag(long hash) {
-        return (int) (hash >>> 32) & (-1 << bits);
+    /** The rest of the page's bits, as many as there is room for: all that its bucket does not say. */
+    private int tag(int page) {
+        return (page >>> bucketBits) << tagShift;
     }
 }

@@ -50,12 +50,12 @@ final class WasteBudget {
      * @param fetch nanoseconds that a fetch takes, more than 0
      */
     void demanded(boolean hit, long passed, long fetch) {
-        coverage += ((hit ? 1 : 0) - coverage) / COVERAGE_MEMORY;
+        coverage = Fading.of(coverage + ((hit ? 1 : 0) - coverage) / COVERAGE_MEMORY);
         int brought = 1;
         if (passed > 0) {
             int spare = spare(passed, fetch);
             brought += spare;
-            idle += ((spare >= IDLE_FETCHES ? 1 : 0) - idle) / IDLE_MEMORY;
+            idle = Fading.of(idle + ((spare >= IDLE_FETCHES ? 1 : 0) - idle) / IDLE_MEMORY);
         }
         left = Math.min(MOST, left + brought);
         spent = SPENT_ODDS * (MOST - left) / MOST;

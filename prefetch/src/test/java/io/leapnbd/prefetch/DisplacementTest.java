@@ -104,4 +104,15 @@ class DisplacementTest {
                 .as("after younger ones were given up")
                 .isTrue();
     }
+
+    /** Not something that is nearly nothing: see {@link Fading}. */
+    @Test
+    void aPriceThatWasLongAgoIsNothing() {
+        demandAtAge(CACHE, 20_000);
+        for (int i = 0; i < 1_000_000; i++) {
+            displacement.demanded();
+        }
+
+        assertThat(displacement.price()).isZero();
+    }
 }
