@@ -67,7 +67,7 @@ public final class RemoteDevice implements BlockDevice, AutoCloseable {
     private final LatencyRecorders latencies = new LatencyRecorders();
     private final WriteOrder writeOrder;
     private final LocalMemory localMemory;
-    private final SlabAllocator allocator = new SlabAllocator(this);
+    private final SlabAllocator allocator;
     private final Map<EventLoop, DeviceLoop> loops = new ConcurrentHashMap<>();
     private final CompletableFuture<Donor> fenced;
 
@@ -83,6 +83,7 @@ public final class RemoteDevice implements BlockDevice, AutoCloseable {
         this.localMemory = localMemory;
         this.connectors = connectors;
         donors = connectors.stream().map(DonorConnector::donor).toList();
+        allocator = new SlabAllocator(this, donors.size());
         this.fenced = fenced;
         state = claim.state();
         map = claim.map();

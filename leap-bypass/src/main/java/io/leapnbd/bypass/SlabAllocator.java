@@ -11,13 +11,15 @@ import java.util.BitSet;
 import java.util.UUID;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicIntegerArray;
 import java.util.concurrent.atomic.LongAdder;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
  * Finds memory for slabs on their first write, by the power of two choices: of two donors drawn at random, the one with more
- * free slabs (Mitzenmacher 2001; Leap, section 4.4, places remote memory so).
+ * free slabs (Mitzenmacher 2001; Leap, section 4.4, places remote memory so). Slabs that a donor is being asked for are not
+ * free any more: a large write needs many at once, before a donor has said how many it has left.
  *
  * <p>A donor that refuses or does not answer is left out and another one asked. When no donor with room is connected, it is
  * tried again until the deadline of the request that wanted the memory.
@@ -31,8 +33,12 @@ final class SlabAllocator {
     private final RemoteDevice device;
     private final LongAdder failures = new LongAdder();
 
-    SlabAllocator(RemoteDevice device) {
+    /** How many slabs each donor is being asked for, by all loops. */
+    private final AtomicIntegerArray asked;
+
+    SlabAllocator(RemoteDevice device, int donors) {
         this.device = device;
+        asked = new AtomicIntegerArray(donors);
     }
 
     /** Writes that failed because no donor had room. */
@@ -62,6 +68,7 @@ final class SlabAllocator {
         grant.startNanos = System.nanoTime();
         grant.deadlineNanos = loop.deadline(startNanos);
         grant.completion = (done, now) -> granted(done, slab, loop, chosen, startNanos, refused);
+        asked.incrementAndGet(chosen);
         link.post(grant);
         link.flush();
     }
@@ -72,6 +79,7 @@ final class SlabAllocator {
         int handle = done.grantedHandle;
         long version = done.version;
         loop.release(done);
+        asked.decrementAndGet(donor);
         if (outcome == LinkRequest.Outcome.OK && incarnation != null) {
             device.map().map(slab, new Mapping(donor, incarnation, handle, version));
             return;
@@ -100,13 +108,13 @@ final class SlabAllocator {
         slab.failAllocation((full ? NbdError.ENOSPC : NbdError.EIO).code());
     }
 
-    private static int choose(DeviceLoop loop, BitSet refused) {
+    private int choose(DeviceLoop loop, BitSet refused) {
         int one = draw(loop, refused, NONE);
         if (one == NONE) {
             return NONE;
         }
         int other = draw(loop, refused, one);
-        return other != NONE && free(loop, other) > free(loop, one) ? other : one;
+        return other != NONE && left(loop, other) > left(loop, one) ? other : one;
     }
 
     /** A donor that may have room, each with the same chance. */
@@ -127,5 +135,10 @@ final class SlabAllocator {
     private static int free(DeviceLoop loop, int donor) {
         Donor of = loop.link(donor).donor();
         return of.freeSlabs();
+    }
+
+    /** What a donor will have when all that it is being asked for is granted. */
+    private int left(DeviceLoop loop, int donor) {
+        return free(loop, donor) - asked.get(donor);
     }
 }
