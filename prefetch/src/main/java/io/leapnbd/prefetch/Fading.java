@@ -1,8 +1,8 @@
 package io.leapnbd.prefetch;
 
 /**
- * Averages in which what was longer ago counts less. One that is fed nothing but zeros halves and halves until it is a denormal
- * number, and with these a processor is a hundred times slower: some decisions took twice as long for it.
+ * Averages in which what was longer ago counts less. One that is fed nothing but zeros would shrink until it is a denormal number,
+ * and with these a processor is a hundred times slower.
  */
 final class Fading {
 

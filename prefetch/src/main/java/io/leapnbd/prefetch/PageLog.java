@@ -11,7 +11,8 @@ package io.leapnbd.prefetch;
  * entry is not taken out when the ring goes over its place: its position, of which it has one bit more than the ring
  * needs, says that it is void, until it is swept away. A page's number is split into its bucket and its tag, so that these tell it
  * without a look at the ring (quotienting: Knuth, The Art of Computer Programming, 6.4, exercise 13), unless the device has
- * more than 2^29 pages, 2 TiB.
+ * more than 2^29 pages, 2 TiB. An entry that is 0 stands for none; where a page's entry comes out as 0, once in two rounds at most,
+ * that page is forgotten.
  *
  * <pre>
  *  31                 bits   bits-1            0

@@ -54,7 +54,7 @@ class OddsTest {
     @Test
     void whatWasSeenLongAgoIsNothing() {
         proposeAndSee(100, true);
-        proposeAndSee(20_000, false);
+        proposeAndSee(6_000, false);
 
         assertThat(odds.of(CELL, 0)).isZero();
         assertThat(odds.atMost(CELL, 0)).isZero();
