@@ -26,7 +26,7 @@ def check(name):
 class Bench:
     def __init__(self, options):
         self.options = options
-        self.processes = Processes(options.build)
+        self.processes = Processes(options.build, [] if options.no_pin else ["--pin"])
 
     def say(self, text):
         print(text, flush=True)
@@ -207,6 +207,7 @@ def main():
     parser.add_argument("--warm-up", type=int, default=5, help="seconds a pattern before anything counts; default: 5")
     parser.add_argument("--size", default="1024M", help="of each device, in MiB; default: 1024M")
     parser.add_argument("--soak", type=int, default=600, help="seconds of the memory check; default: 600")
+    parser.add_argument("--no-pin", action="store_true", help="leap-nbd without --pin")
     parser.add_argument("--out", default=os.path.join(HOME, "tools/target/bench"), help="folder for the results")
     parser.add_argument("--build", required=True, help=argparse.SUPPRESS)
     options = parser.parse_args()

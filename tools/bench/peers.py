@@ -43,8 +43,10 @@ class Peer:
 class Processes:
     """Starts the peers in a temporary folder, and ends them."""
 
-    def __init__(self, build):
+    def __init__(self, build, loops):
+        """loops: options of serve and donor about their event loops."""
         self.build = build
+        self.loops = loops
         self.folder = tempfile.mkdtemp(prefix="leap-bench-")
         self.started = []
         self.environment = dict(os.environ, LEAP_NBD_BUILD="no", LEAP_NBD_RUN_DIR=os.path.join(self.folder, "run"), NO_COLOR="1")
@@ -114,14 +116,15 @@ class Processes:
         return Peer("nbdkit, two hops", f"nbd+unix:///?socket={path}", [near, far])
 
     def donor(self, name, memory):
-        process = self.start(name, LAUNCHER, "donor", "--listen", "127.0.0.1:0", "--memory", memory, "--http", "none")
+        command = [LAUNCHER, "donor", "--listen", "127.0.0.1:0", "--memory", memory, "--http", "none", *self.loops]
+        process = self.start(name, *command)
         address = next(word for word in self.ready_line(name, process) if word.startswith("tcp://"))
         return process, address.removeprefix("tcp://")
 
     def serve(self, name, size, *options, donors=(), label="leap-nbd"):
         path = self.path(name + ".sock")
         command = [LAUNCHER, "serve", "--size", size, "--unix", path, "--http", "none", "--export", name]
-        command += ["--state-dir", self.path("state"), *options]
+        command += ["--state-dir", self.path("state"), *self.loops, *options]
         if donors:
             command += ["--donors", ",".join(address for _, address in donors)]
         process = self.start(name, *command)

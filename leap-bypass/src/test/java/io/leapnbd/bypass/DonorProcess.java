@@ -1,5 +1,6 @@
 package io.leapnbd.bypass;
 
+import io.leapnbd.donor.loop.LoopSettings;
 import io.leapnbd.donor.net.DonorServer;
 import io.leapnbd.donor.net.ServerSettings;
 import io.leapnbd.donor.store.SlabStore;
@@ -29,7 +30,7 @@ final class DonorProcess implements AutoCloseable {
         server = DonorServer.start(
                 store,
                 ServerSettings.listenOn(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0))
-                        .withEventLoops(1));
+                        .withLoops(LoopSettings.of(1)));
     }
 
     InetSocketAddress address() {

@@ -1,5 +1,6 @@
 package io.leapnbd.tools;
 
+import io.leapnbd.donor.loop.LoopSettings;
 import io.leapnbd.donor.store.StoreSettings;
 import io.leapnbd.nbd.NbdUri;
 import io.leapnbd.nbd.client.NbdClient;
@@ -54,7 +55,7 @@ final class TrainCommand implements Callable<Integer> {
                         List.of(socket),
                         anywhere,
                         TIMEOUT,
-                        1,
+                        LoopSettings.of(1),
                         folder,
                         true,
                         null,
@@ -62,8 +63,7 @@ final class TrainCommand implements Callable<Integer> {
                         PrefetchSettings.DEFAULT,
                         null,
                         DataPath.BYPASS,
-                        List.of(),
-                        false))) {
+                        List.of()))) {
             load(NbdUri.unix(socket.toString(), "leap"));
             for (String uri : List.of(donor.uris().getLast(), server.uris().getLast())) {
                 EndpointClient client = new EndpointClient(HostPort.parseListen(uri.substring("http://".length())));

@@ -1,6 +1,6 @@
 package com.ibm.disni.util;
 
-import io.leapnbd.donor.verbs.Processors;
+import io.leapnbd.donor.linux.Processors;
 
 /** Takes the place of DiSNI's class of this name, which loads a library that nobody packages. */
 public class NativeAffinity {

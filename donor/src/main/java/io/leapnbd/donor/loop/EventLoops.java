@@ -1,16 +1,26 @@
 package io.leapnbd.donor.loop;
 
+import io.leapnbd.donor.linux.Processors;
+import io.netty.channel.Channel;
+import io.netty.channel.ChannelFuture;
+import io.netty.channel.EventLoop;
 import io.netty.channel.IoEventLoopGroup;
 import io.netty.channel.IoHandlerFactory;
 import io.netty.channel.MultiThreadIoEventLoopGroup;
 import io.netty.channel.SelectStrategy;
+import io.netty.channel.ServerChannel;
 import io.netty.channel.epoll.EpollIoHandler;
 import io.netty.util.IntSupplier;
 import io.netty.util.concurrent.DefaultThreadFactory;
 import io.netty.util.concurrent.EventExecutor;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.ThreadFactory;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.IntStream;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * The event loops of a process, over epoll, each with its {@link LoopTurns}. Their threads are daemons called
@@ -18,32 +28,74 @@ import java.util.concurrent.TimeUnit;
  */
 public final class EventLoops implements AutoCloseable {
 
+    private static final Logger LOG = LoggerFactory.getLogger(EventLoops.class);
+
     private static final long SHUTDOWN_SECONDS = 5;
 
     private final List<LoopTurns> turns = new CopyOnWriteArrayList<>();
     private final IoEventLoopGroup group;
 
-    private EventLoops(int loops, String name, boolean busyPoll) {
-        IoHandlerFactory epoll =
-                busyPoll ? EpollIoHandler.newFactory(0, () -> EventLoops::look) : EpollIoHandler.newFactory();
+    private EventLoops(LoopSettings settings, String name) {
+        IoHandlerFactory epoll = settings.busyPoll()
+                ? EpollIoHandler.newFactory(0, () -> EventLoops::look)
+                : EpollIoHandler.newFactory();
         IoHandlerFactory watched = executor -> {
             LoopTurns its = new LoopTurns();
             turns.add(its);
             return new WatchedIoHandler(epoll.newHandler(executor), its);
         };
-        group = new MultiThreadIoEventLoopGroup(loops, new DefaultThreadFactory(name, true), watched);
+        int[] processors = settings.pinned() ? processors(settings.count()) : new int[0];
+        group = new PlacingGroup(settings.count(), new DefaultThreadFactory(name, true), watched, processors);
+        int i = 0;
+        for (EventExecutor loop : group) {
+            if (settings.pinned()) {
+                int processor = processors[i++];
+                loop.execute(() -> pin(processor));
+            }
+        }
     }
 
     /**
      * Loops that run from their first task on.
      *
-     * @param loops how many, 1 or more
      * @param name of their threads
-     * @param busyPoll whether a loop that has nothing to do looks for something all the time instead of sleeping in the kernel:
-     *     what arrives is served some microseconds sooner, and each loop takes a whole processor
      */
-    public static EventLoops open(int loops, String name, boolean busyPoll) {
-        return new EventLoops(loops, name, busyPoll);
+    public static EventLoops open(LoopSettings settings, String name) {
+        return new EventLoops(settings, name);
+    }
+
+    private static int[] processors(int loops) {
+        int[] allowed = Processors.allowed();
+        return IntStream.range(0, loops)
+                .map(loop -> allowed[loop % allowed.length])
+                .toArray();
+    }
+
+    private static void pin(int processor) {
+        if (!Processors.pin(processor)) {
+            LOG.warn("an event loop cannot be bound to processor {}; it runs wherever it may", processor);
+        }
+    }
+
+    /** Gives an accepted socket the loop that {@link SocketPlacement} says. */
+    private static final class PlacingGroup extends MultiThreadIoEventLoopGroup {
+        private final List<EventLoop> loops = new ArrayList<>();
+        private final SocketPlacement placement;
+
+        PlacingGroup(int count, ThreadFactory threads, IoHandlerFactory handlers, int[] processors) {
+            super(count, threads, handlers);
+            placement = new SocketPlacement(count, processors);
+            for (EventExecutor loop : this) {
+                loops.add((EventLoop) loop);
+            }
+        }
+
+        @Override
+        public ChannelFuture register(Channel channel) {
+            return channel.parent() instanceof ServerChannel
+                    ? loops.get(placement.place(channel)).register(channel)
+                    : super.register(channel);
+        }
     }
 
     /** For those who put channels, or descriptors, on them. */

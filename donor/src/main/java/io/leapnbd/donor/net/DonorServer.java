@@ -47,7 +47,7 @@ public final class DonorServer implements AutoCloseable {
     private final @Nullable EventLoops ownLoops;
 
     private DonorServer(SlabStore store, ServerSettings settings, @Nullable EventLoopGroup shared) throws IOException {
-        EventLoops own = shared != null ? null : newLoops(settings);
+        EventLoops own = shared != null ? null : EventLoops.open(settings.loops(), "donor-loop");
         ownLoops = own;
         EventLoopGroup group = own != null ? own.group() : Objects.requireNonNull(shared);
         ChannelFuture bound = new ServerBootstrap()
@@ -146,12 +146,5 @@ public final class DonorServer implements AutoCloseable {
         if (own != null) {
             own.close();
         }
-    }
-
-    private static EventLoops newLoops(ServerSettings settings) {
-        int loops = settings.eventLoops() != 0
-                ? settings.eventLoops()
-                : Runtime.getRuntime().availableProcessors();
-        return EventLoops.open(loops, "donor-loop", settings.busyPoll());
     }
 }

@@ -72,7 +72,7 @@ public final class RdmaServer implements AutoCloseable {
         address = new InetSocketAddress(
                 settings.address().getAddress(),
                 settings.address().getPort() == 0 ? port : settings.address().getPort());
-        ownLoop = EventLoops.open(1, "donor-rdma", settings.busyPoll());
+        ownLoop = EventLoops.open(settings.loops().withCount(1), "donor-rdma");
         loop = ownLoop.group().next();
         watched = loop.submit(() -> Watched.on(loop, Rdma.descriptor(channel), this::connectionEvents))
                 .syncUninterruptibly()

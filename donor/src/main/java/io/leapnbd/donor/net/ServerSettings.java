@@ -1,5 +1,6 @@
 package io.leapnbd.donor.net;
 
+import io.leapnbd.donor.loop.LoopSettings;
 import java.net.InetSocketAddress;
 import java.time.Duration;
 
@@ -7,8 +8,7 @@ import java.time.Duration;
  * What a donor's listener is started with. Immutable; begin with {@link #listenOn}.
  *
  * @param address to listen on; port 0 takes a free one
- * @param eventLoops how many event loops to start; 0 for one per processor. Without meaning if a group is given
- * @param busyPoll whether event loops look for something to do all the time, instead of sleeping
+ * @param loops the event loops to start. Without meaning if a group is given
  * @param maxLinks open links at a time; more are closed as they come
  * @param helloTimeout how long a fresh link may take to say hello
  * @param idleTimeout how long a link may be silent; servers ping every few seconds
@@ -16,8 +16,7 @@ import java.time.Duration;
  */
 public record ServerSettings(
         InetSocketAddress address,
-        int eventLoops,
-        boolean busyPoll,
+        LoopSettings loops,
         int maxLinks,
         Duration helloTimeout,
         Duration idleTimeout,
@@ -36,9 +35,6 @@ public record ServerSettings(
             throw new IllegalArgumentException(
                     "the host " + address.getHostString() + " is not known: give an address of this machine");
         }
-        if (eventLoops < 0 || eventLoops > 1024) {
-            throw new IllegalArgumentException("a number of event loops of " + eventLoops + " is not in 0..1024");
-        }
         if (maxLinks < 1) {
             throw new IllegalArgumentException("a limit of " + maxLinks + " links lets nobody in: give 1 or more");
         }
@@ -51,32 +47,26 @@ public record ServerSettings(
     public static ServerSettings listenOn(InetSocketAddress address) {
         return new ServerSettings(
                 address,
-                0,
-                false,
+                LoopSettings.perProcessor(),
                 DEFAULT_MAX_LINKS,
                 Duration.ofSeconds(5),
                 Duration.ofSeconds(60),
                 Duration.ofSeconds(2));
     }
 
-    /** These with another number of event loops. */
-    public ServerSettings withEventLoops(int other) {
-        return new ServerSettings(address, other, busyPoll, maxLinks, helloTimeout, idleTimeout, lingerTimeout);
-    }
-
-    /** These with loops that poll, or that do not. */
-    public ServerSettings withBusyPoll(boolean other) {
-        return new ServerSettings(address, eventLoops, other, maxLinks, helloTimeout, idleTimeout, lingerTimeout);
+    /** These with other event loops. */
+    public ServerSettings withLoops(LoopSettings other) {
+        return new ServerSettings(address, other, maxLinks, helloTimeout, idleTimeout, lingerTimeout);
     }
 
     /** These with another limit of links. */
     public ServerSettings withMaxLinks(int other) {
-        return new ServerSettings(address, eventLoops, busyPoll, other, helloTimeout, idleTimeout, lingerTimeout);
+        return new ServerSettings(address, loops, other, helloTimeout, idleTimeout, lingerTimeout);
     }
 
     /** These with other deadlines. */
     public ServerSettings withTimeouts(Duration hello, Duration idle, Duration linger) {
-        return new ServerSettings(address, eventLoops, busyPoll, maxLinks, hello, idle, linger);
+        return new ServerSettings(address, loops, maxLinks, hello, idle, linger);
     }
 
     private static void requirePositive(String what, Duration timeout) {

@@ -1,5 +1,7 @@
 package io.leapnbd.donor.verbs;
 
+import io.leapnbd.donor.linux.NativeCalls;
+
 /** What the functions of the libraries answer, checked. */
 final class Answers {
 

@@ -1,5 +1,7 @@
 package io.leapnbd.donor.verbs;
 
+import io.leapnbd.donor.linux.NativeCalls;
+import java.io.IOException;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -20,7 +22,7 @@ public final class Verbs {
         try {
             devices = new DeviceVerbs(NativeCalls.load("libibverbs.so.1"));
             connections = new ConnectionVerbs(NativeCalls.load("librdmacm.so.1"), devices);
-        } catch (VerbsException e) {
+        } catch (IOException e) {
             throw new VerbsException("RDMA is not possible here: " + e.getMessage() + "; " + REMEDY, e);
         }
     }

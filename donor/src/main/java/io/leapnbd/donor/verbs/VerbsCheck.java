@@ -1,5 +1,6 @@
 package io.leapnbd.donor.verbs;
 
+import io.leapnbd.donor.linux.NativeCalls;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;

@@ -2,6 +2,7 @@ package io.leapnbd.donor.net;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.leapnbd.donor.loop.LoopSettings;
 import io.leapnbd.donor.protocol.Protocol;
 import io.leapnbd.donor.store.SlabStore;
 import io.leapnbd.donor.store.StoreSettings;
@@ -24,7 +25,7 @@ class ProtocolDocumentTest {
                 DonorServer server = DonorServer.start(
                         store,
                         ServerSettings.listenOn(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0))
-                                .withEventLoops(1));
+                                .withLoops(LoopSettings.of(1)));
                 RawLink link = new RawLink(server.address())) {
             for (String line : lines) {
                 String bytes = line.length() < 2 ? "" : line.substring(2).replace(" ", "");

@@ -2,6 +2,7 @@ package io.leapnbd.donor.net;
 
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.leapnbd.donor.loop.LoopSettings;
 import java.net.InetSocketAddress;
 import java.time.Duration;
 import org.junit.jupiter.api.Test;
@@ -13,7 +14,7 @@ class ServerSettingsTest {
     @Test
     void whatIsNotPossibleIsRefusedWithTheReason() {
         assertRefused(() -> GOOD.withMaxLinks(0), "lets nobody in");
-        assertRefused(() -> GOOD.withEventLoops(-1), "event loops");
+        assertRefused(() -> LoopSettings.of(0), "event loops");
         Duration second = Duration.ofSeconds(1);
         assertRefused(() -> GOOD.withTimeouts(Duration.ZERO, second, second), "hello timeout");
         assertRefused(() -> GOOD.withTimeouts(second, Duration.ofDays(2), second), "idle timeout");

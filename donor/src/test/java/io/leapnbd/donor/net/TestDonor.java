@@ -1,5 +1,6 @@
 package io.leapnbd.donor.net;
 
+import io.leapnbd.donor.loop.LoopSettings;
 import io.leapnbd.donor.protocol.Protocol;
 import io.leapnbd.donor.store.SlabStore;
 import io.leapnbd.donor.store.StoreSettings;
@@ -29,7 +30,7 @@ final class TestDonor implements AutoCloseable {
         server = DonorServer.start(
                 store,
                 change.apply(ServerSettings.listenOn(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0))
-                        .withEventLoops(2)));
+                        .withLoops(LoopSettings.of(2))));
     }
 
     InetSocketAddress address() {

@@ -1,6 +1,7 @@
 package io.leapnbd.tools.donor;
 
 import io.leapnbd.bypass.link.DonorAddress.Transport;
+import io.leapnbd.donor.loop.LoopSettings;
 import io.leapnbd.donor.protocol.Protocol;
 import io.leapnbd.donor.store.StoreSettings;
 import io.leapnbd.tools.cli.CommandFailure;
@@ -8,6 +9,7 @@ import io.leapnbd.tools.cli.Durations;
 import io.leapnbd.tools.cli.Exit;
 import io.leapnbd.tools.cli.ExitCode;
 import io.leapnbd.tools.cli.HostPort;
+import io.leapnbd.tools.cli.LoopOptions;
 import io.leapnbd.tools.cli.MachineMemory;
 import io.leapnbd.tools.cli.Size;
 import io.leapnbd.tools.linux.Protection;
@@ -19,6 +21,7 @@ import java.util.Set;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
@@ -41,7 +44,6 @@ import picocli.CommandLine.TypeConversionException;
         })
 public final class DonorCommand implements Callable<Integer> {
 
-    private static final int MAX_THREADS = 64;
     private static final Duration LONGEST_LEASE = Duration.ofDays(365);
 
     @Option(
@@ -92,14 +94,8 @@ public final class DonorCommand implements Callable<Integer> {
                     + " ${DEFAULT-VALUE}.")
     private String http = "none";
 
-    @Option(names = "--threads", paramLabel = "N", description = "Event loops. Default: one a processor.")
-    private @Nullable Integer threads;
-
-    @Option(
-            names = "--busy-poll",
-            description = "Event loops look for something to do all the time instead of being woken: some microseconds"
-                    + " faster, and a processor busy for each of --threads, and for RDMA one more.")
-    private boolean busyPoll;
+    @Mixin
+    private LoopOptions loops = new LoopOptions();
 
     @Option(names = "--no-lock", description = "Let this machine swap out what it lends.")
     private boolean noLock;
@@ -122,8 +118,7 @@ public final class DonorCommand implements Callable<Integer> {
             throw new ParameterException(spec.commandLine(), "--memory: say how much to lend, like --memory 8G");
         }
         check(lent);
-        int loops = threads == null ? Math.min(Runtime.getRuntime().availableProcessors(), MAX_THREADS) : threads;
-        require(loops >= 1 && loops <= MAX_THREADS, "--threads: " + loops + " is not in 1.." + MAX_THREADS);
+        LoopSettings running = loops.settings();
         HostPort endpoint = endpoint();
         List<String> lacks = protect();
         LendingDonor donor;
@@ -131,7 +126,7 @@ public final class DonorCommand implements Callable<Integer> {
             StoreSettings store = StoreSettings.ofMemory(lent.bytes(), Math.toIntExact(slabSize.bytes()))
                     .withLease(lease)
                     .withLock(!noLock && !unprotected);
-            donor = LendingDonor.open(store, listen, transports(), loops, busyPoll, endpoint, lacks);
+            donor = LendingDonor.open(store, listen, transports(), running, endpoint, lacks);
         } catch (IllegalArgumentException e) {
             throw new ParameterException(spec.commandLine(), String.valueOf(e.getMessage()), e);
         } catch (IOException e) {

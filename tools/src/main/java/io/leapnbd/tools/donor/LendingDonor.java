@@ -1,6 +1,7 @@
 package io.leapnbd.tools.donor;
 
 import io.leapnbd.bypass.link.DonorAddress.Transport;
+import io.leapnbd.donor.loop.LoopSettings;
 import io.leapnbd.donor.loop.LoopTurns;
 import io.leapnbd.donor.net.DonorServer;
 import io.leapnbd.donor.net.RdmaServer;
@@ -40,19 +41,18 @@ public final class LendingDonor implements AutoCloseable {
 
     private LendingDonor() {}
 
-    /** As {@link #open(StoreSettings, HostPort, Set, int, boolean, HostPort, List)}, over TCP, with loops that sleep. */
+    /** As {@link #open(StoreSettings, HostPort, Set, LoopSettings, HostPort, List)}, over TCP, with loops that sleep. */
     public static LendingDonor open(
             StoreSettings settings, HostPort listen, int threads, @Nullable HostPort http, List<String> unprotected)
             throws IOException {
-        return open(settings, listen, EnumSet.of(Transport.TCP), threads, false, http, unprotected);
+        return open(settings, listen, EnumSet.of(Transport.TCP), LoopSettings.of(threads), http, unprotected);
     }
 
     /**
      * Starts a donor; when this returns it accepts links.
      *
      * @param transports over which it listens, at the same address
-     * @param threads event loops for TCP; RDMA has one of its own
-     * @param busyPoll whether they look for something to do all the time
+     * @param loops those for TCP; RDMA has one of its own, which runs as they do
      * @param http where the endpoint listens; null for none
      * @param unprotected what protection of the process could not be had, a sentence each, for the status
      * @throws IOException if the memory or the address cannot be had
@@ -61,15 +61,14 @@ public final class LendingDonor implements AutoCloseable {
             StoreSettings settings,
             HostPort listen,
             Set<Transport> transports,
-            int threads,
-            boolean busyPoll,
+            LoopSettings loops,
             @Nullable HostPort http,
             List<String> unprotected)
             throws IOException {
         LendingDonor donor = new LendingDonor();
         boolean open = false;
         try {
-            donor.start(settings, listen, transports, threads, busyPoll, http, unprotected);
+            donor.start(settings, listen, transports, loops, http, unprotected);
             open = true;
             return donor;
         } finally {
@@ -88,33 +87,32 @@ public final class LendingDonor implements AutoCloseable {
             StoreSettings settings,
             HostPort listen,
             Set<Transport> transports,
-            int threads,
-            boolean busyPoll,
+            LoopSettings loops,
             @Nullable HostPort http,
             List<String> unprotected)
             throws IOException {
         SlabStore store = SlabStore.open(settings);
         closings.add("store", store);
         List<Supplier<ServerStatistics>> listeners = new ArrayList<>();
-        List<LoopTurns> loops = new ArrayList<>();
+        List<LoopTurns> turns = new ArrayList<>();
         HostPort at = listen;
         if (transports.contains(Transport.TCP)) {
-            DonorServer server = listen(store, listen, threads, busyPoll);
-            loops.addAll(server.turns());
+            DonorServer server = listen(store, listen, loops);
+            turns.addAll(server.turns());
             closings.add("listener", server);
             listeners.add(server::statistics);
             at = announce(Transport.TCP, server.address());
         }
         if (transports.contains(Transport.RDMA)) {
-            RdmaServer server = listenOverRdma(store, at, busyPoll);
-            loops.addAll(server.turns());
+            RdmaServer server = listenOverRdma(store, at, loops);
+            turns.addAll(server.turns());
             closings.add("RDMA listener", server);
             listeners.add(server::statistics);
             at = announce(Transport.RDMA, server.address());
         }
         HostPort endpoint = null;
         if (http != null) {
-            DonorStatus status = new DonorStatus(uris, startMillis, store, listeners, loops, unprotected);
+            DonorStatus status = new DonorStatus(uris, startMillis, store, listeners, turns, unprotected);
             HttpEndpoint opened = HttpEndpoint.open(
                     http,
                     Map.<String, Page>of(
@@ -147,20 +145,17 @@ public final class LendingDonor implements AutoCloseable {
         return address;
     }
 
-    private static RdmaServer listenOverRdma(SlabStore store, HostPort listen, boolean busyPoll) throws IOException {
+    private static RdmaServer listenOverRdma(SlabStore store, HostPort listen, LoopSettings loops) throws IOException {
         try {
             return RdmaServer.start(
-                    store, ServerSettings.listenOn(listen.resolve()).withBusyPoll(busyPoll));
+                    store, ServerSettings.listenOn(listen.resolve()).withLoops(loops));
         } catch (VerbsException e) {
             throw new IOException("--transport: " + e.getMessage() + "; or lend over --transport tcp", e);
         }
     }
 
-    private static DonorServer listen(SlabStore store, HostPort listen, int threads, boolean busyPoll)
-            throws IOException {
-        ServerSettings settings = ServerSettings.listenOn(listen.resolve())
-                .withEventLoops(threads)
-                .withBusyPoll(busyPoll);
+    private static DonorServer listen(SlabStore store, HostPort listen, LoopSettings loops) throws IOException {
+        ServerSettings settings = ServerSettings.listenOn(listen.resolve()).withLoops(loops);
         try {
             return DonorServer.start(store, settings);
         } catch (IOException e) {

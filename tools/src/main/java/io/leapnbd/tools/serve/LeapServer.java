@@ -103,10 +103,11 @@ public final class LeapServer implements AutoCloseable {
     }
 
     private void start() throws IOException {
-        EventLoops loops = EventLoops.open(settings.threads(), "loop", settings.busyPoll());
+        EventLoops loops = EventLoops.open(settings.loops(), "loop");
         closings.add("event loops", loops);
 
-        BufferReserve buffers = BufferReserve.open(loops.group(), reserve(settings.threads()));
+        BufferReserve buffers =
+                BufferReserve.open(loops.group(), reserve(settings.loops().count()));
         closings.add("buffers", buffers);
 
         SlabStore store = settings.donors().isEmpty() ? embeddedStore() : null;
@@ -243,7 +244,7 @@ public final class LeapServer implements AutoCloseable {
                 .cacheSize(settings.prefetch().cacheSize())
                 .cacheLimit(settings.prefetch().cacheLimit())
                 .prefetch(settings.prefetch().policy(), settings.prefetch().leap())
-                .busyPoll(settings.busyPoll())
+                .busyPoll(settings.loops().busyPoll())
                 .fresh(settings.fresh());
         if (store != null) {
             // What it holds ends with this process, so there is nothing to know later.

@@ -1,5 +1,6 @@
 package io.leapnbd.tools.serve;
 
+import io.leapnbd.donor.loop.LoopSettings;
 import io.leapnbd.donor.protocol.Protocol;
 import io.leapnbd.prefetch.LeapSettings;
 import io.leapnbd.prefetch.PrefetchPolicy;
@@ -9,6 +10,7 @@ import io.leapnbd.tools.cli.Durations;
 import io.leapnbd.tools.cli.Exit;
 import io.leapnbd.tools.cli.ExitCode;
 import io.leapnbd.tools.cli.HostPort;
+import io.leapnbd.tools.cli.LoopOptions;
 import io.leapnbd.tools.cli.MachineMemory;
 import io.leapnbd.tools.cli.Size;
 import io.leapnbd.tools.http.EndpointOptions;
@@ -26,6 +28,7 @@ import java.util.concurrent.Callable;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
@@ -48,7 +51,6 @@ public final class ServeCommand implements Callable<Integer> {
     private static final Size EMBEDDED_SIZE = Size.parse("512M");
     private static final String DEFAULT_LISTEN = "127.0.0.1:10809";
     private static final int MAX_SOCKET_PATH = 107;
-    private static final int MAX_THREADS = 64;
 
     /** What the compilers were seen to use at once while a server warms up. */
     private static final long COMPILERS_MEMORY = 16L << 20;
@@ -163,8 +165,8 @@ public final class ServeCommand implements Callable<Integer> {
                             + " Default: ${DEFAULT-VALUE}.")
     private Duration ioTimeout = Duration.ofSeconds(20);
 
-    @Option(names = "--threads", paramLabel = "N", description = "Event loops. Default: one a processor.")
-    private @Nullable Integer threads;
+    @Mixin
+    private LoopOptions loops = new LoopOptions();
 
     @Option(
             names = "--path",
@@ -182,12 +184,6 @@ public final class ServeCommand implements Callable<Integer> {
             description = "Where to keep what a restarted server has to know; best in a tmpfs. Default: /run/leap-nbd,"
                     + " or the user's own.")
     private @Nullable Path stateDir;
-
-    @Option(
-            names = "--busy-poll",
-            description = "Event loops look for something to do all the time, over RDMA too, instead of being woken:"
-                    + " some microseconds faster, and a processor busy for each of --threads.")
-    private boolean busyPoll;
 
     @Option(names = "--fresh", description = "Give up what the export held before, and start blank.")
     private boolean fresh;
@@ -271,8 +267,7 @@ public final class ServeCommand implements Callable<Integer> {
         require(
                 nameLength >= 1 && nameLength <= 255,
                 "--export: a name has 1 to 255 bytes; this one has " + nameLength);
-        int loops = threads == null ? Math.min(Runtime.getRuntime().availableProcessors(), MAX_THREADS) : threads;
-        require(loops >= 1 && loops <= MAX_THREADS, "--threads: " + loops + " is not in 1.." + MAX_THREADS);
+        LoopSettings running = loops.settings();
         require(
                 !ioTimeout.isZero() && ioTimeout.compareTo(LONGEST_IO_TIMEOUT) <= 0,
                 "--io-timeout: " + Durations.format(ioTimeout) + " is not in 1ms..25s; Linux gives up on a connection"
@@ -296,16 +291,15 @@ public final class ServeCommand implements Callable<Integer> {
                 unix,
                 endpoint,
                 ioTimeout,
-                loops,
+                running,
                 folder,
                 fresh,
                 histogramLog,
                 histogramInterval,
-                prefetchSettings(loops),
+                prefetchSettings(running.count()),
                 record,
                 path,
-                List.of(),
-                busyPoll);
+                List.of());
     }
 
     private PrefetchSettings prefetchSettings(int loops) {

@@ -1,5 +1,6 @@
 package io.leapnbd.tools.serve;
 
+import io.leapnbd.donor.loop.LoopSettings;
 import io.leapnbd.tools.cli.DonorAddress;
 import io.leapnbd.tools.cli.HostPort;
 import java.nio.file.Path;
@@ -17,7 +18,7 @@ import org.jspecify.annotations.Nullable;
  * @param unix where to accept them over Unix sockets
  * @param http where the endpoint listens; null for none
  * @param ioTimeout how long a request may take
- * @param threads event loops
+ * @param loops event loops
  * @param stateDir folder of the state file
  * @param fresh whether to start blank
  * @param histogramLog the interval log; null for none
@@ -26,7 +27,6 @@ import org.jspecify.annotations.Nullable;
  * @param record where to record what clients do; null for nowhere
  * @param path of a request to the donors
  * @param unprotected what protection of the process could not be had, a sentence each
- * @param busyPoll whether event loops look for something to do all the time, instead of sleeping
  */
 public record ServerSettings(
         List<DonorAddress> donors,
@@ -36,7 +36,7 @@ public record ServerSettings(
         List<Path> unix,
         @Nullable HostPort http,
         Duration ioTimeout,
-        int threads,
+        LoopSettings loops,
         Path stateDir,
         boolean fresh,
         @Nullable Path histogramLog,
@@ -44,8 +44,7 @@ public record ServerSettings(
         PrefetchSettings prefetch,
         @Nullable Path record,
         DataPath path,
-        List<String> unprotected,
-        boolean busyPoll) {
+        List<String> unprotected) {
 
     /** These, with what protection could not be had. */
     ServerSettings withUnprotected(List<String> lacks) {
@@ -57,7 +56,7 @@ public record ServerSettings(
                 unix,
                 http,
                 ioTimeout,
-                threads,
+                loops,
                 stateDir,
                 fresh,
                 histogramLog,
@@ -65,8 +64,7 @@ public record ServerSettings(
                 prefetch,
                 record,
                 path,
-                lacks,
-                busyPoll);
+                lacks);
     }
 
     /** Where the export's state is kept; a name is made a file name, distinct names distinct ones. */

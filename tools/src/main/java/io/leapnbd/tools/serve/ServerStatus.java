@@ -70,8 +70,9 @@ record ServerStatus(
         for (Donor donor : device.donors()) {
             if (!donor.up()) {
                 complaints.add("donor " + donor + " cannot be reached; its pages wait for it");
-            } else if (donor.linksUp() < settings.threads()) {
-                complaints.add("donor " + donor + " has " + donor.linksUp() + " of " + settings.threads() + " links");
+            } else if (donor.linksUp() < settings.loops().count()) {
+                complaints.add("donor " + donor + " has " + donor.linksUp() + " of "
+                        + settings.loops().count() + " links");
             }
         }
         long lost = device.map().pagesLost();
@@ -276,7 +277,7 @@ record ServerStatus(
             donors.row(
                     donor.name(),
                     donor.up() ? "up" : "down",
-                    donor.linksUp() + "/" + settings.threads(),
+                    donor.linksUp() + "/" + settings.loops().count(),
                     Size.approximate(held[i] * slab),
                     Size.approximate(donor.freeSlabs() * slab),
                     Size.approximate(donor.totalSlabs() * slab),

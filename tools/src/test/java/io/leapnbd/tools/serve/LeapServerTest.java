@@ -3,6 +3,7 @@ package io.leapnbd.tools.serve;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.leapnbd.donor.loop.LoopSettings;
 import io.leapnbd.donor.store.StoreSettings;
 import io.leapnbd.nbd.NbdUri;
 import io.leapnbd.nbd.client.NbdClient;
@@ -254,7 +255,7 @@ class LeapServerTest {
                 List.of(state.resolve("leap.sock")),
                 ANYWHERE,
                 TIMEOUT,
-                1,
+                LoopSettings.of(1),
                 state,
                 false,
                 null,
@@ -262,8 +263,7 @@ class LeapServerTest {
                 PrefetchSettings.DEFAULT,
                 null,
                 DataPath.BYPASS,
-                List.of(),
-                false);
+                List.of());
     }
 
     private static ServerSettings with(ServerSettings s, List<DonorAddress> donors, @Nullable HostPort http) {
@@ -275,7 +275,7 @@ class LeapServerTest {
                 List.of(),
                 http == null ? s.http() : http,
                 s.ioTimeout(),
-                s.threads(),
+                s.loops(),
                 s.stateDir(),
                 s.fresh(),
                 s.histogramLog(),
@@ -283,8 +283,7 @@ class LeapServerTest {
                 s.prefetch(),
                 s.record(),
                 s.path(),
-                s.unprotected(),
-                s.busyPoll());
+                s.unprotected());
     }
 
     private static ServerSettings withLog(ServerSettings s, Path log) {
@@ -296,7 +295,7 @@ class LeapServerTest {
                 s.unix(),
                 s.http(),
                 s.ioTimeout(),
-                s.threads(),
+                s.loops(),
                 s.stateDir(),
                 s.fresh(),
                 log,
@@ -304,8 +303,7 @@ class LeapServerTest {
                 s.prefetch(),
                 s.record(),
                 s.path(),
-                s.unprotected(),
-                s.busyPoll());
+                s.unprotected());
     }
 
     private static ServerSettings named(ServerSettings s, String export) {
@@ -317,7 +315,7 @@ class LeapServerTest {
                 s.unix(),
                 s.http(),
                 s.ioTimeout(),
-                s.threads(),
+                s.loops(),
                 s.stateDir(),
                 s.fresh(),
                 s.histogramLog(),
@@ -325,8 +323,7 @@ class LeapServerTest {
                 s.prefetch(),
                 s.record(),
                 s.path(),
-                s.unprotected(),
-                s.busyPoll());
+                s.unprotected());
     }
 
     private static ByteBuffer page(long seed) {

@@ -3,6 +3,7 @@ package io.leapnbd.tools.serve;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.leapnbd.donor.loop.LoopSettings;
 import io.leapnbd.donor.store.StoreSettings;
 import io.leapnbd.nbd.NbdUri;
 import io.leapnbd.nbd.client.NbdClient;
@@ -190,7 +191,7 @@ class PrefetchingServerTest {
                 List.of(),
                 ANYWHERE,
                 TIMEOUT,
-                1,
+                LoopSettings.of(1),
                 folder,
                 false,
                 null,
@@ -198,8 +199,7 @@ class PrefetchingServerTest {
                 SETTINGS,
                 record,
                 DataPath.BYPASS,
-                List.of(),
-                false);
+                List.of());
     }
 
     private static void fill(NbdClient client) throws IOException {

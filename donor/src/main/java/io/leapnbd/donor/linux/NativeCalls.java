@@ -1,8 +1,9 @@
-package io.leapnbd.donor.verbs;
+package io.leapnbd.donor.linux;
 
 import static java.lang.foreign.ValueLayout.JAVA_INT;
 import static java.lang.foreign.ValueLayout.JAVA_LONG;
 
+import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.FunctionDescriptor;
 import java.lang.foreign.Linker;
@@ -21,7 +22,7 @@ import java.util.Map;
  * Functions of one native library, each called by name with longs and ints; pointers are longs. For what happens a few times
  * in the life of a connection: every call looks its function up and brings its own place for {@code errno}.
  */
-final class NativeCalls {
+public final class NativeCalls {
 
     private static final Linker LINKER = Linker.nativeLinker();
     private static final VarHandle ERRNO =
@@ -36,40 +37,41 @@ final class NativeCalls {
     }
 
     /** The C library. */
-    static NativeCalls system() {
+    public static NativeCalls system() {
         return new NativeCalls(LINKER.defaultLookup());
     }
 
     /**
      * A library of the system.
      *
-     * @throws VerbsException if it cannot be loaded
+     * @throws IOException if it cannot be loaded
      */
     @SuppressWarnings("restricted")
-    static NativeCalls load(String library) throws VerbsException {
+    public static NativeCalls load(String library) throws IOException {
         try {
             return new NativeCalls(SymbolLookup.libraryLookup(library, Arena.global()));
         } catch (IllegalArgumentException e) {
-            throw new VerbsException(library + " is not installed", e);
+            throw new IOException(library + " is not installed", e);
         }
     }
 
-    boolean has(String function) {
+    /** Whether the library has it. */
+    public boolean has(String function) {
         return symbols.find(function).isPresent();
     }
 
     /** Calls a function that answers a pointer. */
-    long pointer(String function, Object... arguments) {
+    public long pointer(String function, Object... arguments) {
         return (long) call(JAVA_LONG, function, arguments);
     }
 
     /** Calls a function that answers an int. */
-    int integer(String function, Object... arguments) {
+    public int integer(String function, Object... arguments) {
         return (int) call(JAVA_INT, function, arguments);
     }
 
     /** The {@code errno} of this thread's last call. */
-    static int lastError() {
+    public static int lastError() {
         return LAST_ERROR.get()[0];
     }
 
