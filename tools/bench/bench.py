@@ -157,13 +157,14 @@ def connections(bench):
     donor = bench.processes.donor("donor-c", f"{bench.mib + 64}M")
     ours = bench.processes.serve("many", bench.options.size, "--prefetch", "none", donors=[donor])
     bench.filled(ours)
+    runs = {jobs: [] for jobs in (1, 2, 4, 8)}
+    for number in range(bench.options.rounds):
+        for jobs in runs if number % 2 == 0 else reversed(runs):
+            run = load.fio(bench.processes, ours, "randread", 8, bench.options.seconds, bench.options.size, jobs=jobs)
+            runs[jobs].append(run.iops)
     rows, before = [], None
-    for jobs in (1, 2, 4, 8):
-        runs = [
-            load.fio(bench.processes, ours, "randread", 8, bench.options.seconds, bench.options.size, jobs=jobs).iops
-            for _ in range(bench.options.rounds)
-        ]
-        now = statistics.median(runs)
+    for jobs, measured in runs.items():
+        now = statistics.median(measured)
         bench.say(f"  {jobs} connections: {now:.0f} IOPS")
         if before is not None:
             rows.append(Row(f"{jobs} connections against {jobs // 2}, depth 8 each", "iops", now, before, 1.0))

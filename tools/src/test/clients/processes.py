@@ -165,6 +165,17 @@ class Daemon:
         with open(f"/proc/{self.child.pid}/status") as status:
             return int(next(line for line in status if line.startswith("VmRSS:")).split()[1])
 
+    def processors(self, threads):
+        """On which processors the threads may run whose names begin so; a list for each."""
+        lists = []
+        tasks = f"/proc/{self.child.pid}/task"
+        for task in sorted(os.listdir(tasks), key=int):
+            with open(f"{tasks}/{task}/status") as status:
+                fields = dict(line.rstrip("\n").split(":\t", 1) for line in status if ":\t" in line)
+            if fields["Name"].startswith(threads):
+                lists.append(fields["Cpus_allowed_list"])
+        return lists
+
     def signal(self, number):
         self.child.send_signal(number)
 
@@ -193,6 +204,11 @@ class Daemon:
             raise AssertionError(f"hangs: {self.name} did not end within {seconds} s") from hung
 
 
+def flag(option, value):
+    """The words of an option; True is for one without a value."""
+    return ["--" + option.replace("_", "-")] + ([] if value is True else [value])
+
+
 class Server(Daemon):
     """leap-nbd serve over both kinds of socket; it keeps its addresses when it is started again."""
 
@@ -203,7 +219,7 @@ class Server(Daemon):
         if donors:
             arguments += ["--donors", ",".join(donor.address for donor in donors)]
         for option, value in options.items():
-            arguments += ["--" + option.replace("_", "-")] + ([] if value is True else [value])
+            arguments += flag(option, value)
         super().__init__(processes, name, *arguments)
 
     @property
@@ -223,7 +239,7 @@ class Donor(Daemon):
     def __init__(self, processes, memory, name="donor", slab_size="1M", **options):
         arguments = ["donor", "--memory", memory, "--slab-size", slab_size, "--listen", "127.0.0.1:0", "--http", "127.0.0.1:0"]
         for option, value in options.items():
-            arguments += ["--" + option.replace("_", "-"), value]
+            arguments += flag(option, value)
         super().__init__(processes, name, *arguments)
 
     @property

@@ -1,6 +1,7 @@
 """Servers that are killed, told to end, or replaced while clients write; two donors over TCP keep the pages."""
 
 import errno
+import os
 
 from connection import connect
 from load import PAGE, Load
@@ -129,6 +130,21 @@ def stopped_and_taken_over(cluster):
     load.close()
 
 
+def pinned(cluster):
+    """Each event loop of a server and of its donors on a processor of its own; what clients write is right."""
+    donors = two_donors(cluster.processes, "32M", pin=True)
+    server = Server(cluster.processes, SIZE, donors, pin=True).ready()
+    every = [str(processor) for processor in sorted(os.sched_getaffinity(0))][:64]
+    for process, threads in ((server, "loop-"), (donors[0], "donor-loop-"), (donors[1], "donor-loop-")):
+        found = process.processors(threads)
+        require(sorted(found, key=int) == every, f"{process.name}: {threads}* on {found}, not on {every}")
+    load = Load(server.uri("nbd"), PAGES, connections=3, seed=15)
+    load.fill()
+    load.run(2000)
+    load.verify()
+    load.close()
+
+
 def run(suite, processes):
     for kind in ("nbd+unix", "nbd"):
         suite.test(
@@ -138,4 +154,5 @@ def run(suite, processes):
     suite.test("a restart keeps the number of the contents; blank contents have a new one", contents_are_recognised)
     suite.test("a newer server has every write, and the older one drops its clients and ends", taken_over)
     suite.test("a server that was stopped while a newer one took over does nothing wrong when it goes on", stopped_and_taken_over)
+    suite.test("a server and donors whose event loops stay on a processor each (--pin) have every write", pinned)
     suite.run(lambda: Cluster(processes))
