@@ -200,6 +200,14 @@ def start(bench):
     return [Row("from the command to ready", "seconds", statistics.median(took), 1, 1.5)]
 
 
+def processor_seconds():
+    """What all processors have worked, and what a hypervisor kept from them (proc_stat(5), steal)."""
+    with open("/proc/stat") as stat:
+        user, nice, system, _, _, irq, softirq, steal = (int(field) for field in stat.readline().split()[1:9])
+    ticks = os.sysconf("SC_CLK_TCK")
+    return (user + nice + system + irq + softirq) / ticks, steal / ticks
+
+
 def main():
     parser = argparse.ArgumentParser(description="Measures leap-nbd beside its peers: in one run, alternating, medians of rounds.")
     parser.add_argument("checks", nargs="*", metavar="CHECK", help="which of: " + ", ".join(CHECKS) + "; default: all")
@@ -219,12 +227,14 @@ def main():
     rows = []
     began = time.time()
     load_before = os.getloadavg()[0]
+    clock = processor_seconds()
     try:
         for name in options.checks or CHECKS:
             bench.say(f"-- {name}")
             rows += CHECKS[name](bench)
     finally:
         bench.processes.close()
+    busy, stolen = (after - before for after, before in zip(processor_seconds(), clock))
     with open("/proc/cpuinfo") as info:
         model = next((line.split(":")[1].strip() for line in info if line.startswith("model name")), platform.machine())
     write_report(
@@ -237,6 +247,8 @@ def main():
             "seconds": options.seconds,
             "size": options.size,
             "loadBefore": load_before,
+            "pinned": not options.no_pin,
+            "stolen": stolen / max(1, busy + stolen),
         },
         bench.say,
     )

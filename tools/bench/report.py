@@ -43,7 +43,8 @@ class Row:
 
 def markdown(rows, about):
     lines = [
-        f"{about['date']}, {about['machine']}; medians of {about['rounds']} alternating rounds of {about['seconds']} s, {about['size']}.",
+        f"{about['date']}, {about['machine']}; medians of {about['rounds']} alternating rounds of {about['seconds']} s, {about['size']};"
+        f" leap-nbd with{'' if about['pinned'] else 'out'} --pin. The hypervisor kept back {about['stolen']:.1%} of the processor time.",
         "",
         "| comparison | figure | leap-nbd | other | ratio | wanted | met |",
         "|---|---|---:|---:|---:|---:|---|",

@@ -11,6 +11,7 @@ from processes import CLIENT_DEADLINE, LAUNCHER, Donor, Server, die_with_parent,
 USAGE = 2
 FAILED = 1
 ABSENT = "127.0.0.1:1"
+PROCESSORS = len(os.sched_getaffinity(0))
 
 
 def refused(processes, arguments):
@@ -66,6 +67,13 @@ WRONG = [
     ("an I/O timeout of zero", "serve --size 16M --io-timeout 0s", ["--io-timeout"]),
     ("an I/O timeout without a unit that there is", "serve --size 16M --io-timeout 3parsecs", ["--io-timeout"]),
     ("no event loops", "serve --size 16M --threads 0", ["--threads"]),
+    ("a donor without event loops", "donor --memory 64M --threads 0", ["--threads"]),
+    ("more event loops than are allowed", "donor --memory 64M --threads 65", ["--threads", "65"]),
+    (
+        "more loops that never sleep than processors",
+        f"serve --size 16M --pin --busy-poll --threads {PROCESSORS + 1}",
+        ["--threads", "--busy-poll" if PROCESSORS < 64 else "64"],
+    ),
     ("threads that are no number", "serve --size 16M --threads many", ["--threads", "many"]),
     ("a histogram interval of zero", "serve --size 16M --histogram-interval 0s", ["--histogram-interval"]),
     ("an HTTP address that is none", "serve --size 16M --http nowhere", ["--http"]),

@@ -170,8 +170,11 @@ class Daemon:
         lists = []
         tasks = f"/proc/{self.child.pid}/task"
         for task in sorted(os.listdir(tasks), key=int):
-            with open(f"{tasks}/{task}/status") as status:
-                fields = dict(line.rstrip("\n").split(":\t", 1) for line in status if ":\t" in line)
+            try:
+                with open(f"{tasks}/{task}/status") as status:
+                    fields = dict(line.rstrip("\n").split(":\t", 1) for line in status if ":\t" in line)
+            except (FileNotFoundError, ProcessLookupError):
+                continue  # the thread has ended
             if fields["Name"].startswith(threads):
                 lists.append(fields["Cpus_allowed_list"])
         return lists

@@ -55,7 +55,7 @@ final class TrainCommand implements Callable<Integer> {
                         List.of(socket),
                         anywhere,
                         TIMEOUT,
-                        LoopSettings.of(1),
+                        new LoopSettings(1, false, true, 0),
                         folder,
                         true,
                         null,

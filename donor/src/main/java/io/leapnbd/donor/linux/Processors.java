@@ -12,13 +12,21 @@ public final class Processors {
     /** Bits of a set as the kernel takes it: more than it can be built for. */
     private static final int MASK_BITS = 8192;
 
+    private static final NativeCalls C = NativeCalls.system();
+
     private Processors() {}
 
-    /** Those that the calling thread may run on, by their numbers, ascending; those of a cgroup's cpuset, too. */
+    /**
+     * Those that the calling thread may run on, by their numbers, ascending; at least one. What its cgroup's cpuset leaves out is not
+     * among them.
+     */
     public static int[] allowed() {
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment words = arena.allocate(MASK_BITS / Byte.SIZE, Long.BYTES);
-            NativeCalls.system().integer("sched_getaffinity", 0, words.byteSize(), words.address());
+            if (C.integer("sched_getaffinity", 0, words.byteSize(), words.address()) < 0) {
+                throw new IllegalStateException("the kernel does not say which processors this thread may use: error "
+                        + NativeCalls.lastError());
+            }
             return BitSet.valueOf(words.toArray(JAVA_LONG)).stream().toArray();
         }
     }
@@ -39,7 +47,7 @@ public final class Processors {
         return set(BitSet.valueOf(new long[] {mask})) ? 0 : -1;
     }
 
-    /** Those that it may run on, of the first 64. */
+    /** A mask of those that the calling thread may run on, of the first 64. */
     public static long affinity() {
         long mask = 0;
         for (int processor : allowed()) {
@@ -53,7 +61,7 @@ public final class Processors {
             MemorySegment words = arena.allocate(MASK_BITS / Byte.SIZE, Long.BYTES);
             MemorySegment.copy(
                     MemorySegment.ofArray(processors.toLongArray()), 0, words, 0, (processors.length() + 63) / 64 * 8L);
-            return NativeCalls.system().integer("sched_setaffinity", 0, words.byteSize(), words.address()) == 0;
+            return C.integer("sched_setaffinity", 0, words.byteSize(), words.address()) == 0;
         }
     }
 }

@@ -13,14 +13,14 @@ import io.netty.channel.epoll.EpollIoHandler;
 import io.netty.util.IntSupplier;
 import io.netty.util.concurrent.DefaultThreadFactory;
 import io.netty.util.concurrent.EventExecutor;
+import io.netty.util.concurrent.Future;
+import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.ThreadFactory;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.IntStream;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 
 /**
  * The event loops of a process, over epoll, each with its {@link LoopTurns}. Their threads are daemons called
@@ -28,12 +28,11 @@ import org.slf4j.LoggerFactory;
  */
 public final class EventLoops implements AutoCloseable {
 
-    private static final Logger LOG = LoggerFactory.getLogger(EventLoops.class);
-
     private static final long SHUTDOWN_SECONDS = 5;
 
     private final List<LoopTurns> turns = new CopyOnWriteArrayList<>();
     private final IoEventLoopGroup group;
+    private final int[] processors;
 
     private EventLoops(LoopSettings settings, String name) {
         IoHandlerFactory epoll = settings.busyPoll()
@@ -44,36 +43,48 @@ public final class EventLoops implements AutoCloseable {
             turns.add(its);
             return new WatchedIoHandler(epoll.newHandler(executor), its);
         };
-        int[] processors = settings.pinned() ? processors(settings.count()) : new int[0];
+        processors = settings.pinned() ? processors(settings) : new int[0];
         group = new PlacingGroup(settings.count(), new DefaultThreadFactory(name, true), watched, processors);
-        int i = 0;
-        for (EventExecutor loop : group) {
-            if (settings.pinned()) {
-                int processor = processors[i++];
-                loop.execute(() -> pin(processor));
+    }
+
+    /**
+     * Loops that run from their first task on; pinned ones at once.
+     *
+     * @param name of their threads
+     * @throws IOException if a loop cannot be pinned
+     */
+    public static EventLoops open(LoopSettings settings, String name) throws IOException {
+        EventLoops loops = new EventLoops(settings, name);
+        boolean pinned = false;
+        try {
+            loops.pin();
+            pinned = true;
+            return loops;
+        } finally {
+            if (!pinned) {
+                loops.close();
             }
         }
     }
 
-    /**
-     * Loops that run from their first task on.
-     *
-     * @param name of their threads
-     */
-    public static EventLoops open(LoopSettings settings, String name) {
-        return new EventLoops(settings, name);
-    }
-
-    private static int[] processors(int loops) {
+    private static int[] processors(LoopSettings settings) {
         int[] allowed = Processors.allowed();
-        return IntStream.range(0, loops)
-                .map(loop -> allowed[loop % allowed.length])
+        return IntStream.range(0, settings.count())
+                .map(loop -> allowed[(settings.first() + loop) % allowed.length])
                 .toArray();
     }
 
-    private static void pin(int processor) {
-        if (!Processors.pin(processor)) {
-            LOG.warn("an event loop cannot be bound to processor {}; it runs wherever it may", processor);
+    private void pin() throws IOException {
+        int loop = 0;
+        for (EventExecutor executor : group) {
+            if (loop == processors.length) {
+                return;
+            }
+            int processor = processors[loop++];
+            Future<Boolean> pinned = executor.submit(() -> Processors.pin(processor));
+            if (!pinned.syncUninterruptibly().getNow()) {
+                throw new IOException("an event loop cannot be kept on processor " + processor + "; leave --pin out");
+            }
         }
     }
 

@@ -8,9 +8,10 @@ import java.util.concurrent.atomic.AtomicIntegerArray;
 
 /**
  * Which event loop an accepted socket gets: the one that has the fewest; and of pinned loops the one on the processor at which the
- * socket's packets arrive (socket(7), {@code SO_INCOMING_CPU}), as long as it has at most one more than the one with the fewest.
- * What a network card's queue, or a peer on this machine, hands over on a processor is then served there, and two
- * peers that keep to a processor each do not meet. Any thread.
+ * socket's packets arrive (socket(7), {@code SO_INCOMING_CPU}), as long as it has at most one more than the one with the fewest,
+ * because a short conversation that a server has just ended may still be counted. What a network card's queue, or a peer on
+ * this machine, hands over on a processor is then served there, and two peers that keep to a processor each do not meet. Where all
+ * packets arrive at one processor, a loop has up to two more than another. Any thread.
  */
 final class SocketPlacement {
 
@@ -48,12 +49,13 @@ final class SocketPlacement {
                 fewest = loop;
             }
         }
+        int nearest = -1;
         for (int loop = 0; loop < processors.length; loop++) {
-            if (processors[loop] == incoming && sockets.get(loop) <= sockets.get(fewest) + 1) {
-                return loop;
+            if (processors[loop] == incoming && (nearest < 0 || sockets.get(loop) < sockets.get(nearest))) {
+                nearest = loop;
             }
         }
-        return fewest;
+        return nearest >= 0 && sockets.get(nearest) <= sockets.get(fewest) + 1 ? nearest : fewest;
     }
 
     /** -1 if the kernel does not say. */

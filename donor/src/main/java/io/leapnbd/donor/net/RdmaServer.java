@@ -72,7 +72,7 @@ public final class RdmaServer implements AutoCloseable {
         address = new InetSocketAddress(
                 settings.address().getAddress(),
                 settings.address().getPort() == 0 ? port : settings.address().getPort());
-        ownLoop = EventLoops.open(settings.loops().withCount(1), "donor-rdma");
+        ownLoop = EventLoops.open(settings.loops().one(), "donor-rdma");
         loop = ownLoop.group().next();
         watched = loop.submit(() -> Watched.on(loop, Rdma.descriptor(channel), this::connectionEvents))
                 .syncUninterruptibly()
@@ -82,7 +82,7 @@ public final class RdmaServer implements AutoCloseable {
     /**
      * Starts with an event loop of its own.
      *
-     * @param settings the address is an IPv4 one of an RDMA device; the number of event loops has no meaning
+     * @param settings the address is an IPv4 one of an RDMA device; of the event loops it takes one
      * @throws IOException if there is no RDMA here, or the address is not to be had
      */
     public static RdmaServer start(SlabStore store, ServerSettings settings) throws IOException {

@@ -32,12 +32,14 @@ class ProcessorsTest {
 
     @Test
     void masksAreOfTheFirst64() {
-        int last = Processors.allowed()[Processors.allowed().length - 1];
-        long mask = inThread(() -> {
-            assertThat(Processors.setAffinity(1L << last)).isZero();
-            return Processors.affinity();
-        });
-        assertThat(mask).isEqualTo(1L << last);
+        int first = Processors.allowed()[0];
+        if (first < Long.SIZE) {
+            long mask = inThread(() -> {
+                assertThat(Processors.setAffinity(1L << first)).isZero();
+                return Processors.affinity();
+            });
+            assertThat(mask).isEqualTo(1L << first);
+        }
         assertThat(Processors.setAffinity(0)).isEqualTo(-1);
     }
 

@@ -30,7 +30,7 @@ class EventLoopsTest {
     @ParameterizedTest
     @ValueSource(booleans = {false, true})
     void socketsTimersAndTasksAreServed(boolean busyPoll) throws Exception {
-        try (EventLoops loops = EventLoops.open(new LoopSettings(2, busyPoll, false), "test")) {
+        try (EventLoops loops = EventLoops.open(new LoopSettings(2, busyPoll, false, 0), "test")) {
             CompletableFuture<Byte> echoed = new CompletableFuture<>();
             Channel server = new ServerBootstrap()
                     .group(loops.group())
@@ -71,7 +71,7 @@ class EventLoopsTest {
     @ParameterizedTest
     @ValueSource(booleans = {false, true})
     void aLongTurnIsSeenWhileItLastsAndCountedWhenItIsOver(boolean busyPoll) throws Exception {
-        try (EventLoops loops = EventLoops.open(new LoopSettings(1, busyPoll, false), "test")) {
+        try (EventLoops loops = EventLoops.open(new LoopSettings(1, busyPoll, false, 0), "test")) {
             loops.group().next().submit(() -> {}).sync();
             LoopTurns turns = loops.turns().getFirst();
             long before = turns.slow();
@@ -89,7 +89,7 @@ class EventLoopsTest {
 
     @Test
     void waitingIsNoTurn() throws Exception {
-        try (EventLoops loops = EventLoops.open(new LoopSettings(1, false, false), "test")) {
+        try (EventLoops loops = EventLoops.open(new LoopSettings(1, false, false, 0), "test")) {
             loops.group().next().submit(() -> {}).sync();
             LoopTurns turns = loops.turns().getFirst();
             Await.until("the loop waits", () -> !turns.underWay());

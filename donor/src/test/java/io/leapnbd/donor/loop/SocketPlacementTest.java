@@ -55,6 +55,19 @@ class SocketPlacementTest {
     }
 
     @Test
+    void ofTwoLoopsOnThatProcessorItIsTheOneWithFewer() throws Exception {
+        EventLoops loops = loops(2 * PROCESSORS.length, true);
+        List<EventLoop> members = members(loops);
+        InetSocketAddress address = listen(loops);
+        for (int i = 0; i < PROCESSORS.length; i++) {
+            EventLoop first = connect(address, PROCESSORS[i]);
+            EventLoop second = connect(address, PROCESSORS[i]);
+            assertThat(List.of(first, second))
+                    .containsExactlyInAnyOrder(members.get(i), members.get(i + PROCESSORS.length));
+        }
+    }
+
+    @Test
     void noLoopHasManyMoreThanAnotherThoughAllPacketsArriveAtOneProcessor() throws Exception {
         EventLoops loops = loops(2, true);
         List<EventLoop> members = members(loops);
@@ -88,6 +101,15 @@ class SocketPlacementTest {
     }
 
     @Test
+    void aLoopBesideOthersIsOnTheProcessorAfterTheirs() throws Exception {
+        LoopSettings others = new LoopSettings(1, false, true, 0);
+        EventLoops beside = EventLoops.open(others.oneMore(), "test");
+        started.add(beside);
+        assertThat(members(beside).getFirst().submit(Processors::allowed).get(30, TimeUnit.SECONDS))
+                .containsExactly(PROCESSORS[1 % PROCESSORS.length]);
+    }
+
+    @Test
     void eachPinnedLoopStaysOnItsProcessorAndTheFirstIsGivenAgain() throws Exception {
         List<EventLoop> pinned = members(loops(PROCESSORS.length + 1, true));
         for (int i = 0; i < pinned.size(); i++) {
@@ -100,8 +122,8 @@ class SocketPlacementTest {
         }
     }
 
-    private EventLoops loops(int count, boolean pinned) {
-        EventLoops loops = EventLoops.open(new LoopSettings(count, false, pinned), "test");
+    private EventLoops loops(int count, boolean pinned) throws IOException {
+        EventLoops loops = EventLoops.open(new LoopSettings(count, false, pinned, 0), "test");
         started.add(loops);
         return loops;
     }

@@ -15,6 +15,7 @@ class ServerSettingsTest {
     void whatIsNotPossibleIsRefusedWithTheReason() {
         assertRefused(() -> GOOD.withMaxLinks(0), "lets nobody in");
         assertRefused(() -> LoopSettings.of(0), "event loops");
+        assertRefused(() -> LoopSettings.of(1025), "event loops");
         Duration second = Duration.ofSeconds(1);
         assertRefused(() -> GOOD.withTimeouts(Duration.ZERO, second, second), "hello timeout");
         assertRefused(() -> GOOD.withTimeouts(second, Duration.ofDays(2), second), "idle timeout");

@@ -1,5 +1,6 @@
 package io.leapnbd.tools.cli;
 
+import io.leapnbd.donor.linux.Processors;
 import io.leapnbd.donor.loop.LoopSettings;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Model.CommandSpec;
@@ -18,15 +19,17 @@ public final class LoopOptions {
 
     @Option(
             names = "--busy-poll",
-            description = "Event loops look for something to do all the time, over RDMA too, instead of being woken:"
-                    + " some microseconds faster, and a processor busy for each of them.")
+            description =
+                    "Event loops look for something to do all the time, over RDMA too, instead of being woken:"
+                            + " some microseconds faster, and a processor busy for each of them, and of a donor for RDMA one more.")
     private boolean busyPoll;
 
     @Option(
             names = "--pin",
-            description = "Keep each event loop on a processor of its own, the first on the first that this process may"
-                    + " use. Steadier where processors are few and busy; two processes of one machine that pin share"
-                    + " those processors.")
+            description =
+                    "Keep each event loop on one processor, the first on the first that this process may use, and so"
+                            + " on, and begin again if there are more loops; a donor then serves a link where its packets arrive."
+                            + " Steadier where processors are few. Two processes of one machine that pin share the same ones.")
     private boolean pin;
 
     @Spec(Target.MIXEE)
@@ -35,12 +38,22 @@ public final class LoopOptions {
     /** For picocli. */
     public LoopOptions() {}
 
-    /** What was asked for; not more loops by default than may be asked for. */
-    public LoopSettings settings() {
+    /**
+     * What was asked for; not more loops by default than may be asked for.
+     *
+     * @param beside loops that the command runs beside these
+     */
+    public LoopSettings settings(int beside) {
         int count = threads == null ? Math.min(Runtime.getRuntime().availableProcessors(), MAX_THREADS) : threads;
         if (count < 1 || count > MAX_THREADS) {
             throw new ParameterException(command.commandLine(), "--threads: " + count + " is not in 1.." + MAX_THREADS);
         }
-        return new LoopSettings(count, busyPoll, pin);
+        if (pin && busyPoll && count + beside > Processors.allowed().length) {
+            throw new ParameterException(
+                    command.commandLine(),
+                    "--pin, --busy-poll: " + (count + beside) + " loops that never sleep would wait for each other on "
+                            + Processors.allowed().length + " processors; give fewer --threads");
+        }
+        return new LoopSettings(count, busyPoll, pin, 0);
     }
 }

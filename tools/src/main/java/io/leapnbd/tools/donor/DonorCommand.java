@@ -118,7 +118,7 @@ public final class DonorCommand implements Callable<Integer> {
             throw new ParameterException(spec.commandLine(), "--memory: say how much to lend, like --memory 8G");
         }
         check(lent);
-        LoopSettings running = loops.settings();
+        LoopSettings running = loops.settings(transports().size() - 1);
         HostPort endpoint = endpoint();
         List<String> lacks = protect();
         LendingDonor donor;

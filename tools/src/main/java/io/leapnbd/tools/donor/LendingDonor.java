@@ -52,7 +52,7 @@ public final class LendingDonor implements AutoCloseable {
      * Starts a donor; when this returns it accepts links.
      *
      * @param transports over which it listens, at the same address
-     * @param loops those for TCP; RDMA has one of its own, which runs as they do
+     * @param loops those for TCP; RDMA has one of its own beside them, which runs as they do
      * @param http where the endpoint listens; null for none
      * @param unprotected what protection of the process could not be had, a sentence each, for the status
      * @throws IOException if the memory or the address cannot be had
@@ -104,7 +104,7 @@ public final class LendingDonor implements AutoCloseable {
             at = announce(Transport.TCP, server.address());
         }
         if (transports.contains(Transport.RDMA)) {
-            RdmaServer server = listenOverRdma(store, at, loops);
+            RdmaServer server = listenOverRdma(store, at, transports.contains(Transport.TCP) ? loops.oneMore() : loops);
             turns.addAll(server.turns());
             closings.add("RDMA listener", server);
             listeners.add(server::statistics);

@@ -267,7 +267,7 @@ public final class ServeCommand implements Callable<Integer> {
         require(
                 nameLength >= 1 && nameLength <= 255,
                 "--export: a name has 1 to 255 bytes; this one has " + nameLength);
-        LoopSettings running = loops.settings();
+        LoopSettings running = loops.settings(0);
         require(
                 !ioTimeout.isZero() && ioTimeout.compareTo(LONGEST_IO_TIMEOUT) <= 0,
                 "--io-timeout: " + Durations.format(ioTimeout) + " is not in 1ms..25s; Linux gives up on a connection"
