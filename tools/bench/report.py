@@ -58,12 +58,12 @@ def markdown(rows, about):
 
 
 def plot(rows):
-    """Each row's ratio as a share of what is wanted: a bar that ends left of the line has met it."""
-    height, top, unit, most = 22, 40, 140, 2.4
+    """Each row's ratio as a share of what is wanted: a bar that ends left of the line has met it; one with an arrow goes on."""
+    height, top, unit, most, figure = 22, 40, 140, 2.4, 70
     # Room for the longest label in a wide font: 7 pixels a character at this size.
     bars = 20 + 7 * max((len(row.label()) for row in rows), default=0)
     lines = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{bars + most * unit + 20:.0f}"'
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{bars + most * unit + figure:.0f}"'
         f' height="{top + height * len(rows) + 20}" font-family="sans-serif" font-size="12">',
         '<rect width="100%" height="100%" fill="white"/>',
         '<text x="10" y="20">ratio as a share of the wanted one; left of the line is met</text>',
@@ -76,6 +76,8 @@ def plot(rows):
         text = row.label().replace("&", "&amp;").replace("<", "&lt;")
         lines.append(f'<text x="10" y="{y + 14}">{text}</text>')
         lines.append(f'<rect x="{bars}" y="{y + 3}" width="{width:.0f}" height="14" fill="{colour}"/>')
+        cut = "→ " if share > most else ""
+        lines.append(f'<text x="{bars + max(width, unit) + 6:.0f}" y="{y + 14}" fill="{colour}">{cut}{share:.2f}</text>')
     lines.append(f'<line x1="{bars + unit}" y1="{top - 6}" x2="{bars + unit}" y2="{top + height * len(rows)}" stroke="black"/>')
     lines.append("</svg>")
     return "\n".join(lines) + "\n"
