@@ -55,16 +55,8 @@ public final class EventLoops implements AutoCloseable {
      */
     public static EventLoops open(LoopSettings settings, String name) throws IOException {
         EventLoops loops = new EventLoops(settings, name);
-        boolean pinned = false;
-        try {
-            loops.pin();
-            pinned = true;
-            return loops;
-        } finally {
-            if (!pinned) {
-                loops.close();
-            }
-        }
+        loops.pin();
+        return loops;
     }
 
     private static int[] processors(LoopSettings settings) {
@@ -83,29 +75,9 @@ public final class EventLoops implements AutoCloseable {
             int processor = processors[loop++];
             Future<Boolean> pinned = executor.submit(() -> Processors.pin(processor));
             if (!pinned.syncUninterruptibly().getNow()) {
+                close();
                 throw new IOException("an event loop cannot be kept on processor " + processor + "; leave --pin out");
             }
-        }
-    }
-
-    /** Gives an accepted socket the loop that {@link SocketPlacement} says. */
-    private static final class PlacingGroup extends MultiThreadIoEventLoopGroup {
-        private final List<EventLoop> loops = new ArrayList<>();
-        private final SocketPlacement placement;
-
-        PlacingGroup(int count, ThreadFactory threads, IoHandlerFactory handlers, int[] processors) {
-            super(count, threads, handlers);
-            placement = new SocketPlacement(count, processors);
-            for (EventExecutor loop : this) {
-                loops.add((EventLoop) loop);
-            }
-        }
-
-        @Override
-        public ChannelFuture register(Channel channel) {
-            return channel.parent() instanceof ServerChannel
-                    ? loops.get(placement.place(channel)).register(channel)
-                    : super.register(channel);
         }
     }
 
@@ -146,5 +118,26 @@ public final class EventLoops implements AutoCloseable {
     public void close() {
         group.shutdownGracefully(0, SHUTDOWN_SECONDS, TimeUnit.SECONDS)
                 .awaitUninterruptibly(SHUTDOWN_SECONDS, TimeUnit.SECONDS);
+    }
+
+    /** Gives an accepted socket the loop that {@link SocketPlacement} says. */
+    private static final class PlacingGroup extends MultiThreadIoEventLoopGroup {
+        private final List<EventLoop> loops = new ArrayList<>();
+        private final SocketPlacement placement;
+
+        PlacingGroup(int count, ThreadFactory threads, IoHandlerFactory handlers, int[] processors) {
+            super(count, threads, handlers);
+            placement = new SocketPlacement(count, processors);
+            for (EventExecutor loop : this) {
+                loops.add((EventLoop) loop);
+            }
+        }
+
+        @Override
+        public ChannelFuture register(Channel channel) {
+            return channel.parent() instanceof ServerChannel
+                    ? loops.get(placement.place(channel)).register(channel)
+                    : super.register(channel);
+        }
     }
 }
