@@ -189,6 +189,9 @@ final class TakeoverCheck {
             throw refuse("--size " + Words.size(options.size()) + " is more than the donors can hold now, "
                     + Words.size(room) + "; ask for less or add donors");
         }
+        gone.clear();
+        waiting.clear();
+        note = Note.NONE;
         return granted(null, Source.BLANK);
     }
 
@@ -231,11 +234,21 @@ final class TakeoverCheck {
                             + String.join(", ", silent()),
                     silent()));
         }
+        if (!confirmed(known)) {
+            if (holding.isEmpty()) {
+                requireAll("it is not known whether they hold pages of " + export());
+                return blank();
+            }
+            throw new Refusal(new Refused(
+                    "no donor that answers holds the pages of " + export()
+                            + " any more: they have restarted, or the lease has ended; start blank with --fresh",
+                    silent()));
+        }
         if (!complete) {
             for (Note.Member member : note.members()) {
                 place(member.incarnation(), member.address(), known.content(), true, false);
             }
-            unheldLost = !gone.isEmpty() || note.allLost() || !confirmed(known);
+            unheldLost = !gone.isEmpty() || note.allLost();
         }
         for (Greeting greeting : greetings) {
             Found found = greeting.found();

@@ -4,9 +4,11 @@ import io.leapnbd.bypass.map.StateFile;
 import io.leapnbd.bypass.takeover.Verdict.ClaimOrder;
 import io.leapnbd.bypass.takeover.Verdict.Granted;
 import java.util.BitSet;
+import java.util.Set;
 import java.util.UUID;
 import java.util.function.IntFunction;
 import java.util.function.IntToLongFunction;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -60,7 +62,10 @@ final class TakeoverNotes {
             }
         }
         note.loseExactly(lost);
-        granted.gone().forEach(note::remove);
+        Set<UUID> claimed =
+                granted.claims().stream().map(ClaimOrder::incarnation).collect(Collectors.toSet());
+        // A donor that has forgotten its slabs is a member again: it was claimed anew.
+        granted.gone().stream().filter(one -> !claimed.contains(one)).forEach(note::remove);
     }
 
     /** Names the claimed donors in the file, before any row does. */

@@ -147,7 +147,13 @@ final class TakeoverWorld implements AutoCloseable {
         donors[i].reachable = reachable;
     }
 
+    /** Only while nobody serves: a server takes a process that is not where it was for one that has ended. */
     private void swapAddresses() {
+        for (Host host : hosts) {
+            if (host.server != null) {
+                return;
+            }
+        }
         int one = random.nextInt(DONORS);
         int other = random.nextInt(DONORS);
         say("donors " + one + " and " + other + " swap addresses");
@@ -225,7 +231,7 @@ final class TakeoverWorld implements AutoCloseable {
             vague = true;
         }
 
-        void set(long to, SimSlab in) {
+        void set(long to, @Nullable SimSlab in) {
             value = to;
             perhaps.clear();
             holder = in;
@@ -271,6 +277,12 @@ final class TakeoverWorld implements AutoCloseable {
                     new TakeoverOptions("e", SIZE, id, 1, takeOver, fresh, loseMissing);
             say("host " + number + " starts with donors " + named + (takeOver ? " --take-over" : "")
                     + (fresh ? " --fresh" : "") + (loseMissing ? " --lose-missing" : ""));
+            if (loseMissing) {
+                // Who gives donors up makes sure first that no other server lives on with them.
+                for (Host other : hosts) {
+                    other.kill("the operator's kill");
+                }
+            }
             SimServer next = new SimServer(this, options, named);
             next.start();
         }
@@ -723,6 +735,7 @@ final class TakeoverWorld implements AutoCloseable {
                 return null;
             }
             file.putSlab(slab, donor.incarnation, granted.handle, version);
+            say("host " + host.number + " is granted slab " + slab);
             return donor;
         }
 
@@ -771,6 +784,13 @@ final class TakeoverWorld implements AutoCloseable {
                 throw new AssertionError("page " + page + " reads as " + (error ? "an error" : value)
                         + " on host " + host.number + "; acknowledged was " + at.value + ", perhaps " + at.perhaps
                         + (at.lost ? ", and that is lost" : ""));
+            }
+            if (!error && !at.perhaps.isEmpty()) {
+                // Once it was read it is settled: what its server sent last can not arrive any more.
+                // A page of zeros may still be marked as written, and is called lost then if its donor ends.
+                boolean vague = at.vague;
+                at.set(value, at.perhaps.contains(value) ? at.unanswered : at.holder);
+                at.vague = vague;
             }
         }
 
