@@ -1,4 +1,4 @@
-package io.leapnbd.bypass;
+package io.leapnbd.bypass.path;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
@@ -103,7 +103,7 @@ class WriteOrderTest {
     @Test
     void pagesOfAWriteInDoubtAreNeverReadByTheDeviceAgain() {
         assertThat(order.begin(0, PAGE)).isTrue();
-        order.doubt(0, PAGE);
+        order.markUncertain(0, PAGE);
         order.end(0, PAGE);
         assertThat(order.stamp(0, PAGE)).isEqualTo(WriteWatch.BUSY);
         assertThat(order.begin(0, PAGE)).isTrue();
