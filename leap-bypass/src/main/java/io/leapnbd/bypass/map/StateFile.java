@@ -9,6 +9,7 @@ import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.BitSet;
 import java.util.List;
+import java.util.Map;
 import java.util.UUID;
 import java.util.zip.CRC32C;
 import org.jspecify.annotations.Nullable;
@@ -69,6 +70,7 @@ public final class StateFile implements AutoCloseable {
     private final long bitmapLength;
     private StateHeader header;
     private int newerSlot;
+    private Map<UUID, Integer> bound = Map.of();
 
     /** Over memory that is a state file's already, or all zeros. */
     StateFile(Arena arena, MemorySegment memory, StateHeader header, int newerSlot) {
@@ -265,6 +267,39 @@ public final class StateFile implements AutoCloseable {
     /** Version of its grant. */
     public long grantVersion(int slab) {
         return memory.get(LONG, slabAt(slab) + 8);
+    }
+
+    /**
+     * Says which donor of the server's list each process is, for {@link #placement}.
+     *
+     * @param places by identity
+     */
+    public synchronized void bind(Map<UUID, Integer> places) {
+        bound = Map.copyOf(places);
+    }
+
+    /** Where a slab is; null if it is nowhere. */
+    @Nullable
+    Placement placement(int slab) {
+        UUID incarnation = incarnation(slab);
+        if (incarnation == null) {
+            return null;
+        }
+        Integer donor = bound.get(incarnation);
+        if (donor == null) {
+            throw new IllegalStateException("slab " + slab + " is at a donor process that nobody has named");
+        }
+        return Placement.of(donor, incarnation, handle(slab), grantVersion(slab));
+    }
+
+    /** Writes down where a slab is, or that it is nowhere. */
+    void putPlacement(int slab, @Nullable Placement placement) {
+        if (placement == null) {
+            removeSlab(slab);
+        } else {
+            Member member = placement.primary();
+            putSlab(slab, member.incarnation(), member.handle(), member.grantVersion());
+        }
     }
 
     /** Whether a slab's row is not what was written. */

@@ -93,7 +93,7 @@ final class Survey implements AutoCloseable {
 
     private void open(int donor) {
         try {
-            Conversation conversation = connectors.get(donor).talk();
+            Conversation conversation = connectors.get(donor).talk(export);
             conversations[donor] = conversation;
             replies[donor] = greet(conversation);
             Note.decode(reply(donor).note());

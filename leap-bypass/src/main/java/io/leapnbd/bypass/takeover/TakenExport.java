@@ -1,10 +1,10 @@
 package io.leapnbd.bypass.takeover;
 
+import io.leapnbd.bypass.link.DonorStanding;
 import io.leapnbd.bypass.map.LockedStateFile;
 import io.leapnbd.bypass.map.StateFile;
 import java.util.List;
 import java.util.UUID;
-import org.jspecify.annotations.Nullable;
 
 /**
  * An export that this server has claimed.
@@ -26,18 +26,4 @@ public record TakenExport(
         StateFile state,
         LockedStateFile locked,
         ExportNote note,
-        List<Standing> standings) {
-
-    /**
-     * What a server is at one donor.
-     *
-     * @param incarnation the donor process that is meant; null if none is: then whatever answers is new to the server
-     * @param epoch that the donor gave, or that it is expected to report
-     * @param expected null if the export is claimed there; otherwise whose claim is expected to be found when the donor answers
-     */
-    public record Standing(@Nullable UUID incarnation, long epoch, @Nullable UUID expected) {
-
-        /** Nothing is known of the donor. */
-        public static final Standing NONE = new Standing(null, 0, null);
-    }
-}
+        List<DonorStanding> standings) {}

@@ -2,11 +2,11 @@ package io.leapnbd.bypass.takeover;
 
 import io.leapnbd.bypass.link.Conversation;
 import io.leapnbd.bypass.link.DonorConnector;
+import io.leapnbd.bypass.link.DonorStanding;
 import io.leapnbd.bypass.link.Greeted;
 import io.leapnbd.bypass.map.LockedStateFile;
 import io.leapnbd.bypass.map.StateFile;
 import io.leapnbd.bypass.map.StateHeader;
-import io.leapnbd.bypass.takeover.TakenExport.Standing;
 import io.leapnbd.bypass.takeover.Verdict.ClaimOrder;
 import io.leapnbd.bypass.takeover.Verdict.Granted;
 import io.leapnbd.bypass.takeover.Verdict.Refused;
@@ -24,6 +24,7 @@ import java.util.Collections;
 import java.util.List;
 import java.util.UUID;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicLong;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -65,7 +66,7 @@ public final class Takeover {
      *     it at the same moment, nothing has been changed anywhere
      */
     public TakenExport take() throws IOException {
-        long deadline = System.nanoTime() + settings.wait().toNanos();
+        long deadline = System.nanoTime() + settings.patience().toNanos();
         int conflicts = 0;
         while (true) {
             LockedStateFile locked = LockedStateFile.open(settings.stateFile(), settings.fresh());
@@ -108,7 +109,7 @@ public final class Takeover {
             waitedFor = donors;
             LOG.warn(
                     "waiting up to {} s for donor {}: {}",
-                    settings.wait().toSeconds(),
+                    settings.patience().toSeconds(),
                     donors,
                     refused.sentence());
         }
@@ -135,6 +136,9 @@ public final class Takeover {
         private final int slabShift;
         private final long[] epochs = new long[connectors.size()];
         private final ExportNote note;
+
+        /** Until when the server before may believe that it owns the export, as {@link System#nanoTime} has it. */
+        private final AtomicLong oldOwnerUntil = new AtomicLong(Long.MIN_VALUE);
 
         Start(Survey survey, LockedStateFile locked, @Nullable Recorded recorded, Granted granted) {
             this.survey = survey;
@@ -238,6 +242,11 @@ public final class Takeover {
                         + Status.name(greeted.status()));
             }
             epochs[order.donor()] = reply.epoch();
+            if (reply.hasContent() && reply.answeredMillisAgo() >= 0) {
+                long left = SELF_ANSWER_MILLIS + MARGIN_MILLIS - reply.answeredMillisAgo();
+                long until = System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(left);
+                long _ = oldOwnerUntil.accumulateAndGet(until, Math::max);
+            }
         }
 
         /** Step 5: only now nothing changes any more. */
@@ -341,32 +350,21 @@ public final class Takeover {
 
         /** A server that was pushed aside answers from its cache for so long after the last word of a donor. */
         private void awaitOldOwner() throws IOException {
-            long wait = 0;
-            for (ClaimOrder order : granted.claims()) {
-                HelloReply before = survey.reply(order.donor());
-                if (before.hasContent() && before.answeredMillisAgo() >= 0) {
-                    wait = Math.max(wait, SELF_ANSWER_MILLIS + MARGIN_MILLIS);
-                }
-            }
-            if (wait > 0) {
-                long since = TimeUnit.NANOSECONDS.toMillis(System.nanoTime() - claimedNanos);
-                long quiet = answeredMillisAgo == Long.MAX_VALUE ? 0 : answeredMillisAgo;
-                pause(Math.max(0, wait - since - quiet));
+            long until = oldOwnerUntil.get();
+            if (until != Long.MIN_VALUE) {
+                pause(Math.max(0, TimeUnit.NANOSECONDS.toMillis(until - System.nanoTime())));
             }
         }
 
-        private final long claimedNanos = System.nanoTime();
-        private long answeredMillisAgo = Long.MAX_VALUE;
-
-        private List<Standing> standings(StateFile file) {
-            List<Standing> all = new ArrayList<>(Collections.nCopies(connectors.size(), Standing.NONE));
+        private List<DonorStanding> standings(StateFile file) {
+            List<DonorStanding> all = new ArrayList<>(Collections.nCopies(connectors.size(), DonorStanding.NONE));
             for (ClaimOrder order : granted.claims()) {
-                all.set(order.donor(), new Standing(order.incarnation(), epochs[order.donor()], null));
+                all.set(order.donor(), DonorStanding.claimed(order.incarnation(), epochs[order.donor()]));
             }
             for (StateFile.DonorRow row : file.donors()) {
                 Integer donor = granted.waiting().get(row.incarnation());
                 if (donor != null) {
-                    all.set(donor, new Standing(row.incarnation(), row.epoch(), row.instance()));
+                    all.set(donor, new DonorStanding(row.incarnation(), row.epoch(), row.instance()));
                 }
             }
             return List.copyOf(all);

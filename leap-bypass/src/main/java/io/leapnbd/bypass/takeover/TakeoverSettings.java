@@ -17,7 +17,7 @@ import org.jspecify.annotations.Nullable;
  * @param takeOver whether to push aside a server that answers, or to take another machine's pages or other contents
  * @param fresh whether to begin blank
  * @param loseMissing whether to go on without donors that hold pages
- * @param wait how long to wait for donors that do not answer
+ * @param patience how long to wait for donors that do not answer
  */
 public record TakeoverSettings(
         String export,
@@ -29,7 +29,7 @@ public record TakeoverSettings(
         boolean takeOver,
         boolean fresh,
         boolean loseMissing,
-        Duration wait) {
+        Duration patience) {
 
     TakeoverOptions options() {
         return new TakeoverOptions(export, size, host, loops, takeOver, fresh, loseMissing);
