@@ -29,7 +29,7 @@ public final class Donor {
     private volatile boolean reportedDown;
 
     /** Which link may decide what becomes of the claim here; null if none does. Guarded by this object's monitor. */
-    private @Nullable Object claimer;
+    private @Nullable LinkGreeting claimer;
 
     /** Highest version of a write that the process of {@link #standing} has acknowledged. */
     private final AtomicLong highestAcknowledged = new AtomicLong();
@@ -76,7 +76,7 @@ public final class Donor {
     }
 
     /** Gives the right to decide about the claim to one link at a time; whether it has it. */
-    synchronized boolean beginClaim(Object link) {
+    synchronized boolean beginClaim(LinkGreeting link) {
         if (claimer == null) {
             claimer = link;
         }
@@ -84,7 +84,7 @@ public final class Donor {
     }
 
     /** Gives the right back, if the link has it. */
-    synchronized void endClaim(Object link) {
+    synchronized void endClaim(LinkGreeting link) {
         if (claimer == link) {
             claimer = null;
         }

@@ -94,25 +94,20 @@ final class LinkGreeting {
         if (decision.lost()) {
             donor.lost(reply.incarnation());
         }
-        switch (decision.action()) {
+        return switch (decision.action()) {
             case JOIN -> {
                 donor.claimed(reply.incarnation(), reply.epoch());
                 donor.endClaim(this);
-                return begin();
+                yield begin();
             }
             case CLAIM -> {
                 donor.claiming(reply.incarnation());
                 state = State.CLAIMING;
-                return Step.say(settings.claim(lane, decision.blank(), reply.epoch(), reply.content()));
+                yield Step.say(settings.claim(lane, decision.blank(), reply.epoch(), reply.content()));
             }
-            case FOREIGN -> {
-                return Step.later("holds other contents of this export's name, of " + reply.owner());
-            }
-            case FENCED -> {
-                return Step.FENCED;
-            }
-        }
-        throw new IllegalStateException("no such action");
+            case FOREIGN -> Step.later("holds other contents of this export's name, of " + reply.owner());
+            case FENCED -> Step.FENCED;
+        };
     }
 
     private Step claimAnswered(byte status, HelloReply reply) {

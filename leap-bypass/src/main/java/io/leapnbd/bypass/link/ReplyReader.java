@@ -63,7 +63,7 @@ final class ReplyReader extends ChannelInboundHandlerAdapter {
     }
 
     /** Ends the connection and hands its requests back to the link before this returns. */
-    void giveUp(Channel channel, String why) {
+    void giveUp(Channel channel, @Nullable String why) {
         if (!gone) {
             gone = true;
             whyGone = why;

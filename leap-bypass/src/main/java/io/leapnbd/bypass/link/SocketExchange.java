@@ -90,7 +90,7 @@ final class SocketExchange implements Exchange {
     }
 
     private static int millis(long nanos) {
-        return (int) Math.clamp(TimeUnit.NANOSECONDS.toMillis(nanos), 1, Integer.MAX_VALUE);
+        return Math.clamp(TimeUnit.NANOSECONDS.toMillis(nanos), 1, Integer.MAX_VALUE);
     }
 
     @Override

@@ -31,6 +31,6 @@ public final class Versions {
 
     /** The next one for a grant. */
     long nextGrant() {
-        return term << TERM_SHIFT | lastGrant.incrementAndGet() & 0xffff_ffffL;
+        return (term << TERM_SHIFT) | (lastGrant.incrementAndGet() & 0xffff_ffffL);
     }
 }

@@ -376,9 +376,13 @@ final class TakeoverCheck {
     private Granted granted(@Nullable UUID content, Source source) {
         List<ClaimOrder> claims = new ArrayList<>();
         long term = file == null ? 0 : file.term();
-        for (Found found : answered.values()) {
+        for (Greeting greeting : greetings) {
+            Found found = greeting.found();
+            if (found == null) {
+                continue;
+            }
+            int donor = greeting.donor();
             term = Math.max(term, found.owner().term());
-            int donor = place.get(found.incarnation());
             boolean blank = !found.content().equals(content) || abandoned.contains(donor);
             claims.add(new ClaimOrder(donor, found.incarnation(), found.epoch(), found.content(), blank));
         }
