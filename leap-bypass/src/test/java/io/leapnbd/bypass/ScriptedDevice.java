@@ -57,6 +57,8 @@ final class ScriptedDevice implements BlockDevice, AutoCloseable {
     final List<ScriptedStore> stores = new ArrayList<>();
     final List<ScriptedStore.Link> links = new ArrayList<>();
 
+    private boolean stateClosed;
+
     private record Paths(DeviceLoop loop, CachedPages pages) {}
 
     ScriptedDevice(
@@ -133,7 +135,15 @@ final class ScriptedDevice implements BlockDevice, AutoCloseable {
     /** After the event loops have ended. */
     @Override
     public void close() throws IOException {
-        state.close();
+        closeState();
         arena.close();
+    }
+
+    /** From here on nothing can be written down any more. */
+    void closeState() throws IOException {
+        if (!stateClosed) {
+            stateClosed = true;
+            state.close();
+        }
     }
 }

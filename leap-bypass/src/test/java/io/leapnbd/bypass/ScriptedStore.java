@@ -72,6 +72,11 @@ final class ScriptedStore {
         links.forEach(link -> link.loop.schedule(link::reconnect, 1 + random.nextInt(5), TimeUnit.MILLISECONDS));
     }
 
+    /** Slabs that it has granted and not taken back. */
+    synchronized int held() {
+        return slabs.size();
+    }
+
     /** Forgets a slab that it has granted. */
     synchronized void takeBackAny() {
         List<Integer> handles = List.copyOf(slabs.keySet());
