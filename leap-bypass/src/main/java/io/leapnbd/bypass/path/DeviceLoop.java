@@ -133,7 +133,8 @@ public final class DeviceLoop {
         }
     }
 
-    private void defect(Throwable e) {
+    /** Takes note of a throw that belongs to no client's request; it ends nothing. */
+    public void defect(Throwable e) {
         if (!defectTold) {
             defectTold = true;
             LOG.error("a step of loop {} has failed by a defect; further ones of it are not told", eventLoop, e);
