@@ -17,6 +17,7 @@ import io.leapnbd.bypass.link.TcpConnector;
 import io.leapnbd.bypass.map.AddressMap;
 import io.leapnbd.bypass.map.StateFile;
 import io.leapnbd.bypass.path.DeviceLoop;
+import io.leapnbd.bypass.path.OwnershipLease;
 import io.leapnbd.bypass.path.ReadPath;
 import io.leapnbd.bypass.path.SlabAllocator;
 import io.leapnbd.bypass.path.SlabLosses;
@@ -46,6 +47,7 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicLong;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -69,6 +71,7 @@ public final class RemoteDevice implements BlockDevice, AutoCloseable {
     private final List<Donor> donors;
     private final AtomicInteger lanes = new AtomicInteger();
     private final Versions versions;
+    private final AtomicLong newestProof = OwnershipLease.noProof();
     private final Arena cacheArena = Arena.ofShared();
     private final PageCache cache;
     private final FetchOwners fetchOwners;
@@ -232,8 +235,8 @@ public final class RemoteDevice implements BlockDevice, AutoCloseable {
         for (int i = 0; i < links.length; i++) {
             links[i] = connectors.get(i).link(eventLoop, lane, linkSettings, timeoutNanos);
         }
-        DeviceLoop loop =
-                new DeviceLoop(eventLoop, latencies.openLoop(), links, context.embedded() != null, timeoutNanos);
+        DeviceLoop loop = new DeviceLoop(
+                eventLoop, latencies.openLoop(), links, newestProof, context.embedded() != null, timeoutNanos);
         ReadPath reads = new ReadPath(loop, map, losses);
         CachedPages pages = new CachedPages(
                 loop,

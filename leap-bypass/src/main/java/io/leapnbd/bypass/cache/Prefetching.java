@@ -66,7 +66,7 @@ public final class Prefetching {
     }
 
     /** Lets another prefetcher decide in a policy's name. */
-    void choose(PrefetchPolicy policy, Prefetcher prefetcher) {
+    public void choose(PrefetchPolicy policy, Prefetcher prefetcher) {
         choose(new Chosen(policy, LeapSettings.PUBLISHED, prefetcher, true, null));
     }
 

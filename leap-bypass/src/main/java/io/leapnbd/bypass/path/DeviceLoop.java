@@ -13,6 +13,7 @@ import io.netty.util.concurrent.ScheduledFuture;
 import java.util.ArrayDeque;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicLong;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -45,16 +46,22 @@ public final class DeviceLoop {
      * Begins to tick.
      *
      * @param links one to each donor, in the order of the settings
+     * @param newestProof {@link OwnershipLease#noProof}, shared by the loops of a device
      * @param embedded whether the donor is in this process
      * @param timeoutNanos how long a request may take
      */
     public DeviceLoop(
-            EventLoop eventLoop, LoopLatencies latencies, DonorLink[] links, boolean embedded, long timeoutNanos) {
+            EventLoop eventLoop,
+            LoopLatencies latencies,
+            DonorLink[] links,
+            AtomicLong newestProof,
+            boolean embedded,
+            long timeoutNanos) {
         this.eventLoop = eventLoop;
         this.latencies = latencies;
         this.links = links;
         this.timeoutNanos = timeoutNanos;
-        lease = new OwnershipLease(links, embedded, timeoutNanos, System.nanoTime());
+        lease = new OwnershipLease(links, newestProof, embedded, timeoutNanos);
         waits = new SlabWaits(this);
         ticks = eventLoop.scheduleAtFixedRate(this::tick, TICK_MILLIS, TICK_MILLIS, TimeUnit.MILLISECONDS);
     }
@@ -126,7 +133,8 @@ public final class DeviceLoop {
         }
     }
 
-    private void defect(Throwable e) {
+    /** Takes note of a throw that belongs to no client's request; it ends nothing. */
+    public void defect(Throwable e) {
         if (!defectTold) {
             defectTold = true;
             LOG.error("a step of loop {} has failed by a defect; further ones of it are not told", eventLoop, e);

@@ -9,6 +9,7 @@ import io.leapnbd.nbd.spi.NbdError;
 import java.util.ArrayDeque;
 import java.util.Arrays;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicLong;
 
 /**
  * Whether one loop may answer a request without asking a donor: from the cache, or because a page is blank or lost. A server that
@@ -26,28 +27,43 @@ public final class OwnershipLease {
     /** For so long after the sending of a request that was answered a loop may answer by itself. */
     static final long LEASE_NANOS = TimeUnit.SECONDS.toNanos(1);
 
+    private static final long PUBLISH_NANOS = TimeUnit.MILLISECONDS.toNanos(50);
+
     private final DonorLink[] links;
     private final boolean always;
     private final long timeoutNanos;
     private final ArrayDeque<Question> waiting = new ArrayDeque<>();
     private final LinkCompletion answered = this::answered;
+
+    /** The newest proof of all loops, a little late. */
+    private final AtomicLong newest;
+
     private long lastProofNanos;
+    private long publishedNanos;
 
     /** The questions, one for each link. */
     private final LinkRequest[] pings;
 
     private final boolean[] asked;
 
+    /** For {@code newest} of all loops of a server that has no proof yet. */
+    public static AtomicLong noProof() {
+        return new AtomicLong(System.nanoTime() - LEASE_NANOS);
+    }
+
     /**
-     * Without a proof.
+     * Of one loop.
      *
+     * @param newest the newest proof of all loops, shared by them
      * @param always whether the donor is in this process, so that nobody else can be its server
      */
-    OwnershipLease(DonorLink[] links, boolean always, long timeoutNanos, long nowNanos) {
+    OwnershipLease(DonorLink[] links, AtomicLong newest, boolean always, long timeoutNanos) {
         this.links = links;
+        this.newest = newest;
         this.always = always;
         this.timeoutNanos = timeoutNanos;
-        lastProofNanos = nowNanos - LEASE_NANOS;
+        lastProofNanos = newest.get();
+        publishedNanos = lastProofNanos - PUBLISH_NANOS;
         asked = new boolean[links.length];
         pings = new LinkRequest[links.length];
         Arrays.setAll(pings, i -> new LinkRequest());
@@ -59,7 +75,13 @@ public final class OwnershipLease {
      * @param nowNanos when the client's request had arrived, as {@link System#nanoTime} has it, or later
      */
     public boolean valid(long nowNanos) {
-        return nowNanos - lastProofNanos < LEASE_NANOS || always;
+        return nowNanos - lastProofNanos < LEASE_NANOS || always || validByOthers(nowNanos);
+    }
+
+    /** What one loop has proved is true of the server, and so of all its loops. */
+    private boolean validByOthers(long nowNanos) {
+        lastProofNanos = Math.max(lastProofNanos, newest.get());
+        return nowNanos - lastProofNanos < LEASE_NANOS;
     }
 
     /** A donor has answered a request as this export's owner's. */
@@ -67,6 +89,10 @@ public final class OwnershipLease {
         long sent = request.postNanos;
         if (sent != 0 && sent - lastProofNanos > 0) {
             lastProofNanos = sent;
+            if (sent - publishedNanos > PUBLISH_NANOS) {
+                publishedNanos = sent;
+                long _ = newest.accumulateAndGet(sent, Math::max);
+            }
         }
     }
 

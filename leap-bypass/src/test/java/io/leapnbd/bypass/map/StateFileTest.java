@@ -8,6 +8,7 @@ import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.util.Objects;
 import java.util.UUID;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -39,8 +40,7 @@ class StateFileTest {
             assertThat(file.content()).isEqualTo(content);
             assertThat(file.donorName(1)).isEqualTo("tcp://10.0.0.1:9400");
             AddressMap map = new AddressMap(file, SIZE, SLAB_SHIFT);
-            Placement placement = map.placement(3);
-            assertThat(placement).isNotNull();
+            Placement placement = Objects.requireNonNull(map.placement(3));
             assertThat(placement.generation()).isEqualTo(1234);
             assertThat(placement.primary().donor()).isEqualTo(1);
             assertThat(placement.primary().incarnation()).isEqualTo(incarnation);
