@@ -221,6 +221,11 @@ public final class AddressMap {
         return offset;
     }
 
+    /** A bit for each page of a slab that is lost, 64 to a word. */
+    public long[] lostPages(int slab) {
+        return lost.words(firstPage(slab), endPage(slab));
+    }
+
     /** The end of the run of pages in the same condition that begins at {@code offset}; at most {@code end}. */
     public long endOfRun(long offset, long end) {
         long page = pageOf(offset);
