@@ -14,6 +14,7 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.Random;
 import java.util.UUID;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.IntConsumer;
@@ -47,6 +48,9 @@ final class ScriptedStore {
     final AtomicInteger lateAnswers = new AtomicInteger();
     volatile boolean fenced;
     volatile boolean holdsEverything;
+
+    /** What is asked is done, and the answers come when they are let go. */
+    volatile boolean holdsAnswers;
 
     private record Held(int index, Map<Integer, byte[]> pages, Map<Integer, Long> versions) {}
 
@@ -150,6 +154,7 @@ final class ScriptedStore {
 
         final EventLoop loop;
         private final List<LinkRequest> waiting = new ArrayList<>();
+        private final List<Runnable> heldAnswers = new CopyOnWriteArrayList<>();
         private UUID connectedTo;
         volatile boolean throwsInTick;
         volatile boolean throwsInPost;
@@ -191,6 +196,16 @@ final class ScriptedStore {
         /** Does what is held, and answers it. */
         void letGo() {
             List.copyOf(waiting).forEach(this::answer);
+        }
+
+        int answersHeld() {
+            return heldAnswers.size();
+        }
+
+        /** Gives the answers that are held. */
+        void letAnswersGo() {
+            List.copyOf(heldAnswers).forEach(Runnable::run);
+            heldAnswers.clear();
         }
 
         private void answer(LinkRequest request) {
@@ -238,6 +253,10 @@ final class ScriptedStore {
                 LinkRequest copy = copy(request);
                 byte[] again = written;
                 loop.schedule(() -> perform(copy, to, again), random.nextInt(2000), TimeUnit.MICROSECONDS);
+            }
+            if (holdsAnswers) {
+                heldAnswers.add(() -> end(request, outcome));
+                return;
             }
             int slow = slowOneIn;
             if (slow > 0 && random.nextInt(slow) == 0) {
