@@ -111,7 +111,7 @@ class AddressMapTest {
 
         assertThat(map.anyLost(0, PAGE)).isTrue();
         assertThat(map.anyLost(PAGE, PAGE)).isFalse();
-        assertThat(map.blank(PAGE)).isTrue();
+        assertThat(map.blank(PAGE, PAGE)).isTrue();
     }
 
     /** Scale (C): a server with 16 TiB in slabs of 64 MiB has a heap of 46 MB in all. */
