@@ -280,18 +280,21 @@ public final class AddressMap {
                 return -1;
             }
             long _ = lossesBegun.incrementAndGet();
-            long pages = written.count(first, end);
-            if (pages > 0) {
-                setDamaged(slab, true);
-                written.moveTo(lost, first, end);
+            try {
+                long pages = written.count(first, end);
+                if (pages > 0) {
+                    setDamaged(slab, true);
+                    written.moveTo(lost, first, end);
+                }
+                state.putPlacement(slab, null);
+                // Last: see placement().
+                PLACEMENT.setVolatile(placements, slab, (@Nullable Placement) null);
+                mapped.decrementAndGet();
+                pagesLost.add(pages);
+                return pages;
+            } finally {
+                long _ = lossesEnded.incrementAndGet();
             }
-            state.putPlacement(slab, null);
-            // Last: see placement().
-            PLACEMENT.setVolatile(placements, slab, (@Nullable Placement) null);
-            mapped.decrementAndGet();
-            pagesLost.add(pages);
-            long _ = lossesEnded.incrementAndGet();
-            return pages;
         }
     }
 

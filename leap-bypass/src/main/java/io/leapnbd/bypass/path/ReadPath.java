@@ -62,6 +62,8 @@ public final class ReadPath {
             client.failAt(NbdError.EIO, lost ? map.firstLost(offset, length) : offset);
         } else if (map.blank(offset, length)) {
             into.setZero(index, length);
+        } else if (loop.expired(client)) {
+            client.failAt(NbdError.EIO, offset);
         } else {
             // It has changed under our eyes.
             loop.partLater(client, () -> read(client, offset, length, into, index), AGAIN_MICROS, TimeUnit.MICROSECONDS);
