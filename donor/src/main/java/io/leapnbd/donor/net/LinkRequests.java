@@ -3,7 +3,6 @@ package io.leapnbd.donor.net;
 import io.leapnbd.donor.protocol.Hello;
 import io.leapnbd.donor.protocol.HelloReply;
 import io.leapnbd.donor.protocol.Operation;
-import io.leapnbd.donor.protocol.Protocol;
 import io.leapnbd.donor.protocol.ProtocolException;
 import io.leapnbd.donor.protocol.ReplyHeader;
 import io.leapnbd.donor.protocol.RequestHeader;
@@ -64,8 +63,7 @@ final class LinkRequests {
             return BAD;
         }
         boolean good = switch (operation) {
-            case Operation.HELLO ->
-                payload >= Hello.FIXED_LENGTH && payload <= Hello.FIXED_LENGTH + Protocol.MAX_EXPORT_NAME;
+            case Operation.HELLO -> payload >= Hello.FIXED_LENGTH && payload <= Hello.MAX_LENGTH;
             case Operation.WRITE -> payload >= 0 && payload <= maxPayload && payload == RequestHeader.length(in, at);
             case Operation.READ -> payload == 0 && RequestHeader.length(in, at) <= maxPayload;
             case Operation.EXPOSE -> payload == 0 && exposer != null;
@@ -170,9 +168,8 @@ final class LinkRequests {
         if (listing.status() != Status.OK) {
             refuse(in, at, listing.status());
         } else {
-            int slabSize = store.slabSize();
-            ByteBuf out = begin(in, at, listing.status(), listing.slabs().encodedLength(slabSize));
-            listing.slabs().encode(out, slabSize);
+            listing.slabs()
+                    .encode(begin(in, at, listing.status(), listing.slabs().encodedLength()));
         }
         return listing.status();
     }
@@ -203,7 +200,7 @@ final class LinkRequests {
             status = admission.status();
             HelloReply reply = admission.reply();
             if (reply != null) {
-                reply.encode(begin(in, at, status, HelloReply.LENGTH));
+                reply.encode(begin(in, at, status, reply.encodedLength()));
                 return status;
             }
         } catch (ProtocolException e) {

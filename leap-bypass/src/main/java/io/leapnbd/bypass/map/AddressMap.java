@@ -4,7 +4,6 @@ import io.leapnbd.donor.protocol.Protocol;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
 import java.util.Arrays;
-import java.util.BitSet;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.UUID;
@@ -66,9 +65,7 @@ public final class AddressMap {
         placements = new Placement[slabs];
         damaged = new AtomicLongArray((slabs + Long.SIZE - 1) / Long.SIZE);
         Arrays.setAll(locks, i -> new Object());
-        if (state.restored()) {
-            restore();
-        }
+        restore();
     }
 
     private void restore() {
@@ -230,6 +227,11 @@ public final class AddressMap {
         return offset;
     }
 
+    /** A bit for each page of a slab that is lost, 64 to a word. */
+    public long[] lostPages(int slab) {
+        return lost.words(firstPage(slab), endPage(slab));
+    }
+
     /** The end of the run of pages in the same condition that begins at {@code offset}; at most {@code end}. */
     public long endOfRun(long offset, long end) {
         long page = pageOf(offset);
@@ -259,15 +261,6 @@ public final class AddressMap {
         }
     }
 
-    /** Takes over a slab that a donor lists, with the pages that it says were written. At start only. */
-    public void adopt(int slab, Placement from, BitSet pages) {
-        map(slab, from);
-        long first = firstPage(slab);
-        for (int i = pages.nextSetBit(0); i >= 0; i = pages.nextSetBit(i + 1)) {
-            written.set(first + i, first + i + 1);
-        }
-    }
-
     /**
      * The bytes of a slab are gone: what was written is lost from here on. Does nothing if the slab is somewhere else by now.
      * Returns how many pages that were, or -1 if it did nothing.
@@ -294,18 +287,6 @@ public final class AddressMap {
                 return pages;
             } finally {
                 long _ = lossesEnded.incrementAndGet();
-            }
-        }
-    }
-
-    /** Counts every page of the slabs that are nowhere as lost: some may have been written, and nobody knows which. At start only. */
-    public void loseUnmapped() {
-        for (int slab = 0; slab < slabs; slab++) {
-            if (placement(slab) == null) {
-                synchronized (lock(slab)) {
-                    lost.set(firstPage(slab), endPage(slab));
-                    setDamaged(slab, true);
-                }
             }
         }
     }

@@ -6,6 +6,7 @@ import io.leapnbd.bypass.map.Member;
 import io.leapnbd.bypass.map.Placement;
 import java.util.List;
 import java.util.UUID;
+import java.util.function.IntConsumer;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -45,8 +46,13 @@ public final class SlabLosses {
         }
     }
 
-    /** A donor process has ended, and with it all that it held. Returns how many written pages that were. */
-    public long restarted(int donor, UUID gone) {
+    /**
+     * A donor process has ended, or has forgotten the export, and with it all that it held is gone.
+     *
+     * @param slabLost told of each slab of which a page is lost
+     * @return how many written pages that were
+     */
+    public long restarted(int donor, UUID gone, IntConsumer slabLost) {
         long pages = 0;
         for (int slab = 0; slab < map.slabs(); slab++) {
             Placement placement = map.placement(slab);
@@ -54,6 +60,9 @@ public final class SlabLosses {
                 Member member = placement.primary();
                 if (member.donor() == donor && member.incarnation().equals(gone)) {
                     pages += Math.max(0, lose(slab, member));
+                    if (map.damaged(slab)) {
+                        slabLost.accept(slab);
+                    }
                 }
             }
         }
