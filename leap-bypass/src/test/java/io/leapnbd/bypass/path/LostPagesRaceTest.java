@@ -39,7 +39,7 @@ class LostPagesRaceTest {
     private static final int READS = 1_000_000;
 
     private final EventLoopGroup group = new MultiThreadIoEventLoopGroup(1, EpollIoHandler.newFactory());
-    private final StateFile state = new StateFile(null, 1L << SHIFT, SHIFT, true);
+    private final StateFile state = StateFile.inMemory(1L << SHIFT, SHIFT);
     private final AddressMap map = new AddressMap(state, 1L << SHIFT, SHIFT);
     private final AtomicBoolean over = new AtomicBoolean();
 
@@ -98,7 +98,7 @@ class LostPagesRaceTest {
             @Override
             public void fenced(Donor one) {}
         });
-        SlabLosses losses = new SlabLosses(map, List.of(donor), (offset, length) -> {});
+        SlabLosses losses = new SlabLosses(map, List.of(donor), (offset, length) -> {}, slab -> {});
         DeviceLoop loop = new DeviceLoop(
                 eventLoop,
                 new LatencyRecorders().openLoop(),
