@@ -91,6 +91,12 @@ final class ScriptedDevice implements BlockDevice, AutoCloseable {
             }
 
             @Override
+            public void donorClaiming(Donor donor, UUID found) {}
+
+            @Override
+            public void donorClaimed(Donor donor, UUID found, long epoch) {}
+
+            @Override
             public void fenced(Donor donor) {}
         };
     }

@@ -2,6 +2,7 @@ package io.leapnbd.bypass;
 
 import io.leapnbd.bypass.link.Donor;
 import io.leapnbd.bypass.link.DonorLink;
+import io.leapnbd.bypass.link.DonorStanding;
 import io.leapnbd.bypass.link.LinkRequest;
 import io.leapnbd.bypass.link.LinkRequest.Outcome;
 import io.leapnbd.donor.protocol.Operation;
@@ -34,6 +35,7 @@ final class ScriptedStore {
     final AtomicInteger pings = new AtomicInteger();
     private final Random random;
     private final IntConsumer onLoss;
+    private final Donor.Listener listener;
     private final Map<Integer, Held> slabs = new HashMap<>();
     private final List<Link> links = new ArrayList<>();
     private UUID process = UUID.randomUUID();
@@ -58,7 +60,9 @@ final class ScriptedStore {
         donor = new Donor(name, listener);
         this.random = random;
         this.onLoss = onLoss;
-        donor.met(process, 1000, 1000);
+        this.listener = listener;
+        donor.met(1000, 1000);
+        donor.stand(DonorStanding.claimed(process, 1));
     }
 
     synchronized Link link(EventLoop loop) {
@@ -74,6 +78,17 @@ final class ScriptedStore {
         process = UUID.randomUUID();
         links.get(random.nextInt(links.size())).reconnectLater();
         links.forEach(link -> link.loop.schedule(link::reconnect, 1 + random.nextInt(5), TimeUnit.MILLISECONDS));
+    }
+
+    /** A link has found the process that there is; the first one tells what was lost with the one before. */
+    private void meet(UUID now) {
+        synchronized (donor) {
+            UUID known = donor.incarnation();
+            if (known != null && !known.equals(now)) {
+                listener.donorLost(donor, known, now);
+                donor.stand(DonorStanding.claimed(now, 1));
+            }
+        }
     }
 
     /** Slabs that it has granted and not taken back. */
@@ -307,7 +322,7 @@ final class ScriptedStore {
                 now = process;
             }
             if (!now.equals(connectedTo)) {
-                donor.met(now, 1000, 1000);
+                meet(now);
                 connectedTo = now;
             }
         }

@@ -46,8 +46,6 @@ class LostPagesRaceTest {
     /** The member that has the page. */
     private volatile Member filled = new Member(0, UUID.randomUUID(), 0, 0);
 
-    LostPagesRaceTest() throws IOException {}
-
     @AfterEach
     void stop() throws IOException {
         group.shutdownGracefully(0, 1, TimeUnit.SECONDS).syncUninterruptibly();
@@ -93,7 +91,13 @@ class LostPagesRaceTest {
     private void read(EventLoop eventLoop, AtomicLong zeros, AtomicLong right) {
         Donor donor = new Donor("test", new Donor.Listener() {
             @Override
-            public void donorRestarted(Donor one, UUID gone, UUID found) {}
+            public void donorLost(Donor one, UUID gone, UUID found) {}
+
+            @Override
+            public void donorClaiming(Donor one, UUID found) {}
+
+            @Override
+            public void donorClaimed(Donor one, UUID found, long epoch) {}
 
             @Override
             public void fenced(Donor one) {}
