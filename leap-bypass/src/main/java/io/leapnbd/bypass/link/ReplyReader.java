@@ -171,7 +171,7 @@ final class ReplyReader extends ChannelInboundHandlerAdapter {
             of.data().setBytes(of.bufferIndex + filled, in, in.readerIndex(), count);
             in.skipBytes(count);
         } else {
-            in.readBytes(control, count);
+            control.writeBytes(in, count);
         }
         filled += count;
         remaining -= count;

@@ -21,7 +21,9 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.BitSet;
 import java.util.Collections;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.UUID;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
@@ -176,16 +178,11 @@ public final class Takeover {
                 tellNote();
                 free(plan);
                 awaitOldOwner();
+                List<DonorStanding> standings = standings(file);
+                file.bind(places(standings));
                 done = true;
                 return new TakenExport(
-                        instance,
-                        content,
-                        granted.term(),
-                        slabSize,
-                        file,
-                        locked,
-                        note,
-                        standings(file));
+                        instance, content, granted.term(), slabSize, file, locked, note, standings);
             } finally {
                 if (!done) {
                     file.abandon();
@@ -354,6 +351,17 @@ public final class Takeover {
             if (until != Long.MIN_VALUE) {
                 pause(Math.max(0, TimeUnit.NANOSECONDS.toMillis(until - System.nanoTime())));
             }
+        }
+
+        private static Map<UUID, Integer> places(List<DonorStanding> standings) {
+            Map<UUID, Integer> places = new HashMap<>();
+            for (int i = 0; i < standings.size(); i++) {
+                UUID incarnation = standings.get(i).incarnation();
+                if (incarnation != null) {
+                    places.put(incarnation, i);
+                }
+            }
+            return places;
         }
 
         private List<DonorStanding> standings(StateFile file) {
