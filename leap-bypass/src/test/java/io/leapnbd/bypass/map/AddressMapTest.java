@@ -116,7 +116,8 @@ class AddressMapTest {
         try (StateFile wide = StateFile.inMemory((long) slabs << 26, 26)) {
             // Compiled, so that looking at memory allocates nothing.
             for (int i = 0; i < 20; i++) {
-                assertThat(new AddressMap(wide, (long) slabs << 26, 26).mappedSlabs()).isZero();
+                assertThat(new AddressMap(wide, (long) slabs << 26, 26).mappedSlabs())
+                        .isZero();
             }
             long before = threads.getCurrentThreadAllocatedBytes();
             AddressMap blank = new AddressMap(wide, (long) slabs << 26, 26);
