@@ -17,6 +17,7 @@ import io.leapnbd.bypass.link.TcpConnector;
 import io.leapnbd.bypass.map.AddressMap;
 import io.leapnbd.bypass.map.StateFile;
 import io.leapnbd.bypass.path.DeviceLoop;
+import io.leapnbd.bypass.path.NoteSpreader;
 import io.leapnbd.bypass.path.OwnershipLease;
 import io.leapnbd.bypass.path.ReadPath;
 import io.leapnbd.bypass.path.SlabAllocator;
@@ -82,6 +83,7 @@ public final class RemoteDevice implements BlockDevice, AutoCloseable {
     private final LocalMemory localMemory;
     private final SlabAllocator allocator;
     private final SlabLosses losses;
+    private final NoteSpreader notes;
     private final Map<EventLoop, LoopPaths> loops = new ConcurrentHashMap<>();
     private final CompletableFuture<Donor> fenced;
 
@@ -110,7 +112,8 @@ public final class RemoteDevice implements BlockDevice, AutoCloseable {
                 context.size() / PageCache.PAGE_SIZE, context.prefetchPolicy(), context.prefetchSettings());
         versions = new Versions(taken.term());
         allocator = new SlabAllocator(map, versions, donors.size());
-        losses = new SlabLosses(map, donors, this::bytesLost);
+        losses = new SlabLosses(map, donors, this::bytesLost, taken.note()::lose);
+        notes = new NoteSpreader(taken.note()::version, taken.note()::encode, donors.size());
         linkSettings = new LinkSettings(
                 context.export(),
                 taken.instance(),
@@ -237,6 +240,7 @@ public final class RemoteDevice implements BlockDevice, AutoCloseable {
         }
         DeviceLoop loop = new DeviceLoop(
                 eventLoop, latencies.openLoop(), links, newestProof, context.embedded() != null, timeoutNanos);
+        loop.onTick(() -> notes.spread(loop));
         ReadPath reads = new ReadPath(loop, map, losses);
         CachedPages pages = new CachedPages(
                 loop,
@@ -344,7 +348,7 @@ public final class RemoteDevice implements BlockDevice, AutoCloseable {
     }
 
     private void donorLost(Donor donor, UUID gone, UUID found) {
-        long pages = losses.restarted(donors.indexOf(donor), gone, taken.note()::lose);
+        long pages = losses.restarted(donors.indexOf(donor), gone);
         LOG.error(
                 "donor {} {}: {} written pages are lost; reading one is an I/O error",
                 donor,

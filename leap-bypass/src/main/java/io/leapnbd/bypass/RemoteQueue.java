@@ -118,7 +118,7 @@ final class RemoteQueue implements DeviceQueue {
         long at = offset;
         for (int extents = 0; at < end && extents < maxExtents; extents++) {
             long runEnd = map.endOfRun(at, end);
-            sink.extent(runEnd - at, map.blank(at) ? ExtentSink.HOLE | ExtentSink.ZERO : 0);
+            sink.extent(runEnd - at, map.blank(at, runEnd - at) ? ExtentSink.HOLE | ExtentSink.ZERO : 0);
             at = runEnd;
         }
     }

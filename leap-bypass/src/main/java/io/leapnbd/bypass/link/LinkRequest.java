@@ -35,7 +35,7 @@ public final class LinkRequest {
     /** Order among the writes of the export. */
     public long version;
 
-    /** Where a read's bytes go, or a write's bytes come from. */
+    /** Where a read's bytes go, or a write's or a note's bytes come from. */
     public @Nullable ByteBuf buffer;
 
     /** First byte in {@link #buffer}. */

@@ -53,6 +53,9 @@ final class LocalLink implements DonorLink {
                 donor.freeSlabs(store.freeSlabs());
                 yield granted.status();
             }
+            case Operation.NOTE -> store.note(claim, r.version, r.data().nioBuffer(r.bufferIndex, r.length));
+            case Operation.FREE -> store.free(claim, r.slab);
+            case Operation.PING -> claim.fenced() ? Status.FENCED : Status.OK;
             default -> Status.BAD_REQUEST;
         };
     }

@@ -37,7 +37,7 @@ final class RequestWriter {
     }
 
     void request(LinkRequest request, int cookie) {
-        boolean carries = request.operation == Operation.WRITE;
+        boolean carries = request.operation == Operation.WRITE || request.operation == Operation.NOTE;
         long[] lost = request.lost;
         int payload = carries ? request.length : lost == null ? 0 : lost.length * Long.BYTES;
         boolean copied = payload <= COPY_LIMIT || lost != null;

@@ -8,6 +8,7 @@ import java.util.HashMap;
 import java.util.Map;
 import java.util.UUID;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.atomic.AtomicLongArray;
 import java.util.concurrent.atomic.LongAdder;
 import org.jspecify.annotations.Nullable;
@@ -42,6 +43,11 @@ public final class AddressMap {
     private final PageBitmap lost;
     private final AtomicInteger mapped = new AtomicInteger();
     private final LongAdder pagesLost = new LongAdder();
+
+    /** Losses of slabs; those that have begun and not ended are under way. */
+    private final AtomicLong lossesBegun = new AtomicLong();
+
+    private final AtomicLong lossesEnded = new AtomicLong();
 
     /**
      * A map as the state file has it.
@@ -234,10 +240,14 @@ public final class AddressMap {
         return Math.min(end, run << Protocol.PAGE_SHIFT);
     }
 
-    /** Whether the page of a byte is blank. */
-    public boolean blank(long offset) {
-        long page = pageOf(offset);
-        return !written.get(page) && !lost.get(page);
+    /**
+     * Whether every page that a range touches was blank at a moment during this call; false also when that is not sure, because a slab
+     * is being lost. A page that was lost, and is being written again, is never taken for blank: it stops being lost only after it counts as
+     * written, so lost is looked at first; and it does not become lost meanwhile, because no loss was under way.
+     */
+    public boolean blank(long offset, long length) {
+        long ended = lossesEnded.get();
+        return !anyLost(offset, length) && !anyWritten(offset, length) && lossesBegun.get() == ended;
     }
 
     /** Places a slab that is nowhere, and writes that down first. */
@@ -262,17 +272,22 @@ public final class AddressMap {
             if (!isAt(slab, gone)) {
                 return -1;
             }
-            long pages = written.count(first, end);
-            if (pages > 0) {
-                setDamaged(slab, true);
-                written.moveTo(lost, first, end);
+            long _ = lossesBegun.incrementAndGet();
+            try {
+                long pages = written.count(first, end);
+                if (pages > 0) {
+                    setDamaged(slab, true);
+                    written.moveTo(lost, first, end);
+                }
+                state.putPlacement(slab, null);
+                // Last: see placement().
+                PLACEMENT.setVolatile(placements, slab, (@Nullable Placement) null);
+                mapped.decrementAndGet();
+                pagesLost.add(pages);
+                return pages;
+            } finally {
+                long _ = lossesEnded.incrementAndGet();
             }
-            state.putPlacement(slab, null);
-            // Last: see placement().
-            PLACEMENT.setVolatile(placements, slab, (@Nullable Placement) null);
-            mapped.decrementAndGet();
-            pagesLost.add(pages);
-            return pages;
         }
     }
 

@@ -22,16 +22,19 @@ public final class SlabLosses {
     private final AddressMap map;
     private final List<Donor> donors;
     private final LostBytes lostBytes;
+    private final IntConsumer lostSlabs;
 
     /**
      * For one device.
      *
      * @param lostBytes told, after the map, of each range whose bytes are gone
+     * @param lostSlabs told of each slab that nobody holds any more and of which a page is lost
      */
-    public SlabLosses(AddressMap map, List<Donor> donors, LostBytes lostBytes) {
+    public SlabLosses(AddressMap map, List<Donor> donors, LostBytes lostBytes, IntConsumer lostSlabs) {
         this.map = map;
         this.donors = donors;
         this.lostBytes = lostBytes;
+        this.lostSlabs = lostSlabs;
     }
 
     /** A donor says that it does not have a slab any more. Nothing happens if the slab is somewhere else by now. */
@@ -49,10 +52,9 @@ public final class SlabLosses {
     /**
      * A donor process has ended, or has forgotten the export, and with it all that it held is gone.
      *
-     * @param slabLost told of each slab of which a page is lost
      * @return how many written pages that were
      */
-    public long restarted(int donor, UUID gone, IntConsumer slabLost) {
+    public long restarted(int donor, UUID gone) {
         long pages = 0;
         for (int slab = 0; slab < map.slabs(); slab++) {
             Placement placement = map.placement(slab);
@@ -60,9 +62,6 @@ public final class SlabLosses {
                 Member member = placement.primary();
                 if (member.donor() == donor && member.incarnation().equals(gone)) {
                     pages += Math.max(0, lose(slab, member));
-                    if (map.damaged(slab)) {
-                        slabLost.accept(slab);
-                    }
                 }
             }
         }
@@ -73,6 +72,10 @@ public final class SlabLosses {
         long pages = map.lose(slab, gone);
         if (pages > 0) {
             lostBytes.lost((long) slab * map.slabSize(), map.slabSize());
+        }
+        if (pages >= 0 && map.damaged(slab)) {
+            // Pages may have been lost with an earlier slab, too.
+            lostSlabs.accept(slab);
         }
         return pages;
     }

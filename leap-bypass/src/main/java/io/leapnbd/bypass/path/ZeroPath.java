@@ -50,13 +50,13 @@ public final class ZeroPath extends ChangePath {
     private void begin(ClientRequest client, long offset, int length, int how, long ticket) {
         int slab = map.slabOf(offset);
         Placement placement = map.placement(slab);
-        boolean written = map.anyWritten(offset, length);
+        boolean atDonor = atDonor(slab, offset, length);
         if ((how & EXACT) != 0 && map.damaged(slab) && map.partlyLost(offset, length)) {
             order.forget(offset, length, ticket);
             client.failAt(NbdError.EIO, map.firstLost(offset, length));
             return;
         }
-        if ((placement == null || !written) && !loop.lease().valid(client.startNanos())) {
+        if ((placement == null || !atDonor) && !loop.lease().valid(client.startNanos())) {
             // No donor will be asked, so one has to say first that this server is the one to answer.
             order.forget(offset, length, ticket);
             loop.lease().ask(client, () -> begin(client, offset, length, how, NO_TICKET));
@@ -125,11 +125,10 @@ public final class ZeroPath extends ChangePath {
         if (map.damaged(slab) && !map.markHealed(slab, where, request.position, request.length)) {
             return false;
         }
-        boolean _ = order.whileNothingIsWritten(
-                request.position, request.length, request.version, (offset, length) -> {
-                    map.markBlank(offset, length);
-                    return true;
-                });
+        boolean _ = order.whileNothingIsWritten(request.position, request.length, request.version, (offset, length) -> {
+            map.markBlank(offset, length);
+            return true;
+        });
         return map.isAt(slab, where);
     }
 
