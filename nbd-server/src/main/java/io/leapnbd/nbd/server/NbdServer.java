@@ -9,11 +9,9 @@ import io.netty.channel.ChannelOption;
 import io.netty.channel.ServerChannel;
 import io.netty.channel.WriteBufferWaterMark;
 import io.netty.channel.epoll.EpollChannelOption;
-import io.netty.channel.epoll.EpollDomainSocketChannel;
 import io.netty.channel.epoll.EpollServerDomainSocketChannel;
 import io.netty.channel.epoll.EpollServerSocketChannel;
 import io.netty.channel.unix.DomainSocketAddress;
-import io.netty.channel.unix.PeerCredentials;
 import io.netty.channel.unix.UnixChannelOption;
 import io.netty.util.concurrent.Future;
 import java.io.IOException;
@@ -52,6 +50,9 @@ public final class NbdServer implements AutoCloseable {
     private static final int KEEP_ALIVE_INTERVAL_SECONDS = 10;
     private static final int KEEP_ALIVE_PROBES = 6;
 
+    /** How long a client's machine may leave what was sent to it unacknowledged; keep-alive is for those that were sent nothing. */
+    private static final int UNACKNOWLEDGED_MILLIS = 120_000;
+
     /** How long {@link #close} waits for devices to complete what is in flight. */
     private static final Duration CLOSE_TIMEOUT = Duration.ofSeconds(5);
 
@@ -89,7 +90,8 @@ public final class NbdServer implements AutoCloseable {
                 .childOption(ChannelOption.SO_KEEPALIVE, true)
                 .childOption(EpollChannelOption.TCP_KEEPIDLE, KEEP_ALIVE_IDLE_SECONDS)
                 .childOption(EpollChannelOption.TCP_KEEPINTVL, KEEP_ALIVE_INTERVAL_SECONDS)
-                .childOption(EpollChannelOption.TCP_KEEPCNT, KEEP_ALIVE_PROBES);
+                .childOption(EpollChannelOption.TCP_KEEPCNT, KEEP_ALIVE_PROBES)
+                .childOption(EpollChannelOption.TCP_USER_TIMEOUT, UNACKNOWLEDGED_MILLIS);
         Channel channel = bind(bootstrap, address, address.getHostString() + ":" + address.getPort());
         InetSocketAddress bound = (InetSocketAddress) channel.localAddress();
         return add(new Listener(channel, NbdUri.tcp(address.getHostString(), bound.getPort(), "")));
@@ -165,21 +167,21 @@ public final class NbdServer implements AutoCloseable {
     }
 
     private void accept(Channel channel) {
-        String peer = peer(channel);
-        long id = core.admit();
-        if (id < 0) {
+        Connection connection = new Connection(core.nextId(), channel, core, Peer.of(channel));
+        if (!core.admit(connection)) {
             core.statistics().connectionsRefused.increment();
-            LOG.info(
-                    "refused {}: there are {} connections already",
-                    peer,
-                    core.context().maxConnections());
+            if (core.refusals().allows()) {
+                LOG.info(
+                        "refused {}: there are {} connections already{}",
+                        connection.peer().name(),
+                        core.maxConnections(),
+                        core.refusals().leftOut());
+            }
             Future<?> _ = channel.close();
             return;
         }
-        Connection connection = new Connection(id, channel, core, peer);
         channel.config().setRecvByteBufAllocator(connection.receive);
         channel.pipeline().addLast(connection);
-        core.opened(connection);
     }
 
     private static Channel bind(ServerBootstrap bootstrap, SocketAddress address, String name) throws IOException {
@@ -194,19 +196,5 @@ public final class NbdServer implements AutoCloseable {
     private Listener add(Listener listener) {
         listeners.add(listener);
         return listener;
-    }
-
-    private static String peer(Channel channel) {
-        if (channel instanceof EpollDomainSocketChannel unix) {
-            try {
-                PeerCredentials credentials = unix.peerCredentials();
-                return "process " + credentials.pid() + " of user " + credentials.uid();
-            } catch (IOException e) {
-                return "a process that is gone";
-            }
-        }
-        return channel.remoteAddress() instanceof InetSocketAddress inet
-                ? inet.getAddress().getHostAddress() + ":" + inet.getPort()
-                : "a peer without an address";
     }
 }
