@@ -105,21 +105,30 @@ final class CachedPages {
         readMissed(client, missFrom, end, into, index + (int) (missFrom - offset));
     }
 
-    /** Fetches the whole pages of a range that a donor has, behind all demands. */
-    void prefetch(long offset, long length) {
-        long end = offset + length;
-        for (long at = (offset + PAGE - 1) & -PAGE; at + PAGE <= end; at += PAGE) {
+    /**
+     * Fetches whole pages of a range that a donor has, behind all demands: looks at so many, and at no more when enough fetches
+     * are under way.
+     *
+     * @return where to go on; {@code end} when that is all, or all that the cache has room for
+     */
+    long prefetch(long offset, long end, int pages) {
+        long at = (offset + PAGE - 1) & -PAGE;
+        for (int i = 0; at + PAGE <= end; i++, at += PAGE) {
+            if (i == pages || fetching >= MAX_FETCHES) {
+                return at;
+            }
             Mapping mapping = loop.mappingOfWritten(at);
             if (mapping != null) {
                 int slot = cache.claim(at >>> Protocol.PAGE_SHIFT);
                 if (slot == PageCache.NO_ROOM) {
-                    return;
+                    return end;
                 }
                 if (slot >= 0) {
                     fetch(slot, at, mapping);
                 }
             }
         }
+        return end;
     }
 
     /** Tells the policy of a client's write or trim. */

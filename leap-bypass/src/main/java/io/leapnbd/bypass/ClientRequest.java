@@ -16,6 +16,10 @@ final class ClientRequest {
     Operation operation = Operation.READ;
     long startNanos;
 
+    /** What wants to know when a part has ended; else null. */
+    @Nullable
+    RangeWalk walk;
+
     private @Nullable Completion completion;
     private int parts;
     private int error;
@@ -35,6 +39,16 @@ final class ClientRequest {
         parts = 1;
         error = 0;
         endNanos = 0;
+        walk = null;
+    }
+
+    /** Parts that have not ended, but for the splitting itself, which must not have ended either. */
+    int partsUnderWay() {
+        return parts - 1;
+    }
+
+    boolean hasFailed() {
+        return error != 0;
     }
 
     void addPart() {
@@ -84,6 +98,8 @@ final class ClientRequest {
                     whenDone.complete(code, nanos);
                 }
             }
+        } else if (walk != null) {
+            walk.partEnded();
         }
     }
 }

@@ -46,6 +46,7 @@ final class DeviceLoop {
     private final ArrayDeque<ClientRequest> freeClients = new ArrayDeque<>(256);
     private final LinkCompletion partDone = this::partDone;
     private final CachedPages cached;
+    private final RangeWalks walks;
     private final WriteOrder order;
 
     DeviceLoop(RemoteDevice device, EventLoop eventLoop, int lane, List<DonorConnector> connectors) {
@@ -56,6 +57,7 @@ final class DeviceLoop {
         latencies = device.latencies().openLoop();
         order = device.writeOrder();
         cached = new CachedPages(this, device);
+        walks = new RangeWalks(this, eventLoop);
         links = new DonorLink[connectors.size()];
         for (int i = 0; i < links.length; i++) {
             links[i] = connectors.get(i).link(eventLoop, lane, device.linkSettings(), timeoutNanos);
@@ -66,6 +68,15 @@ final class DeviceLoop {
     /** The way of a read past the cache. */
     CachedPages cached() {
         return cached;
+    }
+
+    /** Requests about large ranges that are under way. */
+    RangeWalks walks() {
+        return walks;
+    }
+
+    int slabSize() {
+        return map.slabSize();
     }
 
     DonorLink link(int donor) {

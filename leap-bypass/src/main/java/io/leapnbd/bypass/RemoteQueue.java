@@ -12,6 +12,9 @@ final class RemoteQueue implements DeviceQueue {
     /** Writes go in pieces of this many bytes, so that a read never waits behind more than one of them. */
     private static final int WRITE_LIMIT = 128 << 10;
 
+    /** Bytes that one block status looks at: a word of the map for each 256 KiB. */
+    private static final long STATUS_LIMIT = 1L << 30;
+
     private final RemoteDevice device;
     private final DeviceLoop loop;
     private final AddressMap map;
@@ -62,10 +65,15 @@ final class RemoteQueue implements DeviceQueue {
         zero(Operation.WRITE_ZEROES, offset, length, noHole, completion);
     }
 
+    /** Parts of a small range are made at once, those of a large one a few at a time. */
     private void zero(Operation operation, long offset, long length, boolean allocate, Completion completion) {
         ClientRequest request = loop.begin(operation, completion);
         loop.cached().written(connection, offset, length, request.startNanos);
         long end = offset + length;
+        if (length > (long) (RangeWalk.MOST_PARTS - 1) * map.slabSize()) {
+            loop.walks().add(new RangeWalk(loop, request, offset, end, allocate));
+            return;
+        }
         for (long at = offset; at < end; ) {
             long partEnd = loop.endOfPart(at, end, map.slabSize());
             loop.zero(request, at, (int) (partEnd - at), allocate, operation == Operation.WRITE_ZEROES);
@@ -80,16 +88,23 @@ final class RemoteQueue implements DeviceQueue {
         completion.complete(0);
     }
 
-    /** Done at once: the fetches go on behind it, and a read that comes before one has ended waits for it. */
+    /** Done when all fetches are on their way; a read that comes before one has ended waits for it. */
     @Override
     public void cache(long offset, long length, Completion completion) {
-        loop.cached().prefetch(offset, length);
-        completion.complete(0);
+        long end = offset + length;
+        long at = loop.cached().prefetch(offset, end, RangeWalk.PAGES_A_STEP);
+        if (at == end) {
+            completion.complete(0);
+        } else {
+            ClientRequest request = loop.begin(Operation.PREFETCH, completion);
+            loop.walks().add(new RangeWalk(loop, request, at, end, false));
+        }
     }
 
+    /** Tells of no more than {@link #STATUS_LIMIT}; the client asks again for the rest. */
     @Override
     public void blockStatus(long offset, long length, int maxExtents, ExtentSink sink, Completion completion) {
-        long end = offset + length;
+        long end = offset + Math.min(length, STATUS_LIMIT);
         long at = offset;
         for (int extents = 0; at < end && extents < maxExtents; extents++) {
             long runEnd = map.endOfRun(at, end);

@@ -227,6 +227,8 @@ final class Connection extends ChannelInboundHandlerAdapter {
             writeShortReplies();
             context.flush();
             settle();
+        } else if (unsentCredit > 0 || unsentShort > 0) {
+            settle();
         }
     }
 
@@ -247,13 +249,10 @@ final class Connection extends ChannelInboundHandlerAdapter {
         }
     }
 
-    /** What was written before has left, or never will. */
+    /** What was written before has left, or never will. The channel has not counted that yet, so the next turn settles. */
     private void drained() {
         awaitsDrain = false;
-        if (!inactive) {
-            settle();
-            wake();
-        }
+        wake();
     }
 
     /** Bytes of replies in the channel that have not left, those of which a part has left counted whole. */

@@ -20,8 +20,11 @@ import java.net.SocketAddress;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
+import java.util.Objects;
 import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.atomic.AtomicReference;
 import java.util.concurrent.locks.LockSupport;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -94,22 +97,32 @@ public final class NbdServer implements AutoCloseable {
                 .childOption(EpollChannelOption.TCP_USER_TIMEOUT, UNACKNOWLEDGED_MILLIS);
         Channel channel = bind(bootstrap, address, address.getHostString() + ":" + address.getPort());
         InetSocketAddress bound = (InetSocketAddress) channel.localAddress();
-        return add(new Listener(channel, NbdUri.tcp(address.getHostString(), bound.getPort(), "")));
+        return add(new Listener(channel, NbdUri.tcp(address.getHostString(), bound.getPort(), ""), null));
     }
 
     /**
-     * Accepts clients over a Unix stream socket. A socket file that a killed server has left behind is replaced; it is
-     * removed when the listener closes. Who may connect is up to the process's umask and the folder.
+     * Accepts clients over a Unix stream socket that only this process's user may connect to. A socket file that a killed server
+     * has left behind is replaced. It is removed when the listener closes, unless another one has taken its place.
      *
-     * @throws IOException when somebody listens there already, or the path cannot be bound
+     * @throws IOException when somebody listens there already, something else is there, or the path cannot be bound
      */
     public Listener listenUnix(Path path) throws IOException {
-        UnixSocketFile.prepare(path);
-        Channel channel = bind(
-                bootstrap(EpollServerDomainSocketChannel.class),
-                new DomainSocketAddress(path.toString()),
-                path.toString());
-        return add(new Listener(channel, NbdUri.unix(path.toString(), "")));
+        AtomicReference<@Nullable Channel> bound = new AtomicReference<>();
+        UnixSocketFile file = null;
+        try {
+            file = UnixSocketFile.create(
+                    path,
+                    at -> bound.set(bind(
+                            bootstrap(EpollServerDomainSocketChannel.class),
+                            new DomainSocketAddress(at.toString()),
+                            path.toString())));
+        } finally {
+            Channel channel = bound.get();
+            if (file == null && channel != null) {
+                channel.close().awaitUninterruptibly();
+            }
+        }
+        return add(new Listener(Objects.requireNonNull(bound.get()), NbdUri.unix(path.toString(), ""), file));
     }
 
     /** The open listeners, in the order in which they were opened. */
