@@ -218,7 +218,7 @@ final class UnixSocketFile implements AutoCloseable {
                 if (channel.tryLock() != null) {
                     // Whoever removed the file that was opened did so under its lock. The size tells whether it is still the one
                     // at the path; to open that for a look would end this process's lock.
-                    long mark = 1 + ThreadLocalRandom.current().nextInt(MOST_SIZE);
+                    long mark = 1L + ThreadLocalRandom.current().nextInt(MOST_SIZE);
                     var _ = channel.truncate(0).write(ByteBuffer.allocate(1), mark - 1);
                     taken = Objects.equals(
                             mark,

@@ -89,6 +89,14 @@ class TurnTest {
     }
 
     @Test
+    void aFloodOfWhatCompletesAtOnceIsDoneInSeveralTurns() {
+        // F6: others of the loop have theirs in between.
+        sendReads(4000);
+        assertThat(replies()).isEqualTo(4000);
+        assertThat(ends).isGreaterThanOrEqualTo(4);
+    }
+
+    @Test
     void whatCompletesLaterInOneTurnLeavesWithOneFlush() {
         holding = true;
         sendReads(20);
