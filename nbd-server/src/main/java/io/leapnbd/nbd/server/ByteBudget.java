@@ -18,6 +18,10 @@ import java.util.function.LongSupplier;
  * once what was given out before has come back. Payloads that have not arrived yet hold at most half: a client that
  * stops in the middle of one cannot keep readers waiting.
  *
+ * <p>Who has shared bytes may have no more in all than are free. So a few that take no replies leave something for others:
+ * one can have half, two a third each, and so on. That is the dynamic threshold of shared-memory switches (Choudhury and
+ * Hahne, 1998). It holds nobody up but the one who has too much.
+ *
  * <p>Bytes are counted by what requests carry. What the allocator takes from the system for them is more: it rounds up, and
  * a chunk stays while one buffer in it is used. So that is looked at too, now and then ({@link #sample}); beyond the plan
  * nothing is given out until it has fallen.
@@ -73,14 +77,15 @@ final class ByteBudget {
     /**
      * Takes shared bytes if nobody waits for them and there are enough.
      *
+     * @param holds shared bytes that the connection has
      * @param payload whether they are for a payload that is still to arrive
      */
-    boolean tryTake(long bytes, boolean payload) {
-        return waiting == 0 && take(bytes, payload);
+    boolean tryTake(long bytes, long holds, boolean payload) {
+        return waiting == 0 && take(bytes, holds, payload);
     }
 
-    private boolean take(long bytes, boolean payload) {
-        if (full) {
+    private boolean take(long bytes, long holds, boolean payload) {
+        if (full || !isFair(bytes, holds)) {
             return false;
         }
         if (bytes == 0) {
@@ -97,6 +102,10 @@ final class ByteBudget {
             payloads.addAndGet(-bytes);
         }
         return false;
+    }
+
+    private boolean isFair(long bytes, long holds) {
+        return holds == 0 || bytes == 0 || holds + bytes <= plan.shared() - used.get();
     }
 
     /** Adds unless that goes beyond the limit; to zero anything may be added. */
@@ -160,10 +169,11 @@ final class ByteBudget {
             Iterator<ConnectionCredit> all = queue.iterator();
             while (all.hasNext()) {
                 ConnectionCredit next = all.next();
-                if (next.wantsPayload() && payloadsWait) {
+                if ((next.wantsPayload() && payloadsWait) || !isFair(next.wanted(), next.holds())) {
+                    // Its time comes when it has given back of its own.
                     continue;
                 }
-                if (take(next.wanted(), next.wantsPayload())) {
+                if (take(next.wanted(), next.holds(), next.wantsPayload())) {
                     all.remove();
                     next.granted();
                 } else if (next.wantsPayload() && exceedsPayloads(next.wanted())) {

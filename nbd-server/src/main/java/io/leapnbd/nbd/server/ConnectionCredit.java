@@ -28,6 +28,9 @@ final class ConnectionCredit {
 
     private boolean wantsPayload;
 
+    /** Shared bytes that it has while it waits. */
+    private volatile long holds;
+
     /** Whether {@link #wanted} was taken for it; written by whoever gave bytes back. */
     private volatile boolean granted;
 
@@ -56,7 +59,7 @@ final class ConnectionCredit {
     /** Takes bytes if they are there at once. */
     boolean takeNow(long bytes) {
         long beyond = beyond(bytes);
-        if (waiting || !(isOwn(beyond) || budget.tryTake(beyond, false))) {
+        if (waiting || !(isOwn(beyond) || budget.tryTake(beyond, shared(), false))) {
             return false;
         }
         add(bytes);
@@ -76,7 +79,7 @@ final class ConnectionCredit {
             return true;
         }
         if (!waiting) {
-            if (!budget.tryTake(beyond, arrives)) {
+            if (!budget.tryTake(beyond, shared(), arrives)) {
                 waitFor(beyond, arrives);
                 if (!granted) {
                     return false;
@@ -128,6 +131,7 @@ final class ConnectionCredit {
         wanted = beyond;
         wantsPayload = arrives;
         waiting = true;
+        holds = shared();
         budget.enqueue(this);
         if (budget.overdrawn()) {
             lookAgain();
@@ -160,8 +164,15 @@ final class ConnectionCredit {
         held -= bytes;
         long back = before - Math.max(held, share);
         if (back > 0) {
+            if (waiting) {
+                holds = shared();
+            }
             budget.give(back);
         }
+    }
+
+    private long shared() {
+        return Math.max(0, held - budget.share());
     }
 
     /** Does without what it waits for. */
@@ -186,6 +197,10 @@ final class ConnectionCredit {
 
     boolean wantsPayload() {
         return wantsPayload;
+    }
+
+    long holds() {
+        return holds;
     }
 
     void granted() {

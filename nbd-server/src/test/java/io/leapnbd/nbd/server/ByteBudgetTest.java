@@ -62,6 +62,23 @@ class ByteBudgetTest {
     }
 
     @Test
+    void whoHasManyBytesMayNotHaveTheLastOnes() {
+        ConnectionCredit[] greedy = {connection(), connection(), connection()};
+        for (ConnectionCredit one : greedy) {
+            int taken = 0;
+            while (one.take(MIB, false)) {
+                taken++;
+            }
+            assertThat(taken).isBetween(3, 17);
+        }
+        ConnectionCredit late = connection();
+        assertThat(late.take(2 * MIB, false)).isTrue();
+        // The greedy ones wait for themselves only.
+        greedy[0].give(12 * MIB);
+        assertThat(greedy[0].take(MIB, false)).isTrue();
+    }
+
+    @Test
     void oneThatIsGoneGivesUpItsPlaceAndItsBytes() {
         ConnectionCredit greedy = connection();
         ConnectionCredit gone = connection();
