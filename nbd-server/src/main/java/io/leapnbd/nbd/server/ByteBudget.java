@@ -15,8 +15,9 @@ import java.util.function.LongSupplier;
  * </pre>
  *
  * <p>A connection that asks for more than is free waits in a queue, and nobody overtakes it. So a large request is served
- * once what was given out before has come back. Payloads that have not arrived yet hold at most half: a client that
- * stops in the middle of one cannot keep readers waiting.
+ * once what was given out before has come back. Payloads that have not arrived yet hold at most half, most of that for
+ * large ones and the rest for small ones: clients that stop in the middle of large ones keep neither readers waiting nor those
+ * who write as a kernel does.
  *
  * <p>Who has shared bytes may have no more in all than are free. So a few that take no replies leave something for others:
  * one can have half, two a third each, and so on. That is the dynamic threshold of shared-memory switches (Choudhury and
@@ -28,11 +29,27 @@ import java.util.function.LongSupplier;
  */
 final class ByteBudget {
 
+    /** What bytes are for. */
+    enum Use {
+        /** A reply, or a payload that is here. */
+        NOW,
+        /** A payload of up to a MiB that is still to arrive. */
+        SMALL_PAYLOAD,
+        /** A larger one. */
+        LARGE_PAYLOAD;
+
+        private static final int MOST_SMALL = 1 << 20;
+
+        static Use ofPayload(long bytes) {
+            return bytes <= MOST_SMALL ? SMALL_PAYLOAD : LARGE_PAYLOAD;
+        }
+    }
+
     private final BufferPlan plan;
-    private final long payloadLimit;
     private final LongSupplier footprint;
     private final AtomicLong used = new AtomicLong();
-    private final AtomicLong payloads = new AtomicLong();
+    private final AtomicLong smallPayloads = new AtomicLong();
+    private final AtomicLong largePayloads = new AtomicLong();
 
     /** In the order of asking; guarded by itself. At most one entry a connection. */
     private final ArrayDeque<ConnectionCredit> queue = new ArrayDeque<>();
@@ -51,7 +68,6 @@ final class ByteBudget {
     ByteBudget(BufferPlan plan, LongSupplier footprint) {
         this.plan = plan;
         this.footprint = footprint;
-        this.payloadLimit = plan.shared() / 2;
     }
 
     /** Bytes that a connection always has for itself. */
@@ -78,30 +94,37 @@ final class ByteBudget {
      * Takes shared bytes if nobody waits for them and there are enough.
      *
      * @param holds shared bytes that the connection has
-     * @param payload whether they are for a payload that is still to arrive
      */
-    boolean tryTake(long bytes, long holds, boolean payload) {
-        return waiting == 0 && take(bytes, holds, payload);
+    boolean tryTake(long bytes, long holds, Use use) {
+        return waiting == 0 && take(bytes, holds, use);
     }
 
-    private boolean take(long bytes, long holds, boolean payload) {
+    private boolean take(long bytes, long holds, Use use) {
         if (full || !isFair(bytes, holds)) {
             return false;
         }
         if (bytes == 0) {
             return true;
         }
-        if (payload && !add(payloads, bytes, payloadLimit)) {
+        if (use != Use.NOW && !add(payloads(use), bytes, payloadLimit(use))) {
             return false;
         }
         // What nobody shares may be taken whatever the allocator says: one request at a time always goes on.
         if (add(used, bytes, tight ? 0 : plan.shared())) {
             return true;
         }
-        if (payload) {
-            payloads.addAndGet(-bytes);
+        if (use != Use.NOW) {
+            payloads(use).addAndGet(-bytes);
         }
         return false;
+    }
+
+    private AtomicLong payloads(Use use) {
+        return use == Use.SMALL_PAYLOAD ? smallPayloads : largePayloads;
+    }
+
+    private long payloadLimit(Use use) {
+        return use == Use.SMALL_PAYLOAD ? plan.shared() / 8 : plan.shared() / 8 * 3;
     }
 
     private boolean isFair(long bytes, long holds) {
@@ -129,8 +152,8 @@ final class ByteBudget {
     }
 
     /** So many bytes for a payload are not awaited any more: it is here, or will not come. */
-    void payloadEnded(long bytes) {
-        payloads.addAndGet(-bytes);
+    void payloadEnded(long bytes, Use use) {
+        payloads(use).addAndGet(-bytes);
         if (waiting > 0) {
             serveWaiting();
         }
@@ -165,20 +188,24 @@ final class ByteBudget {
             sample();
         }
         synchronized (queue) {
-            boolean payloadsWait = false;
+            boolean smallWait = false;
+            boolean largeWait = false;
             Iterator<ConnectionCredit> all = queue.iterator();
             while (all.hasNext()) {
                 ConnectionCredit next = all.next();
-                if ((next.wantsPayload() && payloadsWait) || !isFair(next.wanted(), next.holds())) {
-                    // Its time comes when it has given back of its own.
+                Use use = next.use();
+                boolean behind = use == Use.SMALL_PAYLOAD ? smallWait : use == Use.LARGE_PAYLOAD && largeWait;
+                if (behind || !isFair(next.wanted(), next.holds())) {
+                    // Its time comes when those before it, or itself, have given back.
                     continue;
                 }
-                if (take(next.wanted(), next.holds(), next.wantsPayload())) {
+                if (take(next.wanted(), next.holds(), use)) {
                     all.remove();
                     next.granted();
-                } else if (next.wantsPayload() && exceedsPayloads(next.wanted())) {
-                    // It waits for payloads to arrive, which is no reason for readers to wait.
-                    payloadsWait = true;
+                } else if (use != Use.NOW && exceedsPayloads(next.wanted(), use)) {
+                    // It waits for payloads to arrive, which is no reason for others to wait.
+                    smallWait |= use == Use.SMALL_PAYLOAD;
+                    largeWait |= use == Use.LARGE_PAYLOAD;
                 } else {
                     break;
                 }
@@ -187,9 +214,9 @@ final class ByteBudget {
         }
     }
 
-    private boolean exceedsPayloads(long bytes) {
-        long awaited = payloads.get();
-        return awaited != 0 && awaited + bytes > payloadLimit;
+    private boolean exceedsPayloads(long bytes, Use use) {
+        long awaited = payloads(use).get();
+        return awaited != 0 && awaited + bytes > payloadLimit(use);
     }
 
     /** Looks at what the allocator has taken. */

@@ -1,5 +1,6 @@
 package io.leapnbd.nbd.server;
 
+import io.leapnbd.nbd.server.ByteBudget.Use;
 import io.netty.channel.EventLoop;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.TimeUnit;
@@ -26,7 +27,8 @@ final class ConnectionCredit {
     /** What it waits for; set before it is queued. */
     private long wanted;
 
-    private boolean wantsPayload;
+    /** What it is for, or what it was for when bytes were last taken. */
+    private Use use = Use.NOW;
 
     /** Shared bytes that it has while it waits. */
     private volatile long holds;
@@ -59,7 +61,7 @@ final class ConnectionCredit {
     /** Takes bytes if they are there at once. */
     boolean takeNow(long bytes) {
         long beyond = beyond(bytes);
-        if (waiting || !(isOwn(beyond) || budget.tryTake(beyond, shared(), false))) {
+        if (waiting || !(isOwn(beyond) || budget.tryTake(beyond, shared(), Use.NOW))) {
             return false;
         }
         add(bytes);
@@ -79,14 +81,13 @@ final class ConnectionCredit {
             return true;
         }
         if (!waiting) {
-            if (!budget.tryTake(beyond, shared(), arrives)) {
-                waitFor(beyond, arrives);
+            wanted = beyond;
+            use = arrives ? Use.ofPayload(bytes) : Use.NOW;
+            if (!budget.tryTake(beyond, shared(), use)) {
+                beginToWait();
                 if (!granted) {
                     return false;
                 }
-            } else {
-                wanted = beyond;
-                wantsPayload = arrives;
             }
         } else if (!granted) {
             return false;
@@ -94,14 +95,14 @@ final class ConnectionCredit {
         waiting = false;
         granted = false;
         // It may have given some of its own back while it waited.
-        if (wantsPayload) {
+        if (use != Use.NOW) {
             payload = beyond;
         }
         long spare = wanted - beyond;
         add(bytes);
         if (spare > 0) {
-            if (wantsPayload) {
-                budget.payloadEnded(spare);
+            if (use != Use.NOW) {
+                budget.payloadEnded(spare, use);
             }
             budget.give(spare);
         }
@@ -127,9 +128,7 @@ final class ConnectionCredit {
         loop.taken(bytes);
     }
 
-    private void waitFor(long beyond, boolean arrives) {
-        wanted = beyond;
-        wantsPayload = arrives;
+    private void beginToWait() {
         waiting = true;
         holds = shared();
         budget.enqueue(this);
@@ -153,7 +152,7 @@ final class ConnectionCredit {
         if (payload > 0) {
             long ended = payload;
             payload = 0;
-            budget.payloadEnded(ended);
+            budget.payloadEnded(ended, use);
         }
     }
 
@@ -181,8 +180,8 @@ final class ConnectionCredit {
             waiting = false;
             if (!budget.cancel(this)) {
                 granted = false;
-                if (wantsPayload) {
-                    budget.payloadEnded(wanted);
+                if (use != Use.NOW) {
+                    budget.payloadEnded(wanted, use);
                 }
                 budget.give(wanted);
             }
@@ -195,8 +194,8 @@ final class ConnectionCredit {
         return wanted;
     }
 
-    boolean wantsPayload() {
-        return wantsPayload;
+    Use use() {
+        return use;
     }
 
     long holds() {

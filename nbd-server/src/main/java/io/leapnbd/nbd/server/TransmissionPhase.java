@@ -38,6 +38,9 @@ final class TransmissionPhase implements Phase {
     /** When at least this many bytes of a payload are missing, they are received where they will stay. */
     private static final int LEAST_DIVERSION = 16 << 10;
 
+    /** So much of a payload, or all, must have arrived before there is a buffer for it: a header alone costs nothing. */
+    private static final int LEAST_ARRIVED = 64 << 10;
+
     private final Connection connection;
     private final Export export;
     private final DeviceQueue queue;
@@ -120,6 +123,8 @@ final class TransmissionPhase implements Phase {
                 blocked = true;
                 connection.goOnLater();
                 return;
+            } else if (!isThere(in)) {
+                return;
             } else if (!admits(in) || !decode(in)) {
                 blocked = true;
                 return;
@@ -149,6 +154,16 @@ final class TransmissionPhase implements Phase {
         long length = in.getUnsignedInt(at + REQUEST_LENGTH);
         boolean carriesData = command == Command.READ || command == Command.WRITE;
         return command == null || (carriesData && length > MAX_PAYLOAD) || inFlight.admits(command, length);
+    }
+
+    /** Whether enough of the next request has arrived to begin it. */
+    private static boolean isThere(ByteBuf in) {
+        int at = in.readerIndex();
+        long length = in.getUnsignedInt(at + REQUEST_LENGTH);
+        return in.getUnsignedShort(at + REQUEST_TYPE) != Command.WRITE.code()
+                || length > MAX_PAYLOAD
+                || in.readableBytes() - REQUEST_SIZE >= Math.min(length, LEAST_ARRIVED)
+                || in.getInt(at) != REQUEST_MAGIC;
     }
 
     /** Takes a request on; returns false, and leaves it where it is, when there is no credit for it. */

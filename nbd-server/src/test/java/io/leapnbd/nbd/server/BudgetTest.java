@@ -138,15 +138,21 @@ class BudgetTest {
     }
 
     @Test
-    void halfSentPayloadsLeaveRoomForReaders() throws IOException {
+    void halfSentPayloadsLeaveRoomForReadersAndSmallWrites() throws IOException {
         // F5: 36 half-sent headers did to everybody what clients that do not read did.
         device.openGate();
         try (TestServer server = server()) {
             List<RawClient> halves = new ArrayList<>();
             for (int i = 0; i < 6; i++) {
                 RawClient half = server.raw().open(false);
-                half.request(Command.WRITE, 0, 1, 0, 12 * MIB);
+                half.request(Command.WRITE, 0, 1, 0, 12 * MIB).bytes(new byte[i % 2 * 100_000]);
                 halves.add(half);
+            }
+            try (RawClient writer = server.raw().open(false)) {
+                for (int i = 0; i < 10; i++) {
+                    writer.request(Command.WRITE, 0, i, 0, 300_000).bytes(new byte[300_000]);
+                    assertThat(writer.reply(0).error()).isZero();
+                }
             }
             try (RawClient reader = server.raw().open(false)) {
                 for (int i = 0; i < 10; i++) {
@@ -169,7 +175,7 @@ class BudgetTest {
         // F5
         try (TestServer server = server(Duration.ofMillis(300));
                 RawClient client = server.raw().open(false)) {
-            client.request(Command.WRITE, 0, 1, 0, MIB).bytes(new byte[1000]);
+            client.request(Command.WRITE, 0, 1, 0, MIB).bytes(new byte[100_000]);
             assertThat(client.closedByServer()).isTrue();
             awaitAllGone(server);
         }
@@ -197,7 +203,7 @@ class BudgetTest {
             waits.request(Command.READ, 0, 1, 0, 4096);
             // Somebody else is dropped in the meantime.
             try (RawClient other = server.raw().open(false)) {
-                other.request(Command.WRITE, 0, 1, 0, MIB);
+                other.request(Command.WRITE, 0, 1, 0, MIB).bytes(new byte[100_000]);
                 assertThat(other.closedByServer()).isTrue();
             }
             device.openGate();

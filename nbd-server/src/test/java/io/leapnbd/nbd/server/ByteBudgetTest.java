@@ -99,14 +99,20 @@ class ByteBudgetTest {
         ConnectionCredit[] writers = {connection(), connection(), connection()};
         assertThat(writers[0].take(10 * MIB, true)).isTrue();
         assertThat(writers[1].take(12 * MIB, true)).isFalse();
-        assertThat(writers[2].take(MIB, true)).isFalse();
+        assertThat(writers[2].take(2 * MIB, true)).isFalse();
+        ConnectionCredit small = connection();
+        assertThat(small.take(MIB, true)).as("small ones do not wait for large ones").isTrue();
+        small.payloadEnded();
+        small.give(MIB);
         ConnectionCredit reader = connection();
         assertThat(reader.take(16 * MIB, false)).isTrue();
         writers[0].payloadEnded();
         assertThat(writers[1].take(12 * MIB, true)).isFalse();
         reader.give(16 * MIB);
         assertThat(writers[1].take(12 * MIB, true)).isTrue();
-        assertThat(writers[2].take(MIB, true)).isTrue();
+        assertThat(writers[2].take(2 * MIB, true)).isFalse();
+        writers[1].payloadEnded();
+        assertThat(writers[2].take(2 * MIB, true)).isTrue();
     }
 
     @Test
