@@ -75,12 +75,7 @@ record BufferPlan(int connections, int share, long shared, long sharedUpTo, long
                     + "m, or have fewer connections, loops or shared bytes");
         }
         long receive = most * (long) ReceiveBuffer.CAPACITY;
-        return new BufferPlan(
-                most,
-                SHARE,
-                bytes,
-                limit - fixed - most * CONNECTION,
-                limit - fixed - receive);
+        return new BufferPlan(most, SHARE, bytes, limit - fixed - most * CONNECTION, limit - fixed - receive);
     }
 
     /** What an allocator takes for so many bytes at most. */

@@ -122,7 +122,8 @@ final class Connection extends ChannelInboundHandlerAdapter {
         TransmissionPhase t = transmission;
         return t == null
                 ? new ConnectionInfo(id, peer.name(), "", false, opened, 0, 0)
-                : new ConnectionInfo(id, peer.name(), t.exportName(), true, opened, t.requestsInFlight(), t.bytesInFlight());
+                : new ConnectionInfo(
+                        id, peer.name(), t.exportName(), true, opened, t.requestsInFlight(), t.bytesInFlight());
     }
 
     @Override
@@ -390,7 +391,11 @@ final class Connection extends ChannelInboundHandlerAdapter {
         if (!closing) {
             server.statistics().protocolViolations.increment();
             if (server.drops().allows()) {
-                LOG.info("dropped {}: {}{}", peer.name(), violation, server.drops().leftOut());
+                LOG.info(
+                        "dropped {}: {}{}",
+                        peer.name(),
+                        violation,
+                        server.drops().leftOut());
             } else {
                 LOG.debug("dropped {}: {}", peer.name(), violation);
             }

@@ -59,8 +59,7 @@ final class InFlight {
     private int weight(Command command, long length) {
         return switch (command) {
             case READ, WRITE, FLUSH -> 1;
-            case TRIM, WRITE_ZEROES, CACHE, BLOCK_STATUS ->
-                1 + (int) Math.min(length >>> RANGE_SHIFT, maxRequests / 4);
+            case TRIM, WRITE_ZEROES, CACHE, BLOCK_STATUS -> 1 + (int) Math.min(length >>> RANGE_SHIFT, maxRequests / 4);
         };
     }
 

@@ -56,11 +56,12 @@ public final class NbdServerContext {
         checkString("export name", name);
         checkString("description of export '" + Printable.of(name) + "'", device.description());
         if (device.size() <= 0) {
-            throw new IllegalArgumentException(
-                    "export '" + Printable.of(name) + "' has a size of " + device.size() + " bytes; it must be above zero");
+            throw new IllegalArgumentException("export '" + Printable.of(name) + "' has a size of " + device.size()
+                    + " bytes; it must be above zero");
         }
         if (exports.putIfAbsent(name, new Export(name, device)) != null) {
-            throw new IllegalArgumentException("there are two exports named '" + Printable.of(name) + "'; names must differ");
+            throw new IllegalArgumentException(
+                    "there are two exports named '" + Printable.of(name) + "'; names must differ");
         }
         return this;
     }
@@ -149,7 +150,11 @@ public final class NbdServerContext {
      */
     public NbdServerContext stallTimeout(Duration timeout) {
         checkOpen();
-        checkRange("stallTimeout in milliseconds", timeout.toMillis(), 1, Duration.ofDays(1).toMillis());
+        checkRange(
+                "stallTimeout in milliseconds",
+                timeout.toMillis(),
+                1,
+                Duration.ofDays(1).toMillis());
         this.stallTimeout = timeout;
         return this;
     }

@@ -229,8 +229,7 @@ final class TransmissionPhase implements Phase {
         return bytes >= LEAST_SLICE && in.readableBytes() >= REQUEST_SIZE + bytes && credit.takeNow(in.capacity());
     }
 
-    private void decodeWrite(
-            int flags, long cookie, long offset, long length, int error, ByteBuf in, boolean slice) {
+    private void decodeWrite(int flags, long cookie, long offset, long length, int error, ByteBuf in, boolean slice) {
         if (length > MAX_DRAINED) {
             connection.drop("a write announces " + length + " bytes");
         } else if (length == 0) {

@@ -76,8 +76,7 @@ final class UnixSocketFile implements AutoCloseable {
         if (folder == null) {
             throw new IOException("the socket path " + path + " names no file; give a path below a folder");
         }
-        Path home = folder.resolve(
-                ".s" + Integer.toString((int) (System.nanoTime() & 0xfffff), Character.MAX_RADIX));
+        Path home = folder.resolve(".s" + Integer.toString((int) (System.nanoTime() & 0xfffff), Character.MAX_RADIX));
         Path draft = home.resolve("s");
         checkLength(path);
         checkLength(draft);
@@ -156,8 +155,7 @@ final class UnixSocketFile implements AutoCloseable {
 
         static @Nullable Identity of(Path path) throws IOException {
             try {
-                Map<String, Object> found =
-                        Files.readAttributes(path, "unix:dev,ino,mode", LinkOption.NOFOLLOW_LINKS);
+                Map<String, Object> found = Files.readAttributes(path, "unix:dev,ino,mode", LinkOption.NOFOLLOW_LINKS);
                 Object device = found.get("dev");
                 Object inode = found.get("ino");
                 if (device == null || inode == null || !(found.get("mode") instanceof Integer mode)) {
@@ -205,8 +203,7 @@ final class UnixSocketFile implements AutoCloseable {
             try {
                 channel = FileChannel.open(
                         file,
-                        Set.of(
-                                StandardOpenOption.CREATE, StandardOpenOption.WRITE, LinkOption.NOFOLLOW_LINKS),
+                        Set.of(StandardOpenOption.CREATE, StandardOpenOption.WRITE, LinkOption.NOFOLLOW_LINKS),
                         PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString(PRIVATE)));
             } catch (NoSuchFileException e) {
                 throw new IOException("the folder " + file.getParent() + " does not exist; create it", e);
@@ -216,7 +213,8 @@ final class UnixSocketFile implements AutoCloseable {
             boolean taken = false;
             try {
                 if (channel.tryLock() != null) {
-                    // Whoever removed the file that was opened did so under its lock. The size tells whether it is still the one
+                    // Whoever removed the file that was opened did so under its lock. The size tells whether it is
+                    // still the one
                     // at the path; to open that for a look would end this process's lock.
                     long mark = 1L + ThreadLocalRandom.current().nextInt(MOST_SIZE);
                     var _ = channel.truncate(0).write(ByteBuffer.allocate(1), mark - 1);

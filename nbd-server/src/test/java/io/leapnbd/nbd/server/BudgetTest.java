@@ -42,7 +42,8 @@ class BudgetTest {
 
     private static void awaitAllGone(TestServer server) {
         Await.until(
-                "all connections have ended", () -> server.server().connections().isEmpty());
+                "all connections have ended",
+                () -> server.server().connections().isEmpty());
     }
 
     /** Requests of the connection that came last. */

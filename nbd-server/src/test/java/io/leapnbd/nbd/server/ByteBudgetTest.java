@@ -101,7 +101,9 @@ class ByteBudgetTest {
         assertThat(writers[1].take(12 * MIB, true)).isFalse();
         assertThat(writers[2].take(2 * MIB, true)).isFalse();
         ConnectionCredit small = connection();
-        assertThat(small.take(MIB, true)).as("small ones do not wait for large ones").isTrue();
+        assertThat(small.take(MIB, true))
+                .as("small ones do not wait for large ones")
+                .isTrue();
         small.payloadEnded();
         small.give(MIB);
         ConnectionCredit reader = connection();

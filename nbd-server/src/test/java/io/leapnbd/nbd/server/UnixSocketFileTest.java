@@ -71,7 +71,8 @@ class UnixSocketFileTest {
     void whatIsNoSocketStays() throws Exception {
         // F11
         Path fifo = folder.resolve("fifo");
-        assertThat(new ProcessBuilder("mkfifo", fifo.toString()).start().waitFor()).isZero();
+        assertThat(new ProcessBuilder("mkfifo", fifo.toString()).start().waitFor())
+                .isZero();
         Path link = Files.createSymbolicLink(folder.resolve("link"), folder.resolve("nowhere"));
         Path file = Files.createFile(folder.resolve("file"));
         Path inside = Files.createDirectory(folder.resolve("folder"));
