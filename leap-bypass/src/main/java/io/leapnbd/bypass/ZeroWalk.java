@@ -65,7 +65,7 @@ final class ZeroWalk implements Completion {
                 paused = true;
                 // Counts as under way, so that nothing ends meanwhile.
                 underWay++;
-                loop.eventLoop().execute(this::resume);
+                loop.steps().add(this::resume);
             } else {
                 part();
             }

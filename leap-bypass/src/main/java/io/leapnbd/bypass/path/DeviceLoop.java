@@ -42,7 +42,8 @@ public final class DeviceLoop {
     private final ScheduledFuture<?> ticks;
     private final ArrayDeque<LinkRequest> freeRequests = new ArrayDeque<>(256);
     private final ArrayDeque<ClientRequest> freeClients = new ArrayDeque<>(256);
-    private final List<Runnable> steps = new ArrayList<>();
+    private final List<Runnable> ticked = new ArrayList<>();
+    private final StepQueue steps;
     private boolean defectTold;
 
     /**
@@ -66,6 +67,7 @@ public final class DeviceLoop {
         this.timeoutNanos = timeoutNanos;
         lease = new OwnershipLease(links, newestProof, embedded, timeoutNanos);
         waits = new SlabWaits(this);
+        steps = new StepQueue(this, eventLoop);
         ticks = eventLoop.scheduleAtFixedRate(this::tick, TICK_MILLIS, TICK_MILLIS, TimeUnit.MILLISECONDS);
     }
 
@@ -82,6 +84,11 @@ public final class DeviceLoop {
     /** Whether it may answer by itself. */
     public OwnershipLease lease() {
         return lease;
+    }
+
+    /** Long work that is done in steps. */
+    public StepQueue steps() {
+        return steps;
     }
 
     SlabWaits waits() {
@@ -127,12 +134,12 @@ public final class DeviceLoop {
         }
         guarded(() -> waits.tick(now));
         guarded(() -> lease.tick(now));
-        steps.forEach(this::guarded);
+        ticked.forEach(this::guarded);
     }
 
     /** Has something done at every tick, several times a second. */
     public void onTick(Runnable step) {
-        steps.add(step);
+        ticked.add(step);
     }
 
     private void guarded(Runnable step) {
@@ -211,7 +218,8 @@ public final class DeviceLoop {
         flush();
     }
 
-    void later(Runnable task, long delay, TimeUnit unit) {
+    /** Does something in a while. */
+    public void later(Runnable task, long delay, TimeUnit unit) {
         try {
             ScheduledFuture<?> _ = eventLoop.schedule(() -> guarded(task), delay, unit);
         } catch (RejectedExecutionException e) {

@@ -51,13 +51,12 @@ public final class GatedDevice implements BlockDevice {
 
     /** Lets all through, and those that follow. */
     public void openGate() {
-        List<Waiting> all;
         synchronized (this) {
             open = true;
-            all = List.copyOf(waiting);
+            // Before any that follows, which comes to its end at once.
+            waiting.forEach(one -> one.loop.execute(one.work));
             waiting.clear();
         }
-        all.forEach(one -> one.loop.execute(one.work));
     }
 
     private void arrive(EventLoop loop, Completion completion, Runnable work) {
