@@ -4,8 +4,8 @@ import io.leapnbd.bypass.link.Donor;
 import io.leapnbd.bypass.link.DonorConnector;
 import io.leapnbd.bypass.link.DonorConnector.Conversation;
 import io.leapnbd.bypass.map.AddressMap;
-import io.leapnbd.bypass.map.Mapping;
-import io.leapnbd.bypass.map.Slab;
+import io.leapnbd.bypass.map.Member;
+import io.leapnbd.bypass.map.Placement;
 import io.leapnbd.bypass.map.StateFile;
 import io.leapnbd.donor.protocol.Hello;
 import io.leapnbd.donor.protocol.HelloReply;
@@ -259,12 +259,13 @@ final class ExportClaim {
             }
         }
         for (int s = 0; s < restored.slabs(); s++) {
-            Slab slab = restored.slab(s);
-            Mapping mapping = slab.mapping();
-            if (mapping != null
-                    && greetings.get(mapping.donor()) != null
-                    && !held.contains(key(mapping.donor(), mapping.incarnation(), mapping.handle()))) {
-                pages += restored.lose(slab, mapping);
+            Placement placement = restored.placement(s);
+            if (placement != null) {
+                Member member = placement.primary();
+                if (greetings.get(member.donor()) != null
+                        && !held.contains(key(member.donor(), member.incarnation(), member.handle()))) {
+                    pages += restored.lose(s, member);
+                }
             }
         }
         if (pages > 0) {
@@ -287,12 +288,11 @@ final class ExportClaim {
                 if (listed.index() < 0 || listed.index() >= restored.slabs()) {
                     continue;
                 }
-                Slab slab = restored.slab(listed.index());
-                Mapping before = slab.mapping();
-                if (before == null || before.grantVersion() < listed.grantVersion()) {
+                Placement before = restored.placement(listed.index());
+                if (before == null || before.generation() < listed.grantVersion()) {
                     restored.adopt(
-                            slab,
-                            new Mapping(i, reply.incarnation(), listed.handle(), listed.grantVersion()),
+                            listed.index(),
+                            Placement.of(i, reply.incarnation(), listed.handle(), listed.grantVersion()),
                             BitSet.valueOf(listed.written().toLongArray()));
                 }
             }
@@ -321,10 +321,12 @@ final class ExportClaim {
             }
             try (Conversation talk = connectors.get(i).open(hello(epoch))) {
                 for (SlabList.Slab listed : lists.get(i)) {
-                    Mapping mapping = listed.index() >= 0 && listed.index() < restored.slabs()
-                            ? restored.slab(listed.index()).mapping()
+                    Placement placement = listed.index() >= 0 && listed.index() < restored.slabs()
+                            ? restored.placement(listed.index())
                             : null;
-                    if (mapping == null || mapping.donor() != i || mapping.handle() != listed.handle()) {
+                    if (placement == null
+                            || placement.primary().donor() != i
+                            || placement.primary().handle() != listed.handle()) {
                         talk.free(listed.handle());
                     }
                 }

@@ -1,18 +1,30 @@
 package io.leapnbd.bypass;
 
+import io.leapnbd.bypass.cache.CachedPages;
+import io.leapnbd.bypass.cache.FetchOwners;
+import io.leapnbd.bypass.cache.PageFetches;
+import io.leapnbd.bypass.cache.Prefetching;
 import io.leapnbd.bypass.latency.LatencyRecorders;
 import io.leapnbd.bypass.latency.LoopLatencies;
 import io.leapnbd.bypass.link.Donor;
 import io.leapnbd.bypass.link.DonorAddress;
 import io.leapnbd.bypass.link.DonorConnector;
+import io.leapnbd.bypass.link.DonorLink;
 import io.leapnbd.bypass.link.LinkSettings;
 import io.leapnbd.bypass.link.LocalConnector;
 import io.leapnbd.bypass.link.RdmaConnector;
 import io.leapnbd.bypass.link.TcpConnector;
 import io.leapnbd.bypass.map.AddressMap;
-import io.leapnbd.bypass.map.Mapping;
-import io.leapnbd.bypass.map.Slab;
 import io.leapnbd.bypass.map.StateFile;
+import io.leapnbd.bypass.path.DeviceLoop;
+import io.leapnbd.bypass.path.OwnershipLease;
+import io.leapnbd.bypass.path.ReadPath;
+import io.leapnbd.bypass.path.SlabAllocator;
+import io.leapnbd.bypass.path.SlabLosses;
+import io.leapnbd.bypass.path.Versions;
+import io.leapnbd.bypass.path.WriteOrder;
+import io.leapnbd.bypass.path.WritePath;
+import io.leapnbd.bypass.path.ZeroPath;
 import io.leapnbd.donor.protocol.Version;
 import io.leapnbd.donor.rdma.LocalMemory;
 import io.leapnbd.donor.store.SlabStore;
@@ -58,7 +70,8 @@ public final class RemoteDevice implements BlockDevice, AutoCloseable {
     private final List<DonorConnector> connectors;
     private final List<Donor> donors;
     private final AtomicInteger lanes = new AtomicInteger();
-    private final AtomicLong lastVersion;
+    private final Versions versions;
+    private final AtomicLong newestProof = OwnershipLease.noProof();
     private final Arena cacheArena = Arena.ofShared();
     private final PageCache cache;
     private final FetchOwners fetchOwners;
@@ -68,7 +81,8 @@ public final class RemoteDevice implements BlockDevice, AutoCloseable {
     private final WriteOrder writeOrder;
     private final LocalMemory localMemory;
     private final SlabAllocator allocator;
-    private final Map<EventLoop, DeviceLoop> loops = new ConcurrentHashMap<>();
+    private final SlabLosses losses;
+    private final Map<EventLoop, LoopPaths> loops = new ConcurrentHashMap<>();
     private final CompletableFuture<Donor> fenced;
 
     private RemoteDevice(
@@ -83,7 +97,6 @@ public final class RemoteDevice implements BlockDevice, AutoCloseable {
         this.localMemory = localMemory;
         this.connectors = connectors;
         donors = connectors.stream().map(DonorConnector::donor).toList();
-        allocator = new SlabAllocator(this, donors.size());
         this.fenced = fenced;
         state = claim.state();
         map = claim.map();
@@ -95,7 +108,9 @@ public final class RemoteDevice implements BlockDevice, AutoCloseable {
         fetchOwners = new FetchOwners(cache.capacity());
         prefetching = new Prefetching(
                 context.size() / PageCache.PAGE_SIZE, context.prefetchPolicy(), context.prefetchSettings());
-        lastVersion = new AtomicLong(Version.first(claim.epoch()));
+        versions = new Versions(Version.first(claim.epoch()));
+        allocator = new SlabAllocator(map, versions, donors.size());
+        losses = new SlabLosses(map, donors, this::bytesLost);
         linkSettings = new LinkSettings(
                 context.export(),
                 claim.epoch(),
@@ -196,13 +211,37 @@ public final class RemoteDevice implements BlockDevice, AutoCloseable {
 
     @Override
     public DeviceQueue open(EventLoop loop) {
-        return new RemoteQueue(this, enter(loop));
+        LoopPaths mine = enter(loop);
+        return new RemoteQueue(mine.loop, mine.pages, map, connectionNumbers);
     }
 
     /** What a loop owns of the device; made when it first comes. On that loop. */
-    private DeviceLoop enter(EventLoop loop) {
-        return loops.computeIfAbsent(loop, fresh -> new DeviceLoop(this, fresh, lanes.getAndIncrement(), connectors));
+    private LoopPaths enter(EventLoop loop) {
+        return loops.computeIfAbsent(loop, this::paths);
     }
+
+    private LoopPaths paths(EventLoop eventLoop) {
+        int lane = lanes.getAndIncrement();
+        long timeoutNanos = context.requestTimeout().toNanos();
+        DonorLink[] links = new DonorLink[connectors.size()];
+        for (int i = 0; i < links.length; i++) {
+            links[i] = connectors.get(i).link(eventLoop, lane, linkSettings, timeoutNanos);
+        }
+        DeviceLoop loop = new DeviceLoop(
+                eventLoop, latencies.openLoop(), links, newestProof, context.embedded() != null, timeoutNanos);
+        ReadPath reads = new ReadPath(loop, map, losses);
+        CachedPages pages = new CachedPages(
+                loop,
+                reads,
+                new WritePath(loop, map, losses, writeOrder, versions, allocator),
+                new ZeroPath(loop, map, losses, writeOrder, versions, allocator),
+                cache,
+                prefetching,
+                new PageFetches(loop, map, reads, writeOrder, cache, prefetching, fetchOwners));
+        return new LoopPaths(loop, pages);
+    }
+
+    private record LoopPaths(DeviceLoop loop, CachedPages pages) {}
 
     /** Random number of the contents: another one means that the device was begun anew, blank. */
     public UUID content() {
@@ -241,11 +280,11 @@ public final class RemoteDevice implements BlockDevice, AutoCloseable {
 
     /** The recorders of one loop, for whoever measures a request from end to end on it. */
     public LoopLatencies latencies(EventLoop loop) {
-        DeviceLoop mine = loops.get(loop);
+        LoopPaths mine = loops.get(loop);
         if (mine == null) {
             throw new IllegalArgumentException("the event loop is none of the device's group");
         }
-        return mine.latencies;
+        return mine.loop.latencies();
     }
 
     /** Writes that failed because no donor had room. */
@@ -267,7 +306,7 @@ public final class RemoteDevice implements BlockDevice, AutoCloseable {
         CountDownLatch closed = new CountDownLatch(loops.size());
         loops.forEach((loop, mine) -> {
             Runnable close = () -> {
-                mine.close();
+                mine.loop.close();
                 closed.countDown();
             };
             try {
@@ -287,45 +326,16 @@ public final class RemoteDevice implements BlockDevice, AutoCloseable {
         cacheArena.close();
     }
 
-    FetchOwners fetchOwners() {
-        return fetchOwners;
-    }
-
-    ConnectionNumbers connectionNumbers() {
-        return connectionNumbers;
-    }
-
-    WriteOrder writeOrder() {
-        return writeOrder;
-    }
-
-    long nextVersion() {
-        return lastVersion.incrementAndGet();
-    }
-
-    LinkSettings linkSettings() {
-        return linkSettings;
-    }
-
-    long requestTimeoutNanos() {
-        return context.requestTimeout().toNanos();
-    }
-
-    SlabAllocator allocator() {
-        return allocator;
-    }
-
-    void slabLost(Slab slab, Mapping mapping) {
-        long pages = map.lose(slab, mapping);
-        LOG.error(
-                "donor {} has taken back slab {}: {} written pages are lost",
-                donors.get(mapping.donor()),
-                slab.index(),
-                pages);
+    /** What the cache has of a range is not to be given out any more. */
+    private void bytesLost(long offset, long length) {
+        long page = offset / PageCache.PAGE_SIZE;
+        long count = length / PageCache.PAGE_SIZE;
+        cache.beginWrite(page, count);
+        cache.endWrite(page, count);
     }
 
     private void donorRestarted(Donor donor, UUID gone, UUID found) {
-        long pages = map.loseAll(donors.indexOf(donor), gone);
+        long pages = losses.restarted(donors.indexOf(donor), gone);
         LOG.error("donor {} has restarted: {} written pages are lost; reading one is an I/O error", donor, pages);
         state.putDonor(donors.indexOf(donor), donor.name(), found);
     }

@@ -166,6 +166,53 @@ class DonorFaultsTest {
         assertThat(driver.read(healed + PAGE, PAGE)).containsOnly(0);
     }
 
+    /**
+     * A2: a donor's machine restarts without a FIN. One loop has met the new process, and has written there; the other still has its
+     * dead connection. A read on that one marked the new placement as lost: an acknowledged page became an error.
+     */
+    @Test
+    void aLoopWithADeadConnectionToTheOldProcessDoesNotLoseWhatAnotherHasWrittenToTheNewOne() throws IOException {
+        replaceDonor(1);
+        proxies[1].close();
+        DonorProcess old = donors[0];
+        device = RemoteDevice.open(
+                new RemoteDeviceContext()
+                        .size((long) SLABS * SLAB)
+                        .donors(List.of(new DonorAddress("127.0.0.1", proxies[0].port())))
+                        .requestTimeout(Duration.ofSeconds(40))
+                        .conclude(),
+                group);
+        DeviceDriver[] drivers = {
+            new DeviceDriver(device, group.next()), new DeviceDriver(device, group.next()),
+        };
+        assertThat(drivers[0].write(0, random(PAGE, 40))).isZero();
+        // Whose connection is it?
+        FaultProxy.Relay dead = proxies[0].openConnections().getLast();
+        dead.hold();
+        List<DeviceDriver.Read> reads =
+                Stream.of(drivers).map(one -> one.startRead(0, PAGE)).toList();
+        Await.until(() -> reads.stream().filter(read -> read.error().isDone()).count() == 1);
+        int behind = reads.get(0).error().isDone() ? 1 : 0;
+        dead.release();
+        assertThat(DeviceDriver.join(reads.get(behind).error())).isZero();
+
+        dead.hold();
+        donors[0] = donor(SLABS);
+        proxies[0].redirect(donors[0].address());
+        for (FaultProxy.Relay relay : proxies[0].openConnections()) {
+            if (relay != dead) {
+                relay.close();
+            }
+        }
+        Await.until(() -> device.map().pagesLost() > 0);
+        byte[] newer = random(PAGE, 41);
+        assertThat(drivers[1 - behind].write(0, newer)).isZero();
+
+        assertThat(drivers[behind].read(0, PAGE)).isEqualTo(newer);
+        assertThat(drivers[1 - behind].read(0, PAGE)).isEqualTo(newer);
+        assertThat(old.store.freeSlabs()).isLessThan(SLABS);
+    }
+
     @Test
     void aDonorThatRestartsWhileTheServerIsAwayLosesItsPagesToo() throws IOException {
         open();

@@ -1,5 +1,6 @@
 package io.leapnbd.bypass.link;
 
+import io.leapnbd.bypass.map.Member;
 import io.leapnbd.donor.protocol.Operation;
 import io.leapnbd.donor.protocol.Status;
 import io.netty.buffer.ByteBuf;
@@ -21,6 +22,9 @@ public final class LinkRequest {
 
     /** The slab's handle; for a grant the slab's index. */
     public int slab;
+
+    /** The member of a placement that the request is for; null for what is not about a slab's bytes. */
+    public @Nullable Member where;
 
     /** First byte within the slab. */
     public int offset;
@@ -57,6 +61,9 @@ public final class LinkRequest {
 
     /** The byte of the device that a request for data begins at. */
     public long position;
+
+    /** For the completion's own use. */
+    public int tag;
 
     /** For the completion's own use: the client request this is part of. */
     public @Nullable Object attachment;
@@ -123,6 +130,8 @@ public final class LinkRequest {
     /** Forgets what it referred to, before it goes back to a pool. */
     public void clear() {
         incarnation = null;
+        where = null;
+        version = 0;
         buffer = null;
         attachment = null;
         background = false;

@@ -212,6 +212,12 @@ final class RdmaLink implements DonorLink, PendingRequests.Sender {
             return false;
         }
         if (request.incarnation != null && !request.incarnation.equals(incarnation)) {
+            if (request.incarnation.equals(donor.incarnation())) {
+                // Another loop has met the donor's new process: the request waits for a connection to it.
+                loop.execute(() -> on.broken("the donor has restarted"));
+                loop.execute(on::endOfTurn);
+                return false;
+            }
             request.worst = Outcome.LOST;
             return true;
         }

@@ -313,7 +313,7 @@ final class TcpLink implements DonorLink, PendingRequests.Sender {
     /** Whether a request may be sent now. */
     private boolean admits(LinkRequest request) {
         Channel to = channel;
-        if (inFlight.full() || to == null) {
+        if (inFlight.full() || to == null || forNewerProcess(request)) {
             return false;
         }
         if (request.urgent()) {
@@ -358,6 +358,22 @@ final class TcpLink implements DonorLink, PendingRequests.Sender {
         if (to != null) {
             to.request(request, cookie);
         }
+    }
+
+    /**
+     * Whether a request is for the donor's new process, which another loop has met, while this connection is still to the old one.
+     * Then it waits for the next connection, and this one ends.
+     */
+    private boolean forNewerProcess(LinkRequest request) {
+        UUID process = request.incarnation;
+        boolean newer = process != null
+                && !process.equals(incarnation)
+                && process.equals(donor.incarnation())
+                && incarnation != null;
+        if (newer) {
+            loop.execute(() -> breakConnection("the donor has restarted"));
+        }
+        return newer;
     }
 
     private void discount(LinkRequest request) {

@@ -155,22 +155,23 @@ public final class StateFile implements AutoCloseable {
 
     /** Where a slab is; null if it is nowhere. */
     @Nullable
-    Mapping mapping(int slab) {
+    Placement placement(int slab) {
         long at = slabAt(slab);
         int donor = memory.get(INT, at) - 1;
         if (donor < 0) {
             return null;
         }
-        return new Mapping(donor, donorIncarnation(donor), memory.get(INT, at + 4), memory.get(LONG, at + 8));
+        return Placement.of(donor, donorIncarnation(donor), memory.get(INT, at + 4), memory.get(LONG, at + 8));
     }
 
-    void putMapping(int slab, @Nullable Mapping mapping) {
+    void putPlacement(int slab, @Nullable Placement placement) {
         long at = slabAt(slab);
         memory.set(INT, at, 0);
-        if (mapping != null) {
-            memory.set(INT, at + 4, mapping.handle());
-            memory.set(LONG, at + 8, mapping.grantVersion());
-            memory.set(INT, at, mapping.donor() + 1);
+        if (placement != null) {
+            Member member = placement.primary();
+            memory.set(INT, at + 4, member.handle());
+            memory.set(LONG, at + 8, member.grantVersion());
+            memory.set(INT, at, member.donor() + 1);
         }
     }
 

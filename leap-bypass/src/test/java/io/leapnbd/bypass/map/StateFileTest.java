@@ -8,6 +8,7 @@ import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.util.Objects;
 import java.util.UUID;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -30,7 +31,7 @@ class StateFileTest {
             file.claim(7, content);
             file.putDonor(1, "tcp://10.0.0.1:9400", incarnation);
             AddressMap map = new AddressMap(file, SIZE, SLAB_SHIFT);
-            map.map(map.slab(3), new Mapping(1, incarnation, 99, 1234));
+            map.map(3, Placement.of(1, incarnation, 99, 1234));
             map.markWritten(3L << SLAB_SHIFT, 8192);
         }
         try (StateFile file = open(false)) {
@@ -39,8 +40,12 @@ class StateFileTest {
             assertThat(file.content()).isEqualTo(content);
             assertThat(file.donorName(1)).isEqualTo("tcp://10.0.0.1:9400");
             AddressMap map = new AddressMap(file, SIZE, SLAB_SHIFT);
-            assertThat(map.slab(3).mapping()).isEqualTo(new Mapping(1, incarnation, 99, 1234));
-            assertThat(map.slab(2).mapping()).isNull();
+            Placement placement = Objects.requireNonNull(map.placement(3));
+            assertThat(placement.generation()).isEqualTo(1234);
+            assertThat(placement.primary().donor()).isEqualTo(1);
+            assertThat(placement.primary().incarnation()).isEqualTo(incarnation);
+            assertThat(placement.primary().handle()).isEqualTo(99);
+            assertThat(map.placement(2)).isNull();
             assertThat(map.pagesWritten()).isEqualTo(2);
         }
     }

@@ -1,4 +1,4 @@
-package io.leapnbd.bypass;
+package io.leapnbd.bypass.cache;
 
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.atomic.AtomicLongArray;

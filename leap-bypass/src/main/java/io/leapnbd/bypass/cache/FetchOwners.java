@@ -1,4 +1,4 @@
-package io.leapnbd.bypass;
+package io.leapnbd.bypass.cache;
 
 import java.util.concurrent.atomic.AtomicReferenceArray;
 import org.jspecify.annotations.Nullable;
@@ -7,20 +7,21 @@ import org.jspecify.annotations.Nullable;
  * Which loop fetches into a slot of the cache, so that a demand on another one can have the fetch hurried up. An entry stays
  * when its fetch has ended; whoever uses it asks the loop, which knows.
  */
-final class FetchOwners {
+public final class FetchOwners {
 
-    private final AtomicReferenceArray<@Nullable CachedPages> owners;
+    private final AtomicReferenceArray<@Nullable PageFetches> owners;
 
-    FetchOwners(int slots) {
+    /** For a cache of so many slots. */
+    public FetchOwners(int slots) {
         owners = new AtomicReferenceArray<>(slots);
     }
 
-    void set(int slot, CachedPages owner) {
+    void set(int slot, PageFetches owner) {
         owners.set(slot, owner);
     }
 
     @Nullable
-    CachedPages get(int slot) {
+    PageFetches get(int slot) {
         return owners.get(slot);
     }
 }

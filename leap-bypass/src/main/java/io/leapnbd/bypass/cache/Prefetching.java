@@ -1,6 +1,6 @@
-package io.leapnbd.bypass;
+package io.leapnbd.bypass.cache;
 
-import io.leapnbd.bypass.AccessQueue.Access;
+import io.leapnbd.bypass.cache.AccessQueue.Access;
 import io.leapnbd.prefetch.LeapSettings;
 import io.leapnbd.prefetch.PrefetchPolicy;
 import io.leapnbd.prefetch.Prefetcher;
@@ -50,7 +50,8 @@ public final class Prefetching {
     /** Of prefetchers that were replaced; guarded by this object's monitor. */
     private long earlierTrends;
 
-    Prefetching(long pages, PrefetchPolicy policy, LeapSettings settings) {
+    /** Of a device of so many pages. */
+    public Prefetching(long pages, PrefetchPolicy policy, LeapSettings settings) {
         this.pages = pages;
         chosen = new AtomicReference<>(Chosen.of(pages, policy, settings));
     }
@@ -65,7 +66,7 @@ public final class Prefetching {
     }
 
     /** Lets another prefetcher decide in a policy's name. */
-    void choose(PrefetchPolicy policy, Prefetcher prefetcher) {
+    public void choose(PrefetchPolicy policy, Prefetcher prefetcher) {
         choose(new Chosen(policy, LeapSettings.PUBLISHED, prefetcher, true, null));
     }
 

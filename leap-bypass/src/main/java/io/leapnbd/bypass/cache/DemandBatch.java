@@ -1,6 +1,6 @@
-package io.leapnbd.bypass;
+package io.leapnbd.bypass.cache;
 
-import io.leapnbd.bypass.AccessQueue.Access;
+import io.leapnbd.bypass.cache.AccessQueue.Access;
 
 /**
  * What clients did since the last decision, and which pages they demanded in it. A policy is told of one access after the other,

@@ -1,4 +1,4 @@
-package io.leapnbd.bypass;
+package io.leapnbd.bypass.path;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
@@ -103,9 +103,64 @@ class WriteOrderTest {
     @Test
     void pagesOfAWriteInDoubtAreNeverReadByTheDeviceAgain() {
         assertThat(order.begin(0, PAGE)).isTrue();
-        order.doubt(0, PAGE);
+        order.markUncertain(0, PAGE);
         order.end(0, PAGE);
         assertThat(order.stamp(0, PAGE)).isEqualTo(WriteWatch.BUSY);
         assertThat(order.begin(0, PAGE)).isTrue();
+    }
+
+    /** B4: with 32 writers of whole pages in one group there was always one under way, and partial writes failed at their deadline. */
+    @Test
+    void aPartialWriteThatWaitsKeepsNewWholeOnesOutUntilItHasHadItsTurn() {
+        assertThat(order.begin(0, PAGE)).isTrue();
+        assertThat(order.begin(100, 10)).isFalse();
+        long ticket = order.ticket();
+        assertThat(order.begin(100, 10, ticket)).isFalse();
+
+        assertThat(order.begin(PAGE, PAGE)).as("a new one").isFalse();
+        long later = order.ticket();
+        assertThat(order.begin(PAGE, PAGE, later)).as("one that came later").isFalse();
+        order.end(0, PAGE);
+        assertThat(order.begin(PAGE, PAGE, later)).as("one that came later").isFalse();
+        assertThat(order.begin(100, 10, ticket)).isTrue();
+        order.end(100, 10);
+        assertThat(order.begin(PAGE, PAGE, later)).isTrue();
+        assertThat(order.begin(PAGE, PAGE)).isTrue();
+    }
+
+    @Test
+    void whoGivesUpHoldsNobodyUpAnyMore() {
+        assertThat(order.begin(0, PAGE)).isTrue();
+        long ticket = order.ticket();
+        assertThat(order.begin(100, 10, ticket)).isFalse();
+        assertThat(order.begin(PAGE, PAGE)).isFalse();
+        order.forget(100, 10, ticket);
+        assertThat(order.begin(PAGE, PAGE)).isTrue();
+    }
+
+    @Test
+    void ofManyThatWaitTheOldestIsFirst() {
+        assertThat(order.begin(0, PAGE)).isTrue();
+        long first = order.ticket();
+        long second = order.ticket();
+        assertThat(order.begin(200, 10, second)).isFalse();
+        assertThat(order.begin(100, 10, first)).isFalse();
+        order.end(0, PAGE);
+        assertThat(order.begin(200, 10, second)).isFalse();
+        assertThat(order.begin(100, 10, first)).isTrue();
+        assertThat(order.begin(200, 10, second)).isFalse();
+        order.end(100, 10);
+        assertThat(order.begin(200, 10, second)).isTrue();
+    }
+
+    /** A12. */
+    @Test
+    void pagesOfAWriteInDoubtAreKnown() {
+        assertThat(order.doubtful(0, PAGE)).isFalse();
+        assertThat(order.begin(0, PAGE)).isTrue();
+        order.markUncertain(0, PAGE);
+        order.end(0, PAGE);
+        assertThat(order.doubtful(0, PAGE)).isTrue();
+        assertThat(order.doubtful(64L * PAGE, PAGE)).isFalse();
     }
 }

@@ -1,4 +1,4 @@
-package io.leapnbd.bypass;
+package io.leapnbd.bypass.path;
 
 import static org.openjdk.jcstress.annotations.Expect.ACCEPTABLE;
 import static org.openjdk.jcstress.annotations.Expect.FORBIDDEN;

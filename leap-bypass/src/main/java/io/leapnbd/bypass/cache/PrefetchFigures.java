@@ -1,4 +1,4 @@
-package io.leapnbd.bypass;
+package io.leapnbd.bypass.cache;
 
 import io.leapnbd.prefetch.LeapSettings;
 import io.leapnbd.prefetch.PrefetchPolicy;

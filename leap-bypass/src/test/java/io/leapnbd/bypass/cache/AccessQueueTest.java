@@ -1,8 +1,8 @@
-package io.leapnbd.bypass;
+package io.leapnbd.bypass.cache;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.leapnbd.bypass.AccessQueue.Access;
+import io.leapnbd.bypass.cache.AccessQueue.Access;
 import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.Test;

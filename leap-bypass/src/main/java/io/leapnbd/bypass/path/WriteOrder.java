@@ -1,8 +1,9 @@
-package io.leapnbd.bypass;
+package io.leapnbd.bypass.path;
 
 import io.leapnbd.bypass.link.WriteWatch;
 import io.leapnbd.donor.protocol.Protocol;
 import java.util.concurrent.atomic.AtomicIntegerArray;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.atomic.AtomicLongArray;
 
 /**
@@ -19,15 +20,21 @@ import java.util.concurrent.atomic.AtomicLongArray;
  *
  * <p><b>Reads by RDMA.</b> The donor's processors do not see them, so they may find a page half written. They are only made where
  * no write is under way, and count only if none has begun by their end: {@link #stamp}. A write that failed may still be under
- * way at a donor that was stopped; its pages are in doubt for good: {@link #doubt}.
+ * way at a donor that was stopped; its pages are in doubt for good: {@link #markUncertain}.
+ *
+ * <p><b>Turns.</b> What may not begin is tried again a little later. So that many whole-page writes, of which there is always one
+ * under way, do not keep a partial write out for good, whoever is turned away once draws a ticket and notes it at the group: until it has begun,
+ * or given up, nobody without a ticket or with a later one begins there. The oldest ticket of all is turned away only by what is under
+ * way already, which ends; and then the next one is the oldest.
  *
  * <p>Pages are taken in groups of 64, and groups share counters by hash: a collision makes a write wait that need not. Any thread.
  */
-final class WriteOrder implements WriteWatch {
+public final class WriteOrder implements WriteWatch {
 
     private static final int GROUP_SHIFT = Protocol.PAGE_SHIFT + 6;
     private static final int COUNTERS = 1 << 12;
     private static final int EXCLUSIVE = -1;
+    private static final long NO_TICKET = 0;
 
     /** Above zero: so many whole-page writes are under way in the groups. {@link #EXCLUSIVE}: one partial write is. */
     private final AtomicIntegerArray counters = new AtomicIntegerArray(COUNTERS);
@@ -35,20 +42,68 @@ final class WriteOrder implements WriteWatch {
     /** Highest version of a write or trim that began. */
     private final AtomicLongArray versions = new AtomicLongArray(COUNTERS);
 
+    /** The oldest ticket that waits for its turn. */
+    private final AtomicLongArray turns = new AtomicLongArray(COUNTERS);
+
+    private final AtomicLong tickets = new AtomicLong();
+
     /** Not zero: a write failed in the group, and its donor may do it late. */
     private final AtomicIntegerArray doubts = new AtomicIntegerArray(COUNTERS);
 
-    /** Begins a write if nothing is in its way; otherwise it has to be tried again. */
+    /** Nothing is under way. */
+    public WriteOrder() {}
+
+    /** Draws a ticket, for who was turned away the first time. */
+    long ticket() {
+        return tickets.incrementAndGet();
+    }
+
+    /** Begins a write if nothing is in its way; otherwise it has to be tried again, with a {@link #ticket()}. */
     boolean begin(long offset, int length) {
+        return begin(offset, length, NO_TICKET);
+    }
+
+    /** The same for a write that was turned away before. */
+    boolean begin(long offset, int length, long ticket) {
         boolean partial = partial(offset, length);
         long last = last(offset, length);
         for (long group = first(offset); group <= last; group++) {
-            if (!(partial ? takeAlone(group) : join(group))) {
+            if (!hasTurn(group, ticket) || !(partial ? takeAlone(group) : join(group))) {
                 leave(first(offset), group, partial);
+                claimTurn(group, ticket);
                 return false;
             }
         }
+        if (ticket != NO_TICKET) {
+            forget(offset, length, ticket);
+        }
         return true;
+    }
+
+    /** Gives a ticket up, of what has begun or does not want to any more. */
+    void forget(long offset, int length, long ticket) {
+        long last = last(offset, length);
+        for (long group = first(offset); group <= last; group++) {
+            boolean _ = turns.compareAndSet(counter(group), ticket, NO_TICKET);
+        }
+    }
+
+    private boolean hasTurn(long group, long ticket) {
+        long turn = turns.get(counter(group));
+        return turn == NO_TICKET || (ticket != NO_TICKET && ticket <= turn);
+    }
+
+    private void claimTurn(long group, long ticket) {
+        if (ticket != NO_TICKET) {
+            int counter = counter(group);
+            long turn = turns.get(counter);
+            while (turn == NO_TICKET || ticket < turn) {
+                if (turns.compareAndSet(counter, turn, ticket)) {
+                    return;
+                }
+                turn = turns.get(counter);
+            }
+        }
     }
 
     /** Takes note of the version of a write that has begun. */
@@ -68,30 +123,55 @@ final class WriteOrder implements WriteWatch {
      * Runs {@code action} on the part of a range in each group, one after the other, while no write can begin there; leaves out
      * groups where writes are under way, or one newer than {@code version} was.
      *
-     * @return whether no group was left out, and {@code action} said yes to all
+     * @param ticket of who was turned away before, or 0
+     * @return whether no group was left out, and {@code action} said yes to all; then the ticket is given up
      */
-    boolean whileNothingIsWritten(long offset, int length, long version, RangeAction action) {
+    boolean whileNothingIsWritten(long offset, int length, long version, long ticket, RangeAction action) {
         boolean all = true;
         long end = offset + length;
         for (long at = offset; at < end; ) {
             long group = at >>> GROUP_SHIFT;
             long groupEnd = Math.min(end, (group + 1) << GROUP_SHIFT);
-            if (takeAlone(group)) {
+            // A trim that notes its end has had its turn: it does not wait for others.
+            if ((ticket == NO_TICKET || hasTurn(group, ticket)) && takeAlone(group)) {
                 try {
                     all &= versions.get(counter(group)) <= version && action.on(at, groupEnd - at);
                 } finally {
                     counters.set(counter(group), 0);
                 }
             } else {
+                claimTurn(group, ticket);
                 all = false;
             }
             at = groupEnd;
         }
+        if (all && ticket != NO_TICKET) {
+            forget(offset, length, ticket);
+        }
         return all;
     }
 
+    /**
+     * Whether a write to any of the pages failed, so that a donor may do it at any time. What is read of them now may change
+     * without a further write: nobody may keep it.
+     */
+    public boolean doubtful(long offset, int length) {
+        long last = last(offset, length);
+        for (long group = first(offset); group <= last; group++) {
+            if (doubts.get(counter(group)) != 0) {
+                return true;
+            }
+        }
+        return false;
+    }
+
+    /** The same without a ticket: nobody's turn is waited for. */
+    boolean whileNothingIsWritten(long offset, int length, long version, RangeAction action) {
+        return whileNothingIsWritten(offset, length, version, NO_TICKET, action);
+    }
+
     /** Takes note, before its end, of a write of which nobody knows what became of it. */
-    void doubt(long offset, int length) {
+    void markUncertain(long offset, int length) {
         long last = last(offset, length);
         for (long group = first(offset); group <= last; group++) {
             doubts.set(counter(group), 1);

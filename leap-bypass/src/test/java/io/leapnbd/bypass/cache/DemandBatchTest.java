@@ -1,4 +1,4 @@
-package io.leapnbd.bypass;
+package io.leapnbd.bypass.cache;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
