@@ -17,6 +17,7 @@ import io.leapnbd.bypass.link.TcpConnector;
 import io.leapnbd.bypass.map.AddressMap;
 import io.leapnbd.bypass.map.StateFile;
 import io.leapnbd.bypass.path.DeviceLoop;
+import io.leapnbd.bypass.path.NoteSpreader;
 import io.leapnbd.bypass.path.OwnershipLease;
 import io.leapnbd.bypass.path.ReadPath;
 import io.leapnbd.bypass.path.SlabAllocator;
@@ -25,7 +26,8 @@ import io.leapnbd.bypass.path.Versions;
 import io.leapnbd.bypass.path.WriteOrder;
 import io.leapnbd.bypass.path.WritePath;
 import io.leapnbd.bypass.path.ZeroPath;
-import io.leapnbd.donor.protocol.Version;
+import io.leapnbd.bypass.takeover.TakenExport;
+import io.leapnbd.bypass.takeover.Takeover;
 import io.leapnbd.donor.rdma.LocalMemory;
 import io.leapnbd.donor.store.SlabStore;
 import io.leapnbd.nbd.spi.BlockDevice;
@@ -37,7 +39,6 @@ import io.netty.util.concurrent.EventExecutor;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
-import java.net.InetSocketAddress;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -64,7 +65,7 @@ public final class RemoteDevice implements BlockDevice, AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(RemoteDevice.class);
 
     private final RemoteDeviceContext context;
-    private final StateFile state;
+    private final TakenExport taken;
     private final AddressMap map;
     private final LinkSettings linkSettings;
     private final List<DonorConnector> connectors;
@@ -82,12 +83,13 @@ public final class RemoteDevice implements BlockDevice, AutoCloseable {
     private final LocalMemory localMemory;
     private final SlabAllocator allocator;
     private final SlabLosses losses;
+    private final NoteSpreader notes;
     private final Map<EventLoop, LoopPaths> loops = new ConcurrentHashMap<>();
     private final CompletableFuture<Donor> fenced;
 
     private RemoteDevice(
             RemoteDeviceContext context,
-            ExportClaim claim,
+            TakenExport taken,
             List<DonorConnector> connectors,
             WriteOrder writeOrder,
             LocalMemory localMemory,
@@ -98,8 +100,8 @@ public final class RemoteDevice implements BlockDevice, AutoCloseable {
         this.connectors = connectors;
         donors = connectors.stream().map(DonorConnector::donor).toList();
         this.fenced = fenced;
-        state = claim.state();
-        map = claim.map();
+        this.taken = taken;
+        map = new AddressMap(taken.state(), context.size(), Integer.numberOfTrailingZeros(taken.slabSize()));
         MemorySegment cacheMemory = cacheArena.allocate(context.cacheLimit(), PageCache.PAGE_SIZE);
         cache = new PageCache(cacheMemory);
         localMemory.add(cacheMemory.address(), cacheMemory.byteSize());
@@ -108,15 +110,19 @@ public final class RemoteDevice implements BlockDevice, AutoCloseable {
         fetchOwners = new FetchOwners(cache.capacity());
         prefetching = new Prefetching(
                 context.size() / PageCache.PAGE_SIZE, context.prefetchPolicy(), context.prefetchSettings());
-        versions = new Versions(Version.first(claim.epoch()));
+        versions = new Versions(taken.term());
         allocator = new SlabAllocator(map, versions, donors.size());
-        losses = new SlabLosses(map, donors, this::bytesLost);
+        losses = new SlabLosses(map, donors, this::bytesLost, taken.note()::lose);
+        notes = new NoteSpreader(taken.note()::version, taken.note()::encode, donors.size());
         linkSettings = new LinkSettings(
                 context.export(),
-                claim.epoch(),
-                claim.instance(),
-                claim.content(),
-                claim.slabSize(),
+                taken.instance(),
+                taken.content(),
+                taken.term(),
+                context.host(),
+                context.owner(),
+                taken.note()::encode,
+                taken.slabSize(),
                 context.connectTimeout(),
                 context.bulkWindow());
     }
@@ -135,10 +141,16 @@ public final class RemoteDevice implements BlockDevice, AutoCloseable {
         WriteOrder writeOrder = new WriteOrder();
         LocalMemory localMemory = new LocalMemory();
         List<DonorConnector> connectors = connectors(context, events, writeOrder, localMemory);
-        ExportClaim claim = new ExportClaim(context, connectors);
-        claim.take();
-        RemoteDevice device = new RemoteDevice(context, claim, connectors, writeOrder, localMemory, events.fenced);
+        int loops = 0;
+        for (EventExecutor _ : group) {
+            loops++;
+        }
+        TakenExport taken = new Takeover(context.takeover(loops), connectors).take();
+        RemoteDevice device = new RemoteDevice(context, taken, connectors, writeOrder, localMemory, events.fenced);
         events.device = device;
+        for (int i = 0; i < connectors.size(); i++) {
+            connectors.get(i).donor().stand(taken.standings().get(i));
+        }
         device.connect(group);
         return device;
     }
@@ -153,14 +165,13 @@ public final class RemoteDevice implements BlockDevice, AutoCloseable {
         List<DonorConnector> connectors = new ArrayList<>();
         for (DonorAddress address : context.donors()) {
             Donor donor = new Donor(address.toString(), events);
-            InetSocketAddress resolved = address.resolve();
             connectors.add(
                     switch (address.transport()) {
-                        case TCP -> new TcpConnector(donor, resolved, context.connectTimeout(), context.buffers());
+                        case TCP -> new TcpConnector(donor, address, context.connectTimeout(), context.buffers());
                         case RDMA ->
                             new RdmaConnector(
                                     donor,
-                                    resolved,
+                                    address,
                                     context.connectTimeout(),
                                     localMemory,
                                     writeOrder,
@@ -229,6 +240,7 @@ public final class RemoteDevice implements BlockDevice, AutoCloseable {
         }
         DeviceLoop loop = new DeviceLoop(
                 eventLoop, latencies.openLoop(), links, newestProof, context.embedded() != null, timeoutNanos);
+        loop.onTick(() -> notes.spread(loop));
         ReadPath reads = new ReadPath(loop, map, losses);
         CachedPages pages = new CachedPages(
                 loop,
@@ -248,9 +260,9 @@ public final class RemoteDevice implements BlockDevice, AutoCloseable {
         return linkSettings.content();
     }
 
-    /** The claim under which donors know this server. */
-    public long epoch() {
-        return linkSettings.epoch();
+    /** This server's number among those of the export. */
+    public long term() {
+        return linkSettings.term();
     }
 
     /** What is known of the donors, in the order of the settings. */
@@ -322,7 +334,8 @@ public final class RemoteDevice implements BlockDevice, AutoCloseable {
             Thread.currentThread().interrupt();
         }
         localMemory.close();
-        state.close();
+        taken.state().close();
+        taken.locked().close();
         cacheArena.close();
     }
 
@@ -334,29 +347,54 @@ public final class RemoteDevice implements BlockDevice, AutoCloseable {
         cache.endWrite(page, count);
     }
 
-    private void donorRestarted(Donor donor, UUID gone, UUID found) {
+    private void donorLost(Donor donor, UUID gone, UUID found) {
         long pages = losses.restarted(donors.indexOf(donor), gone);
-        LOG.error("donor {} has restarted: {} written pages are lost; reading one is an I/O error", donor, pages);
-        state.putDonor(donors.indexOf(donor), donor.name(), found);
+        LOG.error(
+                "donor {} {}: {} written pages are lost; reading one is an I/O error",
+                donor,
+                gone.equals(found) ? "has given the slabs away, as the lease had run out" : "has restarted",
+                pages);
+        taken.note().remove(gone);
+        taken.state().removeDonor(gone);
     }
 
-    /** Passes on what donors tell; the device does not exist yet when the first of them are greeted. */
+    private void donorClaimed(Donor donor, UUID found, long epoch) {
+        taken.state().putDonor(new StateFile.DonorRow(found, donor.name(), epoch, taken.instance()));
+    }
+
+    /** Passes on what donors tell. */
     private static final class DonorEvents implements Donor.Listener {
 
         private final CompletableFuture<Donor> fenced = new CompletableFuture<>();
         private volatile @Nullable RemoteDevice device;
 
         @Override
-        public void donorRestarted(Donor donor, UUID gone, UUID found) {
-            RemoteDevice to = device;
-            if (to != null) {
-                to.donorRestarted(donor, gone, found);
-            }
+        public void donorLost(Donor donor, UUID gone, UUID found) {
+            present().donorLost(donor, gone, found);
+        }
+
+        @Override
+        public void donorClaiming(Donor donor, UUID found) {
+            present().taken.note().add(found, donor.name());
+        }
+
+        @Override
+        public void donorClaimed(Donor donor, UUID found, long epoch) {
+            present().donorClaimed(donor, found, epoch);
         }
 
         @Override
         public void fenced(Donor donor) {
             fenced.complete(donor);
+        }
+
+        /** No link is opened before the device is there. */
+        private RemoteDevice present() {
+            RemoteDevice there = device;
+            if (there == null) {
+                throw new IllegalStateException("a link was opened before the device");
+            }
+            return there;
         }
     }
 }

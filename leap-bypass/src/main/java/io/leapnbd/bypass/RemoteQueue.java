@@ -36,11 +36,15 @@ final class RemoteQueue implements DeviceQueue {
     @Override
     public void read(long offset, int length, ByteBuf into, int index, Completion completion) {
         ClientRequest request = loop.begin(Operation.READ, completion);
-        long end = offset + length;
-        for (long at = offset; at < end; ) {
-            long partEnd = ReadPath.endOfPart(map, at, end, Protocol.MAX_PAYLOAD);
-            pages.read(request, connection, at, (int) (partEnd - at), into, index + (int) (at - offset));
-            at = partEnd;
+        try {
+            long end = offset + length;
+            for (long at = offset; at < end; ) {
+                long partEnd = ReadPath.endOfPart(map, at, end, Protocol.MAX_PAYLOAD);
+                pages.read(request, connection, at, (int) (partEnd - at), into, index + (int) (at - offset));
+                at = partEnd;
+            }
+        } catch (RuntimeException | Error e) {
+            request.fail(e);
         }
         request.endSplitting();
     }
@@ -48,13 +52,17 @@ final class RemoteQueue implements DeviceQueue {
     @Override
     public void write(long offset, int length, ByteBuf from, int index, boolean fua, Completion completion) {
         ClientRequest request = loop.begin(Operation.WRITE, completion);
-        pages.changed(connection, offset, length, request.startNanos());
-        pages.beginChange(request, offset, length);
-        long end = offset + length;
-        for (long at = offset; at < end; ) {
-            long partEnd = ReadPath.endOfPart(map, at, end, WRITE_LIMIT);
-            pages.write(request, at, (int) (partEnd - at), from, index + (int) (at - offset));
-            at = partEnd;
+        try {
+            pages.changed(connection, offset, length, request.startNanos());
+            pages.beginChange(request, offset, length);
+            long end = offset + length;
+            for (long at = offset; at < end; ) {
+                long partEnd = ReadPath.endOfPart(map, at, end, WRITE_LIMIT);
+                pages.write(request, at, (int) (partEnd - at), from, index + (int) (at - offset));
+                at = partEnd;
+            }
+        } catch (RuntimeException | Error e) {
+            request.fail(e);
         }
         request.endSplitting();
     }
@@ -93,10 +101,14 @@ final class RemoteQueue implements DeviceQueue {
     @Override
     public void blockStatus(long offset, long length, int maxExtents, ExtentSink sink, Completion completion) {
         ClientRequest request = loop.begin(Operation.READ, completion);
-        if (loop.lease().valid(request.startNanos())) {
-            tell(offset, length, maxExtents, sink);
-        } else {
-            loop.lease().ask(request, () -> tell(offset, length, maxExtents, sink));
+        try {
+            if (loop.lease().valid(request.startNanos())) {
+                tell(offset, length, maxExtents, sink);
+            } else {
+                loop.lease().ask(request, () -> tell(offset, length, maxExtents, sink));
+            }
+        } catch (RuntimeException | Error e) {
+            request.fail(e);
         }
         request.endSplitting();
     }
@@ -106,7 +118,7 @@ final class RemoteQueue implements DeviceQueue {
         long at = offset;
         for (int extents = 0; at < end && extents < maxExtents; extents++) {
             long runEnd = map.endOfRun(at, end);
-            sink.extent(runEnd - at, map.blank(at) ? ExtentSink.HOLE | ExtentSink.ZERO : 0);
+            sink.extent(runEnd - at, map.blank(at, runEnd - at) ? ExtentSink.HOLE | ExtentSink.ZERO : 0);
             at = runEnd;
         }
     }

@@ -87,9 +87,13 @@ final class ZeroWalk implements Completion {
         next = partEnd;
         underWay++;
         ClientRequest request = loop.begin(operation, startNanos, this);
-        if (allocate || !pages.zeroAnyway(request, at, length)) {
-            pages.beginChange(request, at, length);
-            pages.zero(request, at, length, allocate, operation == Operation.WRITE_ZEROES);
+        try {
+            if (allocate || !pages.zeroAnyway(request, at, length)) {
+                pages.beginChange(request, at, length);
+                pages.zero(request, at, length, allocate, operation == Operation.WRITE_ZEROES);
+            }
+        } catch (RuntimeException | Error e) {
+            request.fail(e);
         }
         request.endSplitting();
     }

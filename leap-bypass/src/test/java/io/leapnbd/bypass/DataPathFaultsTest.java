@@ -103,6 +103,9 @@ class DataPathFaultsTest {
         assertThat(DeviceDriver.join(write)).isEqualTo(NbdError.EIO.code());
         assertThat(DeviceDriver.join(read.error())).isZero();
         assertThat(read.bytes()).isEqualTo(page(1));
+        assertThat(driver.write(0, page(3))).isEqualTo(NbdError.EIO.code());
+        assertThat(driver.trim(0, PAGE)).isEqualTo(NbdError.EIO.code());
+        assertThat(driver.readError(0, PAGE)).isEqualTo(NbdError.EIO.code());
     }
 
     /** B2: what a client does when it is told must not end others' requests. */
@@ -209,6 +212,55 @@ class DataPathFaultsTest {
         assertThat(driver.zero(0, PAGE, false)).isZero();
         assertThat(driver.read(0, PAGE)).containsOnly(0);
         assertThat(device.cache.isEmpty()).isTrue();
+    }
+
+    /** Part 4: an answer about a placement that is not the present one counts for nothing. */
+    @Test
+    void aWriteThatWasDoneWhereTheSlabIsNoMoreIsDoneAgainWhereItIs() throws IOException {
+        open(4, 1, 20_000);
+        assertThat(driver.write(0, page(1))).isZero();
+        ScriptedStore store = device.stores.getFirst();
+        store.holdsAnswers = true;
+        CompletableFuture<Integer> write = driver.startWrite(0, page(2));
+        CompletableFuture<Integer> trim = driver.startTrim(PAGE, PAGE);
+        Await.until(() -> store.underWay.get() == 1 || store.underWay.get() == 2);
+        Await.until(() -> device.links.getFirst().answersHeld() >= 1);
+        store.holdsAnswers = false;
+        store.restart();
+        Await.until(() -> device.map.pagesLost() > 0);
+        assertThat(write).isNotDone();
+        onLoop(loop -> device.links.getFirst().letAnswersGo());
+
+        assertThat(DeviceDriver.join(write)).isZero();
+        assertThat(DeviceDriver.join(trim)).isZero();
+        assertThat(driver.read(0, PAGE)).isEqualTo(page(2));
+        assertThat(driver.read(PAGE, PAGE)).containsOnly(0);
+    }
+
+    /** A2: a slab that is taken back while a read of it is under way is looked for again, and what is lost is an error. */
+    @Test
+    void aSlabThatIsTakenBackUnderReadsAndWritesIsLostOnceAndWrittenAnew() throws IOException {
+        open(4, 1, 20_000);
+        assertThat(driver.write(0, page(1))).isZero();
+        ScriptedStore store = device.stores.getFirst();
+        store.holdsEverything = true;
+        List<DeviceDriver.Read> reads = new ArrayList<>();
+        List<CompletableFuture<Integer>> writes = new ArrayList<>();
+        for (int i = 0; i < 8; i++) {
+            reads.add(driver.startRead(0, PAGE));
+            writes.add(driver.startWrite((long) (i + 1) * PAGE, page(i)));
+        }
+        driver.awaitTurn();
+        store.takeBackAny();
+        store.holdsEverything = false;
+        onLoop(loop -> device.links.getFirst().letGo());
+
+        reads.forEach(read -> assertThat(DeviceDriver.join(read.error())).isEqualTo(NbdError.EIO.code()));
+        writes.forEach(write -> assertThat(DeviceDriver.join(write)).isZero());
+        for (int i = 0; i < 8; i++) {
+            assertThat(driver.read((long) (i + 1) * PAGE, PAGE)).isEqualTo(page(i));
+        }
+        assertThat(driver.readError(0, PAGE)).isEqualTo(NbdError.EIO.code());
     }
 
     /** F7: a trim had a request for each slab at once; four clients with 256 of them crashed the server. */

@@ -88,10 +88,10 @@ class DonorFaultsTest {
         byte[] bytes = random(3 * SLAB, 2);
         driver.write(SLAB, bytes);
         driver.trim(SLAB, PAGE);
-        long epoch = device.epoch();
+        long term = device.term();
         restartServer();
 
-        assertThat(device.epoch()).isGreaterThan(epoch);
+        assertThat(device.term()).isGreaterThan(term);
         assertThat(driver.read(SLAB, PAGE)).containsOnly(0);
         assertThat(driver.read(SLAB + PAGE, bytes.length - PAGE))
                 .isEqualTo(Arrays.copyOfRange(bytes, PAGE, bytes.length));

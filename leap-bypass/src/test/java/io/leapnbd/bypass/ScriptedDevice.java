@@ -66,7 +66,7 @@ final class ScriptedDevice implements BlockDevice, AutoCloseable {
             throws IOException {
         size = (long) slabs << slabShift;
         this.timeoutNanos = timeoutNanos;
-        state = new StateFile(null, size, slabShift, true);
+        state = StateFile.inMemory(size, slabShift);
         map = new AddressMap(state, size, slabShift);
         cache = new PageCache(arena.allocate(64L * PageCache.PAGE_SIZE, PageCache.PAGE_SIZE));
         cache.resize(64);
@@ -75,20 +75,26 @@ final class ScriptedDevice implements BlockDevice, AutoCloseable {
         for (int i = 0; i < donors; i++) {
             stores.add(new ScriptedStore("donor " + i, listener(), random, onLoss));
         }
-        losses = new SlabLosses(map, stores.stream().map(store -> store.donor).toList(), this::lost);
+        losses = new SlabLosses(map, stores.stream().map(store -> store.donor).toList(), this::lost, slab -> {});
         allocator = new SlabAllocator(map, versions, donors);
     }
 
     private Donor.Listener listener() {
         return new Donor.Listener() {
             @Override
-            public void donorRestarted(Donor donor, UUID gone, UUID found) {
+            public void donorLost(Donor donor, UUID gone, UUID found) {
                 for (int i = 0; i < stores.size(); i++) {
                     if (stores.get(i).donor == donor) {
                         losses.restarted(i, gone);
                     }
                 }
             }
+
+            @Override
+            public void donorClaiming(Donor donor, UUID found) {}
+
+            @Override
+            public void donorClaimed(Donor donor, UUID found, long epoch) {}
 
             @Override
             public void fenced(Donor donor) {}

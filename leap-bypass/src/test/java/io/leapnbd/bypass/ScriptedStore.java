@@ -2,6 +2,7 @@ package io.leapnbd.bypass;
 
 import io.leapnbd.bypass.link.Donor;
 import io.leapnbd.bypass.link.DonorLink;
+import io.leapnbd.bypass.link.DonorStanding;
 import io.leapnbd.bypass.link.LinkRequest;
 import io.leapnbd.bypass.link.LinkRequest.Outcome;
 import io.leapnbd.donor.protocol.Operation;
@@ -14,6 +15,7 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.Random;
 import java.util.UUID;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.IntConsumer;
@@ -33,6 +35,7 @@ final class ScriptedStore {
     final AtomicInteger pings = new AtomicInteger();
     private final Random random;
     private final IntConsumer onLoss;
+    private final Donor.Listener listener;
     private final Map<Integer, Held> slabs = new HashMap<>();
     private final List<Link> links = new ArrayList<>();
     private UUID process = UUID.randomUUID();
@@ -48,13 +51,18 @@ final class ScriptedStore {
     volatile boolean fenced;
     volatile boolean holdsEverything;
 
+    /** What is asked is done, and the answers come when they are let go. */
+    volatile boolean holdsAnswers;
+
     private record Held(int index, Map<Integer, byte[]> pages, Map<Integer, Long> versions) {}
 
     ScriptedStore(String name, Donor.Listener listener, Random random, IntConsumer onLoss) {
         donor = new Donor(name, listener);
         this.random = random;
         this.onLoss = onLoss;
-        donor.met(process, 1000, 1000);
+        this.listener = listener;
+        donor.met(1000, 1000);
+        donor.stand(DonorStanding.claimed(process, 1));
     }
 
     synchronized Link link(EventLoop loop) {
@@ -70,6 +78,17 @@ final class ScriptedStore {
         process = UUID.randomUUID();
         links.get(random.nextInt(links.size())).reconnectLater();
         links.forEach(link -> link.loop.schedule(link::reconnect, 1 + random.nextInt(5), TimeUnit.MILLISECONDS));
+    }
+
+    /** A link has found the process that there is; the first one tells what was lost with the one before. */
+    private void meet(UUID now) {
+        synchronized (donor) {
+            UUID known = donor.incarnation();
+            if (known != null && !known.equals(now)) {
+                listener.donorLost(donor, known, now);
+                donor.stand(DonorStanding.claimed(now, 1));
+            }
+        }
     }
 
     /** Slabs that it has granted and not taken back. */
@@ -150,6 +169,7 @@ final class ScriptedStore {
 
         final EventLoop loop;
         private final List<LinkRequest> waiting = new ArrayList<>();
+        private final List<Runnable> heldAnswers = new CopyOnWriteArrayList<>();
         private UUID connectedTo;
         volatile boolean throwsInTick;
         volatile boolean throwsInPost;
@@ -191,6 +211,16 @@ final class ScriptedStore {
         /** Does what is held, and answers it. */
         void letGo() {
             List.copyOf(waiting).forEach(this::answer);
+        }
+
+        int answersHeld() {
+            return heldAnswers.size();
+        }
+
+        /** Gives the answers that are held. */
+        void letAnswersGo() {
+            List.copyOf(heldAnswers).forEach(Runnable::run);
+            heldAnswers.clear();
         }
 
         private void answer(LinkRequest request) {
@@ -238,6 +268,10 @@ final class ScriptedStore {
                 LinkRequest copy = copy(request);
                 byte[] again = written;
                 loop.schedule(() -> perform(copy, to, again), random.nextInt(2000), TimeUnit.MICROSECONDS);
+            }
+            if (holdsAnswers) {
+                heldAnswers.add(() -> end(request, outcome));
+                return;
             }
             int slow = slowOneIn;
             if (slow > 0 && random.nextInt(slow) == 0) {
@@ -288,7 +322,7 @@ final class ScriptedStore {
                 now = process;
             }
             if (!now.equals(connectedTo)) {
-                donor.met(now, 1000, 1000);
+                meet(now);
                 connectedTo = now;
             }
         }

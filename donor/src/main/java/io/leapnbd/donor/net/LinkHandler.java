@@ -57,7 +57,14 @@ final class LinkHandler extends ChannelInboundHandlerAdapter {
     LinkHandler(SlabStore store, ServerSettings settings, ServerCounters counters) {
         this.settings = settings;
         this.counters = counters;
-        requests = new LinkRequests(store, replies, this::fencedOff, Protocol.MAX_PAYLOAD, null);
+        requests = new LinkRequests(
+                store,
+                replies,
+                this::fencedOff,
+                () -> settings.maxLinks() - counters.open.get(),
+                Protocol.MAX_PAYLOAD,
+                null,
+                null);
     }
 
     @Override
@@ -80,6 +87,7 @@ final class LinkHandler extends ChannelInboundHandlerAdapter {
             return;
         }
         lastHeard = System.nanoTime();
+        requests.heard();
         ByteBuf before = received;
         if (before == null) {
             received = in;
@@ -239,15 +247,16 @@ final class LinkHandler extends ChannelInboundHandlerAdapter {
     }
 
     private void answer(ChannelHandlerContext ctx, ByteBuf in, int at) {
-        boolean first = !requests.open();
+        boolean first = !requests.greeted();
+        byte operation = RequestHeader.operation(in, at);
         byte status = requests.answer(in, at);
-        if (LinkRequests.ends(status) || !requests.open()) {
+        if (requests.ends(status, operation)) {
             if (status == Status.BAD_REQUEST) {
                 counters.badRequests.increment();
             }
             LOG.info("link from {} refused: {}", ctx.channel().remoteAddress(), Status.name(status));
             end(ctx);
-        } else if (first) {
+        } else if (first && requests.greeted()) {
             checkIdle(ctx);
         }
     }
@@ -278,7 +287,7 @@ final class LinkHandler extends ChannelInboundHandlerAdapter {
     }
 
     private void checkHello(ChannelHandlerContext ctx) {
-        if (!requests.open() && ctx.channel().isOpen()) {
+        if (!requests.greeted() && ctx.channel().isOpen()) {
             timeout(ctx, "no hello");
         }
     }

@@ -3,18 +3,24 @@ package io.leapnbd.donor.net;
 import io.leapnbd.donor.protocol.Hello;
 import io.leapnbd.donor.protocol.HelloReply;
 import io.leapnbd.donor.protocol.Operation;
+import io.leapnbd.donor.protocol.PageMarks;
 import io.leapnbd.donor.protocol.Protocol;
 import io.leapnbd.donor.protocol.ProtocolException;
 import io.leapnbd.donor.protocol.ReplyHeader;
 import io.leapnbd.donor.protocol.RequestHeader;
 import io.leapnbd.donor.protocol.SlabKey;
+import io.leapnbd.donor.protocol.SlabList;
 import io.leapnbd.donor.protocol.Status;
+import io.leapnbd.donor.rdma.Announcement;
 import io.leapnbd.donor.store.Admission;
 import io.leapnbd.donor.store.Claim;
 import io.leapnbd.donor.store.Granted;
 import io.leapnbd.donor.store.Listing;
+import io.leapnbd.donor.store.MarkedPages;
 import io.leapnbd.donor.store.SlabStore;
 import io.netty.buffer.ByteBuf;
+import java.util.UUID;
+import java.util.function.IntSupplier;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -31,48 +37,97 @@ final class LinkRequests {
     private final Replies replies;
     private final int maxPayload;
 
+    /** How many links the listener would take. */
+    private final IntSupplier freeLinks;
+
     /** Gives slabs' memory to RDMA reads; null if the link has none. */
     private final @Nullable SlabExposer exposer;
+
+    /** Digest of the only export that the link may name; null if it may name any. */
+    private final @Nullable UUID announced;
 
     /** Run when a newer server claims the export; on any thread. */
     private final Runnable onFenced;
 
-    /** What the hello was given; null before. */
+    /** What the last hello that was accepted was given; null before. */
     private @Nullable Claim claim;
 
-    LinkRequests(SlabStore store, Replies replies, Runnable onFenced, int maxPayload, @Nullable SlabExposer exposer) {
-        this.maxPayload = maxPayload;
-        this.exposer = exposer;
+    LinkRequests(
+            SlabStore store,
+            Replies replies,
+            Runnable onFenced,
+            IntSupplier freeLinks,
+            int maxPayload,
+            @Nullable SlabExposer exposer,
+            @Nullable UUID announced) {
         this.store = store;
         this.replies = replies;
         this.onFenced = onFenced;
+        this.freeLinks = freeLinks;
+        this.maxPayload = maxPayload;
+        this.exposer = exposer;
+        this.announced = announced;
     }
 
-    /** Whether there was a hello, and it was accepted. */
-    boolean open() {
+    /** Whether a hello was accepted. */
+    boolean greeted() {
         return claim != null;
     }
 
-    /** Bytes that follow the header at {@code at}, or {@link #BAD}. Nothing is allocated for a request before this. */
+    /** Whether the link has claimed or joined: only then may it ask for anything. */
+    boolean claimed() {
+        Claim its = claim;
+        return its != null && !its.observes();
+    }
+
+    /** Something has arrived; to be called before the requests in it are looked at. */
+    void heard() {
+        Claim its = claim;
+        if (its != null && !its.observes()) {
+            store.heard(its);
+        }
+    }
+
+    /**
+     * Bytes that follow the header at {@code at}, or {@link #BAD}. Nothing is allocated for a request before this. A link that has
+     * claimed nothing may send no payload but a hello's.
+     */
     int payload(ByteBuf in, int at) {
         int payload = RequestHeader.payload(in, at);
         if (RequestHeader.flags(in, at) != 0) {
             return BAD;
         }
         byte operation = RequestHeader.operation(in, at);
-        if ((operation == Operation.HELLO) == open()) {
-            return BAD;
-        }
+        boolean claimed = claimed();
         boolean good = switch (operation) {
-            case Operation.HELLO ->
-                payload >= Hello.FIXED_LENGTH && payload <= Hello.FIXED_LENGTH + Protocol.MAX_EXPORT_NAME;
-            case Operation.WRITE -> payload >= 0 && payload <= maxPayload && payload == RequestHeader.length(in, at);
+            case Operation.HELLO -> !claimed && payload >= Hello.FIXED_LENGTH && payload <= Hello.MAX_LENGTH;
+            case Operation.WRITE ->
+                (claimed ? payload >= 0 && payload <= maxPayload : payload == 0)
+                        && payload == RequestHeader.length(in, at);
+            case Operation.GRANT -> payload == 0 || (claimed && payload == lostLength());
+            case Operation.NOTE -> payload == 0 || (claimed && payload > 0 && payload <= Protocol.MAX_NOTE);
             case Operation.READ -> payload == 0 && RequestHeader.length(in, at) <= maxPayload;
+            case Operation.PAGES ->
+                payload == 0 && PageMarks.isRange(RequestHeader.offset(in, at), RequestHeader.length(in, at));
             case Operation.EXPOSE -> payload == 0 && exposer != null;
-            case Operation.PING, Operation.GRANT, Operation.FREE, Operation.LIST, Operation.TRIM -> payload == 0;
+            case Operation.PING, Operation.FREE, Operation.LIST, Operation.TRIM -> payload == 0;
             default -> false;
         };
         return good ? payload : BAD;
+    }
+
+    /** The longest reply that the request at {@code at} can have, header included, in bytes. */
+    int mostReplyBytes(ByteBuf in, int at) {
+        return ReplyHeader.LENGTH
+                + switch (RequestHeader.operation(in, at)) {
+                    case Operation.HELLO -> HelloReply.MAX_LENGTH;
+                    case Operation.READ -> claimed() ? Math.max(0, RequestHeader.length(in, at)) : 0;
+                    case Operation.PAGES ->
+                        claimed() ? PageMarks.encodedLength(Math.max(0, RequestHeader.length(in, at))) : 0;
+                    case Operation.LIST -> claimed() ? maxPayload : 0;
+                    case Operation.GRANT, Operation.EXPOSE -> SlabKey.LENGTH;
+                    default -> 0;
+                };
     }
 
     /**
@@ -81,45 +136,52 @@ final class LinkRequests {
      * @return the status; the link has to end after any that {@link #ends}
      */
     byte answer(ByteBuf in, int at) {
-        Claim claimed = claim;
-        if (claimed == null) {
+        byte operation = RequestHeader.operation(in, at);
+        if (operation == Operation.HELLO) {
             return hello(in, at);
         }
-        byte operation = RequestHeader.operation(in, at);
-        if (operation == Operation.READ) {
-            return read(claimed, in, at);
+        Claim its = claim;
+        if (its == null) {
+            byte status = operation == Operation.PING ? Status.OK : Status.NOT_CLAIMED;
+            refuse(in, at, status);
+            return status;
         }
+        return switch (operation) {
+            case Operation.READ -> read(its, in, at);
+            case Operation.GRANT -> grant(its, in, at);
+            case Operation.LIST -> list(its, in, at);
+            case Operation.PAGES -> pages(its, in, at);
+            case Operation.EXPOSE -> expose(its, in, at);
+            default -> change(its, operation, in, at);
+        };
+    }
+
+    private byte change(Claim its, byte operation, ByteBuf in, int at) {
         int slab = RequestHeader.slab(in, at);
         int offset = RequestHeader.offset(in, at);
         int length = RequestHeader.length(in, at);
         long version = RequestHeader.version(in, at);
-        byte status;
-        switch (operation) {
-            case Operation.WRITE -> {
-                int payload = at + RequestHeader.LENGTH;
-                status = store.write(claimed, slab, offset, length, version, in, payload);
-            }
-            case Operation.TRIM -> status = store.trim(claimed, slab, offset, length, version);
-            case Operation.FREE -> status = store.free(claimed, slab);
-            case Operation.PING -> status = claimed.fenced() ? Status.FENCED : Status.OK;
-            case Operation.GRANT -> {
-                return grant(claimed, in, at);
-            }
-            case Operation.LIST -> {
-                return list(claimed, in, at);
-            }
-            case Operation.EXPOSE -> {
-                return expose(claimed, in, at);
-            }
-            default -> status = Status.BAD_REQUEST;
-        }
+        int payload = at + RequestHeader.LENGTH;
+        byte status = switch (operation) {
+            case Operation.WRITE -> store.write(its, slab, offset, length, version, in, payload);
+            case Operation.TRIM -> store.trim(its, slab, offset, length, version);
+            case Operation.FREE -> store.free(its, slab);
+            case Operation.PING -> store.ping(its);
+            case Operation.NOTE -> store.note(its, version, in.nioBuffer(payload, RequestHeader.payload(in, at)));
+            default -> Status.BAD_REQUEST;
+        };
         refuse(in, at, status);
         return status;
     }
 
-    /** Whether the link ends after a reply with this status. */
-    static boolean ends(byte status) {
-        return status == Status.BAD_REQUEST || status == Status.FENCED || status == Status.UNSUPPORTED_VERSION;
+    /** Whether the link ends after this status of an answer, be it to a hello or not. */
+    boolean ends(byte status, byte operation) {
+        return switch (status) {
+            case Status.BAD_REQUEST, Status.UNSUPPORTED_VERSION -> true;
+            case Status.FENCED -> operation != Operation.HELLO;
+            case Status.NO_SPACE -> operation == Operation.HELLO;
+            default -> false;
+        };
     }
 
     /** Adds a reply that says no more than a status. */
@@ -129,19 +191,19 @@ final class LinkRequests {
 
     /** The link is gone. */
     void close() {
-        Claim claimed = claim;
-        if (claimed != null) {
-            claimed.close();
+        Claim its = claim;
+        if (its != null) {
+            its.close();
         }
     }
 
-    private byte read(Claim claimed, ByteBuf in, int at) {
+    private byte read(Claim its, ByteBuf in, int at) {
         int length = RequestHeader.length(in, at);
-        int room = Math.max(0, length);
+        int room = its.observes() ? 0 : Math.max(0, length);
         ByteBuf out = replies.room(ReplyHeader.LENGTH + room);
         int reply = out.writerIndex();
         byte status = store.read(
-                claimed,
+                its,
                 RequestHeader.slab(in, at),
                 RequestHeader.offset(in, at),
                 length,
@@ -154,8 +216,12 @@ final class LinkRequests {
         return status;
     }
 
-    private byte grant(Claim claimed, ByteBuf in, int at) {
-        Granted granted = store.grant(claimed, RequestHeader.slab(in, at), RequestHeader.version(in, at));
+    private byte grant(Claim its, ByteBuf in, int at) {
+        long[] lost = new long[RequestHeader.payload(in, at) / Long.BYTES];
+        for (int i = 0; i < lost.length; i++) {
+            lost[i] = in.getLongLE(at + RequestHeader.LENGTH + i * Long.BYTES);
+        }
+        Granted granted = store.grant(its, RequestHeader.slab(in, at), RequestHeader.version(in, at), lost);
         if (granted.status() != Status.OK) {
             refuse(in, at, granted.status());
         } else {
@@ -165,24 +231,34 @@ final class LinkRequests {
         return granted.status();
     }
 
-    private byte list(Claim claimed, ByteBuf in, int at) {
-        Listing listing = store.list(claimed, RequestHeader.slab(in, at));
+    private byte list(Claim its, ByteBuf in, int at) {
+        Listing listing = store.list(its, RequestHeader.slab(in, at), SlabList.maxEntries(maxPayload));
         if (listing.status() != Status.OK) {
             refuse(in, at, listing.status());
         } else {
-            int slabSize = store.slabSize();
-            ByteBuf out = begin(in, at, listing.status(), listing.slabs().encodedLength(slabSize));
-            listing.slabs().encode(out, slabSize);
+            listing.slabs()
+                    .encode(begin(in, at, listing.status(), listing.slabs().encodedLength()));
         }
         return listing.status();
     }
 
-    private byte expose(Claim claimed, ByteBuf in, int at) {
+    private byte pages(Claim its, ByteBuf in, int at) {
+        int length = RequestHeader.length(in, at);
+        MarkedPages pages = store.pages(its, RequestHeader.slab(in, at), RequestHeader.offset(in, at), length);
+        if (pages.status() != Status.OK) {
+            refuse(in, at, pages.status());
+        } else {
+            pages.marks().encode(begin(in, at, pages.status(), PageMarks.encodedLength(length)));
+        }
+        return pages.status();
+    }
+
+    private byte expose(Claim its, ByteBuf in, int at) {
         SlabExposer exposing = exposer;
         SlabKey key = new SlabKey(0, 0, 0);
         byte status = Status.BAD_REQUEST;
         if (exposing != null) {
-            SlabExposer.Answer answer = exposing.expose(claimed, RequestHeader.slab(in, at));
+            SlabExposer.Answer answer = exposing.expose(its, RequestHeader.slab(in, at));
             status = answer.status();
             key = answer.key();
         }
@@ -198,12 +274,19 @@ final class LinkRequests {
         byte status;
         try {
             Hello hello = Hello.decode(in.slice(at + RequestHeader.LENGTH, RequestHeader.payload(in, at)));
+            UUID only = announced;
+            if (only != null
+                    && hello.speaksOurVersion()
+                    && !Announcement.digest(hello.export()).equals(only)) {
+                throw new ProtocolException("hello for another export than was announced");
+            }
             Admission admission = store.hello(hello, onFenced);
-            claim = admission.claim();
             status = admission.status();
+            admitted(admission.claim());
             HelloReply reply = admission.reply();
             if (reply != null) {
-                reply.encode(begin(in, at, status, HelloReply.LENGTH));
+                HelloReply whole = reply.withFreeLinks(freeLinks.getAsInt());
+                whole.encode(begin(in, at, status, whole.encodedLength()));
                 return status;
             }
         } catch (ProtocolException e) {
@@ -212,6 +295,21 @@ final class LinkRequests {
         }
         refuse(in, at, status);
         return status;
+    }
+
+    private void admitted(@Nullable Claim fresh) {
+        if (fresh == null) {
+            return;
+        }
+        if (exposer != null) {
+            fresh.readsUnseen();
+        }
+        close();
+        claim = fresh;
+    }
+
+    private int lostLength() {
+        return store.slabSize() / Protocol.PAGE_SIZE / Byte.SIZE;
     }
 
     /** Adds a reply's header; the payload has to be written next. */

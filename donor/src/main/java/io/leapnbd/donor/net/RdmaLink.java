@@ -1,13 +1,9 @@
 package io.leapnbd.donor.net;
 
 import com.ibm.disni.verbs.RdmaCmId;
-import io.leapnbd.donor.protocol.Hello;
-import io.leapnbd.donor.protocol.Operation;
 import io.leapnbd.donor.protocol.Protocol;
-import io.leapnbd.donor.protocol.ProtocolException;
 import io.leapnbd.donor.protocol.RequestHeader;
 import io.leapnbd.donor.protocol.Status;
-import io.leapnbd.donor.rdma.Announcement;
 import io.leapnbd.donor.rdma.QueuePair;
 import io.leapnbd.donor.rdma.Rdma;
 import io.leapnbd.donor.rdma.Watched;
@@ -42,7 +38,6 @@ final class RdmaLink implements QueuePair.Completions, Replies {
     private final IoEventLoop loop;
     private final RdmaCmId id;
     private final String peer;
-    private final UUID announced;
     private final ExportMemory memory;
     private final LinkRequests requests;
     private final QueuePair pair;
@@ -69,13 +64,19 @@ final class RdmaLink implements QueuePair.Completions, Replies {
         this.server = server;
         this.loop = loop;
         this.id = id;
-        this.announced = announced;
         this.memory = memory;
         peer = String.valueOf(id.getDestination());
         for (int i = 0; i < SENDS; i++) {
             freeSends[i] = i;
         }
-        requests = new LinkRequests(store, this, this::fencedOff, Protocol.MAX_RDMA_PAYLOAD, memory);
+        requests = new LinkRequests(
+                store,
+                this,
+                this::fencedOff,
+                () -> server.settings().maxLinks() - server.counters().open.get(),
+                Protocol.MAX_RDMA_PAYLOAD,
+                memory,
+                Rdma.seesAnnouncements() ? announced : null);
         pair = new QueuePair(id, memory.domain, 0, SENDS, RECEIVES, FRAME, this);
         watched = Watched.on(loop, pair.descriptor(), this::completions);
         pair.arm();
@@ -119,6 +120,7 @@ final class RdmaLink implements QueuePair.Completions, Replies {
     @Override
     public void received(int slot, int length) {
         lastHeard = System.nanoTime();
+        requests.heard();
         if (ended) {
             return;
         }
@@ -150,12 +152,13 @@ final class RdmaLink implements QueuePair.Completions, Replies {
         out.clear();
         ByteBuf in = pair.receiveFrame(slot);
         in.setIndex(0, length);
+        byte operation = length < RequestHeader.LENGTH ? 0 : RequestHeader.operation(in, 0);
         byte status = status(in, length);
         memory.releaseTakenBack();
         if (closed) {
             return;
         }
-        if (LinkRequests.ends(status) || !requests.open()) {
+        if (requests.ends(status, operation)) {
             LOG.info("link from {} refused: {}", peer, Status.name(status));
             if (status == Status.BAD_REQUEST) {
                 server.counters().badRequests.increment();
@@ -178,33 +181,17 @@ final class RdmaLink implements QueuePair.Completions, Replies {
             requests.refuse(in, 0, Status.BAD_REQUEST);
             return Status.BAD_REQUEST;
         }
-        boolean first = !requests.open();
+        boolean first = !requests.greeted();
         int payload = requests.payload(in, 0);
-        if (payload == LinkRequests.BAD || length != RequestHeader.LENGTH + payload || (first && !asAnnounced(in))) {
+        if (payload == LinkRequests.BAD || length != RequestHeader.LENGTH + payload) {
             requests.refuse(in, 0, Status.BAD_REQUEST);
             return Status.BAD_REQUEST;
         }
         byte status = requests.answer(in, 0);
-        if (first && requests.open()) {
+        if (first && requests.greeted()) {
             checkIdle();
         }
         return status;
-    }
-
-    /** The queue pair is in the protection domain of the export that was announced, so it must be the one that is claimed. */
-    private boolean asAnnounced(ByteBuf in) {
-        if (RequestHeader.operation(in, 0) != Operation.HELLO) {
-            return false;
-        }
-        if (!Rdma.seesAnnouncements()) {
-            return true;
-        }
-        try {
-            Hello hello = Hello.decode(in.slice(RequestHeader.LENGTH, RequestHeader.payload(in, 0)));
-            return Announcement.digest(hello.export()).equals(announced);
-        } catch (ProtocolException e) {
-            return false;
-        }
     }
 
     /**
@@ -223,7 +210,7 @@ final class RdmaLink implements QueuePair.Completions, Replies {
     }
 
     private void checkHello() {
-        if (!requests.open()) {
+        if (!requests.greeted()) {
             timeout("no hello");
         }
     }

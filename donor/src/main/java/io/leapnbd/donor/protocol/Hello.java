@@ -2,25 +2,211 @@ package io.leapnbd.donor.protocol;
 
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.ByteBufUtil;
-import java.nio.charset.StandardCharsets;
+import java.nio.ByteBuffer;
 import java.util.UUID;
+import org.jspecify.annotations.Nullable;
 
 /**
- * The body of a hello.
+ * The body of a hello. {@code donor/PROTOCOL.md}, section 3, has the bytes and the rules.
+ *
+ * <p>The fields up to {@code lane}, and the place of the export's name, are those of version 1. So a donor of version 1 takes an
+ * {@link Mode#OBSERVE} for a hello of its own, and answers {@link Status#UNSUPPORTED_VERSION}.
  *
  * @param minVersion lowest protocol version that the server speaks
  * @param maxVersion highest protocol version that the server speaks
  * @param lane number of the server's event loop that this link belongs to; for people
- * @param epoch the claim, 1 to {@link Version#MAX_EPOCH}; 0 only observes
- * @param instance random number of the server process
- * @param content random number that the export's contents were given when they began, blank; kept by the donor with the
- *     claim, so that a later server can tell whether it found the same contents
+ * @param mode what the server wants
+ * @param blank the contents begin anew: what the export holds here is given up. For a claim only
+ * @param epoch for a claim the one that was observed here, 0 or more; for a join the one that this donor gave, 1 or more
+ * @param foundContent for a claim the contents that were observed here; {@link HelloReply#NONE} if there were none
+ * @param content for a claim the contents that the server goes on with, or begins
+ * @param instance random number of the server process; for a claim or a join
+ * @param term for a claim the server's number among those of the export, 1 to {@link Version#MAX_TERM}
+ * @param host for a claim the number of the machine that the server runs on
  * @param export name of the export, 1 to {@link Protocol#MAX_EXPORT_NAME} bytes in UTF-8
+ * @param owner for a claim what people call the server, up to {@link Protocol#MAX_OWNER} bytes in UTF-8
+ * @param note for a claim what the next server has to know, up to {@link Protocol#MAX_NOTE} bytes: those that remain in the buffer
  */
-public record Hello(int minVersion, int maxVersion, int lane, long epoch, UUID instance, UUID content, String export) {
+public record Hello(
+        int minVersion,
+        int maxVersion,
+        int lane,
+        Mode mode,
+        boolean blank,
+        long epoch,
+        UUID foundContent,
+        UUID content,
+        UUID instance,
+        long term,
+        UUID host,
+        String export,
+        String owner,
+        ByteBuffer note) {
+
+    /** What a hello asks for; its place in the list is its number on the wire. */
+    public enum Mode {
+        /** To be told about the export; nothing changes. */
+        OBSERVE,
+        /** To own the export, if it still is as it was observed. */
+        CLAIM,
+        /** Another link for the server that has claimed the export. */
+        JOIN;
+
+        private static final Mode[] ALL = values();
+
+        /** Null if there is none of this number. */
+        static @Nullable Mode of(int number) {
+            return number < ALL.length ? ALL[number] : null;
+        }
+    }
 
     /** Bytes before the name. */
     public static final int FIXED_LENGTH = 8 + 2 + 2 + 4 + 8 + 16 + 16 + 2;
+
+    /** Longest body, in bytes. */
+    public static final int MAX_LENGTH =
+            FIXED_LENGTH + Protocol.MAX_EXPORT_NAME + 8 + 16 + 8 + 16 + 2 + 2 + Protocol.MAX_OWNER + Protocol.MAX_NOTE;
+
+    private static final int BLANK = 1;
+    private static final ByteBuffer NO_NOTE = ByteBuffer.allocate(0);
+
+    /** The note is not copied, and must not change any more. */
+    public Hello {
+        note = note.asReadOnlyBuffer();
+    }
+
+    /** A hello that changes nothing. */
+    public static Hello observe(String export, int lane) {
+        return new Hello(
+                Protocol.VERSION,
+                Protocol.VERSION,
+                lane,
+                Mode.OBSERVE,
+                false,
+                0,
+                HelloReply.NONE,
+                HelloReply.NONE,
+                HelloReply.NONE,
+                0,
+                HelloReply.NONE,
+                export,
+                "",
+                NO_NOTE);
+    }
+
+    /** A hello that claims the export, provided that the donor's epoch and contents are those that were observed. */
+    public static Hello claim(
+            String export,
+            int lane,
+            boolean blank,
+            long epoch,
+            UUID foundContent,
+            UUID content,
+            UUID instance,
+            long term,
+            UUID host,
+            String owner,
+            ByteBuffer note) {
+        return new Hello(
+                Protocol.VERSION,
+                Protocol.VERSION,
+                lane,
+                Mode.CLAIM,
+                blank,
+                epoch,
+                foundContent,
+                content,
+                instance,
+                term,
+                host,
+                export,
+                owner,
+                note);
+    }
+
+    /** A hello of another link of the server that has claimed the export with this epoch. */
+    public static Hello join(String export, int lane, long epoch, UUID instance) {
+        return new Hello(
+                Protocol.VERSION,
+                Protocol.VERSION,
+                lane,
+                Mode.JOIN,
+                false,
+                epoch,
+                HelloReply.NONE,
+                HelloReply.NONE,
+                instance,
+                0,
+                HelloReply.NONE,
+                export,
+                "",
+                NO_NOTE);
+    }
+
+    /** The note, in a buffer of the caller's own. */
+    @Override
+    public ByteBuffer note() {
+        return note.duplicate();
+    }
+
+    /** Whether the peer speaks the version that is spoken here. */
+    public boolean speaksOurVersion() {
+        return minVersion <= Protocol.VERSION && maxVersion >= Protocol.VERSION;
+    }
+
+    /** What is wrong with it, in a sentence for the log; null if nothing is. A hello of other versions only is not looked at. */
+    public @Nullable String problem() {
+        if (minVersion > maxVersion) {
+            return "hello with versions from " + minVersion + " to " + maxVersion;
+        }
+        if (!speaksOurVersion()) {
+            return null;
+        }
+        int name = ByteBufUtil.utf8Bytes(export);
+        if (name < 1 || name > Protocol.MAX_EXPORT_NAME) {
+            return "hello with an export name of " + name + " bytes, not 1.." + Protocol.MAX_EXPORT_NAME;
+        }
+        if (ByteBufUtil.utf8Bytes(owner) > Protocol.MAX_OWNER || note.remaining() > Protocol.MAX_NOTE) {
+            return "hello with an owner's name or a note that is too long";
+        }
+        return switch (mode) {
+            case OBSERVE -> blank ? "hello that observes, and says blank" : null;
+            case JOIN ->
+                epoch < 1 || blank || instance.equals(HelloReply.NONE)
+                        ? "hello that joins epoch " + epoch + " of " + instance
+                        : null;
+            case CLAIM -> problemOfClaim();
+        };
+    }
+
+    private @Nullable String problemOfClaim() {
+        if (epoch < 0 || epoch == Long.MAX_VALUE) {
+            return "hello that has observed epoch " + epoch;
+        }
+        if (content.equals(HelloReply.NONE) || instance.equals(HelloReply.NONE)) {
+            return "hello that claims without contents or without an instance";
+        }
+        if (term < 1 || term > Version.MAX_TERM) {
+            return "hello with term " + term + ", not in 1.." + Version.MAX_TERM;
+        }
+        if (blank && content.equals(foundContent)) {
+            return "hello that says blank, and goes on with the contents that it found";
+        }
+        if (!blank && !content.equals(foundContent) && !foundContent.equals(HelloReply.NONE)) {
+            return "hello that begins other contents, and does not say blank";
+        }
+        return null;
+    }
+
+    /** Bytes of the body. */
+    public int encodedLength() {
+        int length = FIXED_LENGTH + ByteBufUtil.utf8Bytes(export);
+        return switch (mode) {
+            case OBSERVE -> length;
+            case JOIN -> length + 8;
+            case CLAIM -> length + 8 + 16 + 8 + 16 + 2 + 2 + ByteBufUtil.utf8Bytes(owner) + note.remaining();
+        };
+    }
 
     /** Appends the body. */
     public void encode(ByteBuf out) {
@@ -28,15 +214,31 @@ public record Hello(int minVersion, int maxVersion, int lane, long epoch, UUID i
         out.writeShort(minVersion);
         out.writeShort(maxVersion);
         out.writeInt(lane);
-        out.writeLong(epoch);
-        writeUuid(out, instance);
-        writeUuid(out, content);
+        out.writeZero(6);
+        out.writeByte(mode.ordinal());
+        out.writeByte(blank ? BLANK : 0);
+        Fields.writeUuid(out, instance);
+        Fields.writeUuid(out, content);
         out.writeShort(ByteBufUtil.utf8Bytes(export));
-        out.writeCharSequence(export, StandardCharsets.UTF_8);
+        ByteBufUtil.writeUtf8(out, export);
+        if (mode == Mode.OBSERVE) {
+            return;
+        }
+        out.writeLong(epoch);
+        if (mode == Mode.CLAIM) {
+            Fields.writeUuid(out, foundContent);
+            out.writeLong(term);
+            Fields.writeUuid(out, host);
+            out.writeShort(ByteBufUtil.utf8Bytes(owner));
+            out.writeShort(note.remaining());
+            ByteBufUtil.writeUtf8(out, owner);
+            out.writeBytes(note());
+        }
     }
 
     /**
-     * Reads a body that fills the rest of {@code in}.
+     * Reads a body that fills the rest of {@code in}. Of one that does not speak {@link Protocol#VERSION} only the versions and the
+     * lane are read: {@link #speaksOurVersion} is false then.
      *
      * @throws ProtocolException if it is not one; the message says what is wrong with it
      */
@@ -50,33 +252,77 @@ public record Hello(int minVersion, int maxVersion, int lane, long epoch, UUID i
         int min = in.readUnsignedShort();
         int max = in.readUnsignedShort();
         int lane = in.readInt();
-        long epoch = in.readLong();
-        if (epoch < 0 || epoch > Version.MAX_EPOCH) {
-            throw new ProtocolException("hello with epoch " + epoch + ", not in 0.." + Version.MAX_EPOCH);
+        Hello hello = min <= Protocol.VERSION && max >= Protocol.VERSION
+                ? decodeRest(min, max, lane, in)
+                : new Hello(
+                        min,
+                        max,
+                        lane,
+                        Mode.OBSERVE,
+                        false,
+                        0,
+                        HelloReply.NONE,
+                        HelloReply.NONE,
+                        HelloReply.NONE,
+                        0,
+                        HelloReply.NONE,
+                        "",
+                        "",
+                        NO_NOTE);
+        String problem = hello.problem();
+        if (problem != null) {
+            throw new ProtocolException(problem);
         }
-        UUID instance = readUuid(in);
-        UUID content = readUuid(in);
-        int length = in.readUnsignedShort();
-        if (length != in.readableBytes() || length < 1 || length > Protocol.MAX_EXPORT_NAME) {
-            throw new ProtocolException(
-                    "hello with an export name of " + length + " bytes, of which " + in.readableBytes() + " are there");
+        return hello;
+    }
+
+    private static Hello decodeRest(int min, int max, int lane, ByteBuf in) throws ProtocolException {
+        int reserved = in.readInt() | in.readShort();
+        Mode mode = Mode.of(in.readUnsignedByte());
+        int flags = in.readUnsignedByte();
+        if (reserved != 0 || mode == null || (flags & ~BLANK) != 0) {
+            throw new ProtocolException("hello with a mode or flags that are not known");
+        }
+        UUID instance = Fields.readUuid(in);
+        UUID content = Fields.readUuid(in);
+        String export = Fields.readText(in, in.readUnsignedShort(), "an export name");
+        long epoch = 0;
+        UUID found = HelloReply.NONE;
+        long term = 0;
+        UUID host = HelloReply.NONE;
+        String owner = "";
+        ByteBuffer note = NO_NOTE;
+        if (mode != Mode.OBSERVE) {
+            Fields.require(in, 8, "a hello");
+            epoch = in.readLong();
+        }
+        if (mode == Mode.CLAIM) {
+            Fields.require(in, 16 + 8 + 16 + 2 + 2, "a hello");
+            found = Fields.readUuid(in);
+            term = in.readLong();
+            host = Fields.readUuid(in);
+            int ownerLength = in.readUnsignedShort();
+            int noteLength = in.readUnsignedShort();
+            owner = Fields.readText(in, ownerLength, "an owner's name");
+            note = Fields.readBytes(in, noteLength, "a note");
+        }
+        if (in.isReadable()) {
+            throw new ProtocolException("hello with " + in.readableBytes() + " bytes too many");
         }
         return new Hello(
                 min,
                 max,
                 lane,
+                mode,
+                (flags & BLANK) != 0,
                 epoch,
-                instance,
+                found,
                 content,
-                in.readCharSequence(length, StandardCharsets.UTF_8).toString());
-    }
-
-    static void writeUuid(ByteBuf out, UUID id) {
-        out.writeLong(id.getMostSignificantBits());
-        out.writeLong(id.getLeastSignificantBits());
-    }
-
-    static UUID readUuid(ByteBuf in) {
-        return new UUID(in.readLong(), in.readLong());
+                instance,
+                term,
+                host,
+                export,
+                owner,
+                note);
     }
 }

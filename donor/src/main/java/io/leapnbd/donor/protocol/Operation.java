@@ -3,15 +3,17 @@ package io.leapnbd.donor.protocol;
 /** What a request asks for: the first byte of its header. */
 public final class Operation {
 
-    /** Opens the link; body {@link Hello}, reply body {@link HelloReply}. */
+    /** Opens the link, or makes more of one that only observes; body {@link Hello}, reply body {@link HelloReply}. */
     public static final byte HELLO = 1;
 
-    /** Answers at once; keeps the lease and shows that the donor is alive. */
+    /** Answers at once; keeps the lease, and shows that the donor is alive and that the link is not fenced off. */
     public static final byte PING = 2;
 
     /**
-     * Asks for a slab: header field {@code slab} is the slab's index in the device; {@code version} that of the grant.
-     * Reply body: the handle, a u32. Granting an index that the export already holds here answers the same handle.
+     * Asks for a slab: header field {@code slab} is the slab's index in the device; {@code version} that of the grant ({@link
+     * Version#ofGrant}). The payload, if there is one, has a bit for each page of the slab that is lost. Reply body: the handle, a
+     * u32. An index that is held here with this grant version is answered with the same handle; a higher version takes the held
+     * slab back and grants a blank one; a lower one is {@link Status#STALE}.
      */
     public static final byte GRANT = 3;
 
@@ -26,6 +28,15 @@ public final class Operation {
      * SlabKey}.
      */
     public static final byte EXPOSE = 6;
+
+    /**
+     * Tells which pages of a range of the slab {@code slab} are written and which are lost; {@code offset} and {@code length} are
+     * multiples of {@link PageMarks#GRANULE}. Reply body {@link PageMarks}.
+     */
+    public static final byte PAGES = 7;
+
+    /** Replaces the note that the claim came with by the payload, unless {@code version} is below that of the note that is there. */
+    public static final byte NOTE = 8;
 
     /** Reads {@code length} bytes at {@code offset} of the slab {@code slab}; they are the reply's payload. */
     public static final byte READ = 16;

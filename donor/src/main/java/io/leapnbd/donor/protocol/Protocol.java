@@ -6,8 +6,8 @@ public final class Protocol {
     /** First eight bytes of a hello's body: {@code LEAPDNR} and a zero byte. */
     public static final long MAGIC = 0x4C45_4150_444E_5200L;
 
-    /** The only version there is so far. */
-    public static final int VERSION = 1;
+    /** The only version that is spoken. */
+    public static final int VERSION = 2;
 
     /** TCP port that a donor listens on unless told otherwise. */
     public static final int DEFAULT_PORT = 9400;
@@ -38,6 +38,12 @@ public final class Protocol {
 
     /** Longest export name, in bytes of UTF-8. */
     public static final int MAX_EXPORT_NAME = 255;
+
+    /** Longest text that says to people who owns an export, in bytes of UTF-8. */
+    public static final int MAX_OWNER = 255;
+
+    /** Longest note that a donor keeps with a claim for the next server, in bytes. */
+    public static final int MAX_NOTE = 32 << 10;
 
     private Protocol() {}
 }

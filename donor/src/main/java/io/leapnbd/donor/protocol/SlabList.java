@@ -1,89 +1,134 @@
 package io.leapnbd.donor.protocol;
 
 import io.netty.buffer.ByteBuf;
-import java.util.ArrayList;
-import java.util.BitSet;
-import java.util.List;
+import java.util.Arrays;
 
 /**
- * The body of the reply to a list: some of an export's slabs, by growing index.
- *
- * @param more whether slabs with higher indices follow; ask again from the last index + 1 on
- * @param slabs what this reply tells
+ * The body of the reply to a list: some of an export's slabs, by growing index. Of primitive arrays, as an export may hold a million.
+ * Not for several threads at a time while it is filled.
  */
-public record SlabList(boolean more, List<Slab> slabs) {
-
-    private static final int FIXED_LENGTH = 8;
-
-    /**
-     * One slab.
-     *
-     * @param index which part of the device it holds
-     * @param handle what requests call it
-     * @param grantVersion version of the grant; of two slabs for one index the higher is the one in use
-     * @param written a bit for each page that was written and not trimmed since
-     */
-    public record Slab(int index, int handle, long grantVersion, BitSet written) {}
+public final class SlabList {
 
     /** Bytes of one slab's entry. */
-    public static int entryLength(int slabSize) {
-        return 16 + bitmapLength(slabSize);
+    public static final int ENTRY_LENGTH = 4 + 4 + 8;
+
+    private static final int FIXED_LENGTH = 8;
+    private static final int FIRST_CAPACITY = 16;
+
+    private int[] indices;
+    private int[] handles;
+    private long[] grantVersions;
+    private int size;
+    private boolean more;
+
+    /** An empty list, which does not go on. */
+    public SlabList() {
+        this(FIRST_CAPACITY);
     }
 
-    /** How many entries a frame can hold. */
-    public static int maxEntries(int slabSize) {
-        return (Protocol.MAX_PAYLOAD - FIXED_LENGTH) / entryLength(slabSize);
+    private SlabList(int capacity) {
+        indices = new int[capacity];
+        handles = new int[capacity];
+        grantVersions = new long[capacity];
+    }
+
+    /** How many entries a payload of so many bytes holds. */
+    public static int maxEntries(int payload) {
+        return (payload - FIXED_LENGTH) / ENTRY_LENGTH;
+    }
+
+    /** Appends a slab, with an index above that of the last. */
+    public void add(int index, int handle, long grantVersion) {
+        if (size == indices.length) {
+            int capacity = Math.max(FIRST_CAPACITY, 2 * size);
+            indices = Arrays.copyOf(indices, capacity);
+            handles = Arrays.copyOf(handles, capacity);
+            grantVersions = Arrays.copyOf(grantVersions, capacity);
+        }
+        indices[size] = index;
+        handles[size] = handle;
+        grantVersions[size] = grantVersion;
+        size++;
+    }
+
+    /** Says whether slabs with higher indices follow. */
+    public void more(boolean follow) {
+        more = follow;
+    }
+
+    /** Whether slabs with higher indices follow; ask again from the last index + 1 on. */
+    public boolean more() {
+        return more;
+    }
+
+    /** How many slabs this reply tells. */
+    public int size() {
+        return size;
+    }
+
+    /** Which part of the device the slab holds; {@code at} from 0 to {@link #size} - 1. */
+    public int index(int at) {
+        return indices[at];
+    }
+
+    /** What requests call it. */
+    public int handle(int at) {
+        return handles[at];
+    }
+
+    /** Version of the grant; of two slabs for one index of the same contents the higher is the one in use. */
+    public long grantVersion(int at) {
+        return grantVersions[at];
     }
 
     /** Bytes of the body. */
-    public int encodedLength(int slabSize) {
-        return FIXED_LENGTH + slabs.size() * entryLength(slabSize);
+    public int encodedLength() {
+        return FIXED_LENGTH + size * ENTRY_LENGTH;
     }
 
     /** Appends the body. */
-    public void encode(ByteBuf out, int slabSize) {
-        out.writeInt(slabs.size());
+    public void encode(ByteBuf out) {
+        out.writeInt(size);
         out.writeInt(more ? 1 : 0);
-        for (Slab slab : slabs) {
-            out.writeInt(slab.index);
-            out.writeInt(slab.handle);
-            out.writeLong(slab.grantVersion);
-            byte[] bits = slab.written.toByteArray();
-            out.writeBytes(bits);
-            out.writeZero(bitmapLength(slabSize) - bits.length);
+        for (int i = 0; i < size; i++) {
+            out.writeInt(indices[i]);
+            out.writeInt(handles[i]);
+            out.writeLong(grantVersions[i]);
         }
     }
 
     /**
      * Reads a body that fills the rest of {@code in}.
      *
-     * @throws ProtocolException if it is not one
+     * @throws ProtocolException if it is not one, if its indices do not grow, or if it is empty and goes on: so a server that asks
+     *     on comes to an end
      */
-    public static SlabList decode(ByteBuf in, int slabSize) throws ProtocolException {
-        if (in.readableBytes() < FIXED_LENGTH) {
-            throw new ProtocolException("slab list of " + in.readableBytes() + " bytes is too short");
-        }
+    public static SlabList decode(ByteBuf in) throws ProtocolException {
+        Fields.require(in, FIXED_LENGTH, "a slab list");
         int count = in.readInt();
         boolean more = in.readInt() != 0;
-        if (count < 0 || (long) count * entryLength(slabSize) != in.readableBytes()) {
+        if (count < 0 || (long) count * ENTRY_LENGTH != in.readableBytes()) {
             throw new ProtocolException("slab list of " + count + " entries in " + in.readableBytes() + " bytes");
         }
         if (more && count == 0) {
             throw new ProtocolException("slab list that is empty and goes on");
         }
-        List<Slab> slabs = new ArrayList<>(count);
-        byte[] bits = new byte[bitmapLength(slabSize)];
+        SlabList list = new SlabList(count);
+        list.more = more;
+        int last = -1;
         for (int i = 0; i < count; i++) {
             int index = in.readInt();
-            int handle = in.readInt();
-            long grantVersion = in.readLong();
-            in.readBytes(bits);
-            slabs.add(new Slab(index, handle, grantVersion, BitSet.valueOf(bits)));
+            if (index <= last) {
+                throw new ProtocolException("slab list with index " + index + " after " + last);
+            }
+            last = index;
+            list.add(index, in.readInt(), in.readLong());
         }
-        return new SlabList(more, slabs);
+        return list;
     }
 
-    private static int bitmapLength(int slabSize) {
-        return slabSize / Protocol.PAGE_SIZE / Byte.SIZE;
+    @Override
+    public String toString() {
+        return size + " slabs" + (more ? ", and more" : "");
     }
 }

@@ -1,6 +1,9 @@
 package io.leapnbd.donor.protocol;
 
-/** How a request ended: the second byte of a reply's header. A reply other than {@link #OK} has no payload, except a hello's. */
+/**
+ * How a request ended: the second byte of a reply's header. A reply other than {@link #OK} has no payload, except a hello's that is
+ * {@link #FENCED} or {@link #CONFLICT}.
+ */
 public final class Status {
 
     /** Done. */
@@ -9,7 +12,10 @@ public final class Status {
     /** The request does not follow the protocol; the donor closes the link after this reply. */
     public static final byte BAD_REQUEST = 1;
 
-    /** A newer server owns the export. The link is closed after this reply. The reply to a hello carries its body. */
+    /**
+     * A newer claim owns the export. The link is closed after this reply. But after a hello, a join that was refused, the reply has
+     * a body and the link waits for another hello.
+     */
     public static final byte FENCED = 2;
 
     /** No slab is free. */
@@ -24,8 +30,20 @@ public final class Status {
     /** No protocol version in common. The link is closed after this reply. */
     public static final byte UNSUPPORTED_VERSION = 6;
 
-    /** The link only observes. */
+    /** The link only observes, or has not said hello. */
     public static final byte NOT_CLAIMED = 7;
+
+    /**
+     * Of a hello that claims: the export's epoch or contents are not those that were observed. The reply has a body and the link
+     * waits for another hello.
+     */
+    public static final byte CONFLICT = 8;
+
+    /** The index is held with a higher grant version. */
+    public static final byte STALE = 9;
+
+    /** The range touches a page that is lost, and does not replace it as a whole. */
+    public static final byte PAGE_LOST = 10;
 
     private Status() {}
 
@@ -34,12 +52,15 @@ public final class Status {
         return switch (status) {
             case OK -> "ok";
             case BAD_REQUEST -> "bad request";
-            case FENCED -> "fenced off by a newer server of the same export";
+            case FENCED -> "fenced off by a newer claim of the same export";
             case NO_SPACE -> "no free slab";
             case NOT_OWNER -> "slab not owned";
             case OUT_OF_RANGE -> "out of range";
             case UNSUPPORTED_VERSION -> "unsupported protocol version";
             case NOT_CLAIMED -> "link only observes";
+            case CONFLICT -> "the export is not as it was observed";
+            case STALE -> "a newer grant is held";
+            case PAGE_LOST -> "page lost";
             default -> "status " + status;
         };
     }

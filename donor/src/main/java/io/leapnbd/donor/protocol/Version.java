@@ -1,38 +1,51 @@
 package io.leapnbd.donor.protocol;
 
 /**
- * Orders the writes of an export across links, loops and server restarts.
+ * Orders the writes and trims of a server, and the grants of all servers of an export.
+ *
+ * <p><b>Requests.</b> A server counts its writes and trims from 1. A donor adds what older servers have used at most, the claim's
+ * <i>base</i>, and keeps the sum with each page; a sum above {@link #MAX_EFFECTIVE} is a bad request. A million requests a second
+ * use up 2^60 in 36,000 years.
+ *
+ * <p><b>Grants.</b> The server's term, then a counter, so that the grants of a later server are above those of an earlier one:
  *
  * <pre>
- *  63 62 61              44 43                                   0
- * +-----+------------------+--------------------------------------+
- * | 0 0 |  epoch (18 bits) |   counter within the epoch (44 bits) |
- * +-----+------------------+--------------------------------------+
+ *  63 62                   32 31                   0
+ * +--+-----------------------+----------------------+
+ * | 0|     term (31 bits)    |  counter (32 bits)   |
+ * +--+-----------------------+----------------------+
  * </pre>
- *
- * <p>The top two bits stay free for a donor's own marks beside the version. 2^18 epochs are as many restarts of a server
- * while an export lives; 2^44 counts are 200 days of a million writes a second.
  */
 public final class Version {
 
-    /** Width of the counter. */
-    public static final int COUNTER_BITS = 44;
+    /** Highest version of a write or trim; the lowest is 1. */
+    public static final long MAX_REQUEST = 1L << 60;
 
-    /** Highest epoch; the lowest of a claim is 1. */
-    public static final long MAX_EPOCH = (1L << 18) - 1;
+    /** Highest version that a page can have at a donor. */
+    public static final long MAX_EFFECTIVE = (1L << 61) - 1;
+
+    /** Highest term; the lowest is 1. */
+    public static final long MAX_TERM = Integer.MAX_VALUE;
+
+    private static final int COUNTER_BITS = 32;
 
     private Version() {}
 
-    /** The first version of an epoch. */
-    public static long first(long epoch) {
-        if (epoch < 1 || epoch > MAX_EPOCH) {
-            throw new IllegalArgumentException("epoch " + epoch + " is not in 1.." + MAX_EPOCH);
+    /**
+     * The version of a grant.
+     *
+     * @param term of the server, 1 to {@link #MAX_TERM}
+     * @param counter of its grants, 0 to 2^32 - 1
+     */
+    public static long ofGrant(long term, long counter) {
+        if (term < 1 || term > MAX_TERM || counter < 0 || counter >>> COUNTER_BITS != 0) {
+            throw new IllegalArgumentException("grant " + counter + " of term " + term + " is out of range");
         }
-        return epoch << COUNTER_BITS;
+        return term << COUNTER_BITS | counter;
     }
 
-    /** The epoch of a version. */
-    public static long epoch(long version) {
+    /** The term of a grant's version. */
+    public static long termOfGrant(long version) {
         return version >>> COUNTER_BITS;
     }
 }

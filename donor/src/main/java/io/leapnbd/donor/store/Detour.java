@@ -9,11 +9,14 @@ final class Detour {
 
     private Detour() {}
 
-    static void read(Slab slab, int offset, int length, ByteBuf into, int index) {
+    static boolean read(Slab slab, int offset, int length, ByteBuf into, int index) {
         try (Arena arena = Arena.ofConfined()) {
             long copy = arena.allocate(Math.max(1, length)).address();
-            SlabPages.read(slab, offset, length, copy);
+            if (!SlabPages.read(slab, offset, length, copy)) {
+                return false;
+            }
             RawMemory.copyTo(copy, into, index, length);
+            return true;
         }
     }
 

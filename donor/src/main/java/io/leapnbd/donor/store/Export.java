@@ -1,38 +1,132 @@
 package io.leapnbd.donor.store;
 
+import io.leapnbd.donor.protocol.Hello;
 import io.leapnbd.donor.protocol.HelloReply;
+import java.nio.ByteBuffer;
 import java.util.LinkedHashSet;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.UUID;
 
-/** What a donor knows of an export. Everything but {@link #epoch} is guarded by the lock of {@link ExportTable}. */
+/** What a donor knows of an export. Guarded by the lock of {@link ExportTable}. */
 final class Export {
 
-    /** Epoch of an export that was forgotten: fences every claim that is still about. */
-    static final long FORGOTTEN = Long.MAX_VALUE;
+    private static final ByteBuffer NO_NOTE = ByteBuffer.allocate(0);
 
     final String name;
 
-    /** Highest epoch that claimed it. Written under the lock, read by every request. */
-    volatile long epoch;
+    /** Of the last claim; counts them. */
+    long epoch;
 
-    /** The server that claimed it. */
-    UUID instance = HelloReply.NO_CONTENT;
+    /** Of all its slabs. */
+    UUID content = HelloReply.NONE;
 
-    /** What that server said of the contents. */
-    UUID content = HelloReply.NO_CONTENT;
+    /** The server process that has claimed it, and what that said of itself. */
+    UUID instance = HelloReply.NONE;
+
+    long term;
+    UUID host = HelloReply.NONE;
+    String owner = "";
+
+    /** What the owner leaves for the next server. Never written to. */
+    ByteBuffer note = NO_NOTE;
+
+    long noteVersion;
+
+    /** Highest version that claims before the last one have used on pages here. */
+    long base;
+
+    /** Highest version of a request on links of the last claim that are closed. */
+    long highestOfClosed;
+
+    /** When the last claim was made, on the store's clock. */
+    long claimedAt;
+
+    /** When the last request was answered on links that are closed. */
+    long answeredAt;
 
     /** By index. */
     final TreeMap<Integer, Slab> slabs = new TreeMap<>();
 
-    /** Open links of the current epoch. */
+    /** Open links of the last claim. */
     final Set<Claim> claims = new LinkedHashSet<>();
 
     /** When the lease runs out, on the store's clock, if there are no {@link #claims}. */
     long leaseEnds;
 
-    Export(String name) {
+    Export(String name, long epoch) {
         this.name = name;
+        this.epoch = epoch;
+    }
+
+    /** Ends every link. Only after that are {@link #highest} and {@link #answered} final. */
+    void endClaims() {
+        for (Claim claim : claims) {
+            claim.end();
+        }
+    }
+
+    /** Highest version of a request on links of the last claim. */
+    long highest() {
+        long highest = highestOfClosed;
+        for (Claim claim : claims) {
+            highest = Math.max(highest, claim.highest());
+        }
+        return highest;
+    }
+
+    /** When the owner was last answered. */
+    long answered(long now) {
+        long latest = answeredAt;
+        for (Claim claim : claims) {
+            long its = claim.answered(now);
+            if (its - latest > 0) {
+                latest = its;
+            }
+        }
+        return latest;
+    }
+
+    /** When the owner was last heard; there are links. */
+    long heard() {
+        long latest = claimedAt;
+        for (Claim claim : claims) {
+            long its = claim.heard();
+            if (its - latest > 0) {
+                latest = its;
+            }
+        }
+        return latest;
+    }
+
+    /** Forgets a link that is gone, but not what it has done. */
+    boolean remove(Claim claim, long now) {
+        if (!claims.remove(claim)) {
+            return false;
+        }
+        claim.end();
+        highestOfClosed = Math.max(highestOfClosed, claim.highest());
+        long its = claim.answered(now);
+        if (its - answeredAt > 0) {
+            answeredAt = its;
+        }
+        return true;
+    }
+
+    /** Gives it to the server that claims it. The links before are ended; the slabs of other contents were taken back. */
+    void own(Hello hello, ByteBuffer itsNote, long now) {
+        base = hello.content().equals(content) ? base + highest() : 0;
+        highestOfClosed = 0;
+        claims.clear();
+        epoch++;
+        content = hello.content();
+        instance = hello.instance();
+        term = hello.term();
+        host = hello.host();
+        owner = hello.owner();
+        note = itsNote;
+        noteVersion = 0;
+        claimedAt = now;
+        answeredAt = now;
     }
 }

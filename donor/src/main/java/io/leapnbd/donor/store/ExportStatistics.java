@@ -7,9 +7,23 @@ import java.util.UUID;
  *
  * @param name of the export
  * @param slabs how many it holds here
- * @param epoch highest that claimed it
- * @param instance the server that did
+ * @param epoch of the last claim
+ * @param instance the server that made it
  * @param links open links of that epoch
  * @param leaseSecondsLeft until its slabs are taken back; the whole lease as long as there are links
+ * @param content the contents that it holds
+ * @param term the server's number among those of the export
+ * @param host number of the machine that the server runs on
+ * @param owner what the server calls itself; it may say anything, so it has to be escaped before people see it
  */
-public record ExportStatistics(String name, int slabs, long epoch, UUID instance, int links, long leaseSecondsLeft) {}
+public record ExportStatistics(
+        String name,
+        int slabs,
+        long epoch,
+        UUID instance,
+        int links,
+        long leaseSecondsLeft,
+        UUID content,
+        long term,
+        UUID host,
+        String owner) {}

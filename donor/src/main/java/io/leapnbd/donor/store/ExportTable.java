@@ -3,8 +3,9 @@ package io.leapnbd.donor.store;
 import io.leapnbd.donor.protocol.Hello;
 import io.leapnbd.donor.protocol.HelloReply;
 import io.leapnbd.donor.protocol.Protocol;
+import io.leapnbd.donor.protocol.SlabList;
 import io.leapnbd.donor.protocol.Status;
-import io.leapnbd.donor.protocol.Version;
+import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.Iterator;
 import java.util.LinkedHashMap;
@@ -14,22 +15,40 @@ import java.util.UUID;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.ReentrantLock;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
- * Who owns what: exports, their claims, leases and slabs.
+ * Who owns what: exports, their claims, leases and slabs. {@code docs/ownership.md} says why the rules are as they are.
  *
- * <p>One lock guards it all. It is held for a few map accesses at a time and never over a system call; reads, writes and trims
- * do not take it. Lock order: this one, then the pool's.
+ * <p>One lock guards it all. It is held for a few map accesses at a time, for {@link #LISTED_AT_ONCE} entries of a list, or for the
+ * marks of one slab's lost pages. Reads, writes and trims do not take it. Lock order: this one, then the pool's.
  */
 final class ExportTable {
 
+    private static final Logger LOG = LoggerFactory.getLogger(ExportTable.class);
+
+    /** Entries of a list that are collected without letting others in. */
+    private static final int LISTED_AT_ONCE = 2048;
+
+    /** Bytes of all notes together. */
+    static final int MAX_NOTES = 8 << 20;
+
+    /**
+     * How long an export without links is kept at least, on the clock. Its owner may answer by itself for a second after it was last
+     * answered; until then the next server has to be told of it.
+     */
+    private static final long KEEP_NANOS = TimeUnit.SECONDS.toNanos(5);
+
     private final ReentrantLock lock = new ReentrantLock();
     private final Map<String, Export> exports = new LinkedHashMap<>();
+    private final Tombstones tombstones = new Tombstones();
     private final StoreSettings settings;
     private final UUID incarnation;
     private final SlabTable table;
     private final SlabPool pool;
     private final StoreCounters counters;
+    private int noteBytes;
     private boolean closed;
 
     ExportTable(StoreSettings settings, UUID incarnation, SlabTable table, SlabPool pool, StoreCounters counters) {
@@ -41,10 +60,10 @@ final class ExportTable {
     }
 
     Admission hello(Hello hello, Runnable onFenced) {
-        if (hello.minVersion() > hello.maxVersion() || hello.epoch() < 0 || hello.epoch() > Version.MAX_EPOCH) {
+        if (hello.problem() != null) {
             return new Admission(Status.BAD_REQUEST, null, null);
         }
-        if (hello.minVersion() > Protocol.VERSION || hello.maxVersion() < Protocol.VERSION) {
+        if (!hello.speaksOurVersion()) {
             return new Admission(Status.UNSUPPORTED_VERSION, null, null);
         }
         List<Claim> fenced = new ArrayList<>();
@@ -55,9 +74,7 @@ final class ExportTable {
         } finally {
             lock.unlock();
         }
-        for (Claim claim : fenced) {
-            claim.onFenced.run();
-        }
+        tellFenced(fenced);
         return admission;
     }
 
@@ -67,63 +84,158 @@ final class ExportTable {
         }
         expireLeases();
         Export export = exports.get(hello.export());
-        HelloReply found = describe(export);
-        if (hello.epoch() == 0) {
-            return new Admission(Status.OK, found, new Claim(this, hello.export(), null, 0, onFenced));
-        }
-        if (export == null) {
-            if (exports.size() >= settings.maxExports() && !forgetOne()) {
-                return new Admission(Status.NO_SPACE, null, null);
-            }
-            export = new Export(hello.export());
-            exports.put(hello.export(), export);
-        } else if (hello.epoch() < export.epoch
-                || (hello.epoch() == export.epoch && !hello.instance().equals(export.instance))) {
-            return new Admission(Status.FENCED, found, null);
-        }
-        if (hello.epoch() > export.epoch) {
-            fenced.addAll(export.claims);
-            export.claims.clear();
-            export.epoch = hello.epoch();
-        }
-        export.instance = hello.instance();
-        export.content = hello.content();
-        Claim claim = new Claim(this, hello.export(), export, hello.epoch(), onFenced);
-        export.claims.add(claim);
-        return new Admission(Status.OK, found, claim);
+        return switch (hello.mode()) {
+            case OBSERVE ->
+                new Admission(
+                        Status.OK, describe(hello.export(), export), new Claim(this, null, 0, 0, now(), onFenced));
+            case JOIN -> join(hello, export, onFenced);
+            case CLAIM -> claim(hello, export, onFenced, fenced);
+        };
     }
 
-    private HelloReply describe(@Nullable Export export) {
+    private Admission join(Hello hello, @Nullable Export export, Runnable onFenced) {
+        HelloReply found = describe(hello.export(), export);
+        if (export == null || export.epoch != hello.epoch() || !export.instance.equals(hello.instance())) {
+            return new Admission(Status.FENCED, found, null);
+        }
+        return new Admission(Status.OK, found, open(export, onFenced));
+    }
+
+    /** Compare, and set. */
+    private Admission claim(Hello hello, @Nullable Export known, Runnable onFenced, List<Claim> fenced) {
+        long epoch = known == null ? tombstones.epochOf(hello.export()) : known.epoch;
+        UUID content = known == null ? HelloReply.NONE : known.content;
+        if (epoch != hello.epoch() || !content.equals(hello.foundContent())) {
+            return new Admission(Status.CONFLICT, describe(hello.export(), known), null);
+        }
+        ByteBuffer note = hello.note();
+        int notesAfter = noteBytes + note.remaining() - (known == null ? 0 : known.note.remaining());
+        if (notesAfter > MAX_NOTES || (known == null && exports.size() >= settings.maxExports() && !forgetOne())) {
+            return new Admission(Status.NO_SPACE, null, null);
+        }
+        Export export = known;
+        if (export == null) {
+            export = new Export(hello.export(), tombstones.exhume(hello.export()));
+            exports.put(hello.export(), export);
+        }
+        export.endClaims();
+        // Nothing that older links do counts any more, so this is all that they have done.
+        HelloReply found = describe(hello.export(), known);
+        fenced.addAll(export.claims);
+        if (hello.blank()) {
+            takeBackAll(export);
+        }
+        export.own(hello, copy(note), now());
+        noteBytes = notesAfter;
+        return new Admission(
+                Status.OK, found.claimed(export.epoch, export.slabs.size(), pool.free()), open(export, onFenced));
+    }
+
+    private Claim open(Export export, Runnable onFenced) {
+        Claim claim = new Claim(this, export, export.epoch, export.base, now(), onFenced);
+        export.claims.add(claim);
+        return claim;
+    }
+
+    /** Tells links that they are fenced off. One that cannot be told does not keep the others from it. */
+    private static void tellFenced(List<Claim> fenced) {
+        for (Claim claim : fenced) {
+            try {
+                claim.onFenced.run();
+            } catch (RuntimeException e) {
+                LOG.error(
+                        "a link of an older claim does not end as it should; its requests are refused all the same", e);
+            }
+        }
+    }
+
+    private HelloReply describe(String name, @Nullable Export known) {
+        long now = now();
+        Export export = known != null ? known : new Export(name, tombstones.epochOf(name));
         return new HelloReply(
                 Protocol.VERSION,
                 settings.slabSize(),
                 incarnation,
-                export == null ? 0 : export.epoch,
-                export == null ? HelloReply.NO_CONTENT : export.content,
+                export.epoch,
+                export.content,
+                export.instance,
+                export.term,
+                export.host,
+                export.owner,
+                known == null ? -1 : millisSince(export.claimedAt, now),
+                export.claims.isEmpty() ? -1 : millisSince(export.heard(), now),
+                known == null ? -1 : millisSince(export.answered(now), now),
+                export.claims.size(),
+                Integer.MAX_VALUE,
                 settings.totalSlabs(),
                 pool.free(),
-                export == null ? 0 : export.slabs.size(),
+                export.slabs.size(),
                 settings.maxInFlight(),
-                (int) settings.lease().toSeconds());
+                (int) settings.lease().toSeconds(),
+                export.highest(),
+                export.note);
+    }
+
+    private long now() {
+        return settings.nanoClock().getAsLong();
+    }
+
+    /** Rounded down, so that whoever waits for the rest of a time waits long enough. */
+    private static long millisSince(long then, long now) {
+        return Math.max(0, TimeUnit.NANOSECONDS.toMillis(now - then));
+    }
+
+    private static ByteBuffer copy(ByteBuffer note) {
+        return ByteBuffer.allocate(note.remaining()).put(note).flip();
     }
 
     void close(Claim claim) {
         Export export = claim.export;
-        if (export == null) {
-            return;
-        }
         lock.lock();
         try {
-            if (export.claims.remove(claim) && export.claims.isEmpty()) {
-                export.leaseEnds =
-                        settings.nanoClock().getAsLong() + settings.lease().toNanos();
+            if (export == null) {
+                claim.end();
+                return;
+            }
+            long now = now();
+            if (export.remove(claim, now) && export.claims.isEmpty()) {
+                export.leaseEnds = now + settings.lease().toNanos();
             }
         } finally {
             lock.unlock();
         }
     }
 
-    Granted grant(Claim claim, int index, long version) {
+    byte note(Claim claim, long version, ByteBuffer note) {
+        Export export = claim.export;
+        if (export == null) {
+            return Status.NOT_CLAIMED;
+        }
+        lock.lock();
+        try {
+            if (claim.fenced()) {
+                return Status.FENCED;
+            }
+            if (version < 1 || note.remaining() > Protocol.MAX_NOTE) {
+                return Status.BAD_REQUEST;
+            }
+            if (version < export.noteVersion) {
+                return Status.OK;
+            }
+            int notesAfter = noteBytes + note.remaining() - export.note.remaining();
+            if (notesAfter > MAX_NOTES) {
+                return Status.NO_SPACE;
+            }
+            export.note = copy(note);
+            export.noteVersion = version;
+            noteBytes = notesAfter;
+            return Status.OK;
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    Granted grant(Claim claim, int index, long version, long[] lost) {
         Export export = claim.export;
         if (export == null) {
             return new Granted(Status.NOT_CLAIMED, 0);
@@ -133,29 +245,40 @@ final class ExportTable {
             if (claim.fenced()) {
                 return new Granted(Status.FENCED, 0);
             }
-            if (index < 0 || version < 0 || Version.epoch(version) > claim.epoch) {
+            if (index < 0 || version < 1 || lost.length > settings.slabSize() / Protocol.PAGE_SIZE / Long.SIZE) {
                 return new Granted(Status.BAD_REQUEST, 0);
             }
             Slab held = export.slabs.get(index);
-            if (held != null) {
-                held.grantVersion = Math.max(held.grantVersion, version);
+            if (held != null && version == held.grantVersion) {
                 return new Granted(Status.OK, held.handle);
             }
-            if (pool.free() == 0) {
-                expireLeases();
+            if (held != null && version < held.grantVersion) {
+                return new Granted(Status.STALE, 0);
             }
-            int slot = pool.take();
-            if (slot < 0) {
-                return new Granted(Status.NO_SPACE, 0);
-            }
-            Slab slab =
-                    new Slab(export, index, table.nextHandle(slot), slot, pool.data(slot), pool.words(slot), version);
-            table.put(slab);
-            export.slabs.put(index, slab);
-            return new Granted(Status.OK, slab.handle);
+            return lend(export, index, version, lost, held);
         } finally {
             lock.unlock();
         }
+    }
+
+    /** Lends a blank slab in place of the one that is held, if there is one. */
+    private Granted lend(Export export, int index, long version, long[] lost, @Nullable Slab held) {
+        if (held != null) {
+            export.slabs.remove(index);
+            takeBack(held);
+        }
+        if (pool.free() == 0) {
+            expireLeases();
+        }
+        int slot = pool.take();
+        if (slot < 0) {
+            return new Granted(Status.NO_SPACE, 0);
+        }
+        Slab slab = new Slab(export, index, table.nextHandle(slot), slot, pool.data(slot), pool.words(slot), version);
+        SlabPages.lose(slab, lost);
+        table.put(slab);
+        export.slabs.put(index, slab);
+        return new Granted(Status.OK, slab.handle);
     }
 
     byte free(Claim claim, int handle) {
@@ -180,33 +303,51 @@ final class ExportTable {
         }
     }
 
-    /** What an export holds from an index on, or that the claim is fenced off. */
-    byte slabsFrom(Claim claim, int fromIndex, int most, List<Held> into) {
-        lock.lock();
-        try {
-            if (claim.fenced()) {
-                return Status.FENCED;
-            }
-            Export export = exports.get(claim.name);
-            if (export != null) {
-                for (Slab slab : export.slabs.tailMap(fromIndex, true).values()) {
-                    if (into.size() == most) {
-                        break;
-                    }
-                    into.add(new Held(slab, slab.grantVersion));
-                }
-            }
-            return Status.OK;
-        } finally {
-            lock.unlock();
+    /** What an export holds from an index on. */
+    byte list(Claim claim, int fromIndex, int most, SlabList into) {
+        Export export = claim.export;
+        if (export == null) {
+            return Status.NOT_CLAIMED;
         }
+        long from = fromIndex;
+        while (from >= 0) {
+            lock.lock();
+            try {
+                if (claim.fenced()) {
+                    return Status.FENCED;
+                }
+                from = listSome(export, from, most, into);
+            } finally {
+                lock.unlock();
+            }
+        }
+        return Status.OK;
     }
 
-    /** Takes back the slabs of exports whose lease has run out, and forgets these exports. */
+    /** Where to go on; negative if this is the end. */
+    private static long listSome(Export export, long from, int most, SlabList into) {
+        if (from > Integer.MAX_VALUE) {
+            return -1;
+        }
+        int listed = 0;
+        for (Slab slab : export.slabs.tailMap((int) from, true).values()) {
+            if (into.size() == most) {
+                into.more(true);
+                return -1;
+            }
+            if (listed++ == LISTED_AT_ONCE) {
+                return slab.index;
+            }
+            into.add(slab.index, slab.handle, slab.grantVersion);
+        }
+        return -1;
+    }
+
+    /** Takes back the slabs of exports whose lease has run out, and forgets these exports but for their epochs. */
     void expireLeases() {
         lock.lock();
         try {
-            long now = settings.nanoClock().getAsLong();
+            long now = now();
             for (Iterator<Export> all = exports.values().iterator(); all.hasNext(); ) {
                 Export export = all.next();
                 if (export.claims.isEmpty() && now - export.leaseEnds >= 0) {
@@ -222,10 +363,12 @@ final class ExportTable {
 
     /** Makes room by forgetting the export that lost its last link first, of those that hold nothing. */
     private boolean forgetOne() {
+        long latest = now() - KEEP_NANOS + settings.lease().toNanos();
         Export oldest = null;
         for (Export export : exports.values()) {
             if (export.claims.isEmpty()
                     && export.slabs.isEmpty()
+                    && export.leaseEnds - latest <= 0
                     && (oldest == null || export.leaseEnds - oldest.leaseEnds < 0)) {
                 oldest = export;
             }
@@ -239,7 +382,12 @@ final class ExportTable {
     }
 
     private void forget(Export export) {
-        export.epoch = Export.FORGOTTEN;
+        takeBackAll(export);
+        noteBytes -= export.note.remaining();
+        tombstones.bury(export.name, export.epoch);
+    }
+
+    private void takeBackAll(Export export) {
         for (Slab slab : export.slabs.values()) {
             takeBack(slab);
         }
@@ -264,6 +412,7 @@ final class ExportTable {
         try {
             closed = true;
             for (Export export : exports.values()) {
+                export.endClaims();
                 fenced.addAll(export.claims);
                 export.claims.clear();
                 forget(export);
@@ -272,15 +421,13 @@ final class ExportTable {
         } finally {
             lock.unlock();
         }
-        for (Claim claim : fenced) {
-            claim.onFenced.run();
-        }
+        tellFenced(fenced);
     }
 
     List<ExportStatistics> statistics() {
         lock.lock();
         try {
-            long now = settings.nanoClock().getAsLong();
+            long now = now();
             List<ExportStatistics> all = new ArrayList<>(exports.size());
             for (Export export : exports.values()) {
                 int links = export.claims.size();
@@ -291,14 +438,15 @@ final class ExportTable {
                         export.epoch,
                         export.instance,
                         links,
-                        TimeUnit.NANOSECONDS.toSeconds(left)));
+                        TimeUnit.NANOSECONDS.toSeconds(left),
+                        export.content,
+                        export.term,
+                        export.host,
+                        export.owner));
             }
             return all;
         } finally {
             lock.unlock();
         }
     }
-
-    /** A slab, and the version of its grant at the time. */
-    record Held(Slab slab, long grantVersion) {}
 }

@@ -49,8 +49,8 @@ final class Slab {
     /** Address of the first page's word; see {@link SlabPages}. */
     final long words;
 
-    /** Version of the last grant. Guarded by the lock of {@link ExportTable}. */
-    long grantVersion;
+    /** Version of its grant. */
+    final long grantVersion;
 
     /**
      * Whether the memory can be read without a look at the words: then the bytes of pages that are not written are zeros. Never

@@ -1,9 +1,9 @@
 package io.leapnbd.donor.store;
 
 import io.leapnbd.donor.memory.RawMemory;
+import io.leapnbd.donor.protocol.PageMarks;
 import io.leapnbd.donor.protocol.Protocol;
 import java.lang.invoke.VarHandle;
-import java.util.BitSet;
 
 /**
  * Reads and writes the pages of a slab, so that every page is one version of it to every reader.
@@ -11,13 +11,14 @@ import java.util.BitSet;
  * <p>Each page has a word:
  *
  * <pre>
- *    63  62  61                                          0
- *   +---+---+---------------------------------------------+
- *   | L | W |              version (62 bits)              |
- *   +---+---+---------------------------------------------+
+ *    63  62  61  60                                      0
+ *   +---+---+---+-----------------------------------------+
+ *   | L | W | X |            version (61 bits)            |
+ *   +---+---+---+-----------------------------------------+
  * </pre>
  *
- * <p>L: a writer is inside. W: the page was written, and not trimmed as a whole since. All zero: never touched.
+ * <p>L: a writer is inside. W: the page was written, and not trimmed as a whole since. X: the page is lost. All zero: never touched.
+ * The version is that of the request plus the base of its claim.
  *
  * <p><b>A seqlock a page.</b> A writer sets L with a compare-and-set, changes the bytes, and publishes the new version with a
  * release store. A reader reads the word, copies the bytes without any lock, and reads the word again: if it was unlocked and
@@ -28,6 +29,10 @@ import java.util.BitSet;
  * a slab is blank once its words are, and the first write to a part of a page zeroes the rest of it. A slab that is exposed to
  * readers that do not see the words (RDMA) keeps the bytes of such pages zero, too: {@link #expose}.
  *
+ * <p><b>What X is for.</b> The owner knows that the contents of such a page are gone, and says so when the slab is granted. It is neither
+ * read nor changed in part; a write or trim of the whole page ends X, and nothing sets it again. So a look at it before the page is
+ * locked is enough.
+ *
  * <p><b>Fencing.</b> A writer looks at its claim while it holds L. A newer claim is made by one volatile store, so for each
  * page either the writer sees it and leaves the page alone, or whoever reads the page after the claim sees L and waits for the
  * write to be whole. Nothing changes after the newer claimer has looked.
@@ -37,9 +42,15 @@ final class SlabPages {
     /** Answer of a write or trim that met a newer claim. */
     static final int FENCED = -1;
 
+    /** Answer of a write or trim of a part of a page that is lost; nothing was changed. */
+    static final int LOST = -2;
+
     private static final long LOCKED = 1L << 63;
-    private static final long WRITTEN = 1L << 62;
-    private static final long VERSION = WRITTEN - 1;
+    private static final int WRITTEN_SHIFT = 62;
+    private static final long WRITTEN = 1L << WRITTEN_SHIFT;
+    private static final int LOST_SHIFT = 61;
+    private static final long LOST_PAGE = 1L << LOST_SHIFT;
+    private static final long VERSION = LOST_PAGE - 1;
 
     private static final int PAGE = Protocol.PAGE_SIZE;
     private static final int SPINS_BEFORE_YIELD = 100;
@@ -51,39 +62,50 @@ final class SlabPages {
         return slabSize / PAGE * Long.BYTES;
     }
 
-    static void read(Slab slab, int offset, int length, long to) {
+    /** False if a page of the range is lost; then what {@code to} holds is of no use. */
+    static boolean read(Slab slab, int offset, int length, long to) {
         int end = offset + length;
         for (int at = offset; at < end; ) {
             int piece = Math.min(PAGE - (at & PAGE - 1), end - at);
-            readWithinPage(wordOf(slab, at), slab.data + at, to, piece);
+            if (!readWithinPage(wordOf(slab, at), slab.data + at, to, piece)) {
+                return false;
+            }
             at += piece;
             to += piece;
         }
+        return true;
     }
 
-    private static void readWithinPage(long word, long from, long to, int length) {
+    private static boolean readWithinPage(long word, long from, long to, int length) {
         for (int attempt = 1; ; attempt++) {
             long before = RawMemory.getVolatile(word);
             if (before >= 0) {
                 if ((before & WRITTEN) == 0) {
                     RawMemory.zero(to, length);
-                    return;
+                    return (before & LOST_PAGE) == 0;
                 }
                 RawMemory.copy(from, to, length);
                 // The copy must not be done after the word is read again.
                 VarHandle.acquireFence();
                 if (RawMemory.getVolatile(word) == before) {
-                    return;
+                    return true;
                 }
             }
             pause(attempt);
         }
     }
 
-    /** Number of pages left alone because they are newer; {@link #FENCED} if some were because the claim is old. */
+    /**
+     * Number of pages left alone because they are newer; {@link #FENCED} if some were because the claim is old; {@link #LOST}.
+     *
+     * @param version of the request and the claim's base
+     */
     static int write(Slab slab, Claim claim, int offset, int length, long version, long from) {
         int stale = 0;
         int end = offset + length;
+        if (cutsLostPage(slab, offset, end)) {
+            return LOST;
+        }
         for (int at = offset; at < end; ) {
             int inPage = at & PAGE - 1;
             int piece = Math.min(PAGE - inPage, end - at);
@@ -115,6 +137,9 @@ final class SlabPages {
     static int trim(Slab slab, Claim claim, int offset, int length, long version) {
         int stale = 0;
         int end = offset + length;
+        if (cutsLostPage(slab, offset, end)) {
+            return LOST;
+        }
         for (int at = offset; at < end; ) {
             int piece = Math.min(PAGE - (at & PAGE - 1), end - at);
             long word = wordOf(slab, at);
@@ -152,11 +177,7 @@ final class SlabPages {
         VarHandle.fullFence();
         for (int at = 0; at < slabSize; at += PAGE) {
             long word = wordOf(slab, at);
-            long was = RawMemory.getVolatile(word);
-            for (int attempt = 1; was < 0; attempt++) {
-                pause(attempt);
-                was = RawMemory.getVolatile(word);
-            }
+            long was = unlocked(word);
             if (first && (was & WRITTEN) == 0 && (was != 0 || !clean)) {
                 was = lock(word);
                 if ((was & WRITTEN) == 0) {
@@ -167,16 +188,58 @@ final class SlabPages {
         }
     }
 
-    /** A bit for each page that is written, or has a writer inside that may have looked at its claim before a newer one was made. */
-    static BitSet written(Slab slab, int slabSize) {
-        int pages = slabSize / PAGE;
-        long[] bits = new long[pages / Long.SIZE];
-        for (int page = 0; page < pages; page++) {
-            if ((RawMemory.getVolatile(slab.words + (long) page * Long.BYTES) & (WRITTEN | LOCKED)) != 0) {
-                bits[page / Long.SIZE] |= 1L << page;
+    /** Whether the first or the last page of a range is lost, and in it only in part. */
+    private static boolean cutsLostPage(Slab slab, int offset, int end) {
+        if (offset == end) {
+            return false;
+        }
+        return ((offset & PAGE - 1) != 0 && lost(slab, offset)) || ((end & PAGE - 1) != 0 && lost(slab, end - 1));
+    }
+
+    private static boolean lost(Slab slab, int at) {
+        return (RawMemory.getVolatile(wordOf(slab, at)) & LOST_PAGE) != 0;
+    }
+
+    /**
+     * Marks pages of a slab that nobody knows yet as lost.
+     *
+     * @param lost a bit for each page from the first on; pages beyond it are not lost
+     */
+    static void lose(Slab slab, long[] lost) {
+        for (int word = 0; word < lost.length; word++) {
+            for (long bits = lost[word]; bits != 0; bits &= bits - 1) {
+                int page = word * Long.SIZE + Long.numberOfTrailingZeros(bits);
+                RawMemory.setRelease(slab.words + (long) page * Long.BYTES, LOST_PAGE);
             }
         }
-        return BitSet.valueOf(bits);
+    }
+
+    /**
+     * Tells which pages of a range are written, and which are lost. Waits for writers that are inside a page, so that nothing that an
+     * older claim has asked for changes what is told.
+     */
+    static void marks(Slab slab, int offset, PageMarks into) {
+        long word = wordOf(slab, offset);
+        for (int i = 0; i < into.words(); i++) {
+            long written = 0;
+            long lost = 0;
+            for (int bit = 0; bit < Long.SIZE; bit++, word += Long.BYTES) {
+                long is = unlocked(word);
+                written |= (is >>> WRITTEN_SHIFT & 1) << bit;
+                lost |= (is >>> LOST_SHIFT & 1) << bit;
+            }
+            into.set(i, written, lost);
+        }
+    }
+
+    /** The word as it is when no writer is inside. */
+    private static long unlocked(long word) {
+        long is = RawMemory.getVolatile(word);
+        for (int attempt = 1; is < 0; attempt++) {
+            pause(attempt);
+            is = RawMemory.getVolatile(word);
+        }
+        return is;
     }
 
     private static long wordOf(Slab slab, int at) {

@@ -1,14 +1,14 @@
 package io.leapnbd.donor.store;
 
 import io.leapnbd.donor.protocol.Hello;
+import io.leapnbd.donor.protocol.PageMarks;
 import io.leapnbd.donor.protocol.Protocol;
 import io.leapnbd.donor.protocol.SlabList;
 import io.leapnbd.donor.protocol.Status;
 import io.leapnbd.donor.protocol.Version;
 import io.netty.buffer.ByteBuf;
 import java.io.IOException;
-import java.util.ArrayList;
-import java.util.List;
+import java.nio.ByteBuffer;
 import java.util.Objects;
 import java.util.UUID;
 import java.util.concurrent.TimeUnit;
@@ -37,8 +37,7 @@ public final class SlabStore implements AutoCloseable {
     private static final long LEASE_CHECK_NANOS = TimeUnit.SECONDS.toNanos(1);
     private static final long CLOSE_NANOS = TimeUnit.SECONDS.toNanos(10);
 
-    /** Pages whose marks one list looks at, so that it takes a fraction of a millisecond. */
-    private static final int LISTED_PAGES = 1 << 15;
+    private static final long[] NOTHING_LOST = {};
 
     private final StoreSettings settings;
     private final UUID incarnation = UUID.randomUUID();
@@ -78,10 +77,12 @@ public final class SlabStore implements AutoCloseable {
     }
 
     /**
-     * Opens a link: claims the export, or observes it if the epoch is 0. When this has returned OK for an epoch above the
-     * last, nothing that an older claim asks for changes a byte.
+     * Opens a link: observes the export, claims it or joins a claim. When this has returned OK for a claim, nothing that an older claim
+     * asks for changes a byte.
      *
-     * @param onFenced run once when a newer epoch claims the export, on that claimer's thread; must not block
+     * <p>The reply's {@code freeLinks} is {@link Integer#MAX_VALUE}: links are counted by listeners, not by the store.
+     *
+     * @param onFenced run once when a newer claim owns the export, on that claimer's thread and before it is answered; must not block
      */
     public Admission hello(Hello hello, Runnable onFenced) {
         counters.hellos.increment();
@@ -91,15 +92,38 @@ public final class SlabStore implements AutoCloseable {
     }
 
     /**
-     * Asks for a slab that reads as zeros. An index that the export already holds here is answered with the same handle, its
-     * contents as they are.
+     * Says that something of a link has arrived, before its requests are asked for: other servers are told how long ago that was.
+     * For the one thread that serves the link.
+     */
+    public void heard(Claim claim) {
+        claim.heard(settings.nanoClock().getAsLong());
+    }
+
+    /** Answers OK or {@link Status#FENCED}: when it has answered OK, no newer claim had been answered before. */
+    public byte ping(Claim claim) {
+        claim.answering();
+        return counters.ended(claim.fenced() ? Status.FENCED : Status.OK);
+    }
+
+    /** As {@link #grant(Claim, int, long, long[])}, for an index of which nothing is lost. */
+    public Granted grant(Claim claim, int index, long version) {
+        return grant(claim, index, version, NOTHING_LOST);
+    }
+
+    /**
+     * Asks for a slab. If the export holds one for this index with the same grant version, its handle is the answer, its pages as they
+     * are. One of a lower grant version is taken back first, even if no other is to be had then. If it is of a higher one the answer is
+     * {@link Status#STALE}. A fresh slab reads as zeros, but for what is lost.
      *
      * @param index which part of the device the slab is for, 0 or more
-     * @param version of the grant, at or below the claim's epoch
+     * @param version of the grant, 1 or more; see {@link Version#ofGrant}
+     * @param lost a bit for each page, from the first on, that is lost: it answers {@link Status#PAGE_LOST} until it is written or
+     *     trimmed as a whole. May be shorter than the slab
      */
-    public Granted grant(Claim claim, int index, long version) {
+    public Granted grant(Claim claim, int index, long version, long[] lost) {
         counters.grants.increment();
-        Granted granted = exports.grant(claim, index, version);
+        claim.answering();
+        Granted granted = exports.grant(claim, index, version, lost);
         counters.ended(granted.status());
         return granted;
     }
@@ -107,44 +131,63 @@ public final class SlabStore implements AutoCloseable {
     /** Hands a slab back. Requests that are using it finish; its handle is not used again soon. */
     public byte free(Claim claim, int handle) {
         counters.frees.increment();
+        claim.answering();
         return counters.ended(exports.free(claim, handle));
     }
 
-    /** Lists the export's slabs with indices of {@code fromIndex} or more: as many as one reply can tell, at least one. */
+    /** As {@link #list(Claim, int, int)}, as many as a frame over TCP holds. */
     public Listing list(Claim claim, int fromIndex) {
-        counters.lists.increment();
-        int most = Math.max(
-                1, Math.min(SlabList.maxEntries(slabSize) - 1, LISTED_PAGES / (slabSize / Protocol.PAGE_SIZE)));
-        List<ExportTable.Held> held = new ArrayList<>();
-        List<SlabList.Slab> listed = new ArrayList<>();
-        int from = fromIndex;
-        boolean more;
-        do {
-            held.clear();
-            // One more than is told, to know whether there is more to tell.
-            byte status = exports.slabsFrom(claim, from, most + 1, held);
-            if (status != Status.OK) {
-                return new Listing(counters.ended(status), new SlabList(false, List.of()));
-            }
-            more = held.size() > most;
-            if (more) {
-                from = held.removeLast().slab().index;
-            }
-            for (ExportTable.Held one : held) {
-                Slab slab = one.slab();
-                // Unless it was handed back meanwhile.
-                if (slab.enter()) {
-                    listed.add(new SlabList.Slab(
-                            slab.index, slab.handle, one.grantVersion(), SlabPages.written(slab, slabSize)));
-                    leave(slab);
-                }
-            }
-        } while (more && listed.isEmpty());
-        return new Listing(Status.OK, new SlabList(more, listed));
+        return list(claim, fromIndex, SlabList.maxEntries(Protocol.MAX_PAYLOAD));
     }
 
     /**
-     * Reads a range of a slab. Bytes never written, or trimmed since, are zeros.
+     * Lists the export's slabs with indices of {@code fromIndex} or more.
+     *
+     * @param most how many at most, above zero
+     */
+    public Listing list(Claim claim, int fromIndex, int most) {
+        counters.lists.increment();
+        claim.answering();
+        SlabList slabs = new SlabList();
+        byte status = exports.list(claim, Math.max(0, fromIndex), most, slabs);
+        return status == Status.OK ? new Listing(status, slabs) : new Listing(counters.ended(status), new SlabList());
+    }
+
+    /**
+     * Tells which pages of a range of a slab are written, and which are lost. No request of an older claim changes that any more.
+     *
+     * @param offset a multiple of {@link PageMarks#GRANULE}
+     * @param length one too, at most {@link PageMarks#MAX_RANGE}
+     */
+    public MarkedPages pages(Claim claim, int handle, int offset, int length) {
+        Slab slab = table.find(handle);
+        byte status = PageMarks.isRange(offset, length) ? enter(claim, slab, offset, length) : bad(claim);
+        if (status != Status.OK || slab == null) {
+            return new MarkedPages(counters.ended(status), new PageMarks(0));
+        }
+        try {
+            PageMarks marks = new PageMarks(length);
+            SlabPages.marks(slab, offset, marks);
+            return new MarkedPages(Status.OK, marks);
+        } finally {
+            leave(slab);
+        }
+    }
+
+    /**
+     * Replaces the note that the claim came with. One with a version below that of the note that is there is ignored; the answer is OK.
+     *
+     * @param version 1 or more; a claim's own note has version 0
+     * @param note up to {@link Protocol#MAX_NOTE} bytes, those that remain; copied
+     */
+    public byte note(Claim claim, long version, ByteBuffer note) {
+        claim.answering();
+        return counters.ended(exports.note(claim, version, note.duplicate()));
+    }
+
+    /**
+     * Reads a range of a slab. Bytes never written, or trimmed since, are zeros. A range that touches a lost page is {@link
+     * Status#PAGE_LOST}, and what {@code into} holds then is of no use.
      *
      * @param length 0 to the slab's end
      * @param into direct, for this not to allocate; its indices stay as they are
@@ -153,28 +196,32 @@ public final class SlabStore implements AutoCloseable {
     public byte read(Claim claim, int handle, int offset, int length, ByteBuf into, int index) {
         counters.reads.increment();
         Slab slab = table.find(handle);
-        byte status = enter(claim, slab, offset, length, 0);
+        byte status = enter(claim, slab, offset, length);
         if (status != Status.OK || slab == null) {
             return counters.ended(status);
         }
+        boolean whole;
         try {
             Objects.checkFromIndexSize(index, length, into.capacity());
             if (into.hasMemoryAddress()) {
-                SlabPages.read(slab, offset, length, into.memoryAddress() + index);
+                whole = SlabPages.read(slab, offset, length, into.memoryAddress() + index);
             } else {
-                Detour.read(slab, offset, length, into, index);
+                whole = Detour.read(slab, offset, length, into, index);
             }
         } finally {
             leave(slab);
+        }
+        if (!whole) {
+            return counters.ended(Status.PAGE_LOST);
         }
         counters.bytesRead.add(length);
         return Status.OK;
     }
 
     /**
-     * Writes a range of a slab.
+     * Writes a range of a slab. One that touches a part of a lost page is {@link Status#PAGE_LOST}, and changes nothing.
      *
-     * @param version see {@link Version}; one of an epoch above the claim's is a {@link Status#BAD_REQUEST}
+     * @param version 1 to {@link Version#MAX_REQUEST}
      * @param from direct, for this not to allocate; its indices stay as they are
      * @param index where in {@code from} the first byte is
      */
@@ -189,9 +236,10 @@ public final class SlabStore implements AutoCloseable {
         try {
             Objects.checkFromIndexSize(index, length, from.capacity());
             if (from.hasMemoryAddress()) {
-                stale = SlabPages.write(slab, claim, offset, length, version, from.memoryAddress() + index);
+                stale = SlabPages.write(
+                        slab, claim, offset, length, claim.base + version, from.memoryAddress() + index);
             } else {
-                stale = Detour.write(slab, claim, offset, length, version, from, index);
+                stale = Detour.write(slab, claim, offset, length, claim.base + version, from, index);
             }
         } finally {
             leave(slab);
@@ -199,7 +247,12 @@ public final class SlabStore implements AutoCloseable {
         return changed(stale, length, counters.bytesWritten);
     }
 
-    /** Makes a range of a slab read as zeros; pages that it covers whole count as not written from then on. */
+    /**
+     * Makes a range of a slab read as zeros; pages that it covers whole count as not written, and not lost, from then on. One that
+     * touches a part of a lost page is {@link Status#PAGE_LOST}, and changes nothing.
+     *
+     * @param version 1 to {@link Version#MAX_REQUEST}
+     */
     public byte trim(Claim claim, int handle, int offset, int length, long version) {
         counters.trims.increment();
         Slab slab = table.find(handle);
@@ -209,7 +262,7 @@ public final class SlabStore implements AutoCloseable {
         }
         int stale;
         try {
-            stale = SlabPages.trim(slab, claim, offset, length, version);
+            stale = SlabPages.trim(slab, claim, offset, length, claim.base + version);
         } finally {
             leave(slab);
         }
@@ -226,7 +279,7 @@ public final class SlabStore implements AutoCloseable {
      */
     public Exposure expose(Claim claim, int handle, Runnable onTakenBack) {
         Slab slab = table.find(handle);
-        byte status = enter(claim, slab, 0, 0, 0);
+        byte status = enter(claim, slab, 0, 0);
         if (status != Status.OK || slab == null) {
             return new Exposure(counters.ended(status), 0, 0, () -> {});
         }
@@ -247,7 +300,7 @@ public final class SlabStore implements AutoCloseable {
      */
     public byte awaitOlderWrites(Claim claim, int handle) {
         Slab slab = table.find(handle);
-        byte status = enter(claim, slab, 0, 0, 0);
+        byte status = enter(claim, slab, 0, 0);
         if (status != Status.OK || slab == null) {
             return counters.ended(status);
         }
@@ -259,16 +312,25 @@ public final class SlabStore implements AutoCloseable {
         return Status.OK;
     }
 
-    /** Checks a request, and if it is in order enters the slab, which has to be left again. */
+    /** As the other, for a write or trim: its version is noted before the look at the claim ({@link Claim}). */
     private byte enter(Claim claim, @Nullable Slab slab, int offset, int length, long version) {
+        if (version < 1 || version > Version.MAX_REQUEST || version > Version.MAX_EFFECTIVE - claim.base) {
+            return bad(claim);
+        }
+        if (claim.export != null) {
+            claim.raise(version);
+        }
+        return enter(claim, slab, offset, length);
+    }
+
+    /** Checks a request, and if it is in order enters the slab, which has to be left again. */
+    private byte enter(Claim claim, @Nullable Slab slab, int offset, int length) {
         if (claim.export == null) {
             return Status.NOT_CLAIMED;
         }
+        claim.answering();
         if (claim.fenced()) {
             return Status.FENCED;
-        }
-        if (version < 0 || Version.epoch(version) > claim.epoch) {
-            return Status.BAD_REQUEST;
         }
         if (slab == null || slab.export != claim.export) {
             return Status.NOT_OWNER;
@@ -277,6 +339,14 @@ public final class SlabStore implements AutoCloseable {
             return Status.OUT_OF_RANGE;
         }
         return slab.enter() ? Status.OK : Status.NOT_OWNER;
+    }
+
+    /** What a request that does not follow the protocol is answered. */
+    private static byte bad(Claim claim) {
+        if (claim.export == null) {
+            return Status.NOT_CLAIMED;
+        }
+        return claim.fenced() ? Status.FENCED : Status.BAD_REQUEST;
     }
 
     private void leave(Slab slab) {
@@ -288,6 +358,9 @@ public final class SlabStore implements AutoCloseable {
     private byte changed(int stale, int length, LongAdder bytes) {
         if (stale == SlabPages.FENCED) {
             return counters.ended(Status.FENCED);
+        }
+        if (stale == SlabPages.LOST) {
+            return counters.ended(Status.PAGE_LOST);
         }
         bytes.add(length);
         if (stale > 0) {

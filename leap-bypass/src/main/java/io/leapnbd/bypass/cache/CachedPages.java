@@ -150,10 +150,9 @@ public final class CachedPages {
     /** Fetches the whole pages of a range that a donor has, behind all demands. */
     public void prefetch(long offset, long length) {
         long end = offset + length;
-        for (long at = (offset + PAGE - 1) & -PAGE; at + PAGE <= end; at += PAGE) {
-            if (!fetches.fetch(at)) {
-                return;
-            }
+        long at = fetches.skipUnmapped((offset + PAGE - 1) & -PAGE, end);
+        while (at + PAGE <= end && fetches.fetch(at)) {
+            at = fetches.skipUnmapped(at + PAGE, end);
         }
     }
 

@@ -144,11 +144,24 @@ public final class PageFetches {
         fetches[slot] = null;
         fetching--;
         loop.release(request);
-        if (ok) {
-            cache.publish(slot, now);
-        } else {
-            cache.abort(slot);
+        try {
+            if (ok) {
+                cache.publish(slot, now);
+            } else {
+                cache.abort(slot);
+            }
+        } catch (RuntimeException | Error e) {
+            loop.defect(e);
         }
+    }
+
+    /** The first byte from here on that may have been written: whole slabs that are nowhere are passed over. */
+    long skipUnmapped(long offset, long end) {
+        long at = offset;
+        while (at < end && map.placement(map.slabOf(at)) == null) {
+            at = (at | (map.slabSize() - 1)) + 1;
+        }
+        return at;
     }
 
     /** Has a fetch that a demand waits for go ahead of those that nobody waits for; whichever loop's it is. */

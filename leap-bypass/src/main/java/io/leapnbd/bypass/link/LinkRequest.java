@@ -35,11 +35,14 @@ public final class LinkRequest {
     /** Order among the writes of the export. */
     public long version;
 
-    /** Where a read's bytes go, or a write's bytes come from. */
+    /** Where a read's bytes go, or a write's or a note's bytes come from. */
     public @Nullable ByteBuf buffer;
 
     /** First byte in {@link #buffer}. */
     public int bufferIndex;
+
+    /** Of a grant: a bit for each page of the slab that is lost, 64 to a word; null if none is. */
+    public long @Nullable [] lost;
 
     /** Whether nobody waits for this read: it goes behind all others. */
     public boolean background;
@@ -133,6 +136,7 @@ public final class LinkRequest {
         where = null;
         version = 0;
         buffer = null;
+        lost = null;
         attachment = null;
         background = false;
         postNanos = 0;

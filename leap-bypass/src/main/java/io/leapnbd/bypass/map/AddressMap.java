@@ -4,11 +4,11 @@ import io.leapnbd.donor.protocol.Protocol;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
 import java.util.Arrays;
-import java.util.BitSet;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.UUID;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.atomic.AtomicLongArray;
 import java.util.concurrent.atomic.LongAdder;
 import org.jspecify.annotations.Nullable;
@@ -44,6 +44,11 @@ public final class AddressMap {
     private final AtomicInteger mapped = new AtomicInteger();
     private final LongAdder pagesLost = new LongAdder();
 
+    /** Losses of slabs; those that have begun and not ended are under way. */
+    private final AtomicLong lossesBegun = new AtomicLong();
+
+    private final AtomicLong lossesEnded = new AtomicLong();
+
     /**
      * A map as the state file has it.
      *
@@ -60,9 +65,7 @@ public final class AddressMap {
         placements = new Placement[slabs];
         damaged = new AtomicLongArray((slabs + Long.SIZE - 1) / Long.SIZE);
         Arrays.setAll(locks, i -> new Object());
-        if (state.restored()) {
-            restore();
-        }
+        restore();
     }
 
     private void restore() {
@@ -224,6 +227,11 @@ public final class AddressMap {
         return offset;
     }
 
+    /** A bit for each page of a slab that is lost, 64 to a word. */
+    public long[] lostPages(int slab) {
+        return lost.words(firstPage(slab), endPage(slab));
+    }
+
     /** The end of the run of pages in the same condition that begins at {@code offset}; at most {@code end}. */
     public long endOfRun(long offset, long end) {
         long page = pageOf(offset);
@@ -232,10 +240,14 @@ public final class AddressMap {
         return Math.min(end, run << Protocol.PAGE_SHIFT);
     }
 
-    /** Whether the page of a byte is blank. */
-    public boolean blank(long offset) {
-        long page = pageOf(offset);
-        return !written.get(page) && !lost.get(page);
+    /**
+     * Whether every page that a range touches was blank at a moment during this call; false also when that is not sure, because a slab
+     * is being lost. A page that was lost, and is being written again, is never taken for blank: it stops being lost only after it counts as
+     * written, so lost is looked at first; and it does not become lost meanwhile, because no loss was under way.
+     */
+    public boolean blank(long offset, long length) {
+        long ended = lossesEnded.get();
+        return !anyLost(offset, length) && !anyWritten(offset, length) && lossesBegun.get() == ended;
     }
 
     /** Places a slab that is nowhere, and writes that down first. */
@@ -246,15 +258,6 @@ public final class AddressMap {
                 mapped.incrementAndGet();
             }
             PLACEMENT.setVolatile(placements, slab, to);
-        }
-    }
-
-    /** Takes over a slab that a donor lists, with the pages that it says were written. At start only. */
-    public void adopt(int slab, Placement from, BitSet pages) {
-        map(slab, from);
-        long first = firstPage(slab);
-        for (int i = pages.nextSetBit(0); i >= 0; i = pages.nextSetBit(i + 1)) {
-            written.set(first + i, first + i + 1);
         }
     }
 
@@ -269,28 +272,21 @@ public final class AddressMap {
             if (!isAt(slab, gone)) {
                 return -1;
             }
-            long pages = written.count(first, end);
-            if (pages > 0) {
-                setDamaged(slab, true);
-                written.moveTo(lost, first, end);
-            }
-            state.putPlacement(slab, null);
-            // Last: see placement().
-            PLACEMENT.setVolatile(placements, slab, (@Nullable Placement) null);
-            mapped.decrementAndGet();
-            pagesLost.add(pages);
-            return pages;
-        }
-    }
-
-    /** Counts every page of the slabs that are nowhere as lost: some may have been written, and nobody knows which. At start only. */
-    public void loseUnmapped() {
-        for (int slab = 0; slab < slabs; slab++) {
-            if (placement(slab) == null) {
-                synchronized (lock(slab)) {
-                    lost.set(firstPage(slab), endPage(slab));
+            long _ = lossesBegun.incrementAndGet();
+            try {
+                long pages = written.count(first, end);
+                if (pages > 0) {
                     setDamaged(slab, true);
+                    written.moveTo(lost, first, end);
                 }
+                state.putPlacement(slab, null);
+                // Last: see placement().
+                PLACEMENT.setVolatile(placements, slab, (@Nullable Placement) null);
+                mapped.decrementAndGet();
+                pagesLost.add(pages);
+                return pages;
+            } finally {
+                long _ = lossesEnded.incrementAndGet();
             }
         }
     }

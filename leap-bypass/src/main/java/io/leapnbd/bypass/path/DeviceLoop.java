@@ -11,6 +11,8 @@ import io.leapnbd.nbd.spi.NbdError;
 import io.netty.channel.EventLoop;
 import io.netty.util.concurrent.ScheduledFuture;
 import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
@@ -40,6 +42,7 @@ public final class DeviceLoop {
     private final ScheduledFuture<?> ticks;
     private final ArrayDeque<LinkRequest> freeRequests = new ArrayDeque<>(256);
     private final ArrayDeque<ClientRequest> freeClients = new ArrayDeque<>(256);
+    private final List<Runnable> steps = new ArrayList<>();
     private boolean defectTold;
 
     /**
@@ -90,6 +93,7 @@ public final class DeviceLoop {
         return links[donor];
     }
 
+    /** How many there are. */
     int links() {
         return links.length;
     }
@@ -123,6 +127,12 @@ public final class DeviceLoop {
         }
         guarded(() -> waits.tick(now));
         guarded(() -> lease.tick(now));
+        steps.forEach(this::guarded);
+    }
+
+    /** Has something done at every tick, several times a second. */
+    public void onTick(Runnable step) {
+        steps.add(step);
     }
 
     private void guarded(Runnable step) {
@@ -133,7 +143,8 @@ public final class DeviceLoop {
         }
     }
 
-    private void defect(Throwable e) {
+    /** Takes note of a throw that belongs to no client's request; it ends nothing. */
+    public void defect(Throwable e) {
         if (!defectTold) {
             defectTold = true;
             LOG.error("a step of loop {} has failed by a defect; further ones of it are not told", eventLoop, e);

@@ -9,6 +9,7 @@ import io.leapnbd.donor.protocol.Operation;
 import io.leapnbd.donor.protocol.Protocol;
 import io.leapnbd.nbd.spi.NbdError;
 import io.netty.buffer.ByteBuf;
+import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -23,6 +24,8 @@ import org.jspecify.annotations.Nullable;
  * <p>For the loop's thread.
  */
 public final class ReadPath {
+
+    private static final long AGAIN_MICROS = 100;
 
     private final DeviceLoop loop;
     private final AddressMap map;
@@ -57,8 +60,13 @@ public final class ReadPath {
             loop.lease().ask(client, () -> read(client, offset, length, into, index));
         } else if (lost || written) {
             client.failAt(NbdError.EIO, lost ? map.firstLost(offset, length) : offset);
-        } else {
+        } else if (map.blank(offset, length)) {
             into.setZero(index, length);
+        } else if (loop.expired(client)) {
+            client.failAt(NbdError.EIO, offset);
+        } else {
+            // It has changed under our eyes.
+            loop.partLater(client, () -> read(client, offset, length, into, index), AGAIN_MICROS, TimeUnit.MICROSECONDS);
         }
     }
 

@@ -100,6 +100,8 @@ public final class SlabAllocator {
         request.offset = 0;
         request.length = 0;
         request.version = versions.nextGrant();
+        // So that a server without this one's state file does not take lost pages for blank ones.
+        request.lost = map.damaged(allocation.slab) ? map.lostPages(allocation.slab) : null;
         request.startNanos = System.nanoTime();
         request.deadlineNanos = loop.deadline(request.startNanos);
         Grant grant = new Grant(allocation, chosen);

@@ -6,6 +6,7 @@ import io.leapnbd.bypass.map.Member;
 import io.leapnbd.bypass.map.Placement;
 import java.util.List;
 import java.util.UUID;
+import java.util.function.IntConsumer;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -21,16 +22,19 @@ public final class SlabLosses {
     private final AddressMap map;
     private final List<Donor> donors;
     private final LostBytes lostBytes;
+    private final IntConsumer lostSlabs;
 
     /**
      * For one device.
      *
      * @param lostBytes told, after the map, of each range whose bytes are gone
+     * @param lostSlabs told of each slab that nobody holds any more and of which a page is lost
      */
-    public SlabLosses(AddressMap map, List<Donor> donors, LostBytes lostBytes) {
+    public SlabLosses(AddressMap map, List<Donor> donors, LostBytes lostBytes, IntConsumer lostSlabs) {
         this.map = map;
         this.donors = donors;
         this.lostBytes = lostBytes;
+        this.lostSlabs = lostSlabs;
     }
 
     /** A donor says that it does not have a slab any more. Nothing happens if the slab is somewhere else by now. */
@@ -45,7 +49,11 @@ public final class SlabLosses {
         }
     }
 
-    /** A donor process has ended, and with it all that it held. Returns how many written pages that were. */
+    /**
+     * A donor process has ended, or has forgotten the export, and with it all that it held is gone.
+     *
+     * @return how many written pages that were
+     */
     public long restarted(int donor, UUID gone) {
         long pages = 0;
         for (int slab = 0; slab < map.slabs(); slab++) {
@@ -64,6 +72,10 @@ public final class SlabLosses {
         long pages = map.lose(slab, gone);
         if (pages > 0) {
             lostBytes.lost((long) slab * map.slabSize(), map.slabSize());
+        }
+        if (pages >= 0 && map.damaged(slab)) {
+            // Pages may have been lost with an earlier slab, too.
+            lostSlabs.accept(slab);
         }
         return pages;
     }

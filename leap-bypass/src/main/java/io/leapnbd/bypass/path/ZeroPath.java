@@ -50,13 +50,13 @@ public final class ZeroPath extends ChangePath {
     private void begin(ClientRequest client, long offset, int length, int how, long ticket) {
         int slab = map.slabOf(offset);
         Placement placement = map.placement(slab);
-        boolean written = map.anyWritten(offset, length);
+        boolean atDonor = atDonor(slab, offset, length);
         if ((how & EXACT) != 0 && map.damaged(slab) && map.partlyLost(offset, length)) {
             order.forget(offset, length, ticket);
             client.failAt(NbdError.EIO, map.firstLost(offset, length));
             return;
         }
-        if ((placement == null || !written) && !loop.lease().valid(client.startNanos())) {
+        if ((placement == null || !atDonor) && !loop.lease().valid(client.startNanos())) {
             // No donor will be asked, so one has to say first that this server is the one to answer.
             order.forget(offset, length, ticket);
             loop.lease().ask(client, () -> begin(client, offset, length, how, NO_TICKET));
@@ -71,7 +71,7 @@ public final class ZeroPath extends ChangePath {
             return;
         }
         Member where = placement.primary();
-        if (map.anyWritten(offset, length)) {
+        if (atDonor(slab, offset, length)) {
             LinkRequest request;
             try {
                 request = request(client, Operation.TRIM, where, offset, length);
@@ -83,16 +83,21 @@ public final class ZeroPath extends ChangePath {
             loop.post(request, where.donor());
             return;
         }
-        // What is not marked as written is zeros at its donor.
-        boolean healed;
+        // What is neither marked as written nor as lost is zeros at its donor.
+        boolean still;
         try {
-            healed = map.damaged(slab) ? map.markHealed(slab, where, offset, length) : map.isAt(slab, where);
+            still = map.isAt(slab, where) && !atDonor(slab, offset, length);
         } finally {
             order.end(offset, length);
         }
-        if (!healed) {
+        if (!still) {
             awaitTurn(client, offset, length, NO_TICKET, later -> begin(client, offset, length, how, later));
         }
+    }
+
+    /** Whether the donor has to be told: it may hold bytes, or a mark that they are lost. */
+    private boolean atDonor(int slab, long offset, int length) {
+        return map.anyWritten(offset, length) || (map.damaged(slab) && map.anyLost(offset, length));
     }
 
     private void unmapped(int slab, ClientRequest client, long offset, int length, int how, long ticket) {

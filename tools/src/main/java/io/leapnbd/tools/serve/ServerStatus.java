@@ -124,7 +124,7 @@ record ServerStatus(
                 .put("name", settings.export())
                 .put("size", device.size())
                 .put("content", device.content().toString())
-                .put("epoch", device.epoch())
+                .put("term", device.term())
                 .put("slab_size", device.map().slabSize())
                 .put("slabs", device.map().slabs())
                 .put("slabs_mapped", device.map().mappedSlabs())

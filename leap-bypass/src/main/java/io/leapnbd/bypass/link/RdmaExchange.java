@@ -1,14 +1,8 @@
 package io.leapnbd.bypass.link;
 
-import io.leapnbd.donor.protocol.Hello;
-import io.leapnbd.donor.protocol.HelloReply;
-import io.leapnbd.donor.protocol.Operation;
 import io.leapnbd.donor.protocol.Protocol;
-import io.leapnbd.donor.protocol.ProtocolException;
 import io.leapnbd.donor.protocol.ReplyHeader;
 import io.leapnbd.donor.protocol.RequestHeader;
-import io.leapnbd.donor.protocol.SlabList;
-import io.leapnbd.donor.protocol.Status;
 import io.leapnbd.donor.rdma.LocalMemory;
 import io.leapnbd.donor.rdma.MemoryKeys;
 import io.leapnbd.donor.rdma.RdmaClient;
@@ -20,8 +14,8 @@ import java.io.IOException;
 import java.time.Duration;
 import org.jspecify.annotations.Nullable;
 
-/** Control requests over RDMA, one at a time, waiting for each answer. For one thread. */
-final class RdmaConversation implements DonorConnector.Conversation, RdmaClient.Events {
+/** A connection over RDMA on which one request after the other is answered. For one thread. */
+final class RdmaExchange implements Exchange, RdmaClient.Events {
 
     private static final RdmaClient.Shape SHAPE =
             new RdmaClient.Shape(1, 1, 2, RequestHeader.LENGTH + Protocol.MAX_RDMA_PAYLOAD);
@@ -35,16 +29,14 @@ final class RdmaConversation implements DonorConnector.Conversation, RdmaClient.
     private boolean connected;
     private @Nullable String broken;
     private @Nullable ByteBuf answer;
-    private final byte status;
-    private final @Nullable HelloReply reply;
 
     /**
-     * Connects and says hello.
+     * Connects.
      *
      * @param timeout how long the connection, and each answer, may take
      * @param memory what the connections dialled have reads land in; closed at the end
      */
-    RdmaConversation(RdmaDialer dialer, Hello hello, Duration timeout, LocalMemory memory) throws IOException {
+    RdmaExchange(RdmaDialer dialer, Duration timeout, LocalMemory memory) throws IOException {
         timeoutNanos = timeout.toNanos();
         this.memory = memory;
         connection = dialer.dial(SHAPE, this);
@@ -55,18 +47,7 @@ final class RdmaConversation implements DonorConnector.Conversation, RdmaClient.
                 connection.takeEvents(STEP_MILLIS);
                 check(deadline);
             }
-            ByteBuf body = Unpooled.buffer();
-            hello.encode(body);
-            ByteBuf answered = ask(Operation.HELLO, 0, body);
-            status = ReplyHeader.status(answered, 0);
-            answered.skipBytes(ReplyHeader.LENGTH);
-            reply = answered.isReadable() ? HelloReply.decode(answered) : null;
-            if (reply == null && status != Status.FENCED) {
-                throw new IOException("refused the hello: " + Status.name(status));
-            }
             open = true;
-        } catch (ProtocolException e) {
-            throw new IOException(e.getMessage(), e);
         } finally {
             if (!open) {
                 close();
@@ -75,43 +56,13 @@ final class RdmaConversation implements DonorConnector.Conversation, RdmaClient.
     }
 
     @Override
-    public @Nullable HelloReply reply() {
-        return reply;
-    }
-
-    @Override
-    public byte status() {
-        return status;
-    }
-
-    @Override
-    public SlabList list(int from, HelloReply accepted) throws IOException, ProtocolException {
-        ByteBuf answered = ok(ask(Operation.LIST, from, Unpooled.EMPTY_BUFFER));
-        return SlabList.decode(answered.skipBytes(ReplyHeader.LENGTH), accepted.slabSize());
-    }
-
-    @Override
-    public void free(int handle) throws IOException {
-        ByteBuf _ = ok(ask(Operation.FREE, handle, Unpooled.EMPTY_BUFFER));
-    }
-
-    private static ByteBuf ok(ByteBuf answered) throws IOException {
-        byte status = ReplyHeader.status(answered, 0);
-        if (status != Status.OK) {
-            throw new IOException("refused: " + Status.name(status));
-        }
-        return answered;
-    }
-
-    private ByteBuf ask(byte operation, int slab, ByteBuf body) throws IOException {
+    public ByteBuf ask(byte operation, ByteBuf request) throws IOException {
         Transfers on = transfers;
         if (on == null) {
             throw new IOException("is not connected");
         }
         ByteBuf frame = on.sendFrame(0);
-        frame.setIndex(0, RequestHeader.LENGTH);
-        RequestHeader.encode(frame, 0, operation, 0, slab, 0, 0, body.readableBytes(), 0);
-        frame.writeBytes(body);
+        frame.setIndex(0, 0).writeBytes(request, request.readerIndex(), request.readableBytes());
         answer = null;
         on.send(0, frame.readableBytes());
         long deadline = System.nanoTime() + timeoutNanos;
