@@ -2,6 +2,7 @@ package io.leapnbd.bypass.link;
 
 import io.leapnbd.bypass.map.Member;
 import io.leapnbd.donor.protocol.Operation;
+import io.leapnbd.donor.protocol.RequestHeader;
 import io.leapnbd.donor.protocol.Status;
 import io.netty.buffer.ByteBuf;
 import java.util.UUID;
@@ -91,6 +92,12 @@ public final class LinkRequest {
     /** Slot in the link's table of requests in flight. */
     int slot;
 
+    /** {@link System#nanoTime()} when it was sent on the present connection. */
+    long sentNanos;
+
+    /** What {@link BulkWindow#sent} said then, of a write or trim. */
+    long deliveredBefore;
+
     // Of a link whose messages are smaller than requests can be.
 
     /** How much of it was sent, in bytes; of a request without data 1 once it was. */
@@ -111,6 +118,11 @@ public final class LinkRequest {
     /** Whether this is a demand: something that a client waits for and that must not queue behind bulk data. */
     boolean urgent() {
         return operation != Operation.WRITE && operation != Operation.TRIM && !background;
+    }
+
+    /** Bytes that it takes on the way to the donor: of a trim, whatever its length, only a header. */
+    int bytesOnTheWay() {
+        return operation == Operation.WRITE ? length : RequestHeader.LENGTH;
     }
 
     /** The buffer of a request that moves data. */

@@ -37,6 +37,9 @@ final class TcpLink implements DonorLink, PendingRequests.Sender {
     private static final int RECEIVE_BUFFER = 256 << 10;
     private static final int MAX_BACKGROUND = 64;
 
+    /** Bytes of writes that may be on the way over a link as long as one likes; the settings' window if that is more. */
+    private static final int MAX_BULK = 4 << 20;
+
     /**
      * Bytes that wait in the channel and in the socket to be sent: what a demand read has ahead of it at most, be the network
      * slow. Bulk beyond it waits here, where demands overtake it.
@@ -56,7 +59,7 @@ final class TcpLink implements DonorLink, PendingRequests.Sender {
     private final PendingRequests pending = new PendingRequests(this);
     private final Backoff backoff = new Backoff();
     private InFlight inFlight = new InFlight(1);
-    private int bulkBytes;
+    private BulkWindow bulk;
     private int backgroundCount;
 
     private @Nullable Channel channel;
@@ -95,6 +98,11 @@ final class TcpLink implements DonorLink, PendingRequests.Sender {
         this.settings = settings;
         this.requestTimeoutNanos = requestTimeoutNanos;
         this.buffers = buffers;
+        bulk = newBulkWindow();
+    }
+
+    private BulkWindow newBulkWindow() {
+        return new BulkWindow(settings.bulkWindow(), Math.max(settings.bulkWindow(), MAX_BULK));
     }
 
     @Override
@@ -254,7 +262,7 @@ final class TcpLink implements DonorLink, PendingRequests.Sender {
         donor.met(reply.totalSlabs(), reply.freeSlabs());
         incarnation = reply.incarnation();
         inFlight = new InFlight(reply.maxInFlight());
-        bulkBytes = 0;
+        bulk = newBulkWindow();
         backgroundCount = 0;
         ready = true;
         backoff.reset();
@@ -280,7 +288,7 @@ final class TcpLink implements DonorLink, PendingRequests.Sender {
         inFlight.remove(request);
         donor.freeSlabs(freeSlabs);
         lastHeard = now;
-        discount(request);
+        discount(request, now);
         Outcome outcome = Outcome.of(status);
         UUID process = request.incarnation;
         if (outcome == Outcome.OK && process != null && !request.urgent() && !request.background) {
@@ -368,7 +376,7 @@ final class TcpLink implements DonorLink, PendingRequests.Sender {
         if (request.background) {
             return backgroundCount < MAX_BACKGROUND && !pending.demandsWait();
         }
-        return to.isWritable() && (bulkBytes == 0 || bulkBytes + request.length <= settings.bulkWindow());
+        return to.isWritable() && bulk.admits(request.bytesOnTheWay());
     }
 
     @Override
@@ -392,11 +400,12 @@ final class TcpLink implements DonorLink, PendingRequests.Sender {
         if (request.postNanos == 0) {
             request.postNanos = now;
         }
+        request.sentNanos = now;
         if (!request.urgent()) {
             if (request.background) {
                 backgroundCount++;
             } else {
-                bulkBytes += request.length;
+                request.deliveredBefore = bulk.sent(request.bytesOnTheWay());
             }
         }
         int cookie = inFlight.add(request);
@@ -422,13 +431,13 @@ final class TcpLink implements DonorLink, PendingRequests.Sender {
         return newer;
     }
 
-    private void discount(LinkRequest request) {
-        if (!request.urgent()) {
-            if (request.background) {
-                backgroundCount--;
-            } else {
-                bulkBytes -= request.length;
-            }
+    private void discount(LinkRequest request, long now) {
+        if (request.urgent()) {
+            bulk.roundTrip(request.sentNanos, now);
+        } else if (request.background) {
+            backgroundCount--;
+        } else {
+            bulk.answered(request.bytesOnTheWay(), request.deliveredBefore, request.sentNanos, now);
         }
     }
 
