@@ -46,10 +46,10 @@ class Host:
         environment = dict(self.processes.environment, LEAP_NBD_MACHINE_ID=self.name)
         keep, self.processes.environment = self.processes.environment, environment
         try:
-            server = Server(self.processes, SIZE, donors, "server on " + self.name, state=self.state, export="swap0", wait="0s")
-            server.kill()
-            server.arguments += more
-            server.spawn()
+            words = {word.removeprefix("--").replace("-", "_"): True for word in more}
+            server = Server(
+                self.processes, SIZE, donors, "server on " + self.name, state=self.state, export="swap0", wait="0s", **words
+            )
         finally:
             self.processes.environment = keep
 

@@ -321,8 +321,7 @@ public final class RemoteDeviceContext {
     }
 
     TakeoverSettings takeover(int loops) {
-        return new TakeoverSettings(
-                export, size, loops, host, owner, stateFile, takeOver, fresh, loseMissing, wait);
+        return new TakeoverSettings(export, size, loops, host, owner, stateFile, takeOver, fresh, loseMissing, wait);
     }
 
     int bulkWindow() {

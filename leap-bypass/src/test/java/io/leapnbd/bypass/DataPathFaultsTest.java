@@ -162,8 +162,8 @@ class DataPathFaultsTest {
         assertThat(driver.readError(PAGE, PAGE)).isEqualTo(NbdError.EIO.code());
         assertThat(driver.trim(PAGE, PAGE)).isEqualTo(NbdError.EIO.code());
         assertThat(driver.zero(2 * PAGE, PAGE, false)).isEqualTo(NbdError.EIO.code());
-        assertThat(DeviceDriver.join(driver.submit((queue, done) ->
-                        queue.blockStatus(0, SLAB, 4, (bytes, flags) -> {}, done))))
+        assertThat(DeviceDriver.join(
+                        driver.submit((queue, done) -> queue.blockStatus(0, SLAB, 4, (bytes, flags) -> {}, done))))
                 .isEqualTo(NbdError.EIO.code());
     }
 

@@ -62,7 +62,13 @@ final class ScriptedDevice implements BlockDevice, AutoCloseable {
     private record Paths(DeviceLoop loop, CachedPages pages) {}
 
     ScriptedDevice(
-            int slabs, int slabShift, int donors, long timeoutNanos, PrefetchPolicy policy, Random random, IntConsumer onLoss)
+            int slabs,
+            int slabShift,
+            int donors,
+            long timeoutNanos,
+            PrefetchPolicy policy,
+            Random random,
+            IntConsumer onLoss)
             throws IOException {
         size = (long) slabs << slabShift;
         this.timeoutNanos = timeoutNanos;

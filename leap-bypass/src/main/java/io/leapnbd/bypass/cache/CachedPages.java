@@ -215,7 +215,8 @@ public final class CachedPages {
     }
 
     /** A fetch has ended that a read waited for: takes the page, or has it read. */
-    void fetchEnded(PageWaiter waiter, ClientRequest client, long offset, ByteBuf into, int index, int slot, long demanded) {
+    void fetchEnded(
+            PageWaiter waiter, ClientRequest client, long offset, ByteBuf into, int index, int slot, long demanded) {
         freeWaiters.addLast(waiter);
         try {
             if (slot == PageCache.MISS) {

@@ -66,7 +66,8 @@ public final class ReadPath {
             client.failAt(NbdError.EIO, offset);
         } else {
             // It has changed under our eyes.
-            loop.partLater(client, () -> read(client, offset, length, into, index), AGAIN_MICROS, TimeUnit.MICROSECONDS);
+            loop.partLater(
+                    client, () -> read(client, offset, length, into, index), AGAIN_MICROS, TimeUnit.MICROSECONDS);
         }
     }
 

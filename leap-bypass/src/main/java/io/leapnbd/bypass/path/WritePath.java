@@ -41,7 +41,8 @@ public final class WritePath extends ChangePath {
         }
         if (placement == null) {
             order.forget(offset, length, ticket);
-            loop.waits().whenMapped(allocator, slab, client, () -> begin(client, offset, length, from, index, NO_TICKET));
+            loop.waits()
+                    .whenMapped(allocator, slab, client, () -> begin(client, offset, length, from, index, NO_TICKET));
             return;
         }
         if (!order.begin(offset, length, ticket)) {

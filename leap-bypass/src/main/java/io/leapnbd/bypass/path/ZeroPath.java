@@ -125,11 +125,10 @@ public final class ZeroPath extends ChangePath {
         if (map.damaged(slab) && !map.markHealed(slab, where, request.position, request.length)) {
             return false;
         }
-        boolean _ = order.whileNothingIsWritten(
-                request.position, request.length, request.version, (offset, length) -> {
-                    map.markBlank(offset, length);
-                    return true;
-                });
+        boolean _ = order.whileNothingIsWritten(request.position, request.length, request.version, (offset, length) -> {
+            map.markBlank(offset, length);
+            return true;
+        });
         return map.isAt(slab, where);
     }
 

@@ -224,7 +224,7 @@ class StateFileTest {
 
     private static long blocksOf(Path path) throws IOException {
         Process stat = new ProcessBuilder("stat", "-c", "%b", path.toString()).start();
-        return Long.parseLong(new String(stat.getInputStream().readAllBytes()).strip());
+        return Long.parseLong(new String(stat.getInputStream().readAllBytes(), java.nio.charset.StandardCharsets.US_ASCII).strip());
     }
 
     @Test

@@ -84,7 +84,8 @@ class QueuedDeviceTest {
     @Test
     void anErrorOfOnePageIsNotThatOfItsNeighboursThatWereMergedWithIt() throws Exception {
         try (QueuedDevice device = new QueuedDevice(
-                new FailingPage(new MemoryDevice(SIZE), 3L * PAGE), loop -> (write, nanos) -> staged.incrementAndGet())) {
+                new FailingPage(new MemoryDevice(SIZE), 3L * PAGE),
+                loop -> (write, nanos) -> staged.incrementAndGet())) {
             EventLoop loop = group.next();
             DeviceQueue queue = loop.submit(() -> device.open(loop)).get();
             int[] errors = new int[8];
