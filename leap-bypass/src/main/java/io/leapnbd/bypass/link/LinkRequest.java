@@ -7,6 +7,8 @@ import io.leapnbd.donor.protocol.Status;
 import io.netty.buffer.ByteBuf;
 import java.util.UUID;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * One request to a donor, about one slab. Mutable and pooled; all fields belong to the event loop that posts it.
@@ -14,6 +16,8 @@ import org.jspecify.annotations.Nullable;
  * <p>The owner fills in what is asked and posts it; the link fills in the outcome.
  */
 public final class LinkRequest {
+
+    private static final Logger LOG = LoggerFactory.getLogger(LinkRequest.class);
 
     /** One of {@link Operation}. */
     public byte operation;
@@ -134,12 +138,16 @@ public final class LinkRequest {
         return data;
     }
 
-    /** Ends it. */
+    /** Ends it. A completion that throws has ended its own request, and nothing else. */
     void finish(Outcome how, long now) {
         sent = 0;
         worst = Outcome.OK;
         outcome = how;
-        completion.linkDone(this, now);
+        try {
+            completion.linkDone(this, now);
+        } catch (RuntimeException | Error e) {
+            LOG.error("a completion of operation {} has failed by a defect", operation, e);
+        }
     }
 
     /** Forgets what it referred to, before it goes back to a pool. */

@@ -193,6 +193,24 @@ final class Messages {
         return carries(request) ? request.length : 1;
     }
 
+    /** Moves the deadlines by so many nanoseconds, once for each request, however many messages of it are under way. */
+    void postpone(long nanos) {
+        for (int slot = 0; slot < SLOTS; slot++) {
+            LinkRequest request = requests[slot];
+            if (request != null && request.queue == null && firstSlotOf(request) == slot) {
+                request.deadlineNanos += nanos;
+            }
+        }
+    }
+
+    private int firstSlotOf(LinkRequest request) {
+        int slot = 0;
+        while (requests[slot] != request) {
+            slot++;
+        }
+        return slot;
+    }
+
     boolean anyExpired(long now) {
         for (LinkRequest request : requests) {
             if (request != null && now - request.deadlineNanos >= 0) {

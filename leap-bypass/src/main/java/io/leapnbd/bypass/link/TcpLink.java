@@ -46,7 +46,10 @@ final class TcpLink implements DonorLink, PendingRequests.Sender {
      */
     private static final int UNSENT = 128 << 10;
 
+    /** A link that has nothing else to say says so often that it is there; that of lane 0 is the server's heartbeat. */
     private static final long PING_AFTER_NANOS = TimeUnit.SECONDS.toNanos(10);
+
+    private static final long HEARTBEAT_NANOS = TimeUnit.SECONDS.toNanos(1);
 
     private final EventLoop loop;
     private final int lane;
@@ -159,8 +162,20 @@ final class TcpLink implements DonorLink, PendingRequests.Sender {
     public void post(LinkRequest request) {
         if (over != null) {
             request.finish(over, System.nanoTime());
+        } else if (request.startNanos - request.deadlineNanos >= 0) {
+            request.finish(Outcome.UNREACHABLE, request.startNanos);
         } else if (ready && pending.noneAhead(request) && admits(request)) {
             send(request, request.startNanos);
+        } else {
+            keep(request);
+        }
+    }
+
+    /** Keeps a request until it can be sent; unless nobody has reached the donor for as long as a request may take. */
+    private void keep(LinkRequest request) {
+        long now = ready ? 0 : System.nanoTime();
+        if (!ready && donor.down(now, requestTimeoutNanos)) {
+            request.finish(Outcome.UNREACHABLE, now);
         } else {
             pending.add(request);
         }
@@ -194,11 +209,22 @@ final class TcpLink implements DonorLink, PendingRequests.Sender {
         } else if (!ready && channel != null && now - connectDeadline >= 0) {
             breakConnection(
                     "connected, but no hello in " + settings.connectTimeout().toMillis() + " ms");
-        } else if (ready && inFlight.isEmpty() && now - lastHeard > PING_AFTER_NANOS) {
+        } else if (ready && inFlight.isEmpty() && now - lastHeard > (lane == 0 ? HEARTBEAT_NANOS : PING_AFTER_NANOS)) {
             ping(now);
         }
         pending.expire(now);
         flush();
+    }
+
+    @Override
+    public void stoodStill(long gapNanos) {
+        inFlight.postpone(gapNanos);
+        pending.postpone(gapNanos);
+        connectDeadline += gapNanos;
+        backoff.reset();
+        if (ready) {
+            breakConnection("this process stood still for " + TimeUnit.NANOSECONDS.toMillis(gapNanos) + " ms");
+        }
     }
 
     @Override
@@ -304,6 +330,9 @@ final class TcpLink implements DonorLink, PendingRequests.Sender {
     }
 
     private void fenced() {
+        if (over != null) {
+            return;
+        }
         donor.listener().fenced(donor);
         end(Outcome.FENCED, "a newer server has claimed the export");
     }

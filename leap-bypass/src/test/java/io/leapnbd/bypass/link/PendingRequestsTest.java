@@ -10,6 +10,9 @@ import org.junit.jupiter.api.Test;
 
 class PendingRequestsTest {
 
+    /** A deadline that does not pass. */
+    private static final long FAR = System.nanoTime() + (1L << 60);
+
     /** How many more requests can be sent. */
     private int room;
 
@@ -41,11 +44,11 @@ class PendingRequestsTest {
 
     @Test
     void demandsLeaveBeforeBulkAndBulkBeforeBackgroundReads() {
-        LinkRequest background = add(Operation.READ, true, 0);
-        LinkRequest write = add(Operation.WRITE, false, 0);
-        LinkRequest read = add(Operation.READ, false, 0);
-        LinkRequest trim = add(Operation.TRIM, false, 0);
-        LinkRequest grant = add(Operation.GRANT, false, 0);
+        LinkRequest background = add(Operation.READ, true, FAR);
+        LinkRequest write = add(Operation.WRITE, false, FAR);
+        LinkRequest read = add(Operation.READ, false, FAR);
+        LinkRequest trim = add(Operation.TRIM, false, FAR);
+        LinkRequest grant = add(Operation.GRANT, false, FAR);
         room = 9;
         pending.pump();
         assertThat(sent).containsExactly(read, grant, write, trim, background);
@@ -53,8 +56,8 @@ class PendingRequestsTest {
 
     @Test
     void onlyWhatHasNoneAheadIsTriedAtOnce() {
-        LinkRequest first = add(Operation.READ, false, 0);
-        LinkRequest second = add(Operation.READ, false, 0);
+        LinkRequest first = add(Operation.READ, false, FAR);
+        LinkRequest second = add(Operation.READ, false, FAR);
         room = 1;
         pending.pumpIfFirst(second, 0);
         assertThat(sent).isEmpty();
@@ -66,9 +69,9 @@ class PendingRequestsTest {
 
     @Test
     void aPromotedReadWaitsAsADemand() {
-        LinkRequest first = add(Operation.READ, true, 0);
-        LinkRequest second = add(Operation.READ, true, 0);
-        LinkRequest write = add(Operation.WRITE, false, 0);
+        LinkRequest first = add(Operation.READ, true, FAR);
+        LinkRequest second = add(Operation.READ, true, FAR);
+        LinkRequest write = add(Operation.WRITE, false, FAR);
         assertThat(pending.promote(second)).isTrue();
         room = 9;
         pending.pump();
@@ -118,9 +121,9 @@ class PendingRequestsTest {
 
     @Test
     void theEndOfTheLinkIsTheEndOfAll() {
-        LinkRequest background = add(Operation.READ, true, 0);
-        LinkRequest write = add(Operation.WRITE, false, 0);
-        LinkRequest read = add(Operation.READ, false, 0);
+        LinkRequest background = add(Operation.READ, true, FAR);
+        LinkRequest write = add(Operation.WRITE, false, FAR);
+        LinkRequest read = add(Operation.READ, false, FAR);
         write.sent = 5;
         pending.end(Outcome.FENCED, 0);
         assertThat(ended).containsExactly(read, write, background).allMatch(r -> r.outcome == Outcome.FENCED);
@@ -140,5 +143,72 @@ class PendingRequestsTest {
         }
         backoff.reset();
         assertThat(backoff.next()).isLessThanOrEqualTo(10);
+    }
+
+    @Test
+    void whatHasExpiredIsNotSentAnyMore() {
+        // B3: it would be in flight, past its deadline, and its link be taken for broken.
+        LinkRequest late = add(Operation.GRANT, false, System.nanoTime() - 1);
+        LinkRequest inTime = add(Operation.READ, false, Long.MAX_VALUE / 2);
+        room = 9;
+        pending.pump();
+        assertThat(ended).containsExactly(late);
+        assertThat(late.outcome).isEqualTo(Outcome.UNREACHABLE);
+        assertThat(sent).containsExactly(inTime);
+    }
+
+    @Test
+    void aCompletionThatThrowsEndsItsOwnRequestOnly() {
+        // B2
+        LinkRequest bad = add(Operation.READ, false, 10);
+        bad.completion = (r, now) -> {
+            ended.add(r);
+            throw new InternalError("a fault of mapped memory");
+        };
+        LinkRequest good = add(Operation.READ, false, 10);
+        pending.expire(10);
+        assertThat(ended).containsExactly(bad, good);
+    }
+
+    @Test
+    void timeThatTheProcessDidNotRunDoesNotCount() {
+        // G5
+        LinkRequest request = add(Operation.READ, false, 10);
+        TickGap gaps = new TickGap(0);
+        assertThat(gaps.ended(TickGap.GAP_NANOS)).isZero();
+        long resumed = 70 * TickGap.GAP_NANOS;
+        pending.postpone(gaps.ended(resumed));
+        assertThat(gaps.ended(resumed + 1)).isZero();
+        pending.expire(resumed - TickGap.GAP_NANOS);
+        assertThat(ended).isEmpty();
+        pending.expire(resumed + 10);
+        assertThat(ended).containsExactly(request);
+    }
+
+    @Test
+    void aDonorThatNobodyReachesIsDownAfterARequestsTime() {
+        // B5
+        Donor donor = new Donor("away", new Donor.Listener() {
+            @Override
+            public void donorLost(Donor d, java.util.UUID gone, java.util.UUID found) {}
+
+            @Override
+            public void donorClaiming(Donor d, java.util.UUID found) {}
+
+            @Override
+            public void donorClaimed(Donor d, java.util.UUID found, long epoch) {}
+
+            @Override
+            public void fenced(Donor d) {}
+        });
+        long hour = 3_600_000_000_000L;
+        long now = System.nanoTime();
+        assertThat(donor.down(now, hour)).isFalse();
+        assertThat(donor.down(now + hour, hour)).isTrue();
+        donor.linkUp(false);
+        assertThat(donor.down(now + hour, hour)).isFalse();
+        donor.linkDown("gone", true);
+        assertThat(donor.down(now, hour)).isFalse();
+        assertThat(donor.down(System.nanoTime() + hour, hour)).isTrue();
     }
 }
