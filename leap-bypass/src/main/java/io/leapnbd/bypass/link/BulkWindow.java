@@ -30,7 +30,7 @@ final class BulkWindow {
     private final int least;
     private final int most;
     private int window;
-    private int inFlight;
+    private long inFlight;
 
     /** Bytes answered since the beginning. */
     private long delivered;
@@ -70,7 +70,7 @@ final class BulkWindow {
 
     /** Whether so many bytes more may be sent. One request may always be on the way, however large it is. */
     boolean admits(int bytes) {
-        return inFlight == 0 || (long) inFlight + bytes <= bytes();
+        return inFlight == 0 || inFlight + bytes <= bytes();
     }
 
     /** A request that counts so many bytes is sent. Returns what {@link #answered} wants to know of that moment. */

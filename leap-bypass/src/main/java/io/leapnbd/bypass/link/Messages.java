@@ -97,7 +97,9 @@ final class Messages {
         offsets[slot] = request.sent;
         lengths[slot] = data ? piece : request.length;
         long[] lost = request.lost;
-        int payload = request.operation == Operation.WRITE || request.operation == Operation.NOTE ? piece : lost == null ? 0 : lost.length * Long.BYTES;
+        int payload = request.operation == Operation.WRITE || request.operation == Operation.NOTE
+                ? piece
+                : lost == null ? 0 : lost.length * Long.BYTES;
         ByteBuf frame = transfers.sendFrame(slot);
         frame.setIndex(0, RequestHeader.LENGTH);
         RequestHeader.encode(

@@ -61,12 +61,7 @@ final class RdmaSession implements RdmaClient.Events {
 
     /** Not begun: {@link #open} does that. */
     RdmaSession(
-            IoEventLoop loop,
-            RdmaLink link,
-            LinkGreeting greeting,
-            int slabSize,
-            WriteWatch watch,
-            boolean busyPoll) {
+            IoEventLoop loop, RdmaLink link, LinkGreeting greeting, int slabSize, WriteWatch watch, boolean busyPoll) {
         this.loop = loop;
         this.link = link;
         this.greeting = greeting;

@@ -6,6 +6,7 @@ import io.leapnbd.bypass.link.LinkRequest.Outcome;
 import io.leapnbd.donor.protocol.Operation;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.UUID;
 import org.junit.jupiter.api.Test;
 
 class PendingRequestsTest {
@@ -82,11 +83,11 @@ class PendingRequestsTest {
 
     @Test
     void whatIsPastItsDeadlineEndsUnlessAnswersAreStillToCome() {
-        LinkRequest late = add(Operation.WRITE, false, 10);
-        LinkRequest partlySent = add(Operation.WRITE, false, 10);
-        LinkRequest inTime = add(Operation.WRITE, false, 11);
+        LinkRequest late = add(Operation.WRITE, false, FAR);
+        LinkRequest partlySent = add(Operation.WRITE, false, FAR);
+        LinkRequest inTime = add(Operation.WRITE, false, FAR + 1);
         partlySent.unanswered = 1;
-        pending.expire(10);
+        pending.expire(FAR);
         assertThat(ended).containsExactly(late);
         assertThat(late.outcome).isEqualTo(Outcome.UNREACHABLE);
         room = 9;
@@ -104,16 +105,16 @@ class PendingRequestsTest {
 
     @Test
     void whatComesBackWaitsAgainOrEndsWithTheLinkOrAtItsDeadline() {
-        LinkRequest one = add(Operation.READ, false, 10);
+        LinkRequest one = add(Operation.READ, false, FAR);
         room = 1;
         pending.pump();
-        pending.again(one, null, 9);
+        pending.again(one, null, FAR - 1);
         assertThat(pending.demandsWait()).isTrue();
         room = 1;
         pending.pump();
-        pending.again(one, null, 10);
+        pending.again(one, null, FAR);
         assertThat(one.outcome).isEqualTo(Outcome.UNREACHABLE);
-        pending.again(one, Outcome.FENCED, 9);
+        pending.again(one, Outcome.FENCED, FAR - 1);
         assertThat(one.outcome).isEqualTo(Outcome.FENCED);
         assertThat(ended).hasSize(2);
         assertThat(pending.demandsWait()).isFalse();
@@ -190,13 +191,13 @@ class PendingRequestsTest {
         // B5
         Donor donor = new Donor("away", new Donor.Listener() {
             @Override
-            public void donorLost(Donor d, java.util.UUID gone, java.util.UUID found) {}
+            public void donorLost(Donor d, UUID gone, UUID found) {}
 
             @Override
-            public void donorClaiming(Donor d, java.util.UUID found) {}
+            public void donorClaiming(Donor d, UUID found) {}
 
             @Override
-            public void donorClaimed(Donor d, java.util.UUID found, long epoch) {}
+            public void donorClaimed(Donor d, UUID found, long epoch) {}
 
             @Override
             public void fenced(Donor d) {}
