@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.leapnbd.bypass.link.DonorAddress;
+import io.leapnbd.donor.protocol.Hello;
 import io.leapnbd.nbd.spi.NbdError;
 import io.netty.channel.EventLoopGroup;
 import io.netty.channel.MultiThreadIoEventLoopGroup;
@@ -11,6 +12,7 @@ import io.netty.channel.epoll.EpollIoHandler;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.ServerSocket;
+import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -18,6 +20,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Objects;
 import java.util.Random;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
@@ -164,6 +167,23 @@ class DonorFaultsTest {
         assertThat(driver.readError(healed + PAGE, PAGE)).isEqualTo(NbdError.EIO.code());
         assertThat(driver.trim(healed + PAGE, PAGE)).isZero();
         assertThat(driver.read(healed + PAGE, PAGE)).containsOnly(0);
+    }
+
+    /** A5: the donors that are left know of a loss, for a server that has no state file. */
+    @Test
+    void aLossIsInTheNoteOfTheDonorsThatAreLeft() throws IOException {
+        open();
+        driver.write(0, random(SLABS * SLAB, 42));
+        ByteBuffer before = noteAt(donors[1]);
+        replaceDonor(0);
+        Await.until(() -> device.map().pagesLost() > 0);
+
+        Await.until(() -> !noteAt(donors[1]).equals(before));
+    }
+
+    private static ByteBuffer noteAt(DonorProcess donor) {
+        return Objects.requireNonNull(donor.store.hello(Hello.observe("leap", 0)).reply())
+                .note();
     }
 
     /**
