@@ -152,6 +152,29 @@ def prefetch(bench):
     return rows
 
 
+@check("swap-out")
+def swap_out(bench):
+    rows = []
+    for micros in (1000, 100, 0):
+        donor = bench.processes.donor(f"donor-o{micros}", f"{bench.mib + 64}M")
+        far = [(donor[0], bench.processes.delay(f"delay-o{micros}", donor[1], micros))]
+        ours = bench.processes.serve(f"out{micros}", bench.options.size, "--prefetch", "none", donors=far)
+        kit = bench.processes.nbdkit_two_hops(f"kit-o{micros}", bench.options.size, micros)
+        size = f"{bench.mib // 2}M"
+        took = {ours.name: [], kit.name: []}
+        for number in range(bench.options.rounds + 1):
+            for peer in (ours, kit) if number % 2 == 0 else (kit, ours):
+                seconds = load.swap_out(bench.processes, peer, size)
+                if number > 0:  # the first is the JIT's, and allocates
+                    took[peer.name].append(seconds)
+        a, b = (statistics.median(took[peer.name]) for peer in (ours, kit))
+        bench.say(f"  {size} out, donor {micros} us away: {a:.2f} s, nbdkit {b:.2f} s")
+        bench.say("    " + ", ".join(f"{x:.2f}/{y:.2f}" for x, y in zip(took[ours.name], took[kit.name])))
+        rows.append(Row(f"{size} out in 128 KiB writes, depth 32, donor {micros} us away, against nbdkit", "seconds", a, b, 0.9))
+        bench.processes.end(*ours.processes, *kit.processes)
+    return rows
+
+
 @check("connections")
 def connections(bench):
     donor = bench.processes.donor("donor-c", f"{bench.mib + 64}M")

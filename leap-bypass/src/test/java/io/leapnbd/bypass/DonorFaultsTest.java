@@ -388,7 +388,7 @@ class DonorFaultsTest {
         DeviceDriver olderDriver = driver;
         assertThat(older.fenced()).isNotDone();
         device = RemoteDevice.open(
-                context().stateFile(folder.resolve("other.state")).conclude(), group);
+                context().stateFile(folder.resolve("other.state")).takeOver(true).conclude(), group);
         driver = new DeviceDriver(device, group.next());
         byte[] bytes = random(PAGE, 15);
         assertThat(driver.write(0, bytes)).isZero();

@@ -6,6 +6,7 @@ import io.leapnbd.bypass.latency.Stage;
 import io.leapnbd.bypass.link.DonorLink;
 import io.leapnbd.bypass.link.LinkCompletion;
 import io.leapnbd.bypass.link.LinkRequest;
+import io.leapnbd.bypass.link.TickGap;
 import io.leapnbd.nbd.spi.Completion;
 import io.leapnbd.nbd.spi.NbdError;
 import io.netty.channel.EventLoop;
@@ -44,6 +45,7 @@ public final class DeviceLoop {
     private final ArrayDeque<ClientRequest> freeClients = new ArrayDeque<>(256);
     private final List<Runnable> ticked = new ArrayList<>();
     private final StepQueue steps;
+    private final TickGap gaps = new TickGap(System.nanoTime());
     private boolean defectTold;
 
     /**
@@ -125,8 +127,12 @@ public final class DeviceLoop {
     /** Looks after all deadlines. A tick that threw would be the last one, so each step is by itself. */
     private void tick() {
         long now = System.nanoTime();
+        long gap = gaps.ended(now);
         for (DonorLink link : links) {
             try {
+                if (gap > 0) {
+                    link.stoodStill(gap);
+                }
                 link.tick(now);
             } catch (RuntimeException | Error e) {
                 defect(e);

@@ -273,8 +273,7 @@ final class TakeoverWorld implements AutoCloseable {
             if (named.isEmpty()) {
                 return;
             }
-            TakeoverOptions options =
-                    new TakeoverOptions("e", SIZE, id, 1, takeOver, fresh, loseMissing);
+            TakeoverOptions options = new TakeoverOptions("e", SIZE, id, 1, takeOver, fresh, loseMissing);
             say("host " + number + " starts with donors " + named + (takeOver ? " --take-over" : "")
                     + (fresh ? " --fresh" : "") + (loseMissing ? " --lose-missing" : ""));
             if (loseMissing) {
@@ -406,8 +405,11 @@ final class TakeoverWorld implements AutoCloseable {
             content = known == null ? newId() : known;
             term = granted.term();
             note = TakeoverNotes.atClaim(
-                    granted, SIZE, 20, TakeoverNotes.lostAndUnheld(recorded, locked.found()), place -> "d"
-                            + named.get(place));
+                    granted,
+                    SIZE,
+                    20,
+                    TakeoverNotes.lostAndUnheld(recorded, locked.found()),
+                    place -> "d" + named.get(place));
             if (granted.source() == Source.FILE) {
                 file = locked.take();
                 file.claiming(instance, term, granted.complete() ? host.boot : StateHeader.NOBODY);
@@ -421,8 +423,8 @@ final class TakeoverWorld implements AutoCloseable {
             for (ClaimOrder order : granted.claims()) {
                 SimDonor donor = donors[named.get(order.donor())];
                 SimServer before = ownerOf(donor);
-                Map<Integer, SimSlab> back = donor.claim(
-                        order.epoch(), order.found(), order.blank(), content, me(), note.now());
+                Map<Integer, SimSlab> back =
+                        donor.claim(order.epoch(), order.found(), order.blank(), content, me(), note.now());
                 if (back == null) {
                     throw new AssertionError("nobody else claimed meanwhile");
                 }
@@ -465,7 +467,9 @@ final class TakeoverWorld implements AutoCloseable {
             TakeoverNotes.putDonors(
                     file, granted, place -> "d" + named.get(place), place -> donors[named.get(place)].epoch, instance);
             TakeoverExecution execution = new TakeoverExecution(
-                    file, place -> donors[named.get(place)].incarnation, (place, handle) -> marks(granted, place, handle));
+                    file,
+                    place -> donors[named.get(place)].incarnation,
+                    (place, handle) -> marks(granted, place, handle));
             for (int slab = 0; slab < SLABS; slab++) {
                 execution.apply(plan, slab);
                 if (plan.fate(slab) == TakeoverPlan.Fate.LOST_WHOLE) {
@@ -772,9 +776,7 @@ final class TakeoverWorld implements AutoCloseable {
                 }
                 error = value == SimDonor.LOST;
             }
-            boolean right = error
-                    ? at.lost || at.vague
-                    : !at.lost && value == at.value || at.perhaps.contains(value);
+            boolean right = error ? at.lost || at.vague : !at.lost && value == at.value || at.perhaps.contains(value);
             if (error) {
                 tally.lostSeen++;
             } else {
