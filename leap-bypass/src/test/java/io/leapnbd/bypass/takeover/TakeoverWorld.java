@@ -249,7 +249,6 @@ final class TakeoverWorld implements AutoCloseable {
         private final Path state;
         private final Path copy;
         private UUID boot = newId();
-        private UUID copyBoot = boot;
         private @Nullable SimServer server;
 
         Host(int number) {
@@ -336,7 +335,6 @@ final class TakeoverWorld implements AutoCloseable {
             } else if (Files.exists(state)) {
                 say("host " + number + " keeps a copy of its state file");
                 Files.copy(state, copy);
-                copyBoot = boot;
             }
         }
     }
@@ -600,7 +598,7 @@ final class TakeoverWorld implements AutoCloseable {
         private void meetAll() {
             for (int place : named) {
                 SimDonor donor = donors[place];
-                if (!donor.reachable || donor.ownedBy(instance) && known.containsKey(donor.incarnation)) {
+                if (!donor.reachable || (donor.ownedBy(instance) && known.containsKey(donor.incarnation))) {
                     continue;
                 }
                 StateFile.DonorRow row = file.donors().stream()
@@ -615,7 +613,8 @@ final class TakeoverWorld implements AutoCloseable {
                     continue;
                 }
                 boolean buried = donor.ownedBy(instance);
-                boolean older = buried || donor.content.equals(content) && donor.owner.term() < term && !expected;
+                boolean older =
+                        buried || (donor.content.equals(content) && donor.owner.term() < term && !expected);
                 if (donor.content.equals(content) && !expected && !older) {
                     host.kill("fencing by a link");
                     return;
@@ -770,13 +769,14 @@ final class TakeoverWorld implements AutoCloseable {
                     // Its donor is away: the request waits, and fails at its deadline.
                     return;
                 }
-                value = donor.slabs.get(slab).pages[within];
-                if (donor.slabs.get(slab).handle != file.handle(slab)) {
+                SimSlab held = donor.slabs.get(slab);
+                if (held == null || held.handle != file.handle(slab)) {
                     throw new AssertionError("the map names a slab that its donor does not hold");
                 }
+                value = held.pages[within];
                 error = value == SimDonor.LOST;
             }
-            boolean right = error ? at.lost || at.vague : !at.lost && value == at.value || at.perhaps.contains(value);
+            boolean right = error ? at.lost || at.vague : (!at.lost && value == at.value) || at.perhaps.contains(value);
             if (error) {
                 tally.lostSeen++;
             } else {
