@@ -11,12 +11,15 @@ import io.leapnbd.tools.cli.Exit;
 import io.leapnbd.tools.cli.ExitCode;
 import io.leapnbd.tools.cli.HostPort;
 import io.leapnbd.tools.cli.LoopOptions;
-import io.leapnbd.tools.cli.MachineMemory;
 import io.leapnbd.tools.cli.Size;
+import io.leapnbd.tools.http.EndpointAddress;
 import io.leapnbd.tools.http.EndpointOptions;
 import io.leapnbd.tools.http.RunFile;
 import io.leapnbd.tools.linux.NativeHeap;
 import io.leapnbd.tools.linux.Protection;
+import io.leapnbd.tools.memory.FittingHeap;
+import io.leapnbd.tools.memory.HeapNeed;
+import io.leapnbd.tools.memory.MachineMemory;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
@@ -96,10 +99,9 @@ public final class ServeCommand implements Callable<Integer> {
     @Option(
             names = "--http",
             paramLabel = "HOST:PORT",
-            defaultValue = EndpointOptions.DEFAULT,
             description = "Where /metrics, /status, /histograms, /healthz and /readyz are answered; none turns it off."
-                    + " Default: ${DEFAULT-VALUE}.")
-    private String http = EndpointOptions.DEFAULT;
+                    + " Default: " + EndpointOptions.DEFAULT + ", or another free port if that is taken.")
+    private @Nullable String http;
 
     @Option(
             names = "--prefetch",
@@ -220,6 +222,7 @@ public final class ServeCommand implements Callable<Integer> {
     @Override
     public Integer call() {
         ServerSettings settings = settings();
+        fitHeap(settings);
         if (!unprotected) {
             NativeHeap.touch(COMPILERS_MEMORY);
             // Before the loops' threads are started, which inherit it.
@@ -261,7 +264,7 @@ public final class ServeCommand implements Callable<Integer> {
                 bytes.bytes() > 0 && bytes.bytes() % Protocol.PAGE_SIZE == 0,
                 "--size: " + bytes + " is not a multiple of 4K above zero");
         if (addresses.isEmpty()) {
-            MachineMemory.now().check("--size", bytes.bytes());
+            MachineMemory.now().check("--size", bytes.bytes(), Runtime.getRuntime().maxMemory());
         }
         int nameLength = export.getBytes(StandardCharsets.UTF_8).length;
         require(
@@ -281,7 +284,6 @@ public final class ServeCommand implements Callable<Integer> {
         }
         List<HostPort> tcp =
                 listen.isEmpty() && unix.isEmpty() ? List.of(HostPort.parseListen(DEFAULT_LISTEN)) : listen;
-        HostPort endpoint = http.equals("none") ? null : converted("--http", http, HostPort::parseListen);
         Path folder = stateDir == null ? RunFile.folder() : stateDir;
         return new ServerSettings(
                 addresses,
@@ -289,20 +291,20 @@ public final class ServeCommand implements Callable<Integer> {
                 export,
                 tcp,
                 unix,
-                endpoint,
+                endpoint(),
                 ioTimeout,
                 running,
                 folder,
                 fresh,
                 histogramLog,
                 histogramInterval,
-                prefetchSettings(running.count()),
+                prefetchSettings(),
                 record,
                 path,
                 List.of());
     }
 
-    private PrefetchSettings prefetchSettings(int loops) {
+    private PrefetchSettings prefetchSettings() {
         Size limit = cacheLimit == null ? cacheSize : cacheLimit;
         require(
                 limit.bytes() >= cacheSize.bytes()
@@ -310,15 +312,10 @@ public final class ServeCommand implements Callable<Integer> {
                         && limit.bytes() % Protocol.PAGE_SIZE == 0,
                 (cacheLimit == null ? "--cache-size: " : "--cache-limit: ") + limit
                         + " is not a multiple of 4K between the cache's size and 32G");
-        MachineMemory.now().check("--cache-size", limit.bytes());
-        long heap = Runtime.getRuntime().maxMemory();
-        long needed = bookKeeping(limit.bytes() / Protocol.PAGE_SIZE, loops);
-        require(
-                needed <= heap / 2,
-                "--cache-size: to keep account of " + limit + " takes " + Size.approximate(needed)
-                        + " of the JVM's heap of " + Size.approximate(heap) + "; make that larger, like"
-                        + " LEAP_NBD_JAVA_OPTS='-Xms" + heapFor(needed) + " -Xmx" + heapFor(needed)
-                        + "', or cache less");
+        MachineMemory.now().check(
+                cacheLimit == null ? "--cache-size" : "--cache-limit",
+                limit.bytes(),
+                Runtime.getRuntime().maxMemory());
         try {
             return new PrefetchSettings(
                             PrefetchPolicy.of(prefetch), LeapSettings.PUBLISHED, cacheSize.bytes(), limit.bytes())
@@ -331,18 +328,29 @@ public final class ServeCommand implements Callable<Integer> {
         }
     }
 
-    /** About how many bytes of heap the cache's tables take. */
-    private static long bookKeeping(long slots, int loops) {
-        return 64 * Long.highestOneBit(2 * slots - 1) + (48 + 4L * loops) * slots;
-    }
-
-    private static String heapFor(long needed) {
-        return (Long.highestOneBit(needed >> 20) << 2) + "m";
+    /** Starts this process anew with the heap that it needs, if it has less. */
+    private void fitHeap(ServerSettings settings) {
+        int loops = settings.loops().count();
+        long slabs = Math.ceilDiv(settings.size(), Protocol.DEFAULT_SLAB_SIZE);
+        long pages = settings.prefetch().cacheLimit() / Protocol.PAGE_SIZE;
+        FittingHeap.require(
+                loops + " event loops, a device of " + Size.format(settings.size()) + " and a cache of "
+                        + Size.format(settings.prefetch().cacheLimit()),
+                HeapNeed.server(loops, slabs, pages),
+                spec.root().commandLine().getParseResult().originalArgs());
     }
 
     private void require(boolean right, String message) {
         if (!right) {
             throw new ParameterException(spec.commandLine(), message);
+        }
+    }
+
+    private @Nullable EndpointAddress endpoint() {
+        try {
+            return EndpointAddress.parse(http, EndpointOptions.DEFAULT);
+        } catch (TypeConversionException e) {
+            throw new ParameterException(spec.commandLine(), "--http: " + e.getMessage(), e);
         }
     }
 
