@@ -21,11 +21,15 @@ jvm_flags() {
   resident="$common -Dio.netty.leakDetection.level=disabled -Dio.netty.jfr.enabled=false -XX:+UnlockDiagnosticVMOptions
     -XX:ArchiveRelocationMode=0 -XX:+DisableExplicitGC -XX:+ExitOnOutOfMemoryError"
   case $1 in
-    # The code cache is there from the start, so that nothing has to be found for it when there is no memory left.
+    # The code cache is there from the start, so that nothing has to be found for it when there is no memory left. So is what the
+    # compilers need (NativeHeap), which is bounded: methods are inlined until a compilation has so many nodes, and one that
+    # takes more than 6 MiB all the same is left to the first compiler. Half of the heap's need does not change once a
+    # server is warm, so its young generation is small. docs/memory.md says what each part takes.
     serve)
-      heap=${2:-40}
-      echo "$resident -Xms${heap}m -Xmx${heap}m -Xss512k -XX:MaxDirectMemorySize=64g
-        -XX:InitialCodeCacheSize=12m -XX:ReservedCodeCacheSize=12m"
+      heap=${2:-30}
+      echo "$resident -Xms${heap}m -Xmx${heap}m -Xmn6m -Xss320k -XX:MaxDirectMemorySize=64g
+        -XX:InitialCodeCacheSize=8m -XX:ReservedCodeCacheSize=8m
+        -XX:LiveNodeCountInliningCutoff=6000 -XX:CompileCommand=quiet -XX:CompileCommand=MemLimit,*.*,6m~stop"
       ;;
     donor)
       heap=${2:-32}
@@ -34,7 +38,8 @@ jvm_flags() {
     attach)
       echo "$resident -Xms16m -Xmx16m -Xss512k -XX:MaxDirectMemorySize=8m -XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=16m"
       ;;
-    train) echo "$common -Dio.netty.jfr.enabled=false -Xmx64m" ;;
+    # What methods did in training is not kept: it would be locked with the rest, and a server is warm after some seconds.
+    train) echo "$common -Dio.netty.jfr.enabled=false -Xmx64m -XX:+UnlockDiagnosticVMOptions -XX:-AOTRecordTraining" ;;
     *) echo "$common -Xmx256m -XX:TieredStopAtLevel=1" ;;
   esac
 }

@@ -147,6 +147,7 @@ final class ExportClaim {
         if (slabSize == 0) {
             throw new IOException(problems.getFirst());
         }
+        DeviceNeed.check(context.size(), slabSize, context.stateFile());
     }
 
     private StateFile openState() throws IOException {

@@ -169,7 +169,7 @@ public final class DonorCommand implements Callable<Integer> {
         MachineMemory machine = MachineMemory.now();
         machine.check("--memory", lent.bytes(), Math.max(heap, Runtime.getRuntime().maxMemory()) + words);
         FittingHeap.require(
-                "to lend " + slabs + " slabs of " + slabSize + " over " + running + " event loops",
+                slabs + " slabs of " + slabSize + " and " + running + " event loops",
                 heap,
                 spec.root().commandLine().getParseResult().originalArgs());
         List<String> remarks = new ArrayList<>();

@@ -23,8 +23,8 @@ public final class FittingHeap {
     private static final String LAUNCHER = "leapnbd.launcher";
     private static final long MIB = 1L << 20;
 
-    /** The largest heap with compressed references; far beyond what any device needs. */
-    private static final long MOST = 30L << 30;
+    /** All of it would be locked in memory, to keep account of slabs that could as well be larger. */
+    private static final long MOST = 2L << 30;
 
     private FittingHeap() {}
 
@@ -42,9 +42,9 @@ public final class FittingHeap {
         if (needed <= heap + heap / 16) {
             return;
         }
-        String needs = what + " takes about " + Size.approximate(needed) + " of the JVM's heap";
+        String needs = what + " take about " + Size.approximate(needed) + " of the JVM's heap";
         if (needed > MOST) {
-            throw new CommandFailure(ExitCode.USAGE, needs + ", more than one can have; ask for less, or for larger slabs");
+            throw new CommandFailure(ExitCode.USAGE, needs + ", and more than " + Size.approximate(MOST) + " are not given to that; ask for less, or for larger slabs");
         }
         MachineMemory.now().checkOwn(needs, needed);
         String launcher = System.getProperty(LAUNCHER);

@@ -1,5 +1,7 @@
 package io.leapnbd.tools.memory;
 
+import io.leapnbd.bypass.DeviceNeed;
+
 /**
  * About how many bytes of the JVM's heap a process needs, on the safe side. The one place that says what depends on the number of
  * event loops, of slabs and of cached pages; docs/memory.md has the measurements behind the numbers.
@@ -8,14 +10,11 @@ public final class HeapNeed {
 
     private static final long MIB = 1L << 20;
 
-    /** Classes, Netty, records of requests; 7 MiB of the adaptive prefetcher, twice while another policy takes its place. */
-    private static final long SERVER = 30 * MIB;
+    /** Classes, Netty, records of requests; 7 MiB of the adaptive prefetcher, twice for a moment when one policy takes another's place. */
+    private static final long SERVER = 20 * MIB;
 
     /** A loop's histograms, and its part of the requests that are under way. */
     private static final long SERVER_LOOP = MIB;
-
-    /** What a server's address map has for each slab: 8 bytes, and 100 if a donor holds it. */
-    private static final long SERVER_SLAB = 128;
 
     private static final long DONOR = 28 * MIB;
     private static final long DONOR_LOOP = MIB / 2;
@@ -33,7 +32,7 @@ public final class HeapNeed {
      * @param cachedPages slots of the page cache, at its limit
      */
     public static long server(int loops, long slabs, long cachedPages) {
-        return SERVER + loops * SERVER_LOOP + slabs * SERVER_SLAB + cache(cachedPages, loops);
+        return SERVER + loops * SERVER_LOOP + DeviceNeed.heap(slabs) + cache(cachedPages, loops);
     }
 
     /**

@@ -1,5 +1,6 @@
 package io.leapnbd.tools.serve;
 
+import io.leapnbd.bypass.DeviceNeed;
 import io.leapnbd.donor.loop.LoopSettings;
 import io.leapnbd.donor.protocol.Protocol;
 import io.leapnbd.prefetch.LeapSettings;
@@ -56,7 +57,7 @@ public final class ServeCommand implements Callable<Integer> {
     private static final int MAX_SOCKET_PATH = 107;
 
     /** What the compilers were seen to use at once while a server warms up. */
-    private static final long COMPILERS_MEMORY = 16L << 20;
+    private static final long COMPILERS_MEMORY = 6L << 20;
 
     private static final Duration LONGEST_IO_TIMEOUT = Duration.ofSeconds(25);
 
@@ -222,7 +223,8 @@ public final class ServeCommand implements Callable<Integer> {
     @Override
     public Integer call() {
         ServerSettings settings = settings();
-        fitHeap(settings);
+        // As large as slabs usually are; what they are is known when donors have been asked.
+        fitHeap(settings, DeviceNeed.slabs(settings.size(), Protocol.DEFAULT_SLAB_SIZE));
         if (!unprotected) {
             NativeHeap.touch(COMPILERS_MEMORY);
             // Before the loops' threads are started, which inherit it.
@@ -236,6 +238,9 @@ public final class ServeCommand implements Callable<Integer> {
             server = LeapServer.open(settings);
         } catch (IllegalArgumentException e) {
             throw new ParameterException(spec.commandLine(), String.valueOf(e.getMessage()), e);
+        } catch (DeviceNeed.HeapTooSmall e) {
+            fitHeap(settings, e.slabs());
+            throw new CommandFailure(ExitCode.FAILED, String.valueOf(e.getMessage()), e);
         } catch (IOException e) {
             throw new CommandFailure(ExitCode.FAILED, String.valueOf(e.getMessage()), e);
         }
@@ -329,12 +334,11 @@ public final class ServeCommand implements Callable<Integer> {
     }
 
     /** Starts this process anew with the heap that it needs, if it has less. */
-    private void fitHeap(ServerSettings settings) {
+    private void fitHeap(ServerSettings settings, long slabs) {
         int loops = settings.loops().count();
-        long slabs = Math.ceilDiv(settings.size(), Protocol.DEFAULT_SLAB_SIZE);
         long pages = settings.prefetch().cacheLimit() / Protocol.PAGE_SIZE;
         FittingHeap.require(
-                loops + " event loops, a device of " + Size.format(settings.size()) + " and a cache of "
+                loops + " event loops, a device of " + slabs + " slabs and a cache of "
                         + Size.format(settings.prefetch().cacheLimit()),
                 HeapNeed.server(loops, slabs, pages),
                 spec.root().commandLine().getParseResult().originalArgs());
