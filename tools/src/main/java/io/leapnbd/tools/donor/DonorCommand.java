@@ -110,6 +110,12 @@ public final class DonorCommand implements Callable<Integer> {
             description = "Do not lock this process in memory, nor spare it from the OOM killer; implies --no-lock.")
     private boolean unprotected;
 
+    @Option(
+            names = "--overcommit",
+            hidden = true,
+            description = "Promise more memory than there is, to measure servers of large devices; not for pages of worth.")
+    private boolean overcommit;
+
     @Spec
     private CommandSpec spec = CommandSpec.create();
 
@@ -167,7 +173,9 @@ public final class DonorCommand implements Callable<Integer> {
         // A slab's pages have a word each.
         long words = slabs * slabSize.bytes() / Protocol.PAGE_SIZE * Long.BYTES;
         MachineMemory machine = MachineMemory.now();
-        machine.check("--memory", lent.bytes(), Math.max(heap, Runtime.getRuntime().maxMemory()) + words);
+        if (!overcommit) {
+            machine.check("--memory", lent.bytes(), Math.max(heap, Runtime.getRuntime().maxMemory()) + words);
+        }
         FittingHeap.require(
                 slabs + " slabs of " + slabSize + " and " + running + " event loops",
                 heap,
