@@ -4,6 +4,7 @@ import sys
 
 import bad_flags
 import donor_faults
+import own_memory
 import real_clients
 import server_faults
 from processes import Processes, Server, two_donors
@@ -31,6 +32,7 @@ def main(words):
         server_faults.run(suite, processes)
         donor_faults.run(suite, processes)
         bad_flags.run(suite, processes)
+        own_memory.run(suite, processes)
     finally:
         processes.close()
     print(f"{suite.passed} passed, {suite.failed} failed", flush=True)

@@ -80,8 +80,8 @@ public final class DeviceNeed {
         if (slabs > Integer.MAX_VALUE || heap(slabs) > heap - OTHER_HEAP) {
             throw new HeapTooSmall(
                     slabs,
-                    device + Math.ceilDiv(heap(slabs) + OTHER_HEAP, MIB) + " MiB of the JVM's heap, which is " + heap / MIB
-                            + " MiB; start donors with a larger --slab-size, or ask for a smaller --size");
+                    device + Math.ceilDiv(heap(slabs) + OTHER_HEAP, MIB) + " MiB of the JVM's heap, which is "
+                            + heap / MIB + " MiB; start donors with a larger --slab-size, or ask for a smaller --size");
         }
         if (stateFile == null) {
             return;

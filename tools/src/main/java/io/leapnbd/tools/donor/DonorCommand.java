@@ -113,7 +113,8 @@ public final class DonorCommand implements Callable<Integer> {
     @Option(
             names = "--overcommit",
             hidden = true,
-            description = "Promise more memory than there is, to measure servers of large devices; not for pages of worth.")
+            description =
+                    "Promise more memory than there is, to measure servers of large devices; not for pages of worth.")
     private boolean overcommit;
 
     @Spec
@@ -174,7 +175,10 @@ public final class DonorCommand implements Callable<Integer> {
         long words = slabs * slabSize.bytes() / Protocol.PAGE_SIZE * Long.BYTES;
         MachineMemory machine = MachineMemory.now();
         if (!overcommit) {
-            machine.check("--memory", lent.bytes(), Math.max(heap, Runtime.getRuntime().maxMemory()) + words);
+            machine.check(
+                    "--memory",
+                    lent.bytes(),
+                    Math.max(heap, Runtime.getRuntime().maxMemory()) + words);
         }
         FittingHeap.require(
                 slabs + " slabs of " + slabSize + " and " + running + " event loops",
@@ -183,12 +187,13 @@ public final class DonorCommand implements Callable<Integer> {
         List<String> remarks = new ArrayList<>();
         long whole = slabs * slabSize.bytes();
         if (whole < lent.bytes()) {
-            remarks.add("--memory " + lent + " is not a multiple of a slab: " + Size.format(whole) + " are lent, in slabs of "
-                    + slabSize + "; give a multiple, or a smaller --slab-size here and at all other donors of a server");
+            remarks.add("--memory " + lent + " is not a multiple of a slab: " + Size.format(whole)
+                    + " are lent, in slabs of " + slabSize
+                    + "; give a multiple, or a smaller --slab-size here and at all other donors of a server");
         }
         machine.shortage(whole)
-                .ifPresent(little -> remarks.add(little
-                        + ", so not all of the " + Size.format(whole) + " can be lent now; end other programs, or lend less"));
+                .ifPresent(little -> remarks.add(little + ", so not all of the " + Size.format(whole)
+                        + " can be lent now; end other programs, or lend less"));
         return remarks;
     }
 

@@ -48,7 +48,11 @@ public final class LendingDonor implements AutoCloseable {
 
     /** As {@link #open(StoreSettings, HostPort, Set, LoopSettings, EndpointAddress, List)}, over TCP, with loops that sleep. */
     public static LendingDonor open(
-            StoreSettings settings, HostPort listen, int threads, @Nullable EndpointAddress http, List<String> unprotected)
+            StoreSettings settings,
+            HostPort listen,
+            int threads,
+            @Nullable EndpointAddress http,
+            List<String> unprotected)
             throws IOException {
         return open(settings, listen, EnumSet.of(Transport.TCP), LoopSettings.of(threads), http, unprotected);
     }

@@ -67,7 +67,8 @@ public record RunFile(long pid, String role, @Nullable HostPort http, String uri
         StringWriter text = new StringWriter();
         properties.store(text, null);
         Path file = folder.resolve(pid + SUFFIX);
-        // Written beside it and renamed, so that nobody reads half of it, and neither follows a link nor opens what is there.
+        // Written beside it and renamed, so that nobody reads half of it, and neither follows a link nor opens what is
+        // there.
         Path part = folder.resolve("." + pid + ".part");
         Files.deleteIfExists(part);
         Files.createFile(part, PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rw-------")));

@@ -39,7 +39,8 @@ public final class PrivateFolder {
                 }
             } catch (IOException e) {
                 throw new IOException(
-                        "the folder " + folder + " cannot be created; name one below a folder that you may write to", e);
+                        "the folder " + folder + " cannot be created; name one below a folder that you may write to",
+                        e);
             }
         }
         check(folder);
@@ -66,8 +67,9 @@ public final class PrivateFolder {
     private static void check(Path folder) throws IOException {
         // A link may be somebody else's and lead to a folder of ours: it is looked at, and what it leads to.
         if (!trusted(folder) || !trusted(folder.toRealPath())) {
-            throw new IOException("the folder " + folder + " belongs to " + Files.getOwner(folder, LinkOption.NOFOLLOW_LINKS)
-                    + ", who could change what is in it; remove it, or name a folder of your own");
+            throw new IOException(
+                    "the folder " + folder + " belongs to " + Files.getOwner(folder, LinkOption.NOFOLLOW_LINKS)
+                            + ", who could change what is in it; remove it, or name a folder of your own");
         }
         if (Files.getPosixFilePermissions(folder).contains(PosixFilePermission.OTHERS_WRITE)) {
             throw new IOException("anybody may write to the folder " + folder

@@ -44,15 +44,19 @@ public final class FittingHeap {
         }
         String needs = what + " take about " + Size.approximate(needed) + " of the JVM's heap";
         if (needed > MOST) {
-            throw new CommandFailure(ExitCode.USAGE, needs + ", and more than " + Size.approximate(MOST) + " are not given to that; ask for less, or for larger slabs");
+            throw new CommandFailure(
+                    ExitCode.USAGE,
+                    needs + ", and more than " + Size.approximate(MOST)
+                            + " are not given to that; ask for less, or for larger slabs");
         }
         MachineMemory.now().checkOwn(needs, needed);
         String launcher = System.getProperty(LAUNCHER);
         if (launcher == null || System.getenv(VARIABLE) != null) {
             throw new CommandFailure(
                     ExitCode.USAGE,
-                    needs + ", and it has " + Size.approximate(heap) + "; make that larger, like LEAP_NBD_JAVA_OPTS='-Xms"
-                            + mebibytes(needed) + "m -Xmx" + mebibytes(needed) + "m', or ask for less");
+                    needs + ", and it has " + Size.approximate(heap)
+                            + "; make that larger, like LEAP_NBD_JAVA_OPTS='-Xms" + mebibytes(needed) + "m -Xmx"
+                            + mebibytes(needed) + "m', or ask for less");
         }
         startAnew(launcher, needed, arguments);
     }

@@ -40,7 +40,8 @@ public record MachineMemory(List<Bound> bounds) {
 
         /** Of a control group, which holds less of the kernel's own and nobody else's programs. */
         static Bound group(Path file, long total, long available) {
-            return new Bound("the limit of its cgroup, " + file, total, available, Math.clamp(total / 16, 16 * MIB, 1024 * MIB));
+            return new Bound(
+                    "the limit of its cgroup, " + file, total, available, Math.clamp(total / 16, 16 * MIB, 1024 * MIB));
         }
 
         private long room() {
@@ -51,7 +52,9 @@ public record MachineMemory(List<Bound> bounds) {
     /** What there is now. */
     public static MachineMemory now() {
         List<Bound> bounds = new ArrayList<>();
-        KernelFile.read(Path.of("/proc/meminfo")).flatMap(MachineMemory::machine).ifPresent(bounds::add);
+        KernelFile.read(Path.of("/proc/meminfo"))
+                .flatMap(MachineMemory::machine)
+                .ifPresent(bounds::add);
         bounds.addAll(CgroupLimits.ofThisProcess());
         return new MachineMemory(bounds);
     }
@@ -78,7 +81,8 @@ public record MachineMemory(List<Bound> bounds) {
                 throw new CommandFailure(
                         ExitCode.USAGE,
                         what + ": " + Size.format(bytes) + " does not fit into " + bound.name() + ", which is "
-                                + Size.approximate(bound.total()) + ": this process takes about " + Size.approximate(own)
+                                + Size.approximate(bound.total()) + ": this process takes about "
+                                + Size.approximate(own)
                                 + " itself, and " + Size.approximate(bound.margin()) + " are to stay free; "
                                 + (fits > 0 ? "ask for " + fits + "M or less" : "so nothing is left"));
             }

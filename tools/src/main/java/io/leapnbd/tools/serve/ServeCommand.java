@@ -269,7 +269,8 @@ public final class ServeCommand implements Callable<Integer> {
                 bytes.bytes() > 0 && bytes.bytes() % Protocol.PAGE_SIZE == 0,
                 "--size: " + bytes + " is not a multiple of 4K above zero");
         if (addresses.isEmpty()) {
-            MachineMemory.now().check("--size", bytes.bytes(), Runtime.getRuntime().maxMemory());
+            MachineMemory.now()
+                    .check("--size", bytes.bytes(), Runtime.getRuntime().maxMemory());
         }
         int nameLength = export.getBytes(StandardCharsets.UTF_8).length;
         require(
@@ -317,10 +318,11 @@ public final class ServeCommand implements Callable<Integer> {
                         && limit.bytes() % Protocol.PAGE_SIZE == 0,
                 (cacheLimit == null ? "--cache-size: " : "--cache-limit: ") + limit
                         + " is not a multiple of 4K between the cache's size and 32G");
-        MachineMemory.now().check(
-                cacheLimit == null ? "--cache-size" : "--cache-limit",
-                limit.bytes(),
-                Runtime.getRuntime().maxMemory());
+        MachineMemory.now()
+                .check(
+                        cacheLimit == null ? "--cache-size" : "--cache-limit",
+                        limit.bytes(),
+                        Runtime.getRuntime().maxMemory());
         try {
             return new PrefetchSettings(
                             PrefetchPolicy.of(prefetch), LeapSettings.PUBLISHED, cacheSize.bytes(), limit.bytes())

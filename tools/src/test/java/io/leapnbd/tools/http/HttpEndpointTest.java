@@ -132,8 +132,7 @@ class HttpEndpointTest {
             assertThat(second.address().host()).isEqualTo(endpoint.address().host());
             assertThat(second.address().port()).isNotIn(0, endpoint.address().port());
         }
-        assertThatThrownBy(
-                        () -> HttpEndpoint.open(EndpointAddress.exactly(endpoint.address()), Map.of(), Map.of()))
+        assertThatThrownBy(() -> HttpEndpoint.open(EndpointAddress.exactly(endpoint.address()), Map.of(), Map.of()))
                 .isInstanceOf(CommandFailure.class);
     }
 }

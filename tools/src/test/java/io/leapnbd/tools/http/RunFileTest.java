@@ -65,7 +65,8 @@ class RunFileTest {
         own.write(folder);
         assertThat(victim).hasContent("precious");
         assertThat(file).isRegularFile();
-        assertThat(PosixFilePermissions.toString(Files.getPosixFilePermissions(file))).isEqualTo("rw-------");
+        assertThat(PosixFilePermissions.toString(Files.getPosixFilePermissions(file)))
+                .isEqualTo("rw-------");
         assertThat(RunFile.readAll(folder)).containsExactly(own);
     }
 

@@ -13,8 +13,10 @@ import org.junit.jupiter.api.io.TempDir;
 class CgroupLimitsTest {
 
     private static final String V2 = "30 23 0:26 / /sys/fs/cgroup rw,nosuid - cgroup2 cgroup2 rw,nsdelegate\n";
-    private static final String V1 = "36 25 0:31 %s /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory\n"
-            + "37 25 0:32 / /sys/fs/cgroup/cpu rw - cgroup cgroup rw,cpu,cpuacct\n";
+    private static final String V1 = """
+            36 25 0:31 %s /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory
+            37 25 0:32 / /sys/fs/cgroup/cpu rw - cgroup cgroup rw,cpu,cpuacct
+            """;
 
     @TempDir
     private Path top;
@@ -67,7 +69,8 @@ class CgroupLimitsTest {
 
     @Test
     void withoutLimitsThereAreNone() {
-        assertThat(CgroupLimits.of(top, V2 + V1.formatted("/"), "0::/a\n3:memory:/b\n")).isEmpty();
+        assertThat(CgroupLimits.of(top, V2 + V1.formatted("/"), "0::/a\n3:memory:/b\n"))
+                .isEmpty();
         assertThat(CgroupLimits.of(top, "nonsense\n", "nonsense\n")).isEmpty();
     }
 

@@ -23,8 +23,9 @@ class MachineMemoryTest {
         MachineMemory machine = new MachineMemory(List.of(MACHINE));
         assertThatThrownBy(() -> machine.check("--memory", 22 * GIB, HEAP))
                 .isInstanceOf(CommandFailure.class)
-                .hasMessageMatching("--memory: 22G does not fit into this machine's memory, which is 23.5 GiB: this process takes"
-                        + " about 1\\d\\d MiB itself, and 2.3 GiB are to stay free; ask for \\d+M or less");
+                .hasMessageMatching(
+                        "--memory: 22G does not fit into this machine's memory, which is 23.5 GiB: this process takes"
+                                + " about 1\\d\\d MiB itself, and 2.3 GiB are to stay free; ask for \\d+M or less");
         assertThatCode(() -> machine.check("--memory", 20 * GIB, HEAP)).doesNotThrowAnyException();
     }
 
@@ -56,8 +57,9 @@ class MachineMemoryTest {
     @Test
     void whatIsNotThereAtTheMomentIsSaid() {
         MachineMemory machine = new MachineMemory(List.of(Bound.machine(24 * GIB, 3 * GIB)));
-        assertThat(machine.shortage(2 * GIB)).hasValueSatisfying(little -> assertThat(little)
-                .isEqualTo("only 3 GiB of this machine's memory are free at the moment"));
+        assertThat(machine.shortage(2 * GIB))
+                .hasValueSatisfying(little ->
+                        assertThat(little).isEqualTo("only 3 GiB of this machine's memory are free at the moment"));
         assertThat(machine.shortage(64 * MIB)).isEmpty();
     }
 
