@@ -171,6 +171,7 @@ public final class DonorCommand implements Callable<Integer> {
     /** Refuses what does not fit, starts anew for want of heap, and returns what is to be said of the rest. */
     private List<String> fit(Size lent, long slabs, int running) {
         long heap = HeapNeed.donor(running, slabs);
+        long least = HeapNeed.donor(running, 0);
         // A slab's pages have a word each.
         long words = slabs * slabSize.bytes() / Protocol.PAGE_SIZE * Long.BYTES;
         MachineMemory machine = MachineMemory.now();
@@ -178,7 +179,8 @@ public final class DonorCommand implements Callable<Integer> {
             machine.check(
                     "--memory",
                     lent.bytes(),
-                    Math.max(heap, Runtime.getRuntime().maxMemory()) + words);
+                    words + heap - least,
+                    Math.max(least, Runtime.getRuntime().maxMemory()));
         }
         FittingHeap.require(
                 slabs + " slabs of " + slabSize + " and " + running + " event loops",

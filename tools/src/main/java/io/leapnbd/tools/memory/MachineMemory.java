@@ -70,14 +70,15 @@ public record MachineMemory(List<Bound> bounds) {
      *
      * @param what the option that asks for it
      * @param bytes that it asks for
-     * @param heap bytes of heap that this process has besides
+     * @param accounts bytes that it takes to keep account of so many
+     * @param heap bytes of heap that this process has in any case
      * @throws CommandFailure with the limit that is in the way, and with what would fit
      */
-    public void check(String what, long bytes, long heap) {
+    public void check(String what, long bytes, long accounts, long heap) {
         long own = JVM + heap;
         for (Bound bound : tightestFirst()) {
-            if (bytes > bound.room() - own) {
-                long fits = (bound.room() - own) / MIB;
+            if (bytes > bound.room() - own - accounts) {
+                long fits = (long) ((bound.room() - own) / (1 + (double) accounts / bytes) / MIB);
                 throw new CommandFailure(
                         ExitCode.USAGE,
                         what + ": " + Size.format(bytes) + " does not fit into " + bound.name() + ", which is "

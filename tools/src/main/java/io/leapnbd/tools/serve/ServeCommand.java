@@ -270,7 +270,7 @@ public final class ServeCommand implements Callable<Integer> {
                 "--size: " + bytes + " is not a multiple of 4K above zero");
         if (addresses.isEmpty()) {
             MachineMemory.now()
-                    .check("--size", bytes.bytes(), Runtime.getRuntime().maxMemory());
+                    .check("--size", bytes.bytes(), 0, Runtime.getRuntime().maxMemory());
         }
         int nameLength = export.getBytes(StandardCharsets.UTF_8).length;
         require(
@@ -322,6 +322,7 @@ public final class ServeCommand implements Callable<Integer> {
                 .check(
                         cacheLimit == null ? "--cache-size" : "--cache-limit",
                         limit.bytes(),
+                        0,
                         Runtime.getRuntime().maxMemory());
         try {
             return new PrefetchSettings(

@@ -21,12 +21,12 @@ class MachineMemoryTest {
     @Test
     void whatLeavesNoRoomForTheMachineIsRefusedWithWhatFits() { // E10
         MachineMemory machine = new MachineMemory(List.of(MACHINE));
-        assertThatThrownBy(() -> machine.check("--memory", 22 * GIB, HEAP))
+        assertThatThrownBy(() -> machine.check("--memory", 22 * GIB, 0, HEAP))
                 .isInstanceOf(CommandFailure.class)
                 .hasMessageMatching(
                         "--memory: 22G does not fit into this machine's memory, which is 23.5 GiB: this process takes"
                                 + " about 1\\d\\d MiB itself, and 2.3 GiB are to stay free; ask for \\d+M or less");
-        assertThatCode(() -> machine.check("--memory", 20 * GIB, HEAP)).doesNotThrowAnyException();
+        assertThatCode(() -> machine.check("--memory", 20 * GIB, 0, HEAP)).doesNotThrowAnyException();
     }
 
     @Test
@@ -35,9 +35,9 @@ class MachineMemoryTest {
                 MACHINE,
                 Bound.group(Path.of("/sys/fs/cgroup/in/memory.max"), 400 * MIB, 390 * MIB),
                 Bound.group(Path.of("/sys/fs/cgroup/memory.max"), 8 * GIB, 8 * GIB)));
-        assertThatThrownBy(() -> machine.check("--memory", 2 * GIB, HEAP))
+        assertThatThrownBy(() -> machine.check("--memory", 2 * GIB, 0, HEAP))
                 .hasMessageContaining("the limit of its cgroup, /sys/fs/cgroup/in/memory.max, which is 400 MiB");
-        assertThatCode(() -> machine.check("--memory", 200 * MIB, HEAP)).doesNotThrowAnyException();
+        assertThatCode(() -> machine.check("--memory", 200 * MIB, 0, HEAP)).doesNotThrowAnyException();
     }
 
     @Test
@@ -45,13 +45,13 @@ class MachineMemoryTest {
         MachineMemory machine = new MachineMemory(List.of(MACHINE));
         String refusal = "";
         try {
-            machine.check("--memory", 23 * GIB, HEAP);
+            machine.check("--memory", 23 * GIB, 0, HEAP);
         } catch (CommandFailure e) {
             refusal = String.valueOf(e.getMessage());
         }
         long fits = Long.parseLong(refusal.replaceAll(".*ask for (\\d+)M or less", "$1")) * MIB;
-        assertThatCode(() -> machine.check("--memory", fits, HEAP)).doesNotThrowAnyException();
-        assertThatThrownBy(() -> machine.check("--memory", fits + MIB, HEAP)).isInstanceOf(CommandFailure.class);
+        assertThatCode(() -> machine.check("--memory", fits, 0, HEAP)).doesNotThrowAnyException();
+        assertThatThrownBy(() -> machine.check("--memory", fits + MIB, 0, HEAP)).isInstanceOf(CommandFailure.class);
     }
 
     @Test
