@@ -214,7 +214,7 @@ def memory(bench):
     say_parts(bench, ours)
     bench.processes.end(*ours.processes)
     return [
-        Row(f"resident memory of serve, {LARGE} (no pages are lent here)", "MiB", last, 1, 180),
+        Row(f"resident memory of serve, {LARGE} (no pages are lent here)", "MiB", last, 1, 140),
         Row(f"the same after {bench.options.soak} s of load, against before", "MiB", last, first, 1.05),
     ]
 
