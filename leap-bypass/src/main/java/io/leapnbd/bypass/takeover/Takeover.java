@@ -86,8 +86,8 @@ public final class Takeover {
                         sayWaiting(refused);
                     }
                     case Granted granted -> {
-                        int slabSize =
-                                survey.reply(granted.claims().getFirst().donor()).slabSize();
+                        int slabSize = survey.reply(granted.claims().getFirst().donor())
+                                .slabSize();
                         DeviceNeed.check(settings.size(), slabSize, settings.stateFile());
                         TakenExport export = new Start(survey, locked, recorded, granted).run();
                         taken = true;

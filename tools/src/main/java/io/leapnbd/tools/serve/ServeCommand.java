@@ -79,8 +79,9 @@ public final class ServeCommand implements Callable<Integer> {
     @Option(
             names = "--export",
             paramLabel = "NAME",
-            description = "Name of the export, also at the donors. Clients that name none get it too. Default: this machine's"
-                    + " own, its host name and a number made from its machine-id.")
+            description =
+                    "Name of the export, also at the donors. Clients that name none get it too. Default: this machine's"
+                            + " own, its host name and a number made from its machine-id.")
     private @Nullable String export;
 
     @Option(
@@ -193,14 +194,16 @@ public final class ServeCommand implements Callable<Integer> {
 
     @Option(
             names = "--take-over",
-            description = "Take the export although its server still answers, or another machine has claimed it, or the donors"
-                    + " hold other contents than the state file names. The other server ends.")
+            description =
+                    "Take the export although its server still answers, or another machine has claimed it, or the donors"
+                            + " hold other contents than the state file names. The other server ends.")
     private boolean takeOver;
 
     @Option(
             names = "--lose-missing",
-            description = "Go on without donors that may hold pages of the export and do not answer or are not named. What only"
-                    + " they have is lost. For donors that will not come back.")
+            description =
+                    "Go on without donors that may hold pages of the export and do not answer or are not named. What only"
+                            + " they have is lost. For donors that will not come back.")
     private boolean loseMissing;
 
     @Option(
