@@ -1,29 +1,63 @@
 package io.leapnbd.donor;
 
 import io.leapnbd.donor.protocol.Hello;
-import io.leapnbd.donor.protocol.Protocol;
+import io.leapnbd.donor.protocol.HelloReply;
+import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
 import java.util.UUID;
 
-/** Hellos of made-up servers. */
+/** Hellos of made-up servers, which are known by a number: their instance and their term. */
 public final class Hellos {
 
     /** What servers say of the contents unless a test says otherwise. */
     public static final UUID CONTENT = new UUID(7, 8);
 
+    /** Where all of them run. */
+    public static final UUID HOST = new UUID(9, 10);
+
     private Hellos() {}
 
-    /** A claim by the server that is numbered like the epoch. */
-    public static Hello claim(String export, long epoch) {
-        return claim(export, epoch, new UUID(epoch, epoch));
+    /** A claim of an export that nobody has claimed before. */
+    public static Hello claim(String export, long server) {
+        return claim(export, 0, HelloReply.NONE, server);
     }
 
-    /** A claim by a certain server. */
-    public static Hello claim(String export, long epoch, UUID instance) {
-        return new Hello(Protocol.VERSION, Protocol.VERSION, 0, epoch, instance, CONTENT, export);
+    /** A claim that goes on with what was observed, or begins. */
+    public static Hello claim(String export, long epoch, UUID found, long server) {
+        UUID content = found.equals(HelloReply.NONE) ? CONTENT : found;
+        return claim(export, false, epoch, found, content, server);
+    }
+
+    /** Any claim. */
+    public static Hello claim(String export, boolean blank, long epoch, UUID found, UUID content, long server) {
+        return Hello.claim(
+                export,
+                0,
+                blank,
+                epoch,
+                found,
+                content,
+                instance(server),
+                server,
+                HOST,
+                "server " + server,
+                ByteBuffer.wrap(("note of " + server).getBytes(StandardCharsets.US_ASCII)));
+    }
+
+    /** What such a server says after it was told this: it joins its own claim, and claims otherwise. */
+    public static Hello after(HelloReply found, String export, long server) {
+        return found.instance().equals(instance(server))
+                ? Hello.join(export, 0, found.epoch(), instance(server))
+                : claim(export, found.epoch(), found.content(), server);
+    }
+
+    /** The instance of a server. */
+    public static UUID instance(long server) {
+        return new UUID(server, server);
     }
 
     /** One that does not claim. */
     public static Hello observe(String export) {
-        return claim(export, 0);
+        return Hello.observe(export, 0);
     }
 }

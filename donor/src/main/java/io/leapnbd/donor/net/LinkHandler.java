@@ -250,7 +250,7 @@ final class LinkHandler extends ChannelInboundHandlerAdapter {
         boolean first = !requests.greeted();
         byte operation = RequestHeader.operation(in, at);
         byte status = requests.answer(in, at);
-        if (requests.ends(status, operation)) {
+        if (LinkRequests.ends(status, operation)) {
             if (status == Status.BAD_REQUEST) {
                 counters.badRequests.increment();
             }

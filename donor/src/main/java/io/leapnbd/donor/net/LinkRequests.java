@@ -175,7 +175,7 @@ final class LinkRequests {
     }
 
     /** Whether the link ends after this status of an answer, be it to a hello or not. */
-    boolean ends(byte status, byte operation) {
+    static boolean ends(byte status, byte operation) {
         return switch (status) {
             case Status.BAD_REQUEST, Status.UNSUPPORTED_VERSION -> true;
             case Status.FENCED -> operation != Operation.HELLO;

@@ -158,7 +158,7 @@ final class RdmaLink implements QueuePair.Completions, Replies {
         if (closed) {
             return;
         }
-        if (requests.ends(status, operation)) {
+        if (LinkRequests.ends(status, operation)) {
             LOG.info("link from {} refused: {}", peer, Status.name(status));
             if (status == Status.BAD_REQUEST) {
                 server.counters().badRequests.increment();

@@ -7,6 +7,7 @@ import io.leapnbd.donor.Await;
 import io.leapnbd.donor.Hellos;
 import io.leapnbd.donor.Pages;
 import io.leapnbd.donor.protocol.Hello;
+import io.leapnbd.donor.protocol.HelloReply;
 import io.leapnbd.donor.protocol.Operation;
 import io.leapnbd.donor.protocol.Protocol;
 import io.leapnbd.donor.protocol.RequestHeader;
@@ -35,7 +36,7 @@ class BadPeerTest {
     @BeforeEach
     void start() throws Exception {
         donor = new TestDonor(2);
-        witness = RawLink.claim(donor.address(), Hellos.claim("witness", 1));
+        witness = RawLink.claim(donor.address(), "witness", 1);
         witnessed = witness.grant(0);
         witness.write(witnessed, 0, 1, Pages.array(1, PAGE));
     }
@@ -64,18 +65,34 @@ class BadPeerTest {
                         "another protocol",
                         "GET / HTTP/1.1\r\nHost: donor.example\r\n\r\n".getBytes(StandardCharsets.US_ASCII)),
                 Arguments.of("zeros", new byte[RequestHeader.LENGTH]),
-                Arguments.of("no hello", RawLink.frame(Operation.PING, 1, 0, 0, 0, 0)),
+                Arguments.of("a write before the hello", RawLink.frame(Operation.WRITE, 1, 0, 0, 1, 1, (byte) 1)),
+                Arguments.of("a note before the hello", RawLink.frame(Operation.NOTE, 1, 0, 0, 0, 1, (byte) 1)),
                 Arguments.of("an unknown operation", with(good, 0, 99)),
                 Arguments.of("a flag", with(good, 1, 1)),
                 Arguments.of("a huge body", with(good, 20, 0x7f)),
                 Arguments.of("a negative body", with(good, 20, 0x80)),
                 Arguments.of("a body cut short", hello(body -> Arrays.copyOf(body, 40))),
                 Arguments.of("another magic", with(good, RequestHeader.LENGTH, 0)),
-                Arguments.of("a negative epoch", with(good, RequestHeader.LENGTH + 16, 0xff)),
-                Arguments.of("an epoch that is too high", with(good, RequestHeader.LENGTH + 18, 1)),
-                Arguments.of("a name that is longer than the body", with(good, RequestHeader.LENGTH + 57, 200)),
+                Arguments.of("a mode that is not known", with(good, RequestHeader.LENGTH + 22, 3)),
+                Arguments.of("a flag that is not known", with(good, RequestHeader.LENGTH + 23, 2)),
+                Arguments.of("something reserved", with(good, RequestHeader.LENGTH + 16, 1)),
+                Arguments.of("a negative epoch", with(good, RequestHeader.LENGTH + 59, 0xff)),
+                Arguments.of("a term that is too high", with(good, RequestHeader.LENGTH + 83, 1)),
+                Arguments.of("a name that is longer than the body", with(good, RequestHeader.LENGTH + 56, 200)),
                 Arguments.of("a name that is shorter than the body", with(good, RequestHeader.LENGTH + 57, 0)),
-                Arguments.of("versions the wrong way round", with(good, RequestHeader.LENGTH + 9, 2)));
+                Arguments.of("a name that is not UTF-8", with(good, RequestHeader.LENGTH + 58, 0xff)),
+                Arguments.of("a note that is longer than the body", with(good, RequestHeader.LENGTH + 109, 0xff)),
+                Arguments.of("a hello that is followed by more", hello(body -> Arrays.copyOf(body, body.length + 1))),
+                Arguments.of(
+                        "the same contents, and blank",
+                        RawLink.frame(Hellos.claim("a", true, 1, Hellos.CONTENT, Hellos.CONTENT, 1))),
+                Arguments.of(
+                        "other contents, and not blank",
+                        RawLink.frame(Hellos.claim("a", false, 1, Hellos.CONTENT, Hellos.HOST, 1))),
+                Arguments.of(
+                        "no contents",
+                        RawLink.frame(Hellos.claim("a", false, 0, HelloReply.NONE, HelloReply.NONE, 1))),
+                Arguments.of("versions the wrong way round", with(good, RequestHeader.LENGTH + 9, 3)));
     }
 
     @ParameterizedTest(name = "{0}")
@@ -94,7 +111,8 @@ class BadPeerTest {
         return Stream.of(
                 Arguments.of("a second hello", RawLink.frame(Hellos.claim("a", 1))),
                 Arguments.of("operation 0", with(ping, 0, 0)),
-                Arguments.of("an unknown operation", with(ping, 0, 6)),
+                Arguments.of("an unknown operation", with(ping, 0, 9)),
+                Arguments.of("an operation of RDMA", with(ping, 0, Operation.EXPOSE)),
                 Arguments.of("a negative operation", with(ping, 0, 0x91)),
                 Arguments.of("a flag", with(ping, 1, 0x80)),
                 Arguments.of("a ping with a payload", RawLink.frame(Operation.PING, 1, 0, 0, 0, 0, (byte) 1)),
@@ -112,15 +130,22 @@ class BadPeerTest {
                         header(Operation.WRITE, Protocol.MAX_PAYLOAD + 1, Protocol.MAX_PAYLOAD + 1)),
                 Arguments.of("a negative payload", header(Operation.WRITE, -1, -1)),
                 Arguments.of("a payload of 2 GiB", header(Operation.WRITE, Integer.MAX_VALUE, Integer.MAX_VALUE)),
-                Arguments.of("a version of a later epoch", RawLink.frame(Operation.TRIM, 1, 0, 0, 1, Version.first(2))),
+                Arguments.of("a version that is too high", RawLink.frame(Operation.TRIM, 1, 0, 0, 1, Version.MAX_REQUEST + 1)),
+                Arguments.of("no version", RawLink.frame(Operation.TRIM, 1, 0, 0, 1, 0)),
+                Arguments.of("marks of pages that are not whole words", RawLink.frame(Operation.PAGES, 1, 0, 0, PAGE, 0)),
+                Arguments.of("marks of too many pages", RawLink.frame(Operation.PAGES, 1, 0, 0, 256 << 20, 0)),
+                Arguments.of("lost pages of another slab size", RawLink.frame(Operation.GRANT, 1, 0, 0, 0, 1, (byte) 1)),
+                Arguments.of(
+                        "a note that is too long",
+                        RawLink.frame(Operation.NOTE, 1, 0, 0, 0, 1, new byte[Protocol.MAX_NOTE + 1])),
                 Arguments.of("a version with marks", RawLink.frame(Operation.GRANT, 1, 0, 0, 0, 1L << 63)),
-                Arguments.of("a negative index", RawLink.frame(Operation.GRANT, 1, -1, 0, 0, 0)));
+                Arguments.of("a negative index", RawLink.frame(Operation.GRANT, 1, -1, 0, 0, 1)));
     }
 
     @ParameterizedTest(name = "{0}")
     @MethodSource("badRequests")
     void aRequestThatIsNone(String what, byte[] bytes) throws Exception {
-        try (RawLink link = RawLink.claim(donor.address(), Hellos.claim("a", 1))) {
+        try (RawLink link = RawLink.claim(donor.address(), "a", 1)) {
             int handle = link.grant(1);
             // What went before is done, what comes after is not.
             link.send(RawLink.frame(Operation.WRITE, 1, handle, 0, 1, link.version(1), (byte) 7));
@@ -128,7 +153,7 @@ class BadPeerTest {
             link.send(RawLink.frame(Operation.WRITE, 2, handle, 0, 1, link.version(2), (byte) 8));
             assertThat(link.receive().status()).isEqualTo(Status.OK);
             assertRefusedAndEnded(link);
-            try (RawLink next = RawLink.claim(donor.address(), Hellos.claim("a", 1))) {
+            try (RawLink next = RawLink.claim(donor.address(), "a", 1)) {
                 assertThat(next.read(handle, 0, 1)).containsExactly(7);
             }
         }
@@ -138,7 +163,7 @@ class BadPeerTest {
 
     @Test
     void anAnnouncedPayloadThatNeverComesTakesNoMoreThanItself() throws Exception {
-        try (RawLink link = RawLink.claim(donor.address(), Hellos.claim("a", 1))) {
+        try (RawLink link = RawLink.claim(donor.address(), "a", 1)) {
             link.send(header(Operation.WRITE, Protocol.MAX_PAYLOAD, Protocol.MAX_PAYLOAD));
             link.send(new byte[1000]);
             assertUnharmed();
@@ -148,7 +173,7 @@ class BadPeerTest {
     @Test
     void aConnectionThatIsResetIsForgotten() throws Exception {
         for (int i = 0; i < 20; i++) {
-            RawLink link = RawLink.claim(donor.address(), Hellos.claim("a", 1));
+            RawLink link = RawLink.claim(donor.address(), "a", 1);
             link.send(RawLink.frame(Operation.READ, 1, witnessed, 0, 1, 0));
             // Close with a reset.
             link.socket.setSoLinger(true, 0);

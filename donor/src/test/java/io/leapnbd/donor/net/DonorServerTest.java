@@ -10,11 +10,15 @@ import io.leapnbd.donor.Pages;
 import io.leapnbd.donor.protocol.Hello;
 import io.leapnbd.donor.protocol.HelloReply;
 import io.leapnbd.donor.protocol.Operation;
+import io.leapnbd.donor.protocol.PageMarks;
 import io.leapnbd.donor.protocol.Protocol;
 import io.leapnbd.donor.protocol.SlabList;
 import io.leapnbd.donor.protocol.Status;
+import io.netty.buffer.ByteBuf;
+import io.netty.buffer.Unpooled;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
+import java.nio.ByteBuffer;
 import java.time.Duration;
 import java.util.Arrays;
 import java.util.HashSet;
@@ -43,7 +47,7 @@ class DonorServerTest {
     @Test
     void aHelloTellsWhatTheDonorHas() throws Exception {
         try (RawLink link = new RawLink(donor.address())) {
-            RawLink.Reply reply = link.hello(Hellos.claim("a", 3));
+            RawLink.Reply reply = link.hello(Hellos.observe("a"));
 
             assertThat(reply.operation()).isEqualTo(Operation.HELLO);
             assertThat(reply.status()).isEqualTo(Status.OK);
@@ -52,7 +56,7 @@ class DonorServerTest {
             assertThat(body.slabSize()).isEqualTo(SLAB);
             assertThat(body.incarnation()).isEqualTo(donor.store.incarnation());
             assertThat(body.epoch()).isZero();
-            assertThat(body.content()).isEqualTo(HelloReply.NO_CONTENT);
+            assertThat(body.content()).isEqualTo(HelloReply.NONE);
             assertThat(body.totalSlabs()).isEqualTo(4);
             assertThat(body.freeSlabs()).isEqualTo(4);
             assertThat(body.heldSlabs()).isZero();
@@ -63,7 +67,7 @@ class DonorServerTest {
 
     @Test
     void everyOperationWorksOverALink() throws Exception {
-        try (RawLink link = RawLink.claim(donor.address(), Hellos.claim("a", 1))) {
+        try (RawLink link = RawLink.claim(donor.address(), "a", 1)) {
             int handle = link.grant(5);
             assertThat(link.read(handle, 0, 2 * PAGE)).isEqualTo(new byte[2 * PAGE]);
             byte[] bytes = Pages.array(1, 3 * PAGE);
@@ -81,14 +85,21 @@ class DonorServerTest {
             assertThat(ping.status()).isEqualTo(Status.OK);
             assertThat(ping.freeSlabs()).isEqualTo(3);
 
-            SlabList list = SlabList.decode(link.ask(Operation.LIST, 0, 0, 0, 0).body(), SLAB);
+            SlabList list =
+                    SlabList.decode(link.ask(Operation.LIST, 0, 0, 0, 0).body());
             assertThat(list.more()).isFalse();
-            assertThat(list.slabs()).singleElement().satisfies(slab -> {
-                assertThat(slab.index()).isEqualTo(5);
-                assertThat(slab.handle()).isEqualTo(handle);
-                assertThat(slab.grantVersion()).isEqualTo(link.version(0));
-                assertThat(slab.written().stream()).containsExactly(1, 2, 3);
-            });
+            assertThat(list.size()).isEqualTo(1);
+            assertThat(list.index(0)).isEqualTo(5);
+            assertThat(list.handle(0)).isEqualTo(handle);
+            assertThat(list.grantVersion(0)).isEqualTo(link.grantVersion());
+            PageMarks marks = PageMarks.decode(
+                    link.ask(Operation.PAGES, handle, 0, SLAB, 0).body(), SLAB);
+            assertThat(marks.writtenWord(0)).isEqualTo(0b1110);
+            assertThat(link.ask(Operation.NOTE, 0, 0, 0, 1, (byte) 42).status()).isEqualTo(Status.OK);
+            try (RawLink observer = new RawLink(donor.address())) {
+                assertThat(observer.hello(Hellos.observe("a")).helloReply().note())
+                        .isEqualTo(ByteBuffer.wrap(new byte[] {42}));
+            }
 
             RawLink.Reply free = link.ask(Operation.FREE, handle, 0, 0, 0);
             assertThat(free.status()).isEqualTo(Status.OK);
@@ -99,12 +110,12 @@ class DonorServerTest {
 
     @Test
     void refusalsHaveNoPayloadAndLeaveTheLinkOpen() throws Exception {
-        try (RawLink link = RawLink.claim(donor.address(), Hellos.claim("a", 1))) {
+        try (RawLink link = RawLink.claim(donor.address(), "a", 1)) {
             int handle = link.grant(0);
             for (int index = 1; index < 4; index++) {
                 link.grant(index);
             }
-            assertRefused(link.ask(Operation.GRANT, 9, 0, 0, link.version(1)), Status.NO_SPACE);
+            assertRefused(link.ask(Operation.GRANT, 9, 0, 0, link.grantVersion()), Status.NO_SPACE);
             assertRefused(link.ask(Operation.READ, handle, SLAB, 1, 0), Status.OUT_OF_RANGE);
             assertRefused(link.ask(Operation.READ, handle, -1, 1, 0), Status.OUT_OF_RANGE);
             assertRefused(link.ask(Operation.READ, handle, 0, -1, 0), Status.OUT_OF_RANGE);
@@ -119,9 +130,20 @@ class DonorServerTest {
         try (RawLink observer = new RawLink(donor.address())) {
             assertThat(observer.hello(Hellos.observe("a")).helloReply().heldSlabs())
                     .isEqualTo(4);
-            assertRefused(observer.ask(Operation.GRANT, 0, 0, 0, 0), Status.NOT_CLAIMED);
-            assertRefused(observer.ask(Operation.WRITE, 0, 0, 1, 0, (byte) 1), Status.NOT_CLAIMED);
-            assertThat(observer.ask(Operation.LIST, 0, 0, 0, 0).status()).isEqualTo(Status.OK);
+            int handle = 4;
+            byte[] requests = {
+                Operation.GRANT,
+                Operation.FREE,
+                Operation.LIST,
+                Operation.PAGES,
+                Operation.NOTE,
+                Operation.READ,
+                Operation.WRITE,
+                Operation.TRIM
+            };
+            for (byte request : requests) {
+                assertRefused(observer.ask(request, handle, 0, 0, 1), Status.NOT_CLAIMED);
+            }
             assertThat(observer.ask(Operation.PING, 0, 0, 0, 0).status()).isEqualTo(Status.OK);
         }
     }
@@ -133,7 +155,7 @@ class DonorServerTest {
 
     @Test
     void pipelinedRequestsAreAllAnsweredHoweverTheBytesArrive() throws Exception {
-        try (RawLink link = RawLink.claim(donor.address(), Hellos.claim("a", 1))) {
+        try (RawLink link = RawLink.claim(donor.address(), "a", 1)) {
             int handle = link.grant(0);
             ByteArrayOutputStream stream = new ByteArrayOutputStream();
             int pages = SLAB / PAGE;
@@ -168,7 +190,7 @@ class DonorServerTest {
 
     @Test
     void theLargestPayloadsPassInBothDirections() throws Exception {
-        try (RawLink link = RawLink.claim(donor.address(), Hellos.claim("a", 1))) {
+        try (RawLink link = RawLink.claim(donor.address(), "a", 1)) {
             int handle = link.grant(0);
             byte[] all = Pages.array(9, Protocol.MAX_PAYLOAD);
             assertThat(link.write(handle, 0, 1, all)).isEqualTo(Status.OK);
@@ -178,7 +200,7 @@ class DonorServerTest {
 
     @Test
     void aRequestThatComesByteByByteIsAnswered() throws Exception {
-        try (RawLink link = RawLink.claim(donor.address(), Hellos.claim("a", 1))) {
+        try (RawLink link = RawLink.claim(donor.address(), "a", 1)) {
             int handle = link.grant(0);
             byte[] frame = RawLink.frame(Operation.WRITE, 1, handle, 0, 100, link.version(1), Pages.array(1, 100));
             for (byte one : frame) {
@@ -191,8 +213,8 @@ class DonorServerTest {
 
     @Test
     void aWriteWhoseConnectionBreaksHalfwayHasNoEffect() throws Exception {
-        try (RawLink link = RawLink.claim(donor.address(), Hellos.claim("a", 1));
-                RawLink other = RawLink.claim(donor.address(), Hellos.claim("a", 1))) {
+        try (RawLink link = RawLink.claim(donor.address(), "a", 1);
+                RawLink other = RawLink.claim(donor.address(), "a", 1)) {
             int handle = link.grant(0);
             byte[] before = Pages.array(1, 4 * PAGE);
             link.write(handle, 0, 1, before);
@@ -208,8 +230,8 @@ class DonorServerTest {
 
     @Test
     void aReaderThatDoesNotReadIsSlowedNotBuffered() throws Exception {
-        try (RawLink slow = RawLink.claim(donor.address(), Hellos.claim("a", 1));
-                RawLink other = RawLink.claim(donor.address(), Hellos.claim("b", 1))) {
+        try (RawLink slow = RawLink.claim(donor.address(), "a", 1);
+                RawLink other = RawLink.claim(donor.address(), "b", 1)) {
             int handle = slow.grant(0);
             slow.write(handle, 0, 1, Pages.array(1, SLAB));
             int reads = 300;
@@ -235,14 +257,15 @@ class DonorServerTest {
 
     @Test
     void anOlderLinkIsClosedWhenANewerServerClaims() throws Exception {
-        try (RawLink old = RawLink.claim(donor.address(), Hellos.claim("a", 1))) {
+        try (RawLink old = RawLink.claim(donor.address(), "a", 1)) {
             int handle = old.grant(0);
             old.write(handle, 0, 1, Pages.array(1, PAGE));
             try (RawLink young = new RawLink(donor.address())) {
-                HelloReply found = young.hello(Hellos.claim("a", 2)).helloReply();
-                young.epoch = 2;
-                assertThat(found.epoch()).isEqualTo(1);
+                HelloReply seen = young.hello(Hellos.observe("a")).helloReply();
+                HelloReply found = young.hello(Hellos.after(seen, "a", 2)).helloReply();
+                assertThat(found.epoch()).isEqualTo(2);
                 assertThat(found.content()).isEqualTo(Hellos.CONTENT);
+                assertThat(found.instance()).isEqualTo(Hellos.instance(1));
                 assertThat(found.heldSlabs()).isEqualTo(1);
 
                 assertThat(old.endsWithoutAWord()).isTrue();
@@ -250,33 +273,45 @@ class DonorServerTest {
                 assertThat(young.read(handle, 0, PAGE)).isEqualTo(Pages.array(1, PAGE));
             }
         }
+    }
+
+    @Test
+    void aRefusedHelloIsToldTheExportAndMayBeFollowedByAnother() throws Exception {
+        RawLink.claim(donor.address(), "a", 1).close();
+        RawLink.claim(donor.address(), "a", 2).close();
         try (RawLink again = new RawLink(donor.address())) {
-            RawLink.Reply refused = again.hello(Hellos.claim("a", 1));
+            RawLink.Reply refused = again.hello(Hello.join("a", 0, 1, Hellos.instance(1)));
             assertThat(refused.status()).isEqualTo(Status.FENCED);
             assertThat(refused.helloReply().epoch()).isEqualTo(2);
-            assertThat(again.endsWithoutAWord()).isTrue();
+            assertThat(refused.helloReply().instance()).isEqualTo(Hellos.instance(2));
+            refused = again.hello(Hellos.claim("a", 1, Hellos.CONTENT, 1));
+            assertThat(refused.status()).isEqualTo(Status.CONFLICT);
+            assertThat(again.hello(Hellos.after(refused.helloReply(), "a", 1)).helloReply().epoch())
+                    .isEqualTo(3);
+            assertThat(again.grant(0)).isPositive();
         }
     }
 
     @Test
     void aServerThatVanishesFindsItsPagesWithinTheLease() throws Exception {
         int handle;
-        try (RawLink link = RawLink.claim(donor.address(), Hellos.claim("a", 1))) {
+        try (RawLink link = RawLink.claim(donor.address(), "a", 1)) {
             handle = link.grant(3);
             link.write(handle, 0, 1, Pages.array(1, PAGE));
         }
         awaitLease();
         donor.clock.addAndGet(TimeUnit.MINUTES.toNanos(10) - 1);
-        try (RawLink next = RawLink.claim(donor.address(), Hellos.claim("a", 2))) {
+        try (RawLink next = RawLink.claim(donor.address(), "a", 2)) {
             assertThat(next.read(handle, 0, PAGE)).isEqualTo(Pages.array(1, PAGE));
         }
         awaitLease();
         donor.clock.addAndGet(TimeUnit.MINUTES.toNanos(10));
         try (RawLink late = new RawLink(donor.address())) {
-            HelloReply found = late.hello(Hellos.claim("a", 3)).helloReply();
-            assertThat(found.epoch()).isZero();
+            HelloReply found = late.hello(Hellos.observe("a")).helloReply();
+            assertThat(found.epoch()).isEqualTo(2);
+            assertThat(found.hasContent()).isFalse();
             assertThat(found.heldSlabs()).isZero();
-            late.epoch = 3;
+            assertThat(late.hello(Hellos.after(found, "a", 3)).status()).isEqualTo(Status.OK);
             assertThat(late.ask(Operation.READ, handle, 0, 1, 0).status()).isEqualTo(Status.NOT_OWNER);
         }
     }
@@ -292,7 +327,7 @@ class DonorServerTest {
         try (TestDonor impatient = new TestDonor(
                         1,
                         s -> s.withTimeouts(Duration.ofSeconds(20), Duration.ofMillis(200), Duration.ofMillis(200)));
-                RawLink link = RawLink.claim(impatient.address(), Hellos.claim("a", 1))) {
+                RawLink link = RawLink.claim(impatient.address(), "a", 1)) {
             assertThat(link.endsWithoutAWord()).isTrue();
             assertThat(impatient.server.statistics().timeouts()).isEqualTo(1);
             Await.until(
@@ -319,15 +354,15 @@ class DonorServerTest {
     @Test
     void tooManyLinksAreTurnedAwayAndLaterOnesServed() throws Exception {
         try (TestDonor small = new TestDonor(1, s -> s.withMaxLinks(2))) {
-            try (RawLink one = RawLink.claim(small.address(), Hellos.claim("a", 1));
-                    RawLink two = RawLink.claim(small.address(), Hellos.claim("a", 1));
+            try (RawLink one = RawLink.claim(small.address(), "a", 1);
+                    RawLink two = RawLink.claim(small.address(), "a", 1);
                     RawLink three = new RawLink(small.address())) {
                 assertThat(three.endsWithoutAWord()).isTrue();
                 assertThat(one.ask(Operation.PING, 0, 0, 0, 0).status()).isEqualTo(Status.OK);
                 assertThat(two.ask(Operation.PING, 0, 0, 0, 0).status()).isEqualTo(Status.OK);
             }
             Await.until("both are gone", () -> small.server.statistics().openLinks() == 0);
-            RawLink.claim(small.address(), Hellos.claim("a", 1)).close();
+            RawLink.claim(small.address(), "a", 1).close();
             assertThat(small.server.statistics().turnedAway()).isEqualTo(1);
         }
     }
@@ -335,7 +370,7 @@ class DonorServerTest {
     @Test
     void closingTheServerClosesItsLinksAndItsPort() throws Exception {
         TestDonor other = new TestDonor(1);
-        try (RawLink link = RawLink.claim(other.address(), Hellos.claim("a", 1))) {
+        try (RawLink link = RawLink.claim(other.address(), "a", 1)) {
             other.close();
             assertThat(link.endsWithoutAWord()).isTrue();
             assertThatThrownBy(() -> new RawLink(other.address())).isInstanceOf(IOException.class);
@@ -352,8 +387,12 @@ class DonorServerTest {
     @Test
     void aServerOfAnotherVersionIsTold() throws Exception {
         try (RawLink link = new RawLink(donor.address())) {
-            Hello claim = Hellos.claim("a", 1);
-            RawLink.Reply reply = link.hello(new Hello(2, 9, 0, 1, claim.instance(), claim.content(), claim.export()));
+            // A hello of version 1, as its servers sent it.
+            ByteBuf body = Unpooled.buffer();
+            body.writeLong(Protocol.MAGIC).writeShort(1).writeShort(1).writeInt(0).writeLong(77);
+            body.writeLong(1).writeLong(2).writeLong(3).writeLong(4).writeShort(1).writeByte('a');
+            link.send(RawLink.frame(Operation.HELLO, 1, 0, 0, 0, 0, Pages.content(body)));
+            RawLink.Reply reply = link.receive();
             assertThat(reply.status()).isEqualTo(Status.UNSUPPORTED_VERSION);
             assertThat(link.endsWithoutAWord()).isTrue();
         }

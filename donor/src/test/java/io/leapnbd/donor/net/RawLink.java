@@ -2,6 +2,7 @@ package io.leapnbd.donor.net;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.leapnbd.donor.Hellos;
 import io.leapnbd.donor.Pages;
 import io.leapnbd.donor.protocol.Hello;
 import io.leapnbd.donor.protocol.HelloReply;
@@ -23,8 +24,8 @@ final class RawLink implements AutoCloseable {
 
     final Socket socket = new Socket();
 
-    /** Of the claim that {@link #claim} made. */
-    long epoch;
+    /** Who {@link #claim} said that it is. */
+    long server = 1;
 
     private int cookie;
 
@@ -34,11 +35,14 @@ final class RawLink implements AutoCloseable {
         socket.connect(address);
     }
 
-    static RawLink claim(InetSocketAddress address, Hello hello) throws Exception {
+    /** A link of a server, which is known by a number: it joins the server's own claim, or takes the export over. */
+    static RawLink claim(InetSocketAddress address, String export, long server) throws Exception {
         RawLink link = new RawLink(address);
-        HelloReply reply = link.hello(hello).helloReply();
-        assertThat(reply.version()).isEqualTo(1);
-        link.epoch = hello.epoch();
+        HelloReply found = link.hello(Hellos.observe(export)).helloReply();
+        assertThat(found.version()).isEqualTo(2);
+        Reply reply = link.hello(Hellos.after(found, export, server));
+        assertThat(reply.status()).isEqualTo(Status.OK);
+        link.server = server;
         return link;
     }
 
@@ -122,11 +126,15 @@ final class RawLink implements AutoCloseable {
     }
 
     long version(long count) {
-        return Version.first(epoch) + count;
+        return count + 1;
+    }
+
+    long grantVersion() {
+        return Version.ofGrant(server, 0);
     }
 
     int grant(int index) throws IOException {
-        return ask(Operation.GRANT, index, 0, 0, version(0)).handle();
+        return ask(Operation.GRANT, index, 0, 0, grantVersion()).handle();
     }
 
     byte write(int handle, int offset, long count, byte... bytes) throws IOException {

@@ -7,13 +7,10 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.leapnbd.donor.Hellos;
 import io.leapnbd.donor.Pages;
 import io.leapnbd.donor.protocol.Hello;
-import io.leapnbd.donor.protocol.HelloReply;
 import io.leapnbd.donor.protocol.Status;
-import io.leapnbd.donor.protocol.Version;
 import io.netty.buffer.ByteBuf;
 import java.io.IOException;
 import java.util.Arrays;
-import java.util.UUID;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -43,23 +40,11 @@ class FencingTest {
         assertThat(old.write(0, PAGE, 2, 2)).isEqualTo(Status.FENCED);
         assertThat(old.trim(0, PAGE, 3)).isEqualTo(Status.FENCED);
         assertThat(old.tryRead(0, PAGE)).isEqualTo(Status.FENCED);
-        assertThat(store.grant(old.claim(), 1, old.version(4)).status()).isEqualTo(Status.FENCED);
+        assertThat(store.grant(old.claim(), 1, 4).status()).isEqualTo(Status.FENCED);
         assertThat(store.free(old.claim(), old.handle())).isEqualTo(Status.FENCED);
         assertThat(store.list(old.claim(), 0).status()).isEqualTo(Status.FENCED);
         assertThat(store.statistics().fenced()).isEqualTo(6);
         assertThat(old.as(young, 2).read(0, PAGE)).isEqualTo(Pages.array(1, PAGE));
-    }
-
-    @Test
-    void aLowerEpochIsRefusedAndToldTheHigher() {
-        Lent.claim(store, "a", 5);
-
-        for (Hello late : new Hello[] {Hellos.claim("a", 4), Hellos.claim("a", 5, new UUID(1, 2))}) {
-            Admission admission = store.hello(late);
-            assertThat(admission.status()).isEqualTo(Status.FENCED);
-            assertThat(admission.claim()).isNull();
-            assertThat(requireNonNull(admission.reply()).epoch()).isEqualTo(5);
-        }
     }
 
     @Test
@@ -91,9 +76,9 @@ class FencingTest {
     void theOlderLinksAreToldOnce() {
         AtomicInteger told = new AtomicInteger();
         store.hello(Hellos.claim("a", 1), told::incrementAndGet);
-        store.hello(Hellos.claim("a", 1), told::incrementAndGet);
-        requireNonNull(store.hello(Hellos.claim("a", 1), told::incrementAndGet).claim())
-                .close();
+        Hello join = Hello.join("a", 1, 1, Hellos.instance(1));
+        store.hello(join, told::incrementAndGet);
+        requireNonNull(store.hello(join, told::incrementAndGet).claim()).close();
         Lent.claim(store, "a", 1);
         assertThat(told).hasValue(0);
 
@@ -102,27 +87,16 @@ class FencingTest {
         assertThat(told).hasValue(2);
     }
 
+    /** B7: one link that cannot be told does not leave the others' queue pairs running. */
     @Test
-    void aClaimIsToldWhatWasFoundAndLaterOnesWhatItSaid() {
-        HelloReply first = requireNonNull(store.hello(Hellos.claim("a", 4)).reply());
-        assertThat(first.epoch()).isZero();
-        assertThat(first.content()).isEqualTo(HelloReply.NO_CONTENT);
-
-        HelloReply again = requireNonNull(store.hello(Hellos.claim("a", 4)).reply());
-        assertThat(again.epoch()).isEqualTo(4);
-        assertThat(again.content()).isEqualTo(Hellos.CONTENT);
-    }
-
-    @Test
-    void hellosThatContradictThemselvesAreRefused() {
-        UUID id = new UUID(1, 1);
-        assertThat(store.hello(new Hello(2, 1, 0, 1, id, id, "a")).status()).isEqualTo(Status.BAD_REQUEST);
-        assertThat(store.hello(new Hello(1, 1, 0, -1, id, id, "a")).status()).isEqualTo(Status.BAD_REQUEST);
-        assertThat(store.hello(new Hello(1, 1, 0, Version.MAX_EPOCH + 1, id, id, "a"))
-                        .status())
-                .isEqualTo(Status.BAD_REQUEST);
-        assertThat(store.hello(new Hello(0, 0, 0, 1, id, id, "a")).status()).isEqualTo(Status.UNSUPPORTED_VERSION);
-        assertThat(store.hello(new Hello(0, 9, 0, 1, id, id, "a")).status()).isEqualTo(Status.OK);
+    void aLinkThatCannotBeToldDoesNotKeepTheOthersFromIt() {
+        AtomicInteger told = new AtomicInteger();
+        store.hello(Hellos.claim("a", 1), () -> {
+            throw new IllegalStateException("on purpose");
+        });
+        store.hello(Hello.join("a", 1, 1, Hellos.instance(1)), told::incrementAndGet);
+        Lent.claim(store, "a", 2);
+        assertThat(told).hasValue(1);
     }
 
     /**

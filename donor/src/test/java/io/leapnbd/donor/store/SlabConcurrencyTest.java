@@ -31,7 +31,7 @@ class SlabConcurrencyTest {
     void aPageIsAlwaysOneVersionAndNeverOlderThanAnAcknowledgedOne() throws Exception {
         try (SlabStore store = SlabStore.open(Settings.slabs(1))) {
             Lent slab = Lent.grant(store, "a", 1, 0);
-            AtomicLong versions = new AtomicLong(Version.first(1));
+            AtomicLong versions = new AtomicLong();
             // By page, the highest version that was acknowledged; trims count as written zeros, so they are left out.
             AtomicLongArray acknowledged = new AtomicLongArray(PAGES);
             long end = System.nanoTime() + RUN_NANOS;
@@ -89,7 +89,7 @@ class SlabConcurrencyTest {
                 threads[i] = start(() -> {
                     ByteBuf buf = Pages.untracked(PAGE);
                     for (int n = 0; n < 20_000; n++) {
-                        long version = Version.first(1) + random.nextInt(1 << 30);
+                        long version = 1L + random.nextInt(1 << 30);
                         fill(buf, PAGE, version);
                         store.write(slab.claim(), slab.handle(), 0, PAGE, version, buf, 0);
                         highest.accumulateAndGet(version, Math::max);
@@ -162,7 +162,7 @@ class SlabConcurrencyTest {
                         int handle = (int) current.get();
                         buf.setLong(0, 0);
                         byte status = writes
-                                ? store.trim(mine, handle, PAGE, PAGE, Version.first(1))
+                                ? store.trim(mine, handle, PAGE, PAGE, 1)
                                 : store.read(mine, handle, 0, PAGE, buf, 0);
                         if (status == Status.OK) {
                             long seen = buf.getLong(0);
@@ -184,19 +184,19 @@ class SlabConcurrencyTest {
             }
             ByteBuf blank = Pages.rubbish(PAGE);
             for (int round = 0; round < 5_000 && failures.isEmpty(); round++) {
-                Granted granted = store.grant(mine, 0, Version.first(1));
+                Granted granted = store.grant(mine, 0, Version.ofGrant(1, 0));
                 if (granted.status() == Status.NO_SPACE) {
                     // Both slots are still being left by a reader.
                     continue;
                 }
                 current.set(granted.handle());
-                store.write(mine, granted.handle(), 0, PAGE, Version.first(1), ones, 0);
+                store.write(mine, granted.handle(), 0, PAGE, 1, ones, 0);
                 store.free(mine, granted.handle());
-                Granted other = store.grant(theirs, 0, Version.first(1));
+                Granted other = store.grant(theirs, 0, Version.ofGrant(1, 0));
                 if (other.status() == Status.OK) {
                     store.read(theirs, other.handle(), 0, PAGE, blank, 0);
                     assertThat(blank.getLong(0)).isZero();
-                    store.write(theirs, other.handle(), 0, PAGE, Version.first(1), twos, 0);
+                    store.write(theirs, other.handle(), 0, PAGE, 1, twos, 0);
                     store.free(theirs, other.handle());
                 }
             }

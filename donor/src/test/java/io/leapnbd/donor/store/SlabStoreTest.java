@@ -7,13 +7,13 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.leapnbd.donor.Hellos;
 import io.leapnbd.donor.Pages;
-import io.leapnbd.donor.protocol.SlabList;
 import io.leapnbd.donor.protocol.Status;
 import io.leapnbd.donor.protocol.Version;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.CompositeByteBuf;
 import io.netty.buffer.Unpooled;
 import java.io.IOException;
+import java.nio.ByteBuffer;
 import java.util.Arrays;
 import java.util.BitSet;
 import java.util.HashSet;
@@ -176,7 +176,7 @@ class SlabStoreTest {
     }
 
     @Test
-    void aListTellsWhichPagesAreWritten() {
+    void theMarksTellWhichPagesAreWritten() {
         Lent slab = Lent.grant(store, "a", 1, 4);
         slab.write(0, 3 * PAGE, 1, 1);
         slab.write(SLAB - 1, 1, 2, 2);
@@ -192,35 +192,58 @@ class SlabStoreTest {
     @Test
     void aListGoesByIndexAndTellsTheGrants() {
         Claim claim = Lent.claim(store, "a", 2);
-        int nine = store.grant(claim, 9, Version.first(2) + 5).handle();
-        int four = store.grant(claim, 4, Version.first(1)).handle();
+        int nine = store.grant(claim, 9, Version.ofGrant(2, 5)).handle();
+        int four = store.grant(claim, 4, Version.ofGrant(1, 0)).handle();
         Lent.grant(store, "b", 1, 6);
 
         Listing all = store.list(claim, 0);
         assertThat(all.status()).isEqualTo(Status.OK);
         assertThat(all.slabs().more()).isFalse();
-        assertThat(all.slabs().slabs())
-                .containsExactly(
-                        new SlabList.Slab(4, four, Version.first(1), new BitSet()),
-                        new SlabList.Slab(9, nine, Version.first(2) + 5, new BitSet()));
-        assertThat(store.list(claim, 5).slabs().slabs())
-                .extracting(SlabList.Slab::index)
-                .containsExactly(9);
-        assertThat(store.list(claim, 10).slabs().slabs()).isEmpty();
+        assertThat(all.slabs().size()).isEqualTo(2);
+        assertThat(new long[] {all.slabs().index(0), all.slabs().handle(0), all.slabs().grantVersion(0)})
+                .containsExactly(4, four, Version.ofGrant(1, 0));
+        assertThat(new long[] {all.slabs().index(1), all.slabs().handle(1), all.slabs().grantVersion(1)})
+                .containsExactly(9, nine, Version.ofGrant(2, 5));
+        assertThat(store.list(claim, 5).slabs().size()).isEqualTo(1);
+        assertThat(store.list(claim, 5).slabs().index(0)).isEqualTo(9);
+        assertThat(store.list(claim, 10).slabs().size()).isZero();
+        assertThat(store.list(claim, 0, 1).slabs().more()).isTrue();
+        assertThat(store.list(claim, 0, 2).slabs().more()).isFalse();
     }
 
     @Test
-    void grantingAnIndexAgainAnswersTheSameSlabAndRaisesItsVersion() {
+    void grantingAnIndexAgainAnswersTheSameSlab() {
         Lent slab = Lent.grant(store, "a", 1, 7);
         slab.write(0, PAGE, 1, 1);
 
-        assertThat(store.grant(slab.claim(), 7, slab.version(9))).isEqualTo(new Granted(Status.OK, slab.handle()));
-        assertThat(store.grant(slab.claim(), 7, slab.version(3))).isEqualTo(new Granted(Status.OK, slab.handle()));
-        assertThat(store.list(slab.claim(), 0).slabs().slabs())
-                .extracting(SlabList.Slab::grantVersion)
-                .containsExactly(slab.version(9));
+        assertThat(store.grant(slab.claim(), 7, Version.ofGrant(1, 0))).isEqualTo(new Granted(Status.OK, slab.handle()));
         assertThat(slab.read(0, PAGE)).isEqualTo(Pages.array(1, PAGE));
         assertThat(store.freeSlabs()).isEqualTo(2);
+    }
+
+    /** A3: a grant never returns what an older server held there. */
+    @Test
+    void aHigherGrantOfAHeldIndexIsABlankSlabAndALowerOneIsRefused() {
+        Lent slab = Lent.grant(store, "a", 3, 7);
+        slab.write(0, PAGE, 1, 1);
+
+        assertThat(store.grant(slab.claim(), 7, Version.ofGrant(2, 9))).isEqualTo(new Granted(Status.STALE, 0));
+        Granted higher = store.grant(slab.claim(), 7, Version.ofGrant(3, 1));
+        assertThat(higher.status()).isEqualTo(Status.OK);
+        assertThat(higher.handle()).isNotEqualTo(slab.handle());
+        assertThat(slab.tryRead(0, PAGE)).isEqualTo(Status.NOT_OWNER);
+        Lent fresh = new Lent(store, slab.claim(), higher.handle(), 3);
+        assertThat(fresh.read(0, PAGE)).isEqualTo(new byte[PAGE]);
+        assertThat(store.freeSlabs()).isEqualTo(2);
+    }
+
+    @Test
+    void aHigherGrantWorksInAFullStore() {
+        Claim claim = Lent.claim(store, "a", 1);
+        for (int index = 0; index < 3; index++) {
+            Lent.grant(store, claim, 1, index);
+        }
+        assertThat(store.grant(claim, 1, Version.ofGrant(1, 1)).status()).isEqualTo(Status.OK);
     }
 
     @Test
@@ -230,7 +253,7 @@ class SlabStoreTest {
         Lent.grant(store, claim, 1, 1);
         Lent.grant(store, claim, 1, 2);
         assertThat(store.freeSlabs()).isZero();
-        assertThat(store.grant(claim, 3, first.version(1))).isEqualTo(new Granted(Status.NO_SPACE, 0));
+        assertThat(store.grant(claim, 3, 1)).isEqualTo(new Granted(Status.NO_SPACE, 0));
 
         assertThat(store.free(claim, first.handle())).isEqualTo(Status.OK);
         assertThat(store.freeSlabs()).isEqualTo(1);
@@ -314,18 +337,33 @@ class SlabStoreTest {
     }
 
     @Test
-    void versionsOfTheFutureAreRefused() {
+    void versionsOutOfRangeAreRefused() {
         Lent slab = Lent.grant(store, "a", 3, 0);
-        for (long version : new long[] {Version.first(4), -1, Long.MIN_VALUE, 1L << 62}) {
+        for (long version : new long[] {0, -1, Long.MIN_VALUE, Version.MAX_REQUEST + 1, Long.MAX_VALUE}) {
             assertThat(store.trim(slab.claim(), slab.handle(), 0, PAGE, version))
                     .isEqualTo(Status.BAD_REQUEST);
-            assertThat(store.grant(slab.claim(), 1, version).status()).isEqualTo(Status.BAD_REQUEST);
         }
-        assertThat(store.trim(slab.claim(), slab.handle(), 0, PAGE, Version.first(4) - 1))
+        assertThat(store.grant(slab.claim(), 1, 0).status()).isEqualTo(Status.BAD_REQUEST);
+        assertThat(store.grant(slab.claim(), -1, 1).status()).isEqualTo(Status.BAD_REQUEST);
+        assertThat(store.trim(slab.claim(), slab.handle(), 0, PAGE, Version.MAX_REQUEST))
                 .isEqualTo(Status.OK);
-        assertThat(store.grant(slab.claim(), -1, Version.first(3)).status()).isEqualTo(Status.BAD_REQUEST);
     }
 
+    /** A12: the sum of base and version never reaches the marks beside it. */
+    @Test
+    void versionsDoNotRunIntoTheMarksOfAPage() {
+        Lent first = Lent.grant(store, "a", 1, 0);
+        assertThat(store.trim(first.claim(), first.handle(), 0, PAGE, Version.MAX_REQUEST))
+                .isEqualTo(Status.OK);
+        Lent second = first.as(Lent.claim(store, "a", 2), 2);
+        assertThat(store.trim(second.claim(), second.handle(), 0, PAGE, Version.MAX_REQUEST))
+                .isEqualTo(Status.BAD_REQUEST);
+        assertThat(store.trim(second.claim(), second.handle(), 0, PAGE, Version.MAX_REQUEST - 1))
+                .isEqualTo(Status.OK);
+        assertThat(second.read(0, PAGE)).isEqualTo(new byte[PAGE]);
+    }
+
+    /** F8: who has claimed nothing learns no handle and changes nothing. */
     @Test
     void anObserverSeesAndChangesNothing() {
         Lent slab = Lent.grant(store, "a", 1, 3);
@@ -335,15 +373,16 @@ class SlabStoreTest {
         assertThat(requireNonNull(admission.reply()).epoch()).isEqualTo(1);
         assertThat(requireNonNull(admission.reply()).content()).isEqualTo(Hellos.CONTENT);
         assertThat(requireNonNull(admission.reply()).heldSlabs()).isEqualTo(1);
-        assertThat(store.list(observer, 0).slabs().slabs())
-                .extracting(SlabList.Slab::index)
-                .containsExactly(3);
+        assertThat(store.list(observer, 0).status()).isEqualTo(Status.NOT_CLAIMED);
+        assertThat(store.pages(observer, slab.handle(), 0, SLAB).status()).isEqualTo(Status.NOT_CLAIMED);
+        assertThat(store.note(observer, 1, ByteBuffer.allocate(1))).isEqualTo(Status.NOT_CLAIMED);
         Lent seen = slab.as(observer, 1);
         assertThat(seen.tryRead(0, PAGE)).isEqualTo(Status.NOT_CLAIMED);
         assertThat(seen.write(0, PAGE, 1, 1)).isEqualTo(Status.NOT_CLAIMED);
         assertThat(seen.trim(0, PAGE, 1)).isEqualTo(Status.NOT_CLAIMED);
-        assertThat(store.grant(observer, 0, 0).status()).isEqualTo(Status.NOT_CLAIMED);
+        assertThat(store.grant(observer, 0, 1).status()).isEqualTo(Status.NOT_CLAIMED);
         assertThat(store.free(observer, slab.handle())).isEqualTo(Status.NOT_CLAIMED);
+        assertThat(store.ping(observer)).isEqualTo(Status.OK);
         assertThat(slab.read(0, PAGE)).isEqualTo(new byte[PAGE]);
     }
 
@@ -381,17 +420,19 @@ class SlabStoreTest {
 
         assertThat(slab.tryRead(0, PAGE)).isEqualTo(Status.FENCED);
         assertThat(slab.write(0, PAGE, 1, 1)).isEqualTo(Status.FENCED);
-        assertThat(other.grant(slab.claim(), 1, slab.version(1)).status()).isEqualTo(Status.FENCED);
+        assertThat(other.grant(slab.claim(), 1, 1).status()).isEqualTo(Status.FENCED);
         assertThat(other.hello(Hellos.claim("a", 2)).status()).isEqualTo(Status.NO_SPACE);
         slab.claim().close();
     }
 
     private static BitSet written(Lent slab) {
-        return slab.store().list(slab.claim(), 0).slabs().slabs().stream()
-                .filter(one -> one.handle() == slab.handle())
-                .findFirst()
-                .orElseThrow()
-                .written();
+        MarkedPages marked = slab.store().pages(slab.claim(), slab.handle(), 0, SLAB);
+        assertThat(marked.status()).isEqualTo(Status.OK);
+        BitSet written = new BitSet();
+        for (int page = 0; page < marked.marks().pages(); page++) {
+            written.set(page, marked.marks().written(page));
+        }
+        return written;
     }
 
     private static BitSet bits(int from, int to) {
