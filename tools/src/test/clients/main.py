@@ -4,6 +4,7 @@ import sys
 
 import bad_flags
 import donor_faults
+import ownership
 import real_clients
 import server_faults
 from processes import Processes, Server, two_donors
@@ -11,6 +12,11 @@ from runner import Suite, stop_on_signals
 
 
 def main(words):
+    histories = 30
+    if "--histories" in words:
+        at = words.index("--histories")
+        histories = int(words[at + 1])
+        words = words[:at] + words[at + 2 :]
     processes = Processes()
     stop_on_signals(processes.close)
     suite = Suite(words, processes)
@@ -30,6 +36,7 @@ def main(words):
         suite.run(remote)
         server_faults.run(suite, processes)
         donor_faults.run(suite, processes)
+        ownership.run(suite, processes, histories)
         bad_flags.run(suite, processes)
     finally:
         processes.close()

@@ -219,6 +219,7 @@ class Server(Daemon):
         self.socket = socket or processes.path("nbd.sock")
         arguments = ["serve", "--size", size, "--unix", self.socket, "--listen", "127.0.0.1:0", "--http", "127.0.0.1:0"]
         arguments += ["--state-dir", state or processes.path("state")]
+        options.setdefault("export", "leap")
         if donors:
             arguments += ["--donors", ",".join(donor.address for donor in donors)]
         for option, value in options.items():

@@ -1,19 +1,33 @@
 package io.leapnbd.bypass;
 
+import io.leapnbd.bypass.cache.CachedPages;
+import io.leapnbd.bypass.cache.FetchOwners;
+import io.leapnbd.bypass.cache.PageFetches;
+import io.leapnbd.bypass.cache.Prefetching;
 import io.leapnbd.bypass.latency.LatencyRecorders;
 import io.leapnbd.bypass.latency.LoopLatencies;
 import io.leapnbd.bypass.link.Donor;
 import io.leapnbd.bypass.link.DonorAddress;
 import io.leapnbd.bypass.link.DonorConnector;
+import io.leapnbd.bypass.link.DonorLink;
 import io.leapnbd.bypass.link.LinkSettings;
 import io.leapnbd.bypass.link.LocalConnector;
 import io.leapnbd.bypass.link.RdmaConnector;
 import io.leapnbd.bypass.link.TcpConnector;
 import io.leapnbd.bypass.map.AddressMap;
-import io.leapnbd.bypass.map.Mapping;
-import io.leapnbd.bypass.map.Slab;
 import io.leapnbd.bypass.map.StateFile;
-import io.leapnbd.donor.protocol.Version;
+import io.leapnbd.bypass.path.DeviceLoop;
+import io.leapnbd.bypass.path.NoteSpreader;
+import io.leapnbd.bypass.path.OwnershipLease;
+import io.leapnbd.bypass.path.ReadPath;
+import io.leapnbd.bypass.path.SlabAllocator;
+import io.leapnbd.bypass.path.SlabLosses;
+import io.leapnbd.bypass.path.Versions;
+import io.leapnbd.bypass.path.WriteOrder;
+import io.leapnbd.bypass.path.WritePath;
+import io.leapnbd.bypass.path.ZeroPath;
+import io.leapnbd.bypass.takeover.TakenExport;
+import io.leapnbd.bypass.takeover.Takeover;
 import io.leapnbd.donor.rdma.LocalMemory;
 import io.leapnbd.donor.store.SlabStore;
 import io.leapnbd.nbd.spi.BlockDevice;
@@ -25,7 +39,6 @@ import io.netty.util.concurrent.EventExecutor;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
-import java.net.InetSocketAddress;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -52,13 +65,14 @@ public final class RemoteDevice implements BlockDevice, AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(RemoteDevice.class);
 
     private final RemoteDeviceContext context;
-    private final StateFile state;
+    private final TakenExport taken;
     private final AddressMap map;
     private final LinkSettings linkSettings;
     private final List<DonorConnector> connectors;
     private final List<Donor> donors;
     private final AtomicInteger lanes = new AtomicInteger();
-    private final AtomicLong lastVersion;
+    private final Versions versions;
+    private final AtomicLong newestProof = OwnershipLease.noProof();
     private final Arena cacheArena = Arena.ofShared();
     private final PageCache cache;
     private final FetchOwners fetchOwners;
@@ -68,12 +82,14 @@ public final class RemoteDevice implements BlockDevice, AutoCloseable {
     private final WriteOrder writeOrder;
     private final LocalMemory localMemory;
     private final SlabAllocator allocator;
-    private final Map<EventLoop, DeviceLoop> loops = new ConcurrentHashMap<>();
+    private final SlabLosses losses;
+    private final NoteSpreader notes;
+    private final Map<EventLoop, LoopPaths> loops = new ConcurrentHashMap<>();
     private final CompletableFuture<Donor> fenced;
 
     private RemoteDevice(
             RemoteDeviceContext context,
-            ExportClaim claim,
+            TakenExport taken,
             List<DonorConnector> connectors,
             WriteOrder writeOrder,
             LocalMemory localMemory,
@@ -83,10 +99,9 @@ public final class RemoteDevice implements BlockDevice, AutoCloseable {
         this.localMemory = localMemory;
         this.connectors = connectors;
         donors = connectors.stream().map(DonorConnector::donor).toList();
-        allocator = new SlabAllocator(this, donors.size());
         this.fenced = fenced;
-        state = claim.state();
-        map = claim.map();
+        this.taken = taken;
+        map = new AddressMap(taken.state(), context.size(), Integer.numberOfTrailingZeros(taken.slabSize()));
         MemorySegment cacheMemory = cacheArena.allocate(context.cacheLimit(), PageCache.PAGE_SIZE);
         cache = new PageCache(cacheMemory);
         localMemory.add(cacheMemory.address(), cacheMemory.byteSize());
@@ -95,13 +110,19 @@ public final class RemoteDevice implements BlockDevice, AutoCloseable {
         fetchOwners = new FetchOwners(cache.capacity());
         prefetching = new Prefetching(
                 context.size() / PageCache.PAGE_SIZE, context.prefetchPolicy(), context.prefetchSettings());
-        lastVersion = new AtomicLong(Version.first(claim.epoch()));
+        versions = new Versions(taken.term());
+        allocator = new SlabAllocator(map, versions, donors.size());
+        losses = new SlabLosses(map, donors, this::bytesLost, taken.note()::lose);
+        notes = new NoteSpreader(taken.note()::version, taken.note()::encode, donors.size());
         linkSettings = new LinkSettings(
                 context.export(),
-                claim.epoch(),
-                claim.instance(),
-                claim.content(),
-                claim.slabSize(),
+                taken.instance(),
+                taken.content(),
+                taken.term(),
+                context.host(),
+                context.owner(),
+                taken.note()::encode,
+                taken.slabSize(),
                 context.connectTimeout(),
                 context.bulkWindow());
     }
@@ -120,10 +141,16 @@ public final class RemoteDevice implements BlockDevice, AutoCloseable {
         WriteOrder writeOrder = new WriteOrder();
         LocalMemory localMemory = new LocalMemory();
         List<DonorConnector> connectors = connectors(context, events, writeOrder, localMemory);
-        ExportClaim claim = new ExportClaim(context, connectors);
-        claim.take();
-        RemoteDevice device = new RemoteDevice(context, claim, connectors, writeOrder, localMemory, events.fenced);
+        int loops = 0;
+        for (EventExecutor _ : group) {
+            loops++;
+        }
+        TakenExport taken = new Takeover(context.takeover(loops), connectors).take();
+        RemoteDevice device = new RemoteDevice(context, taken, connectors, writeOrder, localMemory, events.fenced);
         events.device = device;
+        for (int i = 0; i < connectors.size(); i++) {
+            connectors.get(i).donor().stand(taken.standings().get(i));
+        }
         device.connect(group);
         return device;
     }
@@ -138,14 +165,13 @@ public final class RemoteDevice implements BlockDevice, AutoCloseable {
         List<DonorConnector> connectors = new ArrayList<>();
         for (DonorAddress address : context.donors()) {
             Donor donor = new Donor(address.toString(), events);
-            InetSocketAddress resolved = address.resolve();
             connectors.add(
                     switch (address.transport()) {
-                        case TCP -> new TcpConnector(donor, resolved, context.connectTimeout(), context.buffers());
+                        case TCP -> new TcpConnector(donor, address, context.connectTimeout(), context.buffers());
                         case RDMA ->
                             new RdmaConnector(
                                     donor,
-                                    resolved,
+                                    address,
                                     context.connectTimeout(),
                                     localMemory,
                                     writeOrder,
@@ -196,22 +222,47 @@ public final class RemoteDevice implements BlockDevice, AutoCloseable {
 
     @Override
     public DeviceQueue open(EventLoop loop) {
-        return new RemoteQueue(this, enter(loop));
+        LoopPaths mine = enter(loop);
+        return new RemoteQueue(mine.loop, mine.pages, map, connectionNumbers);
     }
 
     /** What a loop owns of the device; made when it first comes. On that loop. */
-    private DeviceLoop enter(EventLoop loop) {
-        return loops.computeIfAbsent(loop, fresh -> new DeviceLoop(this, fresh, lanes.getAndIncrement(), connectors));
+    private LoopPaths enter(EventLoop loop) {
+        return loops.computeIfAbsent(loop, this::paths);
     }
+
+    private LoopPaths paths(EventLoop eventLoop) {
+        int lane = lanes.getAndIncrement();
+        long timeoutNanos = context.requestTimeout().toNanos();
+        DonorLink[] links = new DonorLink[connectors.size()];
+        for (int i = 0; i < links.length; i++) {
+            links[i] = connectors.get(i).link(eventLoop, lane, linkSettings, timeoutNanos);
+        }
+        DeviceLoop loop = new DeviceLoop(
+                eventLoop, latencies.openLoop(), links, newestProof, context.embedded() != null, timeoutNanos);
+        loop.onTick(() -> notes.spread(loop));
+        ReadPath reads = new ReadPath(loop, map, losses);
+        CachedPages pages = new CachedPages(
+                loop,
+                reads,
+                new WritePath(loop, map, losses, writeOrder, versions, allocator),
+                new ZeroPath(loop, map, losses, writeOrder, versions, allocator),
+                cache,
+                prefetching,
+                new PageFetches(loop, map, reads, writeOrder, cache, prefetching, fetchOwners));
+        return new LoopPaths(loop, pages);
+    }
+
+    private record LoopPaths(DeviceLoop loop, CachedPages pages) {}
 
     /** Random number of the contents: another one means that the device was begun anew, blank. */
     public UUID content() {
         return linkSettings.content();
     }
 
-    /** The claim under which donors know this server. */
-    public long epoch() {
-        return linkSettings.epoch();
+    /** This server's number among those of the export. */
+    public long term() {
+        return linkSettings.term();
     }
 
     /** What is known of the donors, in the order of the settings. */
@@ -241,11 +292,11 @@ public final class RemoteDevice implements BlockDevice, AutoCloseable {
 
     /** The recorders of one loop, for whoever measures a request from end to end on it. */
     public LoopLatencies latencies(EventLoop loop) {
-        DeviceLoop mine = loops.get(loop);
+        LoopPaths mine = loops.get(loop);
         if (mine == null) {
             throw new IllegalArgumentException("the event loop is none of the device's group");
         }
-        return mine.latencies;
+        return mine.loop.latencies();
     }
 
     /** Writes that failed because no donor had room. */
@@ -267,7 +318,7 @@ public final class RemoteDevice implements BlockDevice, AutoCloseable {
         CountDownLatch closed = new CountDownLatch(loops.size());
         loops.forEach((loop, mine) -> {
             Runnable close = () -> {
-                mine.close();
+                mine.loop.close();
                 closed.countDown();
             };
             try {
@@ -283,70 +334,67 @@ public final class RemoteDevice implements BlockDevice, AutoCloseable {
             Thread.currentThread().interrupt();
         }
         localMemory.close();
-        state.close();
+        taken.state().close();
+        taken.locked().close();
         cacheArena.close();
     }
 
-    FetchOwners fetchOwners() {
-        return fetchOwners;
+    /** What the cache has of a range is not to be given out any more. */
+    private void bytesLost(long offset, long length) {
+        long page = offset / PageCache.PAGE_SIZE;
+        long count = length / PageCache.PAGE_SIZE;
+        cache.beginWrite(page, count);
+        cache.endWrite(page, count);
     }
 
-    ConnectionNumbers connectionNumbers() {
-        return connectionNumbers;
-    }
-
-    WriteOrder writeOrder() {
-        return writeOrder;
-    }
-
-    long nextVersion() {
-        return lastVersion.incrementAndGet();
-    }
-
-    LinkSettings linkSettings() {
-        return linkSettings;
-    }
-
-    long requestTimeoutNanos() {
-        return context.requestTimeout().toNanos();
-    }
-
-    SlabAllocator allocator() {
-        return allocator;
-    }
-
-    void slabLost(Slab slab, Mapping mapping) {
-        long pages = map.lose(slab, mapping);
+    private void donorLost(Donor donor, UUID gone, UUID found) {
+        long pages = losses.restarted(donors.indexOf(donor), gone);
         LOG.error(
-                "donor {} has taken back slab {}: {} written pages are lost",
-                donors.get(mapping.donor()),
-                slab.index(),
+                "donor {} {}: {} written pages are lost; reading one is an I/O error",
+                donor,
+                gone.equals(found) ? "has given the slabs away, as the lease had run out" : "has restarted",
                 pages);
+        taken.note().remove(gone);
+        taken.state().removeDonor(gone);
     }
 
-    private void donorRestarted(Donor donor, UUID gone, UUID found) {
-        long pages = map.loseAll(donors.indexOf(donor), gone);
-        LOG.error("donor {} has restarted: {} written pages are lost; reading one is an I/O error", donor, pages);
-        state.putDonor(donors.indexOf(donor), donor.name(), found);
+    private void donorClaimed(Donor donor, UUID found, long epoch) {
+        taken.state().putDonor(new StateFile.DonorRow(found, donor.name(), epoch, taken.instance()));
     }
 
-    /** Passes on what donors tell; the device does not exist yet when the first of them are greeted. */
+    /** Passes on what donors tell. */
     private static final class DonorEvents implements Donor.Listener {
 
         private final CompletableFuture<Donor> fenced = new CompletableFuture<>();
         private volatile @Nullable RemoteDevice device;
 
         @Override
-        public void donorRestarted(Donor donor, UUID gone, UUID found) {
-            RemoteDevice to = device;
-            if (to != null) {
-                to.donorRestarted(donor, gone, found);
-            }
+        public void donorLost(Donor donor, UUID gone, UUID found) {
+            present().donorLost(donor, gone, found);
+        }
+
+        @Override
+        public void donorClaiming(Donor donor, UUID found) {
+            present().taken.note().add(found, donor.name());
+        }
+
+        @Override
+        public void donorClaimed(Donor donor, UUID found, long epoch) {
+            present().donorClaimed(donor, found, epoch);
         }
 
         @Override
         public void fenced(Donor donor) {
             fenced.complete(donor);
+        }
+
+        /** No link is opened before the device is there. */
+        private RemoteDevice present() {
+            RemoteDevice there = device;
+            if (there == null) {
+                throw new IllegalStateException("a link was opened before the device");
+            }
+            return there;
         }
     }
 }

@@ -2,16 +2,19 @@ package io.leapnbd.bypass;
 
 import io.leapnbd.bypass.link.DonorAddress;
 import io.leapnbd.bypass.map.StateFile;
+import io.leapnbd.bypass.takeover.TakeoverSettings;
 import io.leapnbd.donor.protocol.Protocol;
 import io.leapnbd.donor.store.SlabStore;
 import io.leapnbd.prefetch.LeapSettings;
 import io.leapnbd.prefetch.PrefetchPolicy;
 import io.netty.buffer.ByteBufAllocator;
 import io.netty.buffer.PooledByteBufAllocator;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.HashSet;
 import java.util.List;
+import java.util.UUID;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -25,9 +28,14 @@ public final class RemoteDeviceContext {
     private List<DonorAddress> donors = List.of();
     private @Nullable SlabStore embedded;
     private Duration requestTimeout = Duration.ofSeconds(20);
-    private Duration connectTimeout = Duration.ofSeconds(2);
+    private Duration connectTimeout = Duration.ofSeconds(10);
     private @Nullable Path stateFile;
     private boolean fresh;
+    private boolean takeOver;
+    private boolean loseMissing;
+    private Duration wait = Duration.ofSeconds(60);
+    private UUID host = new UUID(0, 1);
+    private String owner = "process " + ProcessHandle.current().pid();
     private int bulkWindow = 512 << 10;
     private long cacheSize = 16L << 20;
     private ByteBufAllocator buffers = PooledByteBufAllocator.DEFAULT;
@@ -94,6 +102,40 @@ public final class RemoteDeviceContext {
     public RemoteDeviceContext fresh(boolean blank) {
         change();
         fresh = blank;
+        return this;
+    }
+
+    /** Whether to push aside a server that answers, or to take another machine's pages or other contents. */
+    public RemoteDeviceContext takeOver(boolean push) {
+        change();
+        takeOver = push;
+        return this;
+    }
+
+    /** Whether to go on without donors that hold pages of the export: these are lost then. */
+    public RemoteDeviceContext loseMissing(boolean lose) {
+        change();
+        loseMissing = lose;
+        return this;
+    }
+
+    /** How long to wait at the start for donors that do not answer; 0 to 1 h. */
+    public RemoteDeviceContext wait(Duration patience) {
+        change();
+        wait = patience;
+        return this;
+    }
+
+    /**
+     * Who this server is.
+     *
+     * @param machine number of the machine: an export that another machine has claimed is not taken without {@link #takeOver}
+     * @param text machine and process, for people; 0 to 255 bytes of UTF-8
+     */
+    public RemoteDeviceContext server(UUID machine, String text) {
+        change();
+        host = machine;
+        owner = text;
         return this;
     }
 
@@ -170,7 +212,7 @@ public final class RemoteDeviceContext {
         if (size <= 0 || size % Protocol.PAGE_SIZE != 0) {
             throw new IllegalArgumentException("a size of " + size + " bytes is not a multiple of 4096 above zero");
         }
-        int nameLength = export.getBytes(java.nio.charset.StandardCharsets.UTF_8).length;
+        int nameLength = export.getBytes(StandardCharsets.UTF_8).length;
         if (nameLength < 1 || nameLength > Protocol.MAX_EXPORT_NAME) {
             throw new IllegalArgumentException(
                     "the export's name has " + nameLength + " bytes; it may have 1 to " + Protocol.MAX_EXPORT_NAME);
@@ -187,6 +229,13 @@ public final class RemoteDeviceContext {
         }
         requireBetween("request timeout", requestTimeout, Duration.ofHours(1));
         requireBetween("connect timeout", connectTimeout, Duration.ofMinutes(1));
+        if (wait.isNegative() || wait.compareTo(Duration.ofHours(1)) > 0) {
+            throw new IllegalArgumentException("a wait of " + wait.toMillis() + " ms is not in 0..1 h");
+        }
+        if (owner.getBytes(StandardCharsets.UTF_8).length > Protocol.MAX_OWNER) {
+            throw new IllegalArgumentException(
+                    "the server's description is longer than " + Protocol.MAX_OWNER + " bytes: " + owner);
+        }
         if (bulkWindow < 256 << 10 || bulkWindow > 1 << 30) {
             throw new IllegalArgumentException("a bulk window of " + bulkWindow + " bytes is not in 256 KiB..1 GiB");
         }
@@ -263,8 +312,16 @@ public final class RemoteDeviceContext {
         return prefetchSettings;
     }
 
-    boolean fresh() {
-        return fresh;
+    UUID host() {
+        return host;
+    }
+
+    String owner() {
+        return owner;
+    }
+
+    TakeoverSettings takeover(int loops) {
+        return new TakeoverSettings(export, size, loops, host, owner, stateFile, takeOver, fresh, loseMissing, wait);
     }
 
     int bulkWindow() {

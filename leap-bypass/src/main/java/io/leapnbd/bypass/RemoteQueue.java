@@ -1,7 +1,12 @@
 package io.leapnbd.bypass;
 
+import io.leapnbd.bypass.cache.CachedPages;
 import io.leapnbd.bypass.latency.Operation;
 import io.leapnbd.bypass.map.AddressMap;
+import io.leapnbd.bypass.path.ClientRequest;
+import io.leapnbd.bypass.path.DeviceLoop;
+import io.leapnbd.bypass.path.ReadPath;
+import io.leapnbd.donor.protocol.Protocol;
 import io.leapnbd.nbd.spi.Completion;
 import io.leapnbd.nbd.spi.DeviceQueue;
 import io.netty.buffer.ByteBuf;
@@ -12,28 +17,34 @@ final class RemoteQueue implements DeviceQueue {
     /** Writes go in pieces of this many bytes, so that a read never waits behind more than one of them. */
     private static final int WRITE_LIMIT = 128 << 10;
 
-    private final RemoteDevice device;
     private final DeviceLoop loop;
+    private final CachedPages pages;
     private final AddressMap map;
+    private final ConnectionNumbers connectionNumbers;
 
     /** By which the prefetch policy tells connections apart. */
     private final int connection;
 
-    RemoteQueue(RemoteDevice device, DeviceLoop loop) {
-        this.device = device;
+    RemoteQueue(DeviceLoop loop, CachedPages pages, AddressMap map, ConnectionNumbers connectionNumbers) {
         this.loop = loop;
-        map = device.map();
-        connection = device.connectionNumbers().take();
+        this.pages = pages;
+        this.map = map;
+        this.connectionNumbers = connectionNumbers;
+        connection = connectionNumbers.take();
     }
 
     @Override
     public void read(long offset, int length, ByteBuf into, int index, Completion completion) {
         ClientRequest request = loop.begin(Operation.READ, completion);
-        long end = offset + length;
-        for (long at = offset; at < end; ) {
-            long partEnd = loop.endOfPart(at, end, DeviceLoop.frameLimit());
-            loop.cached().read(request, connection, at, (int) (partEnd - at), into, index + (int) (at - offset));
-            at = partEnd;
+        try {
+            long end = offset + length;
+            for (long at = offset; at < end; ) {
+                long partEnd = ReadPath.endOfPart(map, at, end, Protocol.MAX_PAYLOAD);
+                pages.read(request, connection, at, (int) (partEnd - at), into, index + (int) (at - offset));
+                at = partEnd;
+            }
+        } catch (RuntimeException | Error e) {
+            request.fail(e);
         }
         request.endSplitting();
     }
@@ -41,12 +52,17 @@ final class RemoteQueue implements DeviceQueue {
     @Override
     public void write(long offset, int length, ByteBuf from, int index, boolean fua, Completion completion) {
         ClientRequest request = loop.begin(Operation.WRITE, completion);
-        loop.cached().written(connection, offset, length, request.startNanos);
-        long end = offset + length;
-        for (long at = offset; at < end; ) {
-            long partEnd = loop.endOfPart(at, end, WRITE_LIMIT);
-            loop.write(request, at, (int) (partEnd - at), from, index + (int) (at - offset));
-            at = partEnd;
+        try {
+            pages.changed(connection, offset, length, request.startNanos());
+            pages.beginChange(request, offset, length);
+            long end = offset + length;
+            for (long at = offset; at < end; ) {
+                long partEnd = ReadPath.endOfPart(map, at, end, WRITE_LIMIT);
+                pages.write(request, at, (int) (partEnd - at), from, index + (int) (at - offset));
+                at = partEnd;
+            }
+        } catch (RuntimeException | Error e) {
+            request.fail(e);
         }
         request.endSplitting();
     }
@@ -63,15 +79,9 @@ final class RemoteQueue implements DeviceQueue {
     }
 
     private void zero(Operation operation, long offset, long length, boolean allocate, Completion completion) {
-        ClientRequest request = loop.begin(operation, completion);
-        loop.cached().written(connection, offset, length, request.startNanos);
-        long end = offset + length;
-        for (long at = offset; at < end; ) {
-            long partEnd = loop.endOfPart(at, end, map.slabSize());
-            loop.zero(request, at, (int) (partEnd - at), allocate, operation == Operation.WRITE_ZEROES);
-            at = partEnd;
-        }
-        request.endSplitting();
+        long startNanos = completion.submittedNanos();
+        pages.changed(connection, offset, length, startNanos);
+        new ZeroWalk(loop, pages, map, operation, allocate, offset, length, startNanos, completion).walk();
     }
 
     /** Done at once: an acknowledged write is in its donors' memory, and nowhere is safer. */
@@ -83,20 +93,34 @@ final class RemoteQueue implements DeviceQueue {
     /** Done at once: the fetches go on behind it, and a read that comes before one has ended waits for it. */
     @Override
     public void cache(long offset, long length, Completion completion) {
-        loop.cached().prefetch(offset, length);
+        pages.prefetch(offset, length);
         completion.complete(0);
     }
 
+    /** {@inheritDoc} No donor is asked for that, so that the server has to know that it is still the owner. */
     @Override
     public void blockStatus(long offset, long length, int maxExtents, ExtentSink sink, Completion completion) {
+        ClientRequest request = loop.begin(Operation.READ, completion);
+        try {
+            if (loop.lease().valid(request.startNanos())) {
+                tell(offset, length, maxExtents, sink);
+            } else {
+                loop.lease().ask(request, () -> tell(offset, length, maxExtents, sink));
+            }
+        } catch (RuntimeException | Error e) {
+            request.fail(e);
+        }
+        request.endSplitting();
+    }
+
+    private void tell(long offset, long length, int maxExtents, ExtentSink sink) {
         long end = offset + length;
         long at = offset;
         for (int extents = 0; at < end && extents < maxExtents; extents++) {
             long runEnd = map.endOfRun(at, end);
-            sink.extent(runEnd - at, map.blank(at) ? ExtentSink.HOLE | ExtentSink.ZERO : 0);
+            sink.extent(runEnd - at, map.blank(at, runEnd - at) ? ExtentSink.HOLE | ExtentSink.ZERO : 0);
             at = runEnd;
         }
-        completion.complete(0);
     }
 
     @Override
@@ -106,6 +130,6 @@ final class RemoteQueue implements DeviceQueue {
 
     @Override
     public void close() {
-        device.connectionNumbers().giveBack(connection);
+        connectionNumbers.giveBack(connection);
     }
 }

@@ -88,10 +88,10 @@ class DonorFaultsTest {
         byte[] bytes = random(3 * SLAB, 2);
         driver.write(SLAB, bytes);
         driver.trim(SLAB, PAGE);
-        long epoch = device.epoch();
+        long term = device.term();
         restartServer();
 
-        assertThat(device.epoch()).isGreaterThan(epoch);
+        assertThat(device.term()).isGreaterThan(term);
         assertThat(driver.read(SLAB, PAGE)).containsOnly(0);
         assertThat(driver.read(SLAB + PAGE, bytes.length - PAGE))
                 .isEqualTo(Arrays.copyOfRange(bytes, PAGE, bytes.length));
@@ -166,6 +166,53 @@ class DonorFaultsTest {
         assertThat(driver.read(healed + PAGE, PAGE)).containsOnly(0);
     }
 
+    /**
+     * A2: a donor's machine restarts without a FIN. One loop has met the new process, and has written there; the other still has its
+     * dead connection. A read on that one marked the new placement as lost: an acknowledged page became an error.
+     */
+    @Test
+    void aLoopWithADeadConnectionToTheOldProcessDoesNotLoseWhatAnotherHasWrittenToTheNewOne() throws IOException {
+        replaceDonor(1);
+        proxies[1].close();
+        DonorProcess old = donors[0];
+        device = RemoteDevice.open(
+                new RemoteDeviceContext()
+                        .size((long) SLABS * SLAB)
+                        .donors(List.of(new DonorAddress("127.0.0.1", proxies[0].port())))
+                        .requestTimeout(Duration.ofSeconds(40))
+                        .conclude(),
+                group);
+        DeviceDriver[] drivers = {
+            new DeviceDriver(device, group.next()), new DeviceDriver(device, group.next()),
+        };
+        assertThat(drivers[0].write(0, random(PAGE, 40))).isZero();
+        // Whose connection is it?
+        FaultProxy.Relay dead = proxies[0].openConnections().getLast();
+        dead.hold();
+        List<DeviceDriver.Read> reads =
+                Stream.of(drivers).map(one -> one.startRead(0, PAGE)).toList();
+        Await.until(() -> reads.stream().filter(read -> read.error().isDone()).count() == 1);
+        int behind = reads.get(0).error().isDone() ? 1 : 0;
+        dead.release();
+        assertThat(DeviceDriver.join(reads.get(behind).error())).isZero();
+
+        dead.hold();
+        donors[0] = donor(SLABS);
+        proxies[0].redirect(donors[0].address());
+        for (FaultProxy.Relay relay : proxies[0].openConnections()) {
+            if (relay != dead) {
+                relay.close();
+            }
+        }
+        Await.until(() -> device.map().pagesLost() > 0);
+        byte[] newer = random(PAGE, 41);
+        assertThat(drivers[1 - behind].write(0, newer)).isZero();
+
+        assertThat(drivers[behind].read(0, PAGE)).isEqualTo(newer);
+        assertThat(drivers[1 - behind].read(0, PAGE)).isEqualTo(newer);
+        assertThat(old.store.freeSlabs()).isLessThan(SLABS);
+    }
+
     @Test
     void aDonorThatRestartsWhileTheServerIsAwayLosesItsPagesToo() throws IOException {
         open();
@@ -175,7 +222,6 @@ class DonorFaultsTest {
         replaceDonor(0);
         open();
 
-        assertThat(device.map().pagesLost()).isEqualTo((long) held * SLAB / PAGE);
         int errors = 0;
         for (int slab = 0; slab < SLABS; slab++) {
             errors += driver.readError((long) slab * SLAB, PAGE) == NbdError.EIO.code() ? 1 : 0;
@@ -218,8 +264,9 @@ class DonorFaultsTest {
         held.forEach(FaultProxy.Relay::release);
         awaitLinks(2);
         assertThat(driver.read(0, PAGE)).isEqualTo(bytes);
+        // The note may have been on its way to the other one.
         assertThat(device.donors().stream().mapToLong(donor -> donor.timeouts()).sum())
-                .isEqualTo(1);
+                .isBetween(1L, 2L);
     }
 
     @Test
@@ -355,6 +402,7 @@ class DonorFaultsTest {
             RemoteDeviceContext wrong = new RemoteDeviceContext()
                     .size(SLAB)
                     .donors(List.of(new DonorAddress("127.0.0.1", web.getLocalPort())))
+                    .wait(Duration.ZERO)
                     .conclude();
             assertThatThrownBy(() -> RemoteDevice.open(wrong, group))
                     .isInstanceOf(IOException.class)
@@ -399,6 +447,7 @@ class DonorFaultsTest {
                         .map(proxy -> new DonorAddress("127.0.0.1", proxy.port()))
                         .toList())
                 .requestTimeout(timeout)
+                .wait(Duration.ofSeconds(2))
                 .stateFile(folder.resolve("leap.state"));
     }
 

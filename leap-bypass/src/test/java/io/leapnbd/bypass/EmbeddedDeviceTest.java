@@ -4,8 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.leapnbd.donor.protocol.Hello;
+import io.leapnbd.donor.protocol.HelloReply;
 import io.leapnbd.donor.protocol.Status;
-import io.leapnbd.donor.protocol.Version;
 import io.leapnbd.donor.store.Claim;
 import io.leapnbd.donor.store.SlabStore;
 import io.leapnbd.donor.store.StoreSettings;
@@ -14,6 +14,7 @@ import io.netty.channel.EventLoopGroup;
 import io.netty.channel.MultiThreadIoEventLoopGroup;
 import io.netty.channel.epoll.EpollIoHandler;
 import java.io.IOException;
+import java.nio.ByteBuffer;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Arrays;
@@ -152,10 +153,20 @@ class EmbeddedDeviceTest {
         byte[] bytes = random(PAGE);
         assertThat(first.write(0, bytes)).isZero();
         // Somebody else takes what is left.
-        Claim other =
-                Objects.requireNonNull(whole.hello(new Hello(1, 1, 0, 1, UUID.randomUUID(), UUID.randomUUID(), "other"))
-                        .claim());
-        assertThat(whole.grant(other, 0, Version.first(1)).status()).isEqualTo(Status.OK);
+        Hello hello = Hello.claim(
+                "other",
+                0,
+                false,
+                0,
+                HelloReply.NONE,
+                UUID.randomUUID(),
+                UUID.randomUUID(),
+                1,
+                new UUID(0, 2),
+                "another server",
+                ByteBuffer.allocate(0));
+        Claim other = Objects.requireNonNull(whole.hello(hello).claim());
+        assertThat(whole.grant(other, 0, 1L << 32).status()).isEqualTo(Status.OK);
 
         assertThat(first.write(SLAB, bytes)).isEqualTo(NbdError.ENOSPC.code());
         assertThat(second.read(0, PAGE)).isEqualTo(bytes);
@@ -177,27 +188,31 @@ class EmbeddedDeviceTest {
                     }
                 })
                 .isInstanceOf(IOException.class)
-                .hasMessageContaining("4194304 bytes")
-                .hasMessageContaining("2097152 bytes");
+                .hasMessageContaining("4M")
+                .hasMessageContaining("2M");
     }
 
     @Test
-    void pagesOfAnEmbeddedDonorThatIsGoneAreErrorsAndNotZeros() throws IOException {
+    void theContentsOfAnEmbeddedDonorThatIsGoneAreNotTakenForBlank() throws IOException {
         closeDevice();
         Path state = folder.resolve("leap.state");
         open(4L * SLAB, 4L * SLAB, state);
-        UUID content = device.content();
         first.write(PAGE, random(PAGE));
         closeDevice();
-        open(4L * SLAB, 4L * SLAB, state);
 
-        assertThat(device.content()).isEqualTo(content);
-        assertThat(first.readError(PAGE, PAGE)).isEqualTo(NbdError.EIO.code());
-        assertThat(first.read(0, PAGE)).containsOnly(0);
-        assertThat(first.write(PAGE + 1, (byte) 1)).isEqualTo(NbdError.EIO.code());
-        byte[] whole = random(PAGE);
-        assertThat(first.write(PAGE, whole)).isZero();
-        assertThat(second.read(PAGE, PAGE)).isEqualTo(whole);
+        try (SlabStore another =
+                SlabStore.open(StoreSettings.ofMemory(4L * SLAB, SLAB).withLock(false))) {
+            assertThatThrownBy(() -> RemoteDevice.open(
+                            new RemoteDeviceContext()
+                                    .size(4L * SLAB)
+                                    .embedded(another)
+                                    .stateFile(state)
+                                    .conclude(),
+                            group))
+                    .isInstanceOf(IOException.class)
+                    .hasMessageContaining("--fresh");
+        }
+        open(4L * SLAB, 4L * SLAB, null);
     }
 
     @Test

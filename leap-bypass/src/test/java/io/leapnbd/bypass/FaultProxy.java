@@ -45,6 +45,11 @@ final class FaultProxy implements AutoCloseable {
         return held;
     }
 
+    /** The connections that are open, in the order in which they were made. */
+    List<Relay> openConnections() {
+        return List.copyOf(relays);
+    }
+
     void cut() {
         relays.forEach(Relay::close);
         relays.clear();

@@ -57,8 +57,9 @@ import org.jspecify.annotations.Nullable;
  * that wait for a fetch: each found the slot on its way when it started, and {@code publish} serves them only when no write
  * to the page began before the slot became ready.
  *
- * <p>A write that fails ends too, with {@code endWrite}, but only when it can no longer be applied. One that was given up
- * at its deadline, and that a donor may still apply, stays begun until its link is known to be dead.
+ * <p>A write that fails ends too, with {@code endWrite}. If a donor may still apply it, because it was only given up at its
+ * deadline, its pages must not be claimed from before {@code endWrite} on: what is fetched of them may change without a further write, and a
+ * page in the cache would then be older than what another read has returned. Who fetches sees to that.
  *
  * <p>A waiter can be pushed to a slot that has moved on to another page between look-up and push. The stack is open
  * only while a fetch is in flight, and each waiter carries its page: whoever ends the fetch sends those with another page
@@ -364,7 +365,7 @@ public final class PageCache {
 
     /**
      * Lets pages in again. Called with the range of a {@link #beginWrite}, once for each, when every donor that must have
-     * the write has it, before it is acknowledged; or when it has failed and can no longer be applied.
+     * the write has it, before it is acknowledged; or when it has failed.
      */
     public void endWrite(long firstPage, long count) {
         pendingWrites.end(firstPage, count);

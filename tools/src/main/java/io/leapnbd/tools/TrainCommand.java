@@ -12,6 +12,7 @@ import io.leapnbd.tools.serve.DataPath;
 import io.leapnbd.tools.serve.LeapServer;
 import io.leapnbd.tools.serve.PrefetchSettings;
 import io.leapnbd.tools.serve.ServerSettings;
+import io.leapnbd.tools.serve.TakeoverChoice;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.file.Files;
@@ -57,7 +58,7 @@ final class TrainCommand implements Callable<Integer> {
                         TIMEOUT,
                         new LoopSettings(1, false, true, 0),
                         folder,
-                        true,
+                        TakeoverChoice.DEFAULT,
                         null,
                         Duration.ofSeconds(1),
                         PrefetchSettings.DEFAULT,

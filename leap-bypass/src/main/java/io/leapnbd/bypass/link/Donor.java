@@ -2,6 +2,7 @@ package io.leapnbd.bypass.link;
 
 import java.util.UUID;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.atomic.LongAdder;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -24,8 +25,14 @@ public final class Donor {
     private final LongAdder disturbedReads = new LongAdder();
     private volatile int freeSlabs;
     private volatile int totalSlabs;
-    private volatile @Nullable UUID incarnation;
+    private volatile DonorStanding standing = DonorStanding.NONE;
     private volatile boolean reportedDown;
+
+    /** Which link may decide what becomes of the claim here; null if none does. Guarded by this object's monitor. */
+    private @Nullable LinkGreeting claimer;
+
+    /** Highest version of a write that the process of {@link #standing} has acknowledged. */
+    private final AtomicLong highestAcknowledged = new AtomicLong();
 
     /**
      * A donor that nothing is known of.
@@ -55,7 +62,74 @@ public final class Donor {
 
     /** The process behind the address; null as long as it was never reached. */
     public @Nullable UUID incarnation() {
-        return incarnation;
+        return standing.incarnation();
+    }
+
+    /** What this server is there. */
+    public DonorStanding standing() {
+        return standing;
+    }
+
+    /** Says what this server is there, before the first link is opened. */
+    public void stand(DonorStanding now) {
+        standing = now;
+    }
+
+    /** Gives the right to decide about the claim to one link at a time; whether it has it. */
+    synchronized boolean beginClaim(LinkGreeting link) {
+        if (claimer == null) {
+            claimer = link;
+        }
+        return claimer == link;
+    }
+
+    /** Gives the right back, if the link has it. */
+    synchronized void endClaim(LinkGreeting link) {
+        if (claimer == link) {
+            claimer = null;
+        }
+    }
+
+    /** What the known process held is lost; {@code found} is there instead, or is that process without its slabs. */
+    void lost(UUID found) {
+        UUID gone = standing.incarnation();
+        if (gone != null) {
+            standing = DonorStanding.NONE;
+            highestAcknowledged.set(0);
+            listener.donorLost(this, gone, found);
+        }
+    }
+
+    /** The process has forgotten writes that it had acknowledged: it is treated as another one. */
+    void rolledBack(UUID process) {
+        LOG.error("donor {} has forgotten writes that it acknowledged; was its machine set back to a snapshot?", name);
+        lost(process);
+    }
+
+    /** A link is about to claim there. */
+    void claiming(UUID process) {
+        listener.donorClaiming(this, process);
+    }
+
+    /** The export is claimed there. */
+    void claimed(UUID process, long epoch) {
+        DonorStanding now = DonorStanding.claimed(process, epoch);
+        if (!now.equals(standing)) {
+            standing = now;
+            listener.donorClaimed(this, process, epoch);
+        }
+    }
+
+    /** The highest version that a process has acknowledged. */
+    long highestAcknowledged(UUID process) {
+        return standing.isOf(process) ? highestAcknowledged.get() : 0;
+    }
+
+    /** A process has acknowledged a write. */
+    void acknowledged(UUID process, long version) {
+        if (standing.isOf(process) && version > highestAcknowledged.get()) {
+            long _ = highestAcknowledged.accumulateAndGet(version, Math::max);
+        }
     }
 
     /** Whether any loop is connected to it. */
@@ -112,25 +186,10 @@ public final class Donor {
         }
     }
 
-    /**
-     * A link has shaken hands. If the process is another one than before, tells the listener, before this returns, that what
-     * the old one held is lost.
-     */
-    public void met(UUID found, int total, int free) {
-        synchronized (this) {
-            UUID known = incarnation;
-            if (known != null && !known.equals(found)) {
-                listener.donorRestarted(this, known, found);
-            }
-            incarnation = found;
-            totalSlabs = total;
-            freeSlabs = free;
-        }
-    }
-
-    /** Sets which process is expected, from what an earlier server wrote down. */
-    public void expect(UUID expected) {
-        incarnation = expected;
+    /** A link has shaken hands. */
+    public void met(int total, int free) {
+        totalSlabs = total;
+        freeSlabs = free;
     }
 
     void linkUp(boolean again) {
@@ -172,10 +231,16 @@ public final class Donor {
     public interface Listener {
 
         /**
-         * The process {@code gone} behind {@code donor} has ended, and with it all that it held; {@code found} is there
-         * instead. Any thread.
+         * What the process {@code gone} behind {@code donor} held is lost: it has ended, or has forgotten the export; {@code found} is
+         * there now. Before anything is claimed there. Any thread.
          */
-        void donorRestarted(Donor donor, UUID gone, UUID found);
+        void donorLost(Donor donor, UUID gone, UUID found);
+
+        /** The process {@code found} may hold slabs soon: it is about to be claimed. Any thread. */
+        void donorClaiming(Donor donor, UUID found);
+
+        /** The process {@code found} is claimed, with an epoch. Before any slab is granted there. Any thread. */
+        void donorClaimed(Donor donor, UUID found, long epoch);
 
         /** A donor says that a newer server has claimed the export. Any thread. */
         void fenced(Donor donor);

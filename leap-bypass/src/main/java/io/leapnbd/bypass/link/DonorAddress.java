@@ -1,7 +1,11 @@
 package io.leapnbd.bypass.link;
 
 import java.io.IOException;
+import java.net.InetAddress;
 import java.net.InetSocketAddress;
+import java.net.UnknownHostException;
+import java.util.Arrays;
+import java.util.List;
 
 /**
  * Where a donor listens.
@@ -47,16 +51,19 @@ public record DonorAddress(Transport transport, String host, int port) {
     }
 
     /**
-     * Resolves the name, which may take a while.
+     * Looks the name up, anew each time, which may take a while.
      *
+     * @return all addresses of the name, in the resolver's order; at least one
      * @throws IOException if there is no such host
      */
-    public InetSocketAddress resolve() throws IOException {
-        InetSocketAddress resolved = new InetSocketAddress(host, port);
-        if (resolved.isUnresolved()) {
-            throw new IOException("there is no host of the name " + host);
+    public List<InetSocketAddress> resolveAll() throws IOException {
+        try {
+            return Arrays.stream(InetAddress.getAllByName(host))
+                    .map(address -> new InetSocketAddress(address, port))
+                    .toList();
+        } catch (UnknownHostException e) {
+            throw new IOException("there is no host of the name " + host, e);
         }
-        return resolved;
     }
 
     /** Like {@code tcp://host:port}. */

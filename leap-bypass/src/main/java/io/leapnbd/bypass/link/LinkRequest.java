@@ -1,5 +1,6 @@
 package io.leapnbd.bypass.link;
 
+import io.leapnbd.bypass.map.Member;
 import io.leapnbd.donor.protocol.Operation;
 import io.leapnbd.donor.protocol.Status;
 import io.netty.buffer.ByteBuf;
@@ -22,6 +23,9 @@ public final class LinkRequest {
     /** The slab's handle; for a grant the slab's index. */
     public int slab;
 
+    /** The member of a placement that the request is for; null for what is not about a slab's bytes. */
+    public @Nullable Member where;
+
     /** First byte within the slab. */
     public int offset;
 
@@ -31,11 +35,14 @@ public final class LinkRequest {
     /** Order among the writes of the export. */
     public long version;
 
-    /** Where a read's bytes go, or a write's bytes come from. */
+    /** Where a read's bytes go, or a write's or a note's bytes come from. */
     public @Nullable ByteBuf buffer;
 
     /** First byte in {@link #buffer}. */
     public int bufferIndex;
+
+    /** Of a grant: a bit for each page of the slab that is lost, 64 to a word; null if none is. */
+    public long @Nullable [] lost;
 
     /** Whether nobody waits for this read: it goes behind all others. */
     public boolean background;
@@ -57,6 +64,9 @@ public final class LinkRequest {
 
     /** The byte of the device that a request for data begins at. */
     public long position;
+
+    /** For the completion's own use. */
+    public int tag;
 
     /** For the completion's own use: the client request this is part of. */
     public @Nullable Object attachment;
@@ -123,7 +133,10 @@ public final class LinkRequest {
     /** Forgets what it referred to, before it goes back to a pool. */
     public void clear() {
         incarnation = null;
+        where = null;
+        version = 0;
         buffer = null;
+        lost = null;
         attachment = null;
         background = false;
         postNanos = 0;

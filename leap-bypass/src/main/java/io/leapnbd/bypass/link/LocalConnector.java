@@ -1,15 +1,17 @@
 package io.leapnbd.bypass.link;
 
 import io.leapnbd.donor.protocol.Hello;
-import io.leapnbd.donor.protocol.HelloReply;
+import io.leapnbd.donor.protocol.PageMarks;
 import io.leapnbd.donor.protocol.SlabList;
 import io.leapnbd.donor.protocol.Status;
 import io.leapnbd.donor.store.Admission;
 import io.leapnbd.donor.store.Claim;
 import io.leapnbd.donor.store.Listing;
+import io.leapnbd.donor.store.MarkedPages;
 import io.leapnbd.donor.store.SlabStore;
 import io.netty.channel.EventLoop;
 import java.io.IOException;
+import java.nio.ByteBuffer;
 import org.jspecify.annotations.Nullable;
 
 /** A donor that lives in this very process. */
@@ -30,66 +32,97 @@ public final class LocalConnector implements DonorConnector {
     }
 
     @Override
-    public Conversation open(Hello hello) {
-        return new LocalConversation(store, store.hello(hello));
+    public Conversation talk(String export) {
+        return new LocalConversation(store);
     }
 
+    /** The export is claimed already: the store is this process's own, and nobody else can have claimed it since. */
     @Override
     public DonorLink link(EventLoop loop, int lane, LinkSettings settings, long requestTimeoutNanos) {
-        Admission admission =
-                store.hello(settings.hello(lane), () -> donor.listener().fenced(donor));
+        Admission admission = store.hello(settings.join(lane, donor.standing().epoch()), () -> donor.listener()
+                .fenced(donor));
         Claim claim = admission.claim();
-        if (claim == null) {
+        if (claim == null || admission.status() != Status.OK) {
             throw new IllegalStateException("the embedded donor refused: " + Status.name(admission.status()));
         }
-        donor.met(store.incarnation(), store.totalSlabs(), store.freeSlabs());
+        donor.met(store.totalSlabs(), store.freeSlabs());
         donor.linkUp(false);
         return new LocalLink(donor, store, claim);
     }
 
-    private record LocalConversation(SlabStore store, Admission admission) implements Conversation {
+    /** Method calls. */
+    private static final class LocalConversation implements Conversation {
 
-        @Override
-        public @Nullable HelloReply reply() {
-            return admission.reply();
+        private final SlabStore store;
+        private @Nullable Claim claim;
+
+        LocalConversation(SlabStore store) {
+            this.store = store;
         }
 
         @Override
-        public byte status() {
-            return admission.status();
+        public Greeted hello(Hello hello) {
+            close();
+            Admission admission = store.hello(hello);
+            claim = admission.claim();
+            return new Greeted(admission.status(), admission.reply());
         }
 
         @Override
-        public SlabList list(int from, HelloReply accepted) throws IOException {
-            Listing listing = store.list(claim(), from);
-            if (listing.status() != Status.OK) {
-                throw new IOException("the embedded donor refused: " + Status.name(listing.status()));
+        public void list(SlabSink sink) throws IOException {
+            int from = 0;
+            while (true) {
+                Listing listing = store.list(claimed(), from);
+                check(listing.status());
+                SlabList slabs = listing.slabs();
+                for (int i = 0; i < slabs.size(); i++) {
+                    sink.on(slabs.index(i), slabs.handle(i), slabs.grantVersion(i));
+                }
+                if (!slabs.more()) {
+                    return;
+                }
+                from = slabs.index(slabs.size() - 1) + 1;
             }
-            return listing.slabs();
         }
 
         @Override
-        public void free(int handle) throws IOException {
-            byte status = store.free(claim(), handle);
-            if (status != Status.OK) {
-                throw new IOException("the embedded donor refused: " + Status.name(status));
-            }
+        public PageMarks pages(int handle, int offset, int length) throws IOException {
+            MarkedPages pages = store.pages(claimed(), handle, offset, length);
+            check(pages.status());
+            return pages.marks();
+        }
+
+        @Override
+        public byte free(int handle) throws IOException {
+            return store.free(claimed(), handle);
+        }
+
+        @Override
+        public void note(ByteBuffer note, long version) throws IOException {
+            check(store.note(claimed(), version, note));
         }
 
         @Override
         public void close() {
-            Claim claim = admission.claim();
-            if (claim != null) {
-                claim.close();
+            Claim open = claim;
+            claim = null;
+            if (open != null) {
+                open.close();
             }
         }
 
-        private Claim claim() throws IOException {
-            Claim claim = admission.claim();
-            if (claim == null) {
-                throw new IOException("the embedded donor refused: " + Status.name(admission.status()));
+        private Claim claimed() throws IOException {
+            Claim open = claim;
+            if (open == null) {
+                throw new IOException("the embedded donor has not accepted a hello");
             }
-            return claim;
+            return open;
+        }
+
+        private static void check(byte status) throws IOException {
+            if (status != Status.OK) {
+                throw new IOException("the embedded donor refused: " + Status.name(status));
+            }
         }
     }
 }

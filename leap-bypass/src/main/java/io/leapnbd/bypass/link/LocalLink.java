@@ -44,12 +44,18 @@ final class LocalLink implements DonorLink {
             case Operation.WRITE -> store.write(claim, r.slab, r.offset, r.length, r.version, r.data(), r.bufferIndex);
             case Operation.TRIM -> store.trim(claim, r.slab, r.offset, r.length, r.version);
             case Operation.GRANT -> {
-                Granted granted = store.grant(claim, r.slab, r.version);
+                long[] lost = r.lost;
+                Granted granted = lost == null
+                        ? store.grant(claim, r.slab, r.version)
+                        : store.grant(claim, r.slab, r.version, lost);
                 r.incarnation = store.incarnation();
                 r.grantedHandle = granted.handle();
                 donor.freeSlabs(store.freeSlabs());
                 yield granted.status();
             }
+            case Operation.NOTE -> store.note(claim, r.version, r.data().nioBuffer(r.bufferIndex, r.length));
+            case Operation.FREE -> store.free(claim, r.slab);
+            case Operation.PING -> claim.fenced() ? Status.FENCED : Status.OK;
             default -> Status.BAD_REQUEST;
         };
     }

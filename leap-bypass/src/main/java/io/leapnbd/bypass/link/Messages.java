@@ -96,7 +96,8 @@ final class Messages {
         requests[slot] = request;
         offsets[slot] = request.sent;
         lengths[slot] = data ? piece : request.length;
-        int payload = request.operation == Operation.WRITE ? piece : 0;
+        long[] lost = request.lost;
+        int payload = request.operation == Operation.WRITE || request.operation == Operation.NOTE ? piece : lost == null ? 0 : lost.length * Long.BYTES;
         ByteBuf frame = transfers.sendFrame(slot);
         frame.setIndex(0, RequestHeader.LENGTH);
         RequestHeader.encode(
@@ -109,7 +110,11 @@ final class Messages {
                 lengths[slot],
                 payload,
                 request.version);
-        if (payload > 0) {
+        if (lost != null) {
+            for (long word : lost) {
+                frame.writeLongLE(word);
+            }
+        } else if (payload > 0) {
             frame.writeBytes(request.data(), request.bufferIndex + request.sent, payload);
         }
         request.sent += piece;
@@ -179,7 +184,9 @@ final class Messages {
     }
 
     private static boolean carries(LinkRequest request) {
-        return request.operation == Operation.READ || request.operation == Operation.WRITE;
+        return request.operation == Operation.READ
+                || request.operation == Operation.WRITE
+                || request.operation == Operation.NOTE;
     }
 
     private static int total(LinkRequest request) {

@@ -1,14 +1,15 @@
 package io.leapnbd.bypass.link;
 
-import io.leapnbd.donor.protocol.Hello;
 import io.leapnbd.donor.rdma.LocalMemory;
 import io.leapnbd.donor.rdma.Rdma;
 import io.leapnbd.donor.rdma.RdmaClient;
 import io.netty.channel.EventLoop;
 import io.netty.channel.IoEventLoop;
 import java.io.IOException;
+import java.net.Inet4Address;
 import java.net.InetSocketAddress;
 import java.time.Duration;
+import java.util.List;
 
 /** A donor that is reached over RDMA. */
 public final class RdmaConnector implements DonorConnector {
@@ -17,7 +18,7 @@ public final class RdmaConnector implements DonorConnector {
     private static final Duration LEAST_TIMEOUT = Duration.ofSeconds(10);
 
     private final Donor donor;
-    private final InetSocketAddress address;
+    private final DonorAddress address;
     private final Duration timeout;
     private final LocalMemory memory;
     private final WriteWatch watch;
@@ -35,13 +36,12 @@ public final class RdmaConnector implements DonorConnector {
      */
     public RdmaConnector(
             Donor donor,
-            InetSocketAddress address,
+            DonorAddress address,
             Duration timeout,
             LocalMemory memory,
             WriteWatch watch,
             boolean busyPoll)
             throws IOException {
-        RdmaClient.requireIpv4(address);
         Rdma.require();
         this.donor = donor;
         this.address = address;
@@ -73,12 +73,25 @@ public final class RdmaConnector implements DonorConnector {
     }
 
     @Override
-    public Conversation open(Hello hello) throws IOException {
+    public Conversation talk(String export) throws IOException {
         LocalMemory none = new LocalMemory();
-        return new RdmaConversation(dialer(hello.export(), none), hello, timeout, none);
+        return new ProtocolConversation(new RdmaExchange(dialer(export, none), timeout, none));
     }
 
     private RdmaDialer dialer(String export, LocalMemory reads) {
-        return (shape, events) -> new RdmaClient(address, export, reads, shape, (int) timeout.toMillis(), events);
+        return (shape, events) ->
+                new RdmaClient(ipv4(), export, reads, shape, (int) timeout.toMillis(), events);
+    }
+
+    /** The first address of the name that this transport can use. */
+    private InetSocketAddress ipv4() throws IOException {
+        List<InetSocketAddress> all = address.resolveAll();
+        for (InetSocketAddress one : all) {
+            if (one.getAddress() instanceof Inet4Address) {
+                return one;
+            }
+        }
+        RdmaClient.requireIpv4(all.getFirst());
+        return all.getFirst();
     }
 }

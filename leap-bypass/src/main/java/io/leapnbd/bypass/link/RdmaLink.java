@@ -43,6 +43,7 @@ final class RdmaLink implements DonorLink, PendingRequests.Sender {
     private final Backoff backoff = new Backoff();
     private @Nullable RdmaSession session;
     private @Nullable UUID incarnation;
+    private @Nullable LinkGreeting greeting;
     private boolean ready;
     private boolean wasReady;
 
@@ -97,7 +98,9 @@ final class RdmaLink implements DonorLink, PendingRequests.Sender {
             return;
         }
         connectDeadline = System.nanoTime() + connectTimeout.toNanos();
-        RdmaSession fresh = new RdmaSession(loop, this, settings.hello(lane), settings.slabSize(), watch, busyPoll);
+        LinkGreeting saying = new LinkGreeting(donor, settings, lane);
+        greeting = saying;
+        RdmaSession fresh = new RdmaSession(loop, this, saying, settings.slabSize(), watch, busyPoll);
         session = fresh;
         try {
             fresh.open(dialer);
@@ -108,7 +111,7 @@ final class RdmaLink implements DonorLink, PendingRequests.Sender {
 
     /** Called by the session: the donor has accepted the claim. */
     void greeted(HelloReply reply) {
-        donor.met(reply.incarnation(), reply.totalSlabs(), reply.freeSlabs());
+        donor.met(reply.totalSlabs(), reply.freeSlabs());
         incarnation = reply.incarnation();
         ready = true;
         backoff.reset();
@@ -128,6 +131,11 @@ final class RdmaLink implements DonorLink, PendingRequests.Sender {
     /** Ends the connection; what was under way waits for the next one. */
     private void disconnect(String why) {
         RdmaSession ended = session;
+        LinkGreeting said = greeting;
+        greeting = null;
+        if (said != null) {
+            said.ended();
+        }
         session = null;
         if (ended != null) {
             ended.close();
@@ -212,6 +220,12 @@ final class RdmaLink implements DonorLink, PendingRequests.Sender {
             return false;
         }
         if (request.incarnation != null && !request.incarnation.equals(incarnation)) {
+            if (request.incarnation.equals(donor.incarnation())) {
+                // Another loop has met the donor's new process: the request waits for a connection to it.
+                loop.execute(() -> on.broken("the donor has restarted"));
+                loop.execute(on::endOfTurn);
+                return false;
+            }
             request.worst = Outcome.LOST;
             return true;
         }

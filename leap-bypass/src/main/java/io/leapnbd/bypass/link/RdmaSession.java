@@ -41,7 +41,7 @@ final class RdmaSession implements RdmaClient.Events {
 
     private final IoEventLoop loop;
     private final RdmaLink link;
-    private final Hello hello;
+    private final LinkGreeting greeting;
     private final int slabSize;
     private final WriteWatch watch;
     private final boolean busyPoll;
@@ -59,10 +59,16 @@ final class RdmaSession implements RdmaClient.Events {
     private long lastSent;
 
     /** Not begun: {@link #open} does that. */
-    RdmaSession(IoEventLoop loop, RdmaLink link, Hello hello, int slabSize, WriteWatch watch, boolean busyPoll) {
+    RdmaSession(
+            IoEventLoop loop,
+            RdmaLink link,
+            LinkGreeting greeting,
+            int slabSize,
+            WriteWatch watch,
+            boolean busyPoll) {
         this.loop = loop;
         this.link = link;
-        this.hello = hello;
+        this.greeting = greeting;
         this.slabSize = slabSize;
         this.watch = watch;
         this.busyPoll = busyPoll;
@@ -130,10 +136,9 @@ final class RdmaSession implements RdmaClient.Events {
         if (to == null || closed) {
             return;
         }
-        try {
-            to.hello(hello);
-        } catch (IOException e) {
-            brokenByPosting(e);
+        act(to, greeting.begin());
+        if (broken != null) {
+            loop.execute(this::endOfTurn);
         }
         posted();
     }
@@ -194,29 +199,43 @@ final class RdmaSession implements RdmaClient.Events {
 
     private void helloAnswered(Messages waiting, ByteBuf frame) {
         byte status = ReplyHeader.status(frame, 0);
-        if (status == Status.FENCED) {
-            link.fenced();
-            return;
-        }
-        if (status != Status.OK) {
-            broken("refused the hello: " + Status.name(status));
-            return;
-        }
-        HelloReply reply;
-        try {
-            reply = HelloReply.decode(frame.slice(ReplyHeader.LENGTH, frame.readableBytes() - ReplyHeader.LENGTH));
-        } catch (ProtocolException e) {
-            broken("broke the protocol: " + e.getMessage());
-            return;
-        }
-        if (reply.slabSize() != slabSize) {
-            broken("now lends in slabs of " + reply.slabSize() + " bytes instead of " + slabSize);
-            return;
+        HelloReply reply = null;
+        int payload = frame.readableBytes() - ReplyHeader.LENGTH;
+        if (payload > 0) {
+            try {
+                reply = HelloReply.decode(frame.slice(ReplyHeader.LENGTH, payload));
+            } catch (ProtocolException e) {
+                broken("broke the protocol: " + e.getMessage());
+                return;
+            }
         }
         waiting.helloAnswered();
-        greeted = true;
-        lastSent = System.nanoTime();
-        link.greeted(reply);
+        act(waiting, greeting.answered(status, reply));
+    }
+
+    private void act(Messages to, LinkGreeting.Step step) {
+        switch (step.kind()) {
+            case SAY -> {
+                Hello hello = step.hello();
+                if (hello != null) {
+                    try {
+                        to.hello(hello);
+                    } catch (IOException e) {
+                        broken(e);
+                    }
+                }
+            }
+            case READY -> {
+                HelloReply reply = step.reply();
+                if (reply != null) {
+                    greeted = true;
+                    lastSent = System.nanoTime();
+                    link.greeted(reply);
+                }
+            }
+            case FENCED -> link.fenced();
+            case LATER -> broken(step.why() == null ? "another loop is about to claim there" : step.why());
+        }
     }
 
     private void answered(Messages waiting, ByteBuf frame, int payload) {

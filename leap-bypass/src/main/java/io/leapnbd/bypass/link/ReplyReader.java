@@ -24,7 +24,7 @@ final class ReplyReader extends ChannelInboundHandlerAdapter {
 
     private final TcpLink link;
     private final ByteBuf header = Unpooled.directBuffer(ReplyHeader.LENGTH, ReplyHeader.LENGTH);
-    private final ByteBuf control = Unpooled.directBuffer(HelloReply.LENGTH, HelloReply.LENGTH);
+    private final ByteBuf control = Unpooled.buffer(HelloReply.FIXED_LENGTH, HelloReply.MAX_LENGTH);
 
     private boolean greeted;
     private boolean gone;
@@ -63,7 +63,7 @@ final class ReplyReader extends ChannelInboundHandlerAdapter {
     }
 
     /** Ends the connection and hands its requests back to the link before this returns. */
-    void giveUp(Channel channel, String why) {
+    void giveUp(Channel channel, @Nullable String why) {
         if (!gone) {
             gone = true;
             whyGone = why;
@@ -143,7 +143,7 @@ final class ReplyReader extends ChannelInboundHandlerAdapter {
                 throw new ProtocolException("reply to operation " + operation + " with " + remaining + " bytes");
             }
             request = found;
-        } else if (operation != Operation.HELLO || (remaining != 0 && remaining != HelloReply.LENGTH)) {
+        } else if (operation != Operation.HELLO || remaining > HelloReply.MAX_LENGTH) {
             throw new ProtocolException("first reply is not to the hello; is the peer a leap-nbd donor?");
         }
         if (remaining == 0) {
@@ -171,7 +171,7 @@ final class ReplyReader extends ChannelInboundHandlerAdapter {
             of.data().setBytes(of.bufferIndex + filled, in, in.readerIndex(), count);
             in.skipBytes(count);
         } else {
-            in.readBytes(control, count);
+            control.writeBytes(in, count);
         }
         filled += count;
         remaining -= count;
@@ -184,10 +184,10 @@ final class ReplyReader extends ChannelInboundHandlerAdapter {
     private void end(long now) throws ProtocolException {
         LinkRequest of = request;
         if (of == null) {
-            greeted = true;
             HelloReply reply = filled == 0 ? null : HelloReply.decode(control);
             control.clear();
             link.helloAnswered(status, reply);
+            greeted = link.accepted();
             return;
         }
         request = null;

@@ -37,9 +37,10 @@ final class RequestWriter {
     }
 
     void request(LinkRequest request, int cookie) {
-        boolean carries = request.operation == Operation.WRITE;
-        int payload = carries ? request.length : 0;
-        boolean copied = payload <= COPY_LIMIT;
+        boolean carries = request.operation == Operation.WRITE || request.operation == Operation.NOTE;
+        long[] lost = request.lost;
+        int payload = carries ? request.length : lost == null ? 0 : lost.length * Long.BYTES;
+        boolean copied = payload <= COPY_LIMIT || lost != null;
         ByteBuf out = room(RequestHeader.LENGTH + (copied ? payload : 0));
         int at = out.writerIndex();
         RequestHeader.encode(
@@ -60,6 +61,10 @@ final class RequestWriter {
             } else {
                 writeGathered();
                 channel.write(data.retainedSlice(request.bufferIndex, payload), channel.voidPromise());
+            }
+        } else if (lost != null) {
+            for (long word : lost) {
+                out.writeLongLE(word);
             }
         }
         pending = true;

@@ -1,6 +1,7 @@
 package io.leapnbd.bypass.link;
 
 import io.leapnbd.bypass.link.LinkRequest.Outcome;
+import io.leapnbd.donor.protocol.Hello;
 import io.leapnbd.donor.protocol.HelloReply;
 import io.leapnbd.donor.protocol.Operation;
 import io.leapnbd.donor.protocol.Status;
@@ -47,7 +48,7 @@ final class TcpLink implements DonorLink, PendingRequests.Sender {
     private final EventLoop loop;
     private final int lane;
     private final Donor donor;
-    private final InetSocketAddress address;
+    private final DonorResolver resolver;
     private final LinkSettings settings;
     private final long requestTimeoutNanos;
     private final ByteBufAllocator buffers;
@@ -61,6 +62,7 @@ final class TcpLink implements DonorLink, PendingRequests.Sender {
     private @Nullable Channel channel;
     private @Nullable RequestWriter writer;
     private @Nullable UUID incarnation;
+    private @Nullable LinkGreeting greeting;
     private boolean ready;
     private boolean wasReady;
 
@@ -73,7 +75,7 @@ final class TcpLink implements DonorLink, PendingRequests.Sender {
     /**
      * A link that is not connected; {@link #connect()} starts it.
      *
-     * @param address resolved: a loop must not wait for a name server
+     * @param address looked up for each connection
      * @param lane the loop's number, told to the donor for people to see
      * @param requestTimeoutNanos deadline of the pings that the link itself sends
      * @param buffers where it takes them from; direct ones
@@ -82,14 +84,14 @@ final class TcpLink implements DonorLink, PendingRequests.Sender {
             EventLoop loop,
             int lane,
             Donor donor,
-            InetSocketAddress address,
+            DonorAddress address,
             LinkSettings settings,
             long requestTimeoutNanos,
             ByteBufAllocator buffers) {
         this.loop = loop;
         this.lane = lane;
         this.donor = donor;
-        this.address = address;
+        resolver = new DonorResolver(address, loop);
         this.settings = settings;
         this.requestTimeoutNanos = requestTimeoutNanos;
         this.buffers = buffers;
@@ -110,6 +112,20 @@ final class TcpLink implements DonorLink, PendingRequests.Sender {
         if (over != null) {
             return;
         }
+        resolver.next((address, problem) -> {
+            if (over != null) {
+                return;
+            }
+            if (address == null) {
+                donor.unreachable(String.valueOf(problem));
+                reconnectLater();
+            } else {
+                connect(address);
+            }
+        });
+    }
+
+    private void connect(InetSocketAddress address) {
         int timeout = (int) settings.connectTimeout().toMillis();
         connectDeadline = System.nanoTime() + settings.connectTimeout().toNanos();
         Bootstrap bootstrap = new Bootstrap()
@@ -201,24 +217,41 @@ final class TcpLink implements DonorLink, PendingRequests.Sender {
         channel = connected;
         RequestWriter fresh = new RequestWriter(connected);
         writer = fresh;
-        fresh.hello(settings.hello(lane));
-        fresh.flush();
+        LinkGreeting saying = new LinkGreeting(donor, settings, lane);
+        greeting = saying;
+        act(saying.begin());
     }
 
     void helloAnswered(byte status, @Nullable HelloReply reply) {
-        if (status == Status.FENCED) {
-            fenced();
-            return;
+        LinkGreeting saying = greeting;
+        if (saying != null) {
+            act(saying.answered(status, reply));
         }
-        if (status != Status.OK || reply == null) {
-            breakConnection("refused the hello: " + Status.name(status));
-            return;
+    }
+
+    private void act(LinkGreeting.Step step) {
+        RequestWriter to = writer;
+        switch (step.kind()) {
+            case SAY -> {
+                Hello hello = step.hello();
+                if (to != null && hello != null) {
+                    to.hello(hello);
+                    to.flush();
+                }
+            }
+            case READY -> {
+                HelloReply reply = step.reply();
+                if (reply != null) {
+                    greeted(reply);
+                }
+            }
+            case FENCED -> fenced();
+            case LATER -> breakConnection(step.why());
         }
-        if (reply.slabSize() != settings.slabSize()) {
-            breakConnection("now lends in slabs of " + reply.slabSize() + " bytes instead of " + settings.slabSize());
-            return;
-        }
-        donor.met(reply.incarnation(), reply.totalSlabs(), reply.freeSlabs());
+    }
+
+    private void greeted(HelloReply reply) {
+        donor.met(reply.totalSlabs(), reply.freeSlabs());
         incarnation = reply.incarnation();
         inFlight = new InFlight(reply.maxInFlight());
         bulkBytes = 0;
@@ -230,6 +263,11 @@ final class TcpLink implements DonorLink, PendingRequests.Sender {
         wasReady = true;
         pending.pump();
         flush();
+    }
+
+    /** Whether the donor has accepted this link. */
+    boolean accepted() {
+        return ready;
     }
 
     /** The request that a reply's header answers; null if nobody asked for it. */
@@ -244,6 +282,10 @@ final class TcpLink implements DonorLink, PendingRequests.Sender {
         lastHeard = now;
         discount(request);
         Outcome outcome = Outcome.of(status);
+        UUID process = request.incarnation;
+        if (outcome == Outcome.OK && process != null && !request.urgent() && !request.background) {
+            donor.acknowledged(process, request.version);
+        }
         if (outcome == Outcome.REFUSED) {
             LOG.error("donor {} refused operation {}: {}", donor, request.operation, Status.name(status));
         }
@@ -275,12 +317,16 @@ final class TcpLink implements DonorLink, PendingRequests.Sender {
         if (broken != null) {
             broken.release();
         }
-        String reason = why != null ? why : "closed the connection";
+        LinkGreeting said = greeting;
+        greeting = null;
+        if (said != null) {
+            said.ended();
+        }
         if (ready) {
             ready = false;
-            donor.linkDown(reason, over == null);
-        } else if (over == null) {
-            donor.unreachable(reason);
+            donor.linkDown(why != null ? why : "closed the connection", over == null);
+        } else if (over == null && why != null) {
+            donor.unreachable(why);
         }
         long now = System.nanoTime();
         for (LinkRequest r = inFlight.removeAny(); r != null; r = inFlight.removeAny()) {
@@ -291,11 +337,11 @@ final class TcpLink implements DonorLink, PendingRequests.Sender {
 
     private void reconnectLater() {
         if (over == null && !loop.isShuttingDown()) {
-            loop.schedule(this::connect, backoff.next(), TimeUnit.MILLISECONDS);
+            loop.schedule(() -> connect(), backoff.next(), TimeUnit.MILLISECONDS);
         }
     }
 
-    private void breakConnection(String why) {
+    private void breakConnection(@Nullable String why) {
         Channel broken = channel;
         if (broken != null) {
             ((ReplyReader) broken.pipeline().last()).giveUp(broken, why);
@@ -313,7 +359,7 @@ final class TcpLink implements DonorLink, PendingRequests.Sender {
     /** Whether a request may be sent now. */
     private boolean admits(LinkRequest request) {
         Channel to = channel;
-        if (inFlight.full() || to == null) {
+        if (inFlight.full() || to == null || forNewerProcess(request)) {
             return false;
         }
         if (request.urgent()) {
@@ -358,6 +404,22 @@ final class TcpLink implements DonorLink, PendingRequests.Sender {
         if (to != null) {
             to.request(request, cookie);
         }
+    }
+
+    /**
+     * Whether a request is for the donor's new process, which another loop has met, while this connection is still to the old one.
+     * Then it waits for the next connection, and this one ends.
+     */
+    private boolean forNewerProcess(LinkRequest request) {
+        UUID process = request.incarnation;
+        boolean newer = process != null
+                && !process.equals(incarnation)
+                && process.equals(donor.incarnation())
+                && incarnation != null;
+        if (newer) {
+            loop.execute(() -> breakConnection("the donor has restarted"));
+        }
+        return newer;
     }
 
     private void discount(LinkRequest request) {

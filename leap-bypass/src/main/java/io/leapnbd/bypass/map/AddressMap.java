@@ -1,14 +1,22 @@
 package io.leapnbd.bypass.map;
 
 import io.leapnbd.donor.protocol.Protocol;
-import java.util.BitSet;
+import java.lang.invoke.MethodHandles;
+import java.lang.invoke.VarHandle;
+import java.util.Arrays;
+import java.util.HashMap;
+import java.util.Map;
 import java.util.UUID;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicLong;
+import java.util.concurrent.atomic.AtomicLongArray;
 import java.util.concurrent.atomic.LongAdder;
+import org.jspecify.annotations.Nullable;
 
 /**
  * From bytes of the device to slabs of donors; shared by all loops. Look-ups take no lock. What is known is kept in the
- * {@link StateFile} as it changes.
+ * {@link StateFile} as it changes. What is kept for each slab is a reference and a bit; a slab that is somewhere has a {@link
+ * Placement} too.
  *
  * <p>A page is in one of three conditions. <i>Blank</i>: never written, or trimmed; reads as zeros without asking anybody,
  * and does so at its donor too. <i>Written</i>: its slab's donor is to be asked. <i>Lost</i>: was written, and the donor that had it is gone; reading it is an error
@@ -16,14 +24,30 @@ import java.util.concurrent.atomic.LongAdder;
  */
 public final class AddressMap {
 
+    private static final VarHandle PLACEMENT = MethodHandles.arrayElementVarHandle(Placement[].class);
+    private static final int LOCKS = 64;
+
     private final StateFile state;
     private final long size;
     private final int slabShift;
-    private final Slab[] slabs;
+    private final int slabs;
+
+    /** By slab; read without a lock, changed under its lock. */
+    private final @Nullable Placement[] placements;
+
+    /** A bit for each slab of which pages may be lost; set and cleared under the slab's lock. */
+    private final AtomicLongArray damaged;
+
+    private final Object[] locks = new Object[LOCKS];
     private final PageBitmap written;
     private final PageBitmap lost;
     private final AtomicInteger mapped = new AtomicInteger();
     private final LongAdder pagesLost = new LongAdder();
+
+    /** Losses of slabs; those that have begun and not ended are under way. */
+    private final AtomicLong lossesBegun = new AtomicLong();
+
+    private final AtomicLong lossesEnded = new AtomicLong();
 
     /**
      * A map as the state file has it.
@@ -37,16 +61,28 @@ public final class AddressMap {
         this.slabShift = slabShift;
         written = state.written();
         lost = state.lost();
-        slabs = new Slab[Math.toIntExact((size + (1L << slabShift) - 1) >>> slabShift)];
-        for (int i = 0; i < slabs.length; i++) {
-            Slab slab = new Slab(i);
-            slabs[i] = slab;
-            Mapping mapping = state.mapping(i);
-            if (mapping != null) {
-                slab.set(mapping);
+        slabs = Math.toIntExact((size + (1L << slabShift) - 1) >>> slabShift);
+        placements = new Placement[slabs];
+        damaged = new AtomicLongArray((slabs + Long.SIZE - 1) / Long.SIZE);
+        Arrays.setAll(locks, i -> new Object());
+        restore();
+    }
+
+    private void restore() {
+        // Rows of one process share its number.
+        Map<UUID, UUID> processes = new HashMap<>();
+        for (int slab = 0; slab < slabs; slab++) {
+            Placement row = state.placement(slab);
+            if (row != null) {
+                Member member = row.primary();
+                placements[slab] = Placement.of(
+                        member.donor(),
+                        processes.computeIfAbsent(member.incarnation(), process -> process),
+                        member.handle(),
+                        member.grantVersion());
                 mapped.incrementAndGet();
             }
-            slab.damaged(lost.any(firstPage(i), endPage(i)));
+            setDamaged(slab, lost.any(firstPage(slab), endPage(slab)));
         }
     }
 
@@ -62,7 +98,7 @@ public final class AddressMap {
 
     /** How many slabs the device is made of. */
     public int slabs() {
-        return slabs.length;
+        return slabs;
     }
 
     /** Slabs that a donor holds. */
@@ -77,17 +113,39 @@ public final class AddressMap {
 
     /** Pages that hold data. */
     public long pagesWritten() {
-        return written.count(0, endPage(slabs.length - 1));
+        long pages = 0;
+        for (int slab = 0; slab < slabs; slab++) {
+            // Of a device of many terabytes most slabs are nowhere, and their bits need not be read.
+            if (placement(slab) != null) {
+                pages += written.count(firstPage(slab), endPage(slab));
+            }
+        }
+        return pages;
     }
 
-    /** The slab of a byte. */
-    public Slab slabAt(long offset) {
-        return slabs[(int) (offset >>> slabShift)];
+    /** The index of a byte's slab. */
+    public int slabOf(long offset) {
+        return (int) (offset >>> slabShift);
     }
 
-    /** The slab with an index. */
-    public Slab slab(int index) {
-        return slabs[index];
+    /**
+     * Where a slab is; null as long as nothing was written to it, and after it was lost. Who wants to know of its pages too asks
+     * for this first, then for {@link #anyWritten} and then for {@link #anyLost}: {@link #lose} changes them in the
+     * opposite order, so that a page that was lost and a slab that was granted anew are never seen as blank together.
+     */
+    public @Nullable Placement placement(int slab) {
+        return (@Nullable Placement) PLACEMENT.getVolatile(placements, slab);
+    }
+
+    /** Whether a slab is placed where a request was made for. */
+    public boolean isAt(int slab, Member where) {
+        Placement now = placement(slab);
+        return now != null && now.has(where);
+    }
+
+    /** Whether any page of a slab may be lost. */
+    public boolean damaged(int slab) {
+        return (damaged.get(slab >>> 6) & 1L << slab) != 0;
     }
 
     /** A byte's place within its slab. */
@@ -117,19 +175,18 @@ public final class AddressMap {
     }
 
     /**
-     * Takes note that the pages that a range covers whole are zeros at their donor, or nowhere; no write to them may be under
-     * way.
+     * Takes note that the pages that a range of one slab covers whole are zeros at their donor, or nowhere; no write to them may be
+     * under way.
      */
     public void markBlank(long offset, long length) {
         long from = pageAfter(offset);
         long to = pageOf(offset + length);
         if (from < to) {
             written.clear(from, to);
-            Slab slab = slabAt(offset);
-            if (slab.damaged()) {
-                synchronized (slab) {
-                    lost.clear(from, to);
-                    slab.damaged(lost.any(firstPage(slab.index()), endPage(slab.index())));
+            int slab = slabOf(offset);
+            if (damaged(slab)) {
+                synchronized (lock(slab)) {
+                    heal(slab, from, to);
                 }
             }
         }
@@ -139,19 +196,40 @@ public final class AddressMap {
      * Takes note that a write or trim has been done: the pages that it covers whole are lost no more, unless they went again
      * with {@code where} in the meantime, and then this returns false.
      */
-    public boolean markHealed(Slab slab, Mapping where, long offset, long length) {
-        synchronized (slab) {
-            if (!where.equals(slab.mapping())) {
+    public boolean markHealed(int slab, Member where, long offset, long length) {
+        synchronized (lock(slab)) {
+            if (!isAt(slab, where)) {
                 return false;
             }
             long from = pageAfter(offset);
             long to = pageOf(offset + length);
             if (from < to) {
-                lost.clear(from, to);
-                slab.damaged(lost.any(firstPage(slab.index()), endPage(slab.index())));
+                heal(slab, from, to);
             }
             return true;
         }
+    }
+
+    /** Under the slab's lock. */
+    private void heal(int slab, long from, long to) {
+        lost.clear(from, to);
+        setDamaged(slab, lost.any(firstPage(slab), endPage(slab)));
+    }
+
+    /** The first byte in a range, page by page, whose page is lost; {@code offset} if that is none of them. */
+    public long firstLost(long offset, long length) {
+        long end = offset + length;
+        for (long at = offset; at < end; at = endOfRun(at, end)) {
+            if (lost.get(pageOf(at))) {
+                return at;
+            }
+        }
+        return offset;
+    }
+
+    /** A bit for each page of a slab that is lost, 64 to a word. */
+    public long[] lostPages(int slab) {
+        return lost.words(firstPage(slab), endPage(slab));
     }
 
     /** The end of the run of pages in the same condition that begins at {@code offset}; at most {@code end}. */
@@ -162,74 +240,68 @@ public final class AddressMap {
         return Math.min(end, run << Protocol.PAGE_SHIFT);
     }
 
-    /** Whether the page of a byte is blank. */
-    public boolean blank(long offset) {
-        long page = pageOf(offset);
-        return !written.get(page) && !lost.get(page);
+    /**
+     * Whether every page that a range touches was blank at a moment during this call; false also when that is not sure, because a slab
+     * is being lost. A page that was lost, and is being written again, is never taken for blank: it stops being lost only after it counts as
+     * written, so lost is looked at first; and it does not become lost meanwhile, because no loss was under way.
+     */
+    public boolean blank(long offset, long length) {
+        long ended = lossesEnded.get();
+        return !anyLost(offset, length) && !anyWritten(offset, length) && lossesBegun.get() == ended;
     }
 
-    /** Maps a slab, writes that down, and tells those who wait for it. */
-    public void map(Slab slab, Mapping to) {
-        synchronized (slab) {
-            state.putMapping(slab.index(), to);
-            slab.set(to);
-        }
-        mapped.incrementAndGet();
-        slab.wake(0);
-    }
-
-    /** Takes over a slab that a donor lists, with the pages that it says were written. At start only. */
-    public void adopt(Slab slab, Mapping from, BitSet pages) {
-        map(slab, from);
-        long first = firstPage(slab.index());
-        for (int i = pages.nextSetBit(0); i >= 0; i = pages.nextSetBit(i + 1)) {
-            written.set(first + i, first + i + 1);
-        }
-    }
-
-    /** The bytes of a slab are gone: what was written is lost from here on. Returns how many pages that were. */
-    public long lose(Slab slab, Mapping gone) {
-        long first = firstPage(slab.index());
-        long end = endPage(slab.index());
-        synchronized (slab) {
-            if (!gone.equals(slab.mapping())) {
-                return 0;
+    /** Places a slab that is nowhere, and writes that down first. */
+    public void map(int slab, Placement to) {
+        synchronized (lock(slab)) {
+            state.putPlacement(slab, to);
+            if (placement(slab) == null) {
+                mapped.incrementAndGet();
             }
-            long pages = written.count(first, end);
-            if (pages > 0) {
-                slab.damaged(true);
-                written.moveTo(lost, first, end);
-            }
-            state.putMapping(slab.index(), null);
-            slab.set(null);
-            mapped.decrementAndGet();
-            pagesLost.add(pages);
-            return pages;
+            PLACEMENT.setVolatile(placements, slab, to);
         }
     }
 
-    /** Loses every slab that a donor process held. Returns how many pages that were. */
-    public long loseAll(int donor, UUID incarnation) {
-        long pages = 0;
-        for (Slab slab : slabs) {
-            Mapping mapping = slab.mapping();
-            if (mapping != null
-                    && mapping.donor() == donor
-                    && mapping.incarnation().equals(incarnation)) {
-                pages += lose(slab, mapping);
+    /**
+     * The bytes of a slab are gone: what was written is lost from here on. Does nothing if the slab is somewhere else by now.
+     * Returns how many pages that were, or -1 if it did nothing.
+     */
+    public long lose(int slab, Member gone) {
+        long first = firstPage(slab);
+        long end = endPage(slab);
+        synchronized (lock(slab)) {
+            if (!isAt(slab, gone)) {
+                return -1;
+            }
+            long _ = lossesBegun.incrementAndGet();
+            try {
+                long pages = written.count(first, end);
+                if (pages > 0) {
+                    setDamaged(slab, true);
+                    written.moveTo(lost, first, end);
+                }
+                state.putPlacement(slab, null);
+                // Last: see placement().
+                PLACEMENT.setVolatile(placements, slab, (@Nullable Placement) null);
+                mapped.decrementAndGet();
+                pagesLost.add(pages);
+                return pages;
+            } finally {
+                long _ = lossesEnded.incrementAndGet();
             }
         }
-        return pages;
     }
 
-    /** Counts every page of the slabs that are nowhere as lost: some may have been written, and nobody knows which. At start only. */
-    public void loseUnmapped() {
-        for (Slab slab : slabs) {
-            if (slab.mapping() == null) {
-                lost.set(firstPage(slab.index()), endPage(slab.index()));
-                slab.damaged(true);
-            }
-        }
+    private Object lock(int slab) {
+        return locks[slab & (LOCKS - 1)];
+    }
+
+    private void setDamaged(int slab, boolean now) {
+        long bit = 1L << slab;
+        int word = slab >>> 6;
+        long before;
+        do {
+            before = damaged.get(word);
+        } while (!damaged.compareAndSet(word, before, now ? before | bit : before & ~bit));
     }
 
     private long firstPage(int slab) {

@@ -82,6 +82,15 @@ final class PageBitmap {
         return to;
     }
 
+    /** The bits of a range of whole words. */
+    long[] words(long from, long to) {
+        long[] all = new long[(int) ((to - from) / Long.SIZE)];
+        for (int i = 0; i < all.length; i++) {
+            all[i] = (long) WORDS.getAcquire(words, wordOf(from + (long) i * Long.SIZE));
+        }
+        return all;
+    }
+
     /**
      * Moves what is set here in a range to {@code other}: sets there before it clears here, so that whoever finds a bit cleared
      * here finds it set there.

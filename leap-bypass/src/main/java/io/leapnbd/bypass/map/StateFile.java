@@ -1,250 +1,444 @@
 package io.leapnbd.bypass.map;
 
-import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.lang.invoke.VarHandle;
 import java.nio.ByteOrder;
-import java.nio.channels.FileChannel;
-import java.nio.channels.FileLock;
-import java.nio.channels.OverlappingFileLockException;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
-import java.nio.file.Path;
-import java.nio.file.StandardOpenOption;
+import java.util.ArrayList;
+import java.util.BitSet;
+import java.util.List;
+import java.util.Map;
 import java.util.UUID;
+import java.util.zip.CRC32C;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What a server must still know after a {@code kill -9}: a file that is mapped into memory, meant for a {@code tmpfs}, so
- * that to write it is to store to memory and that it goes when the machine does, as the contents of a swap device may.
+ * What a server must still know after a {@code kill -9}: a file that is mapped into memory, meant for a {@code tmpfs}, so that to write
+ * it is to store to memory and that it goes when the machine does, as the contents of a swap device may.
  *
  * <pre>
  * +--------------------------------------------------------------------------------+
- * | 0     magic (8)  version (4)  slab shift (4)  size (8)  epoch (8)  content (16) |
- * | 4 Ki  donors:    256 rows of  incarnation (16)  name, 0-terminated (240)        |
- * | 68 Ki slabs:     a row each of  donor + 1 (4)  handle (4)  grant version (8)     |
+ * | 0     two {@link StateHeader headers}; the newer one that is whole counts       |
+ * | 4 Ki  donors:    512 rows of 160 bytes: {@link DonorRow}                        |
+ * | 84 Ki slabs:     a row of 40 bytes each: {@link SlabRow}                        |
  * |       written:   a bit a page                                                  |
  * |       lost:      a bit a page                                                  |
  * +--------------------------------------------------------------------------------+
  * </pre>
  *
- * <p>Every field is written before the step that depends on it: a slab's row before the first write to the slab is sent, a
- * page's bit before its write is sent. So after a crash the file may name a page written that never was, which then reads as
- * zeros from its slab; never the other way round.
+ * <p><b>Order.</b> Every field is written before the step that depends on it: a slab's row before the first write to the slab is sent, a
+ * page's bit before its write is sent. So after a crash the file may name a page written that never was, which then reads as zeros from
+ * its slab; never the other way round.
+ *
+ * <p><b>A row is whole or not there.</b> Its checksum is written before its mark; it is changed by taking the mark away first. A header is
+ * never changed in place: the older of the two is overwritten, with a higher number.
+ *
+ * <p><b>Space.</b> The whole file is allocated when it is made ({@link LockedStateFile}), so that no store to it can fail later for want of
+ * a block.
  *
  * <p>Without a path the same structure lives in anonymous memory and ends with the process.
+ *
+ * <p>Threads: rows of slabs are changed under the slab's monitor; headers and donors' rows under this object's; bitmaps by anybody.
  */
 public final class StateFile implements AutoCloseable {
 
     /** Most donors that a device may have. */
     public static final int MAX_DONORS = 256;
 
-    private static final long MAGIC = 0x4C45_4150_4D41_5031L;
-    private static final int VERSION = 1;
-    private static final int AT_MAGIC = 0;
-    private static final int AT_VERSION = 8;
-    private static final int AT_SLAB_SHIFT = 12;
-    private static final int AT_SIZE = 16;
-    private static final int AT_EPOCH = 24;
-    private static final int AT_CONTENT = 32;
+    static final int PAGE_SHIFT = 12;
+
+    private static final int HEADER_SLOT = 512;
     private static final int AT_DONORS = 4096;
-    private static final int DONOR_ROW = 256;
-    private static final int DONOR_NAME = 240;
-    private static final int AT_SLABS = AT_DONORS + MAX_DONORS * DONOR_ROW;
-    private static final int SLAB_ROW = 16;
-    private static final int PAGE_SHIFT = 12;
+    private static final int DONOR_ROWS = 2 * MAX_DONORS;
+    private static final int DONOR_ROW = 160;
+    private static final int DONOR_ADDRESS = DONOR_ROW - 52;
+    private static final long AT_SLABS = roundUp(AT_DONORS + (long) DONOR_ROWS * DONOR_ROW);
+    private static final int SLAB_ROW = 40;
+
+    private static final int THERE = 0x4c45_4150;
 
     private static final ValueLayout.OfLong LONG = ValueLayout.JAVA_LONG.withOrder(ByteOrder.LITTLE_ENDIAN);
     private static final ValueLayout.OfInt INT = ValueLayout.JAVA_INT.withOrder(ByteOrder.LITTLE_ENDIAN);
 
-    private final Arena arena = Arena.ofShared();
-    private final @Nullable FileChannel file;
+    private final Arena arena;
     private final MemorySegment memory;
+    private final long slabs;
     private final long writtenAt;
     private final long lostAt;
     private final long bitmapLength;
-    private final boolean restored;
+    private StateHeader header;
+    private int newerSlot;
+    private Map<UUID, Integer> bound = Map.of();
+
+    /** Over memory that is a state file's already, or all zeros. */
+    StateFile(Arena arena, MemorySegment memory, StateHeader header, int newerSlot) {
+        this.arena = arena;
+        this.memory = memory;
+        this.header = header;
+        this.newerSlot = newerSlot;
+        slabs = slabs(header.size(), header.slabShift());
+        bitmapLength = bitmapLength(header.size(), header.slabShift());
+        writtenAt = writtenAt(slabs);
+        lostAt = writtenAt + roundUp(bitmapLength);
+    }
+
+    /** In memory only; blank, and nobody's. */
+    public static StateFile inMemory(long size, int slabShift) {
+        Arena arena = Arena.ofShared();
+        return begin(arena, arena.allocate(length(size, slabShift), 4096), size, slabShift);
+    }
+
+    /** In memory that is all zeros; blank, and nobody's. The file closes the arena. */
+    static StateFile begin(Arena arena, MemorySegment memory, long size, int slabShift) {
+        StateFile state = new StateFile(arena, memory, StateHeader.blank(size, slabShift), 1);
+        state.publish(state.header);
+        return state;
+    }
+
+    /** Bytes of a file for a device. */
+    public static long length(long size, int slabShift) {
+        return writtenAt(slabs(size, slabShift)) + 2 * roundUp(bitmapLength(size, slabShift));
+    }
+
+    /** The header that counts, in a mapped file's first bytes; null if neither is whole. */
+    static @Nullable StateHeader readHeader(MemorySegment head, int[] slot) {
+        StateHeader newest = null;
+        for (int i = 0; i < 2; i++) {
+            StateHeader one = StateHeader.read(head.asSlice((long) i * HEADER_SLOT, HEADER_SLOT));
+            if (one != null && (newest == null || one.sequence() > newest.sequence())) {
+                newest = one;
+                slot[0] = i;
+            }
+        }
+        return newest;
+    }
+
+    /** What the file says of itself. */
+    public synchronized StateHeader header() {
+        return header;
+    }
 
     /**
-     * Opens or creates the file, and locks it against a second server.
+     * A server begins to claim with this file: donors that it has claimed, should it be killed, belong to this file as those of the
+     * owner do. Rows and bitmaps may change from here on.
      *
-     * @param path where, or null for none
-     * @param size of the device, in bytes
-     * @param slabShift binary logarithm of the slab size
-     * @param fresh whether to forget what an existing file tells
-     * @throws IOException if the file cannot be used; the message says why and what to do
+     * @param boot of the machine now, if the file is believed to be complete; otherwise {@link StateHeader#NOBODY}, so that a later start
+     *     does not believe it either
      */
-    public StateFile(@Nullable Path path, long size, int slabShift, boolean fresh) throws IOException {
-        long slabs = (size + (1L << slabShift) - 1) >>> slabShift;
-        long pages = slabs << (slabShift - PAGE_SHIFT);
-        bitmapLength = pages / Byte.SIZE;
-        writtenAt = roundUp(AT_SLABS + slabs * SLAB_ROW);
-        lostAt = roundUp(writtenAt + bitmapLength);
-        long length = roundUp(lostAt + bitmapLength);
-        if (path == null) {
-            file = null;
-            memory = arena.allocate(length, 4096);
-            restored = false;
-        } else {
-            file = open(path);
-            boolean known = false;
-            try {
-                known = !fresh && file.size() > 0 && matches(file, path, size, slabShift, length);
-                if (!known) {
-                    file.truncate(0);
+    public synchronized void claiming(UUID instance, long term, UUID boot) {
+        publish(header.withClaimer(instance, term, boot));
+    }
+
+    /** The file is the truth about what this server has claimed, in this boot. */
+    public synchronized void own(UUID instance, UUID content, long term, UUID boot) {
+        publish(header.withOwner(instance, content, term, boot));
+    }
+
+    /** Whether rows and bitmaps are as they were when the file was closed in good order. */
+    boolean closedClean() {
+        return header.clean() && header.cleanSum() == contentsSum();
+    }
+
+    private void publish(StateHeader next) {
+        int slot = 1 - newerSlot;
+        StateHeader numbered = next.withSequence(header.sequence() + 1);
+        numbered.write(memory.asSlice((long) slot * HEADER_SLOT, HEADER_SLOT));
+        VarHandle.releaseFence();
+        header = numbered;
+        newerSlot = slot;
+    }
+
+    private long contentsSum() {
+        CRC32C sum = new CRC32C();
+        // Rows too: they are the rest of what is changed without a header.
+        long step = 1L << 20;
+        for (long at = AT_DONORS; at < memory.byteSize(); at += step) {
+            sum.update(memory.asSlice(at, Math.min(step, memory.byteSize() - at)).asByteBuffer());
+        }
+        return sum.getValue();
+    }
+
+    /**
+     * A donor process that rows may name.
+     *
+     * @param incarnation its identity
+     * @param address where it was found
+     * @param epoch of the last claim there that is known
+     * @param instance the server that made it
+     */
+    public record DonorRow(UUID incarnation, String address, long epoch, UUID instance) {}
+
+    /** All donor processes. Of two rows of one process the one with the higher epoch counts. */
+    public synchronized List<DonorRow> donors() {
+        List<DonorRow> rows = new ArrayList<>();
+        for (int row = 0; row < DONOR_ROWS; row++) {
+            DonorRow one = donor(row);
+            if (one != null) {
+                DonorRow other = find(rows, one.incarnation());
+                if (other == null) {
+                    rows.add(one);
+                } else if (other.epoch() < one.epoch()) {
+                    rows.set(rows.indexOf(other), one);
                 }
-                memory = file.map(FileChannel.MapMode.READ_WRITE, 0, length, arena);
-            } catch (IOException | RuntimeException e) {
-                file.close();
-                arena.close();
-                throw e;
             }
-            restored = known;
         }
-        if (!restored) {
-            memory.set(INT, AT_VERSION, VERSION);
-            memory.set(INT, AT_SLAB_SHIFT, slabShift);
-            memory.set(LONG, AT_SIZE, size);
-            memory.set(LONG, AT_MAGIC, MAGIC);
+        return rows;
+    }
+
+    /** Adds a donor process, or says anew what is known of it. Before the first row that names it. */
+    public synchronized void putDonor(DonorRow donor) {
+        int free = -1;
+        for (int row = DONOR_ROWS - 1; row >= 0; row--) {
+            if (donor(row) == null) {
+                free = row;
+            }
+        }
+        if (free < 0) {
+            throw new IllegalStateException("more than " + DONOR_ROWS + " donor processes in one state file");
+        }
+        byte[] address = donor.address().getBytes(StandardCharsets.UTF_8);
+        int length = Math.min(address.length, DONOR_ADDRESS);
+        MemorySegment at = memory.asSlice(donorAt(free), DONOR_ROW);
+        at.fill((byte) 0);
+        putUuid(at, 8, donor.incarnation());
+        putUuid(at, 24, donor.instance());
+        at.set(LONG, 40, donor.epoch());
+        at.set(INT, 48, length);
+        MemorySegment.copy(address, 0, at, ValueLayout.JAVA_BYTE, 52, length);
+        at.set(INT, 4, sum(at.asSlice(8)));
+        VarHandle.releaseFence();
+        at.set(INT, 0, THERE);
+        for (int row = 0; row < DONOR_ROWS; row++) {
+            DonorRow one = donor(row);
+            if (row != free && one != null && one.incarnation().equals(donor.incarnation())) {
+                memory.set(INT, donorAt(row), 0);
+            }
         }
     }
 
-    /** Whether the file was there and belongs to this device. */
-    public boolean restored() {
-        return restored;
-    }
-
-    /** Highest epoch that a server with this file has claimed. */
-    public long epoch() {
-        return memory.get(LONG, AT_EPOCH);
-    }
-
-    /** Remembers the epoch and the contents of this server. */
-    public void claim(long epoch, UUID content) {
-        putUuid(AT_CONTENT, content);
-        memory.set(LONG, AT_EPOCH, epoch);
-    }
-
-    /** The contents' random number. */
-    public UUID content() {
-        return uuid(AT_CONTENT);
-    }
-
-    /** Name of the donor in a row; empty if the row is. */
-    public String donorName(int row) {
-        return memory.getString(donorAt(row) + 16, StandardCharsets.UTF_8);
-    }
-
-    /** The process that was behind the donor in a row. */
-    public UUID donorIncarnation(int row) {
-        return uuid(donorAt(row));
-    }
-
-    /** Fills a donor's row. */
-    public void putDonor(int row, String name, UUID incarnation) {
-        byte[] bytes = name.getBytes(StandardCharsets.UTF_8);
-        if (bytes.length >= DONOR_NAME) {
-            throw new IllegalArgumentException(
-                    "the donor's name is longer than " + (DONOR_NAME - 1) + " bytes: " + name);
+    /** Forgets a donor process that no row names any more. */
+    public synchronized void removeDonor(UUID incarnation) {
+        for (int row = 0; row < DONOR_ROWS; row++) {
+            DonorRow one = donor(row);
+            if (one != null && one.incarnation().equals(incarnation)) {
+                memory.set(INT, donorAt(row), 0);
+            }
         }
-        memory.asSlice(donorAt(row), DONOR_ROW).fill((byte) 0);
-        putUuid(donorAt(row), incarnation);
-        MemorySegment.copy(bytes, 0, memory, ValueLayout.JAVA_BYTE, donorAt(row) + 16, bytes.length);
+    }
+
+    private @Nullable DonorRow donor(int row) {
+        MemorySegment at = memory.asSlice(donorAt(row), DONOR_ROW);
+        if (at.get(INT, 0) != THERE || at.get(INT, 4) != sum(at.asSlice(8))) {
+            return null;
+        }
+        byte[] address = new byte[Math.clamp(at.get(INT, 48), 0, DONOR_ADDRESS)];
+        MemorySegment.copy(at, ValueLayout.JAVA_BYTE, 52, address, 0, address.length);
+        return new DonorRow(
+                uuid(at, 8), new String(address, StandardCharsets.UTF_8), at.get(LONG, 40), uuid(at, 24));
+    }
+
+    private static @Nullable DonorRow find(List<DonorRow> rows, UUID incarnation) {
+        for (DonorRow row : rows) {
+            if (row.incarnation().equals(incarnation)) {
+                return row;
+            }
+        }
+        return null;
+    }
+
+    /** Slabs of the device. */
+    public int slabs() {
+        return (int) slabs;
+    }
+
+    /** Which donor process holds a slab; null if none does. */
+    public @Nullable UUID incarnation(int slab) {
+        long at = slabAt(slab);
+        return memory.get(INT, at) == THERE ? new UUID(memory.get(LONG, at + 16), memory.get(LONG, at + 24)) : null;
+    }
+
+    /** What that process calls it. */
+    public int handle(int slab) {
+        return memory.get(INT, slabAt(slab) + 4);
+    }
+
+    /** Version of its grant. */
+    public long grantVersion(int slab) {
+        return memory.get(LONG, slabAt(slab) + 8);
+    }
+
+    /**
+     * Says which donor of the server's list each process is, for {@link #placement}.
+     *
+     * @param places by identity
+     */
+    public synchronized void bind(Map<UUID, Integer> places) {
+        bound = Map.copyOf(places);
     }
 
     /** Where a slab is; null if it is nowhere. */
     @Nullable
-    Mapping mapping(int slab) {
-        long at = slabAt(slab);
-        int donor = memory.get(INT, at) - 1;
-        if (donor < 0) {
+    Placement placement(int slab) {
+        UUID incarnation = incarnation(slab);
+        if (incarnation == null) {
             return null;
         }
-        return new Mapping(donor, donorIncarnation(donor), memory.get(INT, at + 4), memory.get(LONG, at + 8));
+        Integer donor = bound.get(incarnation);
+        if (donor == null) {
+            throw new IllegalStateException("slab " + slab + " is at a donor process that nobody has named");
+        }
+        return Placement.of(donor, incarnation, handle(slab), grantVersion(slab));
     }
 
-    void putMapping(int slab, @Nullable Mapping mapping) {
-        long at = slabAt(slab);
-        memory.set(INT, at, 0);
-        if (mapping != null) {
-            memory.set(INT, at + 4, mapping.handle());
-            memory.set(LONG, at + 8, mapping.grantVersion());
-            memory.set(INT, at, mapping.donor() + 1);
+    /** Writes down where a slab is, or that it is nowhere. */
+    void putPlacement(int slab, @Nullable Placement placement) {
+        if (placement == null) {
+            removeSlab(slab);
+        } else {
+            Member member = placement.primary();
+            putSlab(slab, member.incarnation(), member.handle(), member.grantVersion());
         }
     }
 
+    /** Whether a slab's row is not what was written. */
+    public boolean broken(int slab) {
+        long at = slabAt(slab);
+        int there = memory.get(INT, at);
+        return there != 0
+                && (there != THERE
+                        || memory.get(INT, at + 32) != slab
+                        || memory.get(INT, at + 36) != sum(memory.asSlice(at + 4, 32)));
+    }
+
+    /** Says where a slab is. */
+    public void putSlab(int slab, UUID incarnation, int handle, long grantVersion) {
+        long at = slabAt(slab);
+        memory.set(INT, at, 0);
+        VarHandle.releaseFence();
+        memory.set(INT, at + 4, handle);
+        memory.set(LONG, at + 8, grantVersion);
+        memory.set(LONG, at + 16, incarnation.getMostSignificantBits());
+        memory.set(LONG, at + 24, incarnation.getLeastSignificantBits());
+        memory.set(INT, at + 32, slab);
+        memory.set(INT, at + 36, sum(memory.asSlice(at + 4, 32)));
+        VarHandle.releaseFence();
+        memory.set(INT, at, THERE);
+    }
+
+    /** Says that a slab is nowhere. */
+    public void removeSlab(int slab) {
+        memory.set(INT, slabAt(slab), 0);
+    }
+
+    /**
+     * Takes over what a donor says of the pages of a slab that it holds. At start only.
+     *
+     * @param written pages of the slab that the donor calls written
+     * @param lostThere pages that it calls lost
+     * @param join whether the file's own bits are of this very slab: then a page is written if either says so
+     */
+    public void mark(int slab, BitSet written, BitSet lostThere, boolean join) {
+        PageBitmap writtenBits = written();
+        PageBitmap lostBits = lost();
+        long first = firstPage(slab);
+        long end = firstPage(slab + 1);
+        if (!join) {
+            writtenBits.clear(first, end);
+            lostBits.clear(first, end);
+        }
+        for (int from = written.nextSetBit(0); from >= 0; ) {
+            int to = written.nextClearBit(from);
+            writtenBits.set(first + from, Math.min(end, first + to));
+            // Whatever was lost there has been written again.
+            lostBits.clear(first + from, Math.min(end, first + to));
+            from = written.nextSetBit(to);
+        }
+        for (int from = lostThere.nextSetBit(0); from >= 0; ) {
+            int to = lostThere.nextClearBit(from);
+            lostBits.set(first + from, Math.min(end, first + to));
+            from = lostThere.nextSetBit(to);
+        }
+    }
+
+    /**
+     * Says that a slab is gone, and with it what was written there. At start only.
+     *
+     * @param whole whether every page of it is lost; otherwise those that the file calls written are
+     */
+    public void lose(int slab, boolean whole) {
+        long first = firstPage(slab);
+        long end = firstPage(slab + 1);
+        if (whole) {
+            lost().set(first, end);
+            written().clear(first, end);
+        } else {
+            written().moveTo(lost(), first, end);
+        }
+        removeSlab(slab);
+    }
+
+    /** Whether any page of a slab is lost. */
+    public boolean anyLost(int slab) {
+        return lost().any(firstPage(slab), firstPage(slab + 1));
+    }
+
+    private long firstPage(int slab) {
+        return (long) slab << (header.slabShift() - PAGE_SHIFT);
+    }
+
+    /** A bit for each page that is written. */
     PageBitmap written() {
         return new PageBitmap(memory.asSlice(writtenAt, bitmapLength));
     }
 
+    /** A bit for each page that is lost. */
     PageBitmap lost() {
         return new PageBitmap(memory.asSlice(lostAt, bitmapLength));
     }
 
-    /** Unmaps and unlocks. No loop may still use what this gave out. */
+    /** Writes a clean end and unmaps. No loop may still use what this gave out. */
     @Override
-    public void close() throws IOException {
+    public void close() {
+        if (!header.owner().equals(StateHeader.NOBODY)) {
+            synchronized (this) {
+                publish(header.withClean(contentsSum()));
+            }
+        }
+        abandon();
+    }
+
+    /** Unmaps, and leaves the file as it is. */
+    public void abandon() {
         arena.close();
-        if (file != null) {
-            file.close();
-        }
     }
 
-    private static FileChannel open(Path path) throws IOException {
-        Path folder = path.toAbsolutePath().getParent();
-        if (folder != null) {
-            Files.createDirectories(folder);
-        }
-        FileChannel channel =
-                FileChannel.open(path, StandardOpenOption.CREATE, StandardOpenOption.READ, StandardOpenOption.WRITE);
-        FileLock lock = null;
-        try {
-            lock = channel.tryLock();
-        } catch (OverlappingFileLockException e) {
-            // Another device of this very process has it: as good as locked.
-            lock = null;
-        } finally {
-            if (lock == null) {
-                channel.close();
-            }
-        }
-        if (lock == null) {
-            throw new IOException("another server of this export is running: it holds " + path
-                    + "; stop it, or give this one another --export or --state-dir");
-        }
-        return channel;
+    private static int sum(MemorySegment bytes) {
+        CRC32C sum = new CRC32C();
+        sum.update(bytes.asByteBuffer());
+        return (int) sum.getValue();
     }
 
-    private static boolean matches(FileChannel file, Path path, long size, int slabShift, long length)
-            throws IOException {
-        try (Arena reading = Arena.ofConfined()) {
-            if (file.size() < AT_DONORS) {
-                throw new IOException(path + " is cut short; --fresh starts the export blank");
-            }
-            MemorySegment head = file.map(FileChannel.MapMode.READ_ONLY, 0, AT_DONORS, reading);
-            if (head.get(LONG, AT_MAGIC) != MAGIC || head.get(INT, AT_VERSION) != VERSION) {
-                throw new IOException(path + " is not a state file of this version; --fresh starts the export blank");
-            }
-            if (head.get(LONG, AT_SIZE) != size || head.get(INT, AT_SLAB_SHIFT) != slabShift) {
-                throw new IOException("the export was served before with --size " + head.get(LONG, AT_SIZE)
-                        + " in slabs of " + (1L << head.get(INT, AT_SLAB_SHIFT))
-                        + " bytes; give the same, or --fresh to start blank");
-            }
-            if (file.size() != length) {
-                throw new IOException(path + " is cut short; --fresh starts the export blank");
-            }
-        }
-        return true;
+    private static UUID uuid(MemorySegment from, long at) {
+        return new UUID(from.get(LONG, at), from.get(LONG, at + 8));
     }
 
-    private UUID uuid(long at) {
-        return new UUID(memory.get(LONG, at), memory.get(LONG, at + 8));
+    private static void putUuid(MemorySegment to, long at, UUID id) {
+        to.set(LONG, at, id.getMostSignificantBits());
+        to.set(LONG, at + 8, id.getLeastSignificantBits());
     }
 
-    private void putUuid(long at, UUID id) {
-        memory.set(LONG, at, id.getMostSignificantBits());
-        memory.set(LONG, at + 8, id.getLeastSignificantBits());
+    private static long slabs(long size, int slabShift) {
+        return (size + (1L << slabShift) - 1) >>> slabShift;
+    }
+
+    private static long bitmapLength(long size, int slabShift) {
+        return (slabs(size, slabShift) << (slabShift - PAGE_SHIFT)) / Byte.SIZE;
+    }
+
+    private static long writtenAt(long slabs) {
+        return roundUp(AT_SLABS + slabs * SLAB_ROW);
     }
 
     private static long donorAt(int row) {
@@ -257,5 +451,11 @@ public final class StateFile implements AutoCloseable {
 
     private static long roundUp(long bytes) {
         return (bytes + 4095) & -4096;
+    }
+
+    /** For messages. */
+    @Override
+    public String toString() {
+        return "state of " + header.content();
     }
 }

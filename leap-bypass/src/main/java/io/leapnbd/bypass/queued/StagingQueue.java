@@ -2,6 +2,7 @@ package io.leapnbd.bypass.queued;
 
 import io.leapnbd.nbd.spi.Completion;
 import io.leapnbd.nbd.spi.DeviceQueue;
+import io.leapnbd.nbd.spi.NbdError;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.PooledByteBufAllocator;
 import io.netty.channel.EventLoop;
@@ -137,16 +138,73 @@ final class StagingQueue implements DeviceQueue {
         int length = (int) bio.length();
         ByteBuf whole = PooledByteBufAllocator.DEFAULT.directBuffer(length, length);
         behind.read(bio.offset, length, whole, 0, error -> {
-            if (error == 0) {
-                for (Bio part : bio.parts()) {
-                    ByteBuf into = part.buffer;
-                    if (into != null) {
-                        into.setBytes(part.index, whole, (int) (part.offset - bio.offset), (int) part.bytes);
-                    }
+            if (error != 0) {
+                whole.release();
+                oneByOne(bio);
+                return;
+            }
+            for (Bio part : bio.parts()) {
+                ByteBuf into = part.buffer;
+                if (into != null) {
+                    into.setBytes(part.index, whole, (int) (part.offset - bio.offset), (int) part.bytes);
                 }
             }
             ended(bio, error, whole);
         });
+    }
+
+    /**
+     * A merged request has failed: its parts are submitted each by itself, so that one lost page is the error of whoever asked for
+     * it and not of its neighbours, who did not ask to be merged. They keep their time, and with it their deadline.
+     */
+    private void oneByOne(Bio bio) {
+        List<Bio> parts = bio.parts();
+        int[] left = {parts.size()};
+        for (Bio part : parts) {
+            Completion alone = new Alone(part, () -> {
+                if (--left[0] == 0) {
+                    device.giveTagBack();
+                }
+            });
+            ByteBuf buffer = part.buffer;
+            if (buffer == null) {
+                alone.complete(NbdError.EIO.code());
+            } else if (part.kind == Bio.Kind.READ) {
+                behind.read(part.offset, (int) part.bytes, buffer, part.index, alone);
+            } else {
+                behind.write(part.offset, (int) part.bytes, buffer, part.index, part.fua, alone);
+            }
+        }
+        behind.endOfTurn();
+    }
+
+    /** The end of one part that is submitted by itself. */
+    private final class Alone implements Completion {
+
+        private final Bio part;
+        private final Runnable ended;
+
+        Alone(Bio part, Runnable ended) {
+            this.part = part;
+            this.ended = ended;
+        }
+
+        @Override
+        public void complete(int error) {
+            ended.run();
+            loop.execute(() -> part.completion.complete(error));
+        }
+
+        @Override
+        public void completeAt(int error, long offset) {
+            ended.run();
+            loop.execute(() -> part.completion.completeAt(error, offset));
+        }
+
+        @Override
+        public long submittedNanos() {
+            return part.submitNanos;
+        }
     }
 
     private void writeMerged(Bio bio) {
@@ -158,7 +216,14 @@ final class StagingQueue implements DeviceQueue {
                 whole.writeBytes(from, part.index, (int) part.bytes);
             }
         }
-        behind.write(bio.offset, length, whole, 0, bio.fua, error -> ended(bio, error, whole));
+        behind.write(bio.offset, length, whole, 0, bio.fua, error -> {
+            if (error != 0) {
+                whole.release();
+                oneByOne(bio);
+            } else {
+                ended(bio, error, whole);
+            }
+        });
     }
 
     /** {@code blk_mq_complete_request}: the tag goes back, and the end is told outside of where it was noticed. */

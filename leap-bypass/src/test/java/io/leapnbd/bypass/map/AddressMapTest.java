@@ -2,9 +2,8 @@ package io.leapnbd.bypass.map;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import java.io.IOException;
-import java.util.ArrayList;
-import java.util.List;
+import com.sun.management.ThreadMXBean;
+import java.lang.management.ManagementFactory;
 import java.util.UUID;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -21,27 +20,27 @@ class AddressMapTest {
     private AddressMap map;
 
     @BeforeEach
-    void open() throws IOException {
-        state = new StateFile(null, 4L << SLAB_SHIFT, SLAB_SHIFT, false);
+    void open() {
+        state = StateFile.inMemory(4L << SLAB_SHIFT, SLAB_SHIFT);
         map = new AddressMap(state, 4L << SLAB_SHIFT, SLAB_SHIFT);
     }
 
     @AfterEach
-    void close() throws IOException {
+    void close() {
         state.close();
     }
 
     @Test
     void onlyWrittenPagesOfALostSlabAreLost() {
-        Slab slab = map.slab(1);
+        int slab = 1;
         long base = 1L << SLAB_SHIFT;
-        map.map(slab, new Mapping(0, OLD, 1, 1));
+        map.map(slab, Placement.of(0, OLD, 1, 1));
         map.markWritten(base + PAGE, 2 * PAGE);
 
-        assertThat(map.loseAll(0, OLD)).isEqualTo(2);
+        assertThat(loseAll(0, OLD)).isEqualTo(2);
 
-        assertThat(slab.mapping()).isNull();
-        assertThat(slab.damaged()).isTrue();
+        assertThat(map.placement(slab)).isNull();
+        assertThat(map.damaged(slab)).isTrue();
         assertThat(map.anyLost(base, PAGE)).isFalse();
         assertThat(map.anyLost(base + PAGE, PAGE)).isTrue();
         assertThat(map.anyWritten(base, 1L << SLAB_SHIFT)).isFalse();
@@ -49,81 +48,102 @@ class AddressMapTest {
 
     @Test
     void slabsOfOtherDonorsAndIncarnationsAreKept() {
-        map.map(map.slab(0), new Mapping(0, OLD, 1, 1));
-        map.map(map.slab(1), new Mapping(1, OLD, 1, 2));
-        map.map(map.slab(2), new Mapping(0, NEW, 1, 3));
+        map.map(0, Placement.of(0, OLD, 1, 1));
+        map.map(1, Placement.of(1, OLD, 1, 2));
+        map.map(2, Placement.of(0, NEW, 1, 3));
         map.markWritten(0, 3L << SLAB_SHIFT);
 
-        map.loseAll(0, OLD);
+        loseAll(0, OLD);
 
-        assertThat(map.slab(0).mapping()).isNull();
-        assertThat(map.slab(1).mapping()).isNotNull();
-        assertThat(map.slab(2).mapping()).isNotNull();
+        assertThat(map.placement(0)).isNull();
+        assertThat(map.placement(1)).isNotNull();
+        assertThat(map.placement(2)).isNotNull();
     }
 
     @Test
     void aPageWrittenWholeIsHealedAndOneWrittenInPartIsNot() {
-        Slab slab = map.slab(0);
-        map.map(slab, new Mapping(0, OLD, 1, 1));
+        int slab = 0;
+        map.map(slab, Placement.of(0, OLD, 1, 1));
         map.markWritten(0, 4 * PAGE);
-        map.loseAll(0, OLD);
-        Mapping now = new Mapping(0, NEW, 2, 2);
+        loseAll(0, OLD);
+        Placement now = Placement.of(0, NEW, 2, 2);
         map.map(slab, now);
 
         assertThat(map.partlyLost(100, PAGE)).isTrue();
         assertThat(map.partlyLost(0, PAGE)).isFalse();
-        map.markHealed(slab, now, 0, 2 * PAGE + 100);
+        map.markHealed(slab, now.primary(), 0, 2 * PAGE + 100);
 
         assertThat(map.anyLost(0, 2 * PAGE)).isFalse();
         assertThat(map.anyLost(2 * PAGE, PAGE)).isTrue();
-        assertThat(slab.damaged()).isTrue();
-        map.markHealed(slab, now, 2 * PAGE, 2 * PAGE);
-        assertThat(slab.damaged()).isFalse();
+        assertThat(map.damaged(slab)).isTrue();
+        map.markHealed(slab, now.primary(), 2 * PAGE, 2 * PAGE);
+        assertThat(map.damaged(slab)).isFalse();
     }
 
     @Test
     void aWriteThatEndsAfterItsDonorWasLostHealsNothing() {
-        Slab slab = map.slab(0);
-        Mapping gone = new Mapping(0, OLD, 1, 1);
+        int slab = 0;
+        Placement gone = Placement.of(0, OLD, 1, 1);
         map.map(slab, gone);
         map.markWritten(0, PAGE);
-        map.loseAll(0, OLD);
-        map.map(slab, new Mapping(0, NEW, 2, 2));
+        loseAll(0, OLD);
+        map.map(slab, Placement.of(0, NEW, 2, 2));
 
-        map.markHealed(slab, gone, 0, PAGE);
+        map.markHealed(slab, gone.primary(), 0, PAGE);
 
         assertThat(map.anyLost(0, PAGE)).isTrue();
     }
 
     @Test
     void aTrimMakesWholePagesBlankAlsoLostOnes() {
-        Slab slab = map.slab(0);
-        map.map(slab, new Mapping(0, OLD, 1, 1));
+        int slab = 0;
+        map.map(slab, Placement.of(0, OLD, 1, 1));
         map.markWritten(0, 3 * PAGE);
-        map.loseAll(0, OLD);
+        loseAll(0, OLD);
 
         map.markBlank(100, 2 * PAGE);
 
         assertThat(map.anyLost(0, PAGE)).isTrue();
         assertThat(map.anyLost(PAGE, PAGE)).isFalse();
-        assertThat(map.blank(PAGE)).isTrue();
+        assertThat(map.blank(PAGE, PAGE)).isTrue();
     }
 
+    /** Scale (C): a server with 16 TiB in slabs of 64 MiB has a heap of 46 MB in all. */
     @Test
-    void whoWaitsForASlabIsToldOnceWhetherItCameOrNot() {
-        Slab slab = map.slab(0);
-        List<Integer> told = new ArrayList<>();
-        assertThat(slab.await(told::add)).isTrue();
-        assertThat(slab.beginAllocation()).isTrue();
-        assertThat(slab.beginAllocation()).isFalse();
-        slab.failAllocation(28);
-        assertThat(told).containsExactly(28);
+    void aSlabThatIsNowhereTakesEightBytesOfHeap() {
+        int slabs = 1 << 14;
+        ThreadMXBean threads = (ThreadMXBean) ManagementFactory.getThreadMXBean();
+        try (StateFile wide = StateFile.inMemory((long) slabs << 26, 26)) {
+            // Compiled, so that looking at memory allocates nothing.
+            for (int i = 0; i < 20; i++) {
+                assertThat(new AddressMap(wide, (long) slabs << 26, 26).mappedSlabs())
+                        .isZero();
+            }
+            long before = threads.getCurrentThreadAllocatedBytes();
+            AddressMap blank = new AddressMap(wide, (long) slabs << 26, 26);
+            long bytes = threads.getCurrentThreadAllocatedBytes() - before;
+            assertThat(blank.slabs()).isEqualTo(slabs);
+            assertThat(bytes).isLessThan(8L * slabs + (64 << 10));
 
-        assertThat(slab.await(told::add)).isTrue();
-        assertThat(slab.beginAllocation()).isTrue();
-        map.map(slab, new Mapping(0, NEW, 1, 1));
-        assertThat(told).containsExactly(28, 0);
-        assertThat(slab.await(told::add)).isFalse();
-        assertThat(slab.beginAllocation()).isFalse();
+            before = threads.getCurrentThreadAllocatedBytes();
+            for (int slab = 0; slab < 1000; slab++) {
+                blank.map(slab, Placement.of(0, OLD, slab, slab));
+            }
+            assertThat(threads.getCurrentThreadAllocatedBytes() - before).isLessThan(200L * 1000);
+            assertThat(blank.pagesWritten()).isZero();
+        }
+    }
+
+    private long loseAll(int donor, UUID process) {
+        long pages = 0;
+        for (int slab = 0; slab < map.slabs(); slab++) {
+            Placement placement = map.placement(slab);
+            if (placement != null
+                    && placement.primary().donor() == donor
+                    && placement.primary().incarnation().equals(process)) {
+                pages += map.lose(slab, placement.primary());
+            }
+        }
+        return pages;
     }
 }

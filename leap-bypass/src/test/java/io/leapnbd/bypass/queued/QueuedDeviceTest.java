@@ -2,7 +2,9 @@ package io.leapnbd.bypass.queued;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.leapnbd.nbd.spi.Completion;
 import io.leapnbd.nbd.spi.DeviceQueue;
+import io.leapnbd.nbd.spi.NbdError;
 import io.leapnbd.nbd.testing.MemoryDevice;
 import io.leapnbd.nbd.testing.RandomOperations;
 import io.netty.buffer.ByteBuf;
@@ -75,6 +77,46 @@ class QueuedDeviceTest {
             assertThat(staged).hasValue(9);
             bytes.release();
             into.release();
+        }
+    }
+
+    /** B7: one lost page failed the whole merged request, healthy neighbours included. */
+    @Test
+    void anErrorOfOnePageIsNotThatOfItsNeighboursThatWereMergedWithIt() throws Exception {
+        try (QueuedDevice device = new QueuedDevice(
+                new FailingPage(new MemoryDevice(SIZE), 3L * PAGE),
+                loop -> (write, nanos) -> staged.incrementAndGet())) {
+            EventLoop loop = group.next();
+            DeviceQueue queue = loop.submit(() -> device.open(loop)).get();
+            int[] errors = new int[8];
+            for (boolean write : new boolean[] {true, false}) {
+                ByteBuf bytes = Unpooled.directBuffer(8 * PAGE).writeZero(8 * PAGE);
+                CountDownLatch done = new CountDownLatch(8);
+                loop.execute(() -> {
+                    for (int page = 0; page < 8; page++) {
+                        int at = page;
+                        Completion end = error -> {
+                            errors[at] = error;
+                            done.countDown();
+                        };
+                        if (write) {
+                            bytes.setByte(page * PAGE, page + 1);
+                            queue.write((long) page * PAGE, PAGE, bytes, page * PAGE, false, end);
+                        } else {
+                            queue.read((long) page * PAGE, PAGE, bytes, page * PAGE, end);
+                        }
+                    }
+                    queue.endOfTurn();
+                });
+                assertThat(done.await(30, TimeUnit.SECONDS)).isTrue();
+                assertThat(errors).containsExactly(0, 0, 0, NbdError.EIO.code(), 0, 0, 0, 0);
+                for (int page = 0; page < 8; page++) {
+                    if (page != 3) {
+                        assertThat(bytes.getByte(page * PAGE)).isEqualTo((byte) (page + 1));
+                    }
+                }
+                bytes.release();
+            }
         }
     }
 }

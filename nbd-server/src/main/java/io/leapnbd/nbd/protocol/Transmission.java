@@ -47,6 +47,7 @@ public final class Transmission {
     public static final int CHUNK_OFFSET_HOLE = 2;
     public static final int CHUNK_BLOCK_STATUS = 5;
     public static final int CHUNK_ERROR = (1 << 15) + 1;
+    public static final int CHUNK_ERROR_OFFSET = (1 << 15) + 2;
 
     /** Command flag, any command: safe before it is answered. */
     public static final int CMD_FLAG_FUA = 1;

@@ -65,6 +65,21 @@ final class ReplyWriter {
         }
     }
 
+    /** An error at a byte of the device; -1 if it is not known where. */
+    void error(long cookie, int error, long offset) {
+        if (structured && offset >= 0) {
+            ByteBuf replies = connection.shortReply(ERROR_CHUNK_SIZE + Long.BYTES);
+            int at = replies.writerIndex();
+            chunk(replies, at, CHUNK_ERROR_OFFSET, cookie, ERROR_CHUNK_SIZE + Long.BYTES - CHUNK_SIZE)
+                    .setInt(at + CHUNK_SIZE, error)
+                    .setShort(at + CHUNK_SIZE + Integer.BYTES, 0)
+                    .setLong(at + ERROR_CHUNK_SIZE, offset)
+                    .writerIndex(at + ERROR_CHUNK_SIZE + Long.BYTES);
+        } else {
+            error(cookie, error);
+        }
+    }
+
     private void shortSimple(int error, long cookie) {
         ByteBuf replies = connection.shortReply(SIMPLE_REPLY_SIZE);
         int at = replies.writerIndex();

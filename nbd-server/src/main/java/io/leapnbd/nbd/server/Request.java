@@ -36,6 +36,7 @@ final class Request implements Completion, DeviceQueue.ExtentSink {
     /** Whether the device, or a payload that is still arriving, has it. */
     boolean active;
 
+    private long errorOffset = -1;
     private int extents;
     private int lastFlags;
     private long lastLength;
@@ -52,6 +53,19 @@ final class Request implements Completion, DeviceQueue.ExtentSink {
     @Override
     public void complete(int error, long nanos) {
         phase.complete(this, error, nanos);
+    }
+
+    @Override
+    public void completeAt(int error, long place) {
+        errorOffset = place;
+        phase.complete(this, error, System.nanoTime());
+    }
+
+    /** Takes the place of a failure that {@link #completeAt} has told, or -1. */
+    long takeErrorOffset() {
+        long place = errorOffset;
+        errorOffset = -1;
+        return place;
     }
 
     @Override

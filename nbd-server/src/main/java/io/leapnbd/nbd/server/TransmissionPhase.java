@@ -268,6 +268,7 @@ final class TransmissionPhase implements Phase {
             throw new IllegalStateException("a request was completed twice");
         }
         ByteBuf buffer = request.buffer;
+        long errorOffset = request.takeErrorOffset();
         int error = deviceError == 0 ? 0 : ReplyWriter.onTheWire(deviceError);
         if (error == 0 && request.command == Command.BLOCK_STATUS && request.extents() == 0) {
             error = NbdError.EIO.code();
@@ -280,7 +281,7 @@ final class TransmissionPhase implements Phase {
         }
         if (error != 0) {
             release(buffer);
-            replies.error(request.cookie, error);
+            replies.error(request.cookie, error, errorOffset);
         } else if (request.command == Command.READ && buffer != null) {
             replies.data(buffer, request.cookie, request.offset, (int) request.length);
         } else if (request.command == Command.BLOCK_STATUS && buffer != null) {

@@ -21,6 +21,17 @@ public interface Completion {
     }
 
     /**
+     * Ends a request that has failed because of one place in its range. The request has failed as a whole; a client that
+     * understands structured replies is told of the place.
+     *
+     * @param error the {@link NbdError#code() code} of an {@link NbdError}; not 0
+     * @param offset a byte of the device, in the request's range
+     */
+    default void completeAt(int error, long offset) {
+        complete(error);
+    }
+
+    /**
      * When the request was submitted, as {@link System#nanoTime} has it; requests that arrived together have one time. To be
      * asked while it is being submitted.
      */

@@ -1,6 +1,6 @@
 package io.leapnbd.tools.record;
 
-import io.leapnbd.bypass.AccessQueue;
+import io.leapnbd.bypass.cache.AccessQueue;
 import io.leapnbd.nbd.spi.BlockDevice;
 import io.leapnbd.nbd.spi.Completion;
 import io.leapnbd.nbd.spi.DeviceQueue;

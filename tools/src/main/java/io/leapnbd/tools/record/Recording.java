@@ -1,7 +1,7 @@
 package io.leapnbd.tools.record;
 
-import io.leapnbd.bypass.AccessQueue;
-import io.leapnbd.bypass.AccessQueue.Access;
+import io.leapnbd.bypass.cache.AccessQueue;
+import io.leapnbd.bypass.cache.AccessQueue.Access;
 import io.leapnbd.nbd.spi.BlockDevice;
 import io.leapnbd.tools.cli.Json;
 import java.io.IOException;

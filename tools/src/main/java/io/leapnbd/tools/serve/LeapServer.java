@@ -28,6 +28,7 @@ import io.leapnbd.tools.http.HttpEndpoint;
 import io.leapnbd.tools.http.MetricsPage;
 import io.leapnbd.tools.http.Page;
 import io.leapnbd.tools.http.RunFile;
+import io.leapnbd.tools.linux.ThisMachine;
 import io.leapnbd.tools.record.Recording;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -245,7 +246,11 @@ public final class LeapServer implements AutoCloseable {
                 .cacheLimit(settings.prefetch().cacheLimit())
                 .prefetch(settings.prefetch().policy(), settings.prefetch().leap())
                 .busyPoll(settings.loops().busyPoll())
-                .fresh(settings.fresh());
+                .fresh(settings.takeover().fresh())
+                .takeOver(settings.takeover().takeOver())
+                .loseMissing(settings.takeover().loseMissing())
+                .wait(settings.takeover().patience())
+                .server(ThisMachine.number(), ThisMachine.process());
         if (store != null) {
             // What it holds ends with this process, so there is nothing to know later.
             return context.embedded(store).conclude();

@@ -1,6 +1,6 @@
 package io.leapnbd.tools.serve;
 
-import io.leapnbd.bypass.PrefetchFigures;
+import io.leapnbd.bypass.cache.PrefetchFigures;
 import io.leapnbd.bypass.RemoteDevice;
 import io.leapnbd.bypass.latency.Operation;
 import io.leapnbd.bypass.latency.Stage;

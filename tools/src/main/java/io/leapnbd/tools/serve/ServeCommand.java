@@ -17,6 +17,7 @@ import io.leapnbd.tools.http.EndpointOptions;
 import io.leapnbd.tools.http.RunFile;
 import io.leapnbd.tools.linux.NativeHeap;
 import io.leapnbd.tools.linux.Protection;
+import io.leapnbd.tools.linux.ThisMachine;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
@@ -74,10 +75,9 @@ public final class ServeCommand implements Callable<Integer> {
     @Option(
             names = "--export",
             paramLabel = "NAME",
-            defaultValue = "leap",
-            description = "Name of the export, also at the donors; the default export is the same. Default:"
-                    + " ${DEFAULT-VALUE}.")
-    private String export = "leap";
+            description = "Name of the export, also at the donors. Clients that name none get it too. Default: this machine's"
+                    + " own, its host name and a number made from its machine-id.")
+    private @Nullable String export;
 
     @Option(
             names = "--listen",
@@ -189,6 +189,27 @@ public final class ServeCommand implements Callable<Integer> {
     private boolean fresh;
 
     @Option(
+            names = "--take-over",
+            description = "Take the export although its server still answers, or another machine has claimed it, or the donors"
+                    + " hold other contents than the state file names. The other server ends.")
+    private boolean takeOver;
+
+    @Option(
+            names = "--lose-missing",
+            description = "Go on without donors that may hold pages of the export and do not answer or are not named. What only"
+                    + " they have is lost. For donors that will not come back.")
+    private boolean loseMissing;
+
+    @Option(
+            names = "--wait",
+            paramLabel = "TIME",
+            defaultValue = "60s",
+            converter = Durations.Converter.class,
+            description = "How long to wait at the start for donors that do not answer, as machines boot in any order."
+                    + " Default: ${DEFAULT-VALUE}.")
+    private Duration patience = Duration.ofSeconds(60);
+
+    @Option(
             names = "--histogram-log",
             paramLabel = "FILE",
             description =
@@ -263,7 +284,8 @@ public final class ServeCommand implements Callable<Integer> {
         if (addresses.isEmpty()) {
             MachineMemory.now().check("--size", bytes.bytes());
         }
-        int nameLength = export.getBytes(StandardCharsets.UTF_8).length;
+        String name = export == null ? ThisMachine.defaultExport() : export;
+        int nameLength = name.getBytes(StandardCharsets.UTF_8).length;
         require(
                 nameLength >= 1 && nameLength <= 255,
                 "--export: a name has 1 to 255 bytes; this one has " + nameLength);
@@ -272,6 +294,9 @@ public final class ServeCommand implements Callable<Integer> {
                 !ioTimeout.isZero() && ioTimeout.compareTo(LONGEST_IO_TIMEOUT) <= 0,
                 "--io-timeout: " + Durations.format(ioTimeout) + " is not in 1ms..25s; Linux gives up on a connection"
                         + " after 30s without an answer");
+        require(
+                patience.compareTo(Duration.ofHours(1)) <= 0,
+                "--wait: " + Durations.format(patience) + " is not in 0s..1h");
         require(!histogramInterval.isZero(), "--histogram-interval: has to be above zero, like 1s");
         for (Path path : unix) {
             int length = path.toString().getBytes(StandardCharsets.UTF_8).length;
@@ -286,14 +311,14 @@ public final class ServeCommand implements Callable<Integer> {
         return new ServerSettings(
                 addresses,
                 bytes.bytes(),
-                export,
+                name,
                 tcp,
                 unix,
                 endpoint,
                 ioTimeout,
                 running,
                 folder,
-                fresh,
+                new TakeoverChoice(fresh, takeOver, loseMissing, patience),
                 histogramLog,
                 histogramInterval,
                 prefetchSettings(running.count()),

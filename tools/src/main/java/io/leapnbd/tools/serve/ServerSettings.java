@@ -3,9 +3,11 @@ package io.leapnbd.tools.serve;
 import io.leapnbd.donor.loop.LoopSettings;
 import io.leapnbd.tools.cli.DonorAddress;
 import io.leapnbd.tools.cli.HostPort;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
+import java.util.UUID;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -20,7 +22,7 @@ import org.jspecify.annotations.Nullable;
  * @param ioTimeout how long a request may take
  * @param loops event loops
  * @param stateDir folder of the state file
- * @param fresh whether to start blank
+ * @param takeover what the start may do
  * @param histogramLog the interval log; null for none
  * @param histogramInterval of the log
  * @param prefetch what is fetched ahead, and the cache
@@ -38,13 +40,16 @@ public record ServerSettings(
         Duration ioTimeout,
         LoopSettings loops,
         Path stateDir,
-        boolean fresh,
+        TakeoverChoice takeover,
         @Nullable Path histogramLog,
         Duration histogramInterval,
         PrefetchSettings prefetch,
         @Nullable Path record,
         DataPath path,
         List<String> unprotected) {
+
+    /** Most bytes of a file name before its ending: file systems allow 255, and two files beside it have longer endings. */
+    private static final int LONGEST_NAME = 200;
 
     /** These, with what protection could not be had. */
     ServerSettings withUnprotected(List<String> lacks) {
@@ -58,7 +63,7 @@ public record ServerSettings(
                 ioTimeout,
                 loops,
                 stateDir,
-                fresh,
+                takeover,
                 histogramLog,
                 histogramInterval,
                 prefetch,
@@ -67,8 +72,26 @@ public record ServerSettings(
                 lacks);
     }
 
-    /** Where the export's state is kept; a name is made a file name, distinct names distinct ones. */
+    /**
+     * Where the export's state is kept; a name is made a file name, distinct names distinct ones. A long one is cut, and has its digest
+     * instead of the rest.
+     */
     Path stateFile() {
+        String name = fileName();
+        byte[] bytes = name.getBytes(StandardCharsets.UTF_8);
+        if (bytes.length > LONGEST_NAME) {
+            int end = name.length();
+            while (name.substring(0, end).getBytes(StandardCharsets.UTF_8).length > LONGEST_NAME - 33) {
+                end = name.offsetByCodePoints(end, -1);
+            }
+            UUID digest = UUID.nameUUIDFromBytes(export.getBytes(StandardCharsets.UTF_8));
+            // No name that is not cut has a '%' there without a number and a dot behind it.
+            name = name.substring(0, end) + "%" + digest.toString().replace("-", "");
+        }
+        return stateDir.resolve(name + ".state");
+    }
+
+    private String fileName() {
         StringBuilder name = new StringBuilder();
         export.codePoints().forEach(c -> {
             if (Character.isLetterOrDigit(c) || c == '-' || c == '_') {
@@ -77,6 +100,6 @@ public record ServerSettings(
                 name.append('%').append(Integer.toHexString(c)).append('.');
             }
         });
-        return stateDir.resolve(name + ".state");
+        return name.toString();
     }
 }

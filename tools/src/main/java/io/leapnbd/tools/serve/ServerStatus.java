@@ -4,7 +4,7 @@ import io.leapnbd.bypass.RemoteDevice;
 import io.leapnbd.bypass.latency.Operation;
 import io.leapnbd.bypass.latency.Stage;
 import io.leapnbd.bypass.link.Donor;
-import io.leapnbd.bypass.map.Mapping;
+import io.leapnbd.bypass.map.Placement;
 import io.leapnbd.donor.loop.LoopTurns;
 import io.leapnbd.donor.protocol.Protocol;
 import io.leapnbd.donor.store.SlabStore;
@@ -103,9 +103,9 @@ record ServerStatus(
     int[] slabsHeld() {
         int[] held = new int[device.donors().size()];
         for (int i = 0; i < device.map().slabs(); i++) {
-            Mapping mapping = device.map().slab(i).mapping();
-            if (mapping != null) {
-                held[mapping.donor()]++;
+            Placement placement = device.map().placement(i);
+            if (placement != null) {
+                placement.members().forEach(member -> held[member.donor()]++);
             }
         }
         return held;
@@ -124,7 +124,7 @@ record ServerStatus(
                 .put("name", settings.export())
                 .put("size", device.size())
                 .put("content", device.content().toString())
-                .put("epoch", device.epoch())
+                .put("term", device.term())
                 .put("slab_size", device.map().slabSize())
                 .put("slabs", device.map().slabs())
                 .put("slabs_mapped", device.map().mappedSlabs())

@@ -1,0 +1,51 @@
+package io.leapnbd.bypass.path;
+
+import java.util.ArrayList;
+import java.util.BitSet;
+import java.util.List;
+
+/** The search for a donor for one slab, and who waits for its end. Driven by one loop; see the methods for threads. */
+final class Allocation {
+
+    final int slab;
+    final DeviceLoop loop;
+
+    /** Donors that have refused, or have not answered in time, since the last time that all were tried. On the loop. */
+    final BitSet refused = new BitSet();
+
+    private final List<SlabWaits.Wait> waits = new ArrayList<>();
+    private boolean over;
+
+    Allocation(int slab, DeviceLoop loop) {
+        this.slab = slab;
+        this.loop = loop;
+    }
+
+    /** Adds one that waits; false if this has ended. Any thread. */
+    synchronized boolean add(SlabWaits.Wait wait) {
+        return !over && waits.add(wait);
+    }
+
+    /** Whether this has ended. Any thread. */
+    synchronized boolean over() {
+        return over;
+    }
+
+    /** Ends this if nobody waits for it any more; whether it is over. Any thread. */
+    synchronized boolean endIfForgotten(long now) {
+        waits.removeIf(wait -> wait.expired(now));
+        over |= waits.isEmpty();
+        return over;
+    }
+
+    /** Ends this and tells all that wait; with 0 or the code of an error. Any thread. */
+    void end(int error) {
+        List<SlabWaits.Wait> told;
+        synchronized (this) {
+            over = true;
+            told = List.copyOf(waits);
+            waits.clear();
+        }
+        told.forEach(wait -> wait.endOnLoop(error));
+    }
+}

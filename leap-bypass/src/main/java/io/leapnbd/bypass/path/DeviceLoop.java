@@ -1,0 +1,301 @@
+package io.leapnbd.bypass.path;
+
+import io.leapnbd.bypass.latency.LoopLatencies;
+import io.leapnbd.bypass.latency.Operation;
+import io.leapnbd.bypass.latency.Stage;
+import io.leapnbd.bypass.link.DonorLink;
+import io.leapnbd.bypass.link.LinkCompletion;
+import io.leapnbd.bypass.link.LinkRequest;
+import io.leapnbd.nbd.spi.Completion;
+import io.leapnbd.nbd.spi.NbdError;
+import io.netty.channel.EventLoop;
+import io.netty.util.concurrent.ScheduledFuture;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.RejectedExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicLong;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * What one event loop owns of a device: its links, its pools, its recorders, its clock. Nothing is handed to another thread, and
+ * once the pools are filled nothing is allocated.
+ *
+ * <p>Every method is called on the loop, unless it says otherwise.
+ */
+public final class DeviceLoop {
+
+    private static final Logger LOG = LoggerFactory.getLogger(DeviceLoop.class);
+    private static final long TICK_MILLIS = 50;
+    private static final long FENCED_GRACE_MILLIS = 1_000;
+    private static final LinkCompletion ABANDONED = (request, now) -> {};
+
+    private final EventLoop eventLoop;
+    private final LoopLatencies latencies;
+    private final DonorLink[] links;
+    private final long timeoutNanos;
+    private final OwnershipLease lease;
+    private final SlabWaits waits;
+    private final ScheduledFuture<?> ticks;
+    private final ArrayDeque<LinkRequest> freeRequests = new ArrayDeque<>(256);
+    private final ArrayDeque<ClientRequest> freeClients = new ArrayDeque<>(256);
+    private final List<Runnable> steps = new ArrayList<>();
+    private boolean defectTold;
+
+    /**
+     * Begins to tick.
+     *
+     * @param links one to each donor, in the order of the settings
+     * @param newestProof {@link OwnershipLease#noProof}, shared by the loops of a device
+     * @param embedded whether the donor is in this process
+     * @param timeoutNanos how long a request may take
+     */
+    public DeviceLoop(
+            EventLoop eventLoop,
+            LoopLatencies latencies,
+            DonorLink[] links,
+            AtomicLong newestProof,
+            boolean embedded,
+            long timeoutNanos) {
+        this.eventLoop = eventLoop;
+        this.latencies = latencies;
+        this.links = links;
+        this.timeoutNanos = timeoutNanos;
+        lease = new OwnershipLease(links, newestProof, embedded, timeoutNanos);
+        waits = new SlabWaits(this);
+        ticks = eventLoop.scheduleAtFixedRate(this::tick, TICK_MILLIS, TICK_MILLIS, TimeUnit.MILLISECONDS);
+    }
+
+    /** The loop itself. Any thread. */
+    public EventLoop eventLoop() {
+        return eventLoop;
+    }
+
+    /** Its recorders. Any thread may ask for them. */
+    public LoopLatencies latencies() {
+        return latencies;
+    }
+
+    /** Whether it may answer by itself. */
+    public OwnershipLease lease() {
+        return lease;
+    }
+
+    SlabWaits waits() {
+        return waits;
+    }
+
+    /** Its link to a donor. */
+    public DonorLink link(int donor) {
+        return links[donor];
+    }
+
+    /** How many there are. */
+    int links() {
+        return links.length;
+    }
+
+    /** Ends all links; what is under way fails. */
+    public void close() {
+        ticks.cancel(false);
+        for (DonorLink link : links) {
+            guarded(link::close);
+        }
+        guarded(waits::close);
+        guarded(lease::close);
+    }
+
+    /** Sends what links held back to send together. */
+    public void flush() {
+        for (DonorLink link : links) {
+            link.flush();
+        }
+    }
+
+    /** Looks after all deadlines. A tick that threw would be the last one, so each step is by itself. */
+    private void tick() {
+        long now = System.nanoTime();
+        for (DonorLink link : links) {
+            try {
+                link.tick(now);
+            } catch (RuntimeException | Error e) {
+                defect(e);
+            }
+        }
+        guarded(() -> waits.tick(now));
+        guarded(() -> lease.tick(now));
+        steps.forEach(this::guarded);
+    }
+
+    /** Has something done at every tick, several times a second. */
+    public void onTick(Runnable step) {
+        steps.add(step);
+    }
+
+    private void guarded(Runnable step) {
+        try {
+            step.run();
+        } catch (RuntimeException | Error e) {
+            defect(e);
+        }
+    }
+
+    /** Takes note of a throw that belongs to no client's request; it ends nothing. */
+    public void defect(Throwable e) {
+        if (!defectTold) {
+            defectTold = true;
+            LOG.error("a step of loop {} has failed by a defect; further ones of it are not told", eventLoop, e);
+        }
+    }
+
+    // Requests of clients.
+
+    /** Begins a client's request, with the part that stands for its splitting. */
+    public ClientRequest begin(Operation operation, Completion completion) {
+        return begin(operation, completion.submittedNanos(), completion);
+    }
+
+    /** The same for a request that had arrived at a time that is known. */
+    public ClientRequest begin(Operation operation, long startNanos, Completion completion) {
+        ClientRequest request = freeClients.pollLast();
+        if (request == null) {
+            request = new ClientRequest(this);
+        }
+        request.begin(operation, startNanos, completion);
+        return request;
+    }
+
+    void release(ClientRequest request) {
+        freeClients.addLast(request);
+    }
+
+    long deadline(ClientRequest client) {
+        return client.startNanos() + timeoutNanos;
+    }
+
+    /** {@link System#nanoTime()} at which what begins at a time has to have ended. */
+    public long deadline(long startNanos) {
+        return startNanos + timeoutNanos;
+    }
+
+    boolean expired(ClientRequest client) {
+        return System.nanoTime() - deadline(client) >= 0;
+    }
+
+    /**
+     * Ends a part of a request of a server that has been replaced. Its connections are being dropped; an error before that would
+     * reach processes that the newer server can serve.
+     */
+    void endFenced(ClientRequest client) {
+        client.fail(NbdError.EIO);
+        later(client::endPart, FENCED_GRACE_MILLIS, TimeUnit.MILLISECONDS);
+    }
+
+    /** Does a part of a client's request again in a while; the part that waits counts meanwhile. */
+    void partLater(ClientRequest client, Runnable part, long delay, TimeUnit unit) {
+        client.addPart();
+        later(() -> endPart(client, part), delay, unit);
+    }
+
+    /** Does what remains of a part, ends it, and sends what it has posted. */
+    void endPart(ClientRequest client, Runnable rest) {
+        try {
+            rest.run();
+        } catch (RuntimeException | Error e) {
+            client.fail(e);
+        }
+        client.endPart();
+        flush();
+    }
+
+    void later(Runnable task, long delay, TimeUnit unit) {
+        try {
+            ScheduledFuture<?> _ = eventLoop.schedule(() -> guarded(task), delay, unit);
+        } catch (RejectedExecutionException e) {
+            // The loop is ending; its clients' connections have gone.
+            guarded(task);
+        }
+    }
+
+    /** Runs a task on this loop: at once, if this is it. Any thread. */
+    void onLoop(Runnable task) {
+        if (eventLoop.inEventLoop()) {
+            guarded(task);
+            return;
+        }
+        try {
+            eventLoop.execute(() -> guarded(task));
+        } catch (RejectedExecutionException e) {
+            LOG.debug("loop {} has ended", eventLoop);
+        }
+    }
+
+    // Requests to donors.
+
+    /** An empty request, of the pool. */
+    public LinkRequest newRequest() {
+        LinkRequest request = freeRequests.pollLast();
+        return request != null ? request : new LinkRequest();
+    }
+
+    /** Gives a request back that has ended. */
+    public void release(LinkRequest request) {
+        request.clear();
+        freeRequests.addLast(request);
+    }
+
+    /** Posts a request, which ends exactly once, whatever happens. */
+    public void post(LinkRequest request, int donor) {
+        try {
+            links[donor].post(request);
+        } catch (RuntimeException | Error e) {
+            defect(e);
+            abandon(request);
+        }
+    }
+
+    /** Ends a request that a link has failed to take. The link may still refer to it, so it is not used again. */
+    private static void abandon(LinkRequest request) {
+        LinkRequest ended = new LinkRequest();
+        ended.operation = request.operation;
+        ended.incarnation = request.incarnation;
+        ended.where = request.where;
+        ended.slab = request.slab;
+        ended.length = request.length;
+        ended.version = request.version;
+        ended.position = request.position;
+        ended.startNanos = request.startNanos;
+        ended.deadlineNanos = request.deadlineNanos;
+        ended.tag = request.tag;
+        ended.attachment = request.attachment;
+        ended.outcome = LinkRequest.Outcome.UNREACHABLE;
+        LinkCompletion completion = request.completion;
+        request.completion = ABANDONED;
+        request.buffer = null;
+        completion.linkDone(ended, System.nanoTime());
+    }
+
+    /** Takes note of a request that a donor has done for a client. */
+    void done(ClientRequest client, LinkRequest request, long now) {
+        lease.proven(request);
+        latencies.record(client.operation(), Stage.QUEUE, request.postNanos - request.startNanos);
+        latencies.record(client.operation(), Stage.LINK, now - request.postNanos);
+    }
+
+    static ClientRequest clientOf(LinkRequest request) {
+        Object client = request.attachment;
+        if (client == null) {
+            throw new IllegalStateException("a part of no client's request");
+        }
+        return (ClientRequest) client;
+    }
+
+    /** For messages. */
+    @Override
+    public @Nullable String toString() {
+        return eventLoop.toString();
+    }
+}

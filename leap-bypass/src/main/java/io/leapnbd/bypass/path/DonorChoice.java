@@ -1,0 +1,120 @@
+package io.leapnbd.bypass.path;
+
+import io.leapnbd.bypass.map.AddressMap;
+import io.leapnbd.bypass.map.Member;
+import io.leapnbd.bypass.map.Placement;
+import java.util.BitSet;
+import java.util.HashSet;
+import java.util.Set;
+import java.util.concurrent.ThreadLocalRandom;
+
+/**
+ * Which donor is asked for a slab, by the power of two choices: of two donors drawn at random, the one with more
+ * free slabs (Mitzenmacher 2001; Leap, section 4.4, places remote memory so). Slabs that a donor is being asked for are not
+ * free any more: a large write needs many at once, before a donor has said how many it has left.
+ *
+ * <p>A donor that owes an answer for longer than it may is left out by all loops until it has given it. One that is being asked for a slab already,
+ * or that gives this slab back, is not asked for it a second time: its answers could not be told apart.
+ *
+ * <p>Shared by all loops; guarded by its monitor, and used once for each slab.
+ */
+final class DonorChoice {
+
+    static final int NONE = -1;
+
+    /** How many slabs each donor is being asked for. */
+    private final int[] asked;
+
+    /** How many of these answers are overdue. */
+    private final int[] late;
+
+    /** Slab and donor of each question and each return under way. */
+    private final Set<Long> busy = new HashSet<>();
+
+    DonorChoice(int donors) {
+        asked = new int[donors];
+        late = new int[donors];
+    }
+
+    /** Chooses a donor, and counts it as being asked; or {@link #NONE}. */
+    synchronized int choose(int slab, DeviceLoop loop, BitSet refused) {
+        int one = draw(slab, loop, refused, NONE);
+        if (one == NONE) {
+            return NONE;
+        }
+        int other = draw(slab, loop, refused, one);
+        int chosen = other != NONE && left(loop, other) > left(loop, one) ? other : one;
+        asked[chosen]++;
+        boolean _ = busy.add(key(slab, chosen));
+        return chosen;
+    }
+
+    /** A donor that may have room, each with the same chance. */
+    private int draw(int slab, DeviceLoop loop, BitSet refused, int except) {
+        int chosen = NONE;
+        int seen = 0;
+        for (int donor = 0; donor < asked.length; donor++) {
+            if (donor != except
+                    && !refused.get(donor)
+                    && late[donor] == 0
+                    && loop.link(donor).ready()
+                    && loop.link(donor).donor().freeSlabs() > 0
+                    && !busy.contains(key(slab, donor))) {
+                seen++;
+                if (ThreadLocalRandom.current().nextInt(seen) == 0) {
+                    chosen = donor;
+                }
+            }
+        }
+        return chosen;
+    }
+
+    /** What a donor will have when all that it is being asked for is granted. */
+    private int left(DeviceLoop loop, int donor) {
+        return loop.link(donor).donor().freeSlabs() - asked[donor];
+    }
+
+    /** Whether every donor is connected and has said that it has no room, and none is being asked for the slab. */
+    synchronized boolean allFull(int slab, DeviceLoop loop) {
+        for (int donor = 0; donor < asked.length; donor++) {
+            if (!loop.link(donor).ready()
+                    || loop.link(donor).donor().freeSlabs() > 0
+                    || busy.contains(key(slab, donor))) {
+                return false;
+            }
+        }
+        return true;
+    }
+
+    /** A donor that is being asked owes the answer. */
+    synchronized void late(int donor) {
+        late[donor]++;
+    }
+
+    /** A donor that was asked has answered, or cannot any more. */
+    synchronized void answered(int slab, int donor, boolean wasLate) {
+        asked[donor]--;
+        boolean _ = busy.remove(key(slab, donor));
+        if (wasLate) {
+            late[donor]--;
+        }
+    }
+
+    /** Whether a slab may be given back: it is not in use, and its donor is not being asked for the same one again. */
+    synchronized boolean beginFreeing(int slab, Member surplus, AddressMap map) {
+        Placement now = map.placement(slab);
+        boolean inUse = now != null
+                && now.primary().donor() == surplus.donor()
+                && now.primary().handle() == surplus.handle()
+                && now.primary().incarnation().equals(surplus.incarnation());
+        return !inUse && busy.add(key(slab, surplus.donor()));
+    }
+
+    synchronized void endFreeing(int slab, int donor) {
+        boolean _ = busy.remove(key(slab, donor));
+    }
+
+    private static long key(int slab, int donor) {
+        return (long) slab << 32 | donor;
+    }
+}

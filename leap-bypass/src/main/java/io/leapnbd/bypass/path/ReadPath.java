@@ -1,0 +1,145 @@
+package io.leapnbd.bypass.path;
+
+import io.leapnbd.bypass.link.LinkCompletion;
+import io.leapnbd.bypass.link.LinkRequest;
+import io.leapnbd.bypass.map.AddressMap;
+import io.leapnbd.bypass.map.Member;
+import io.leapnbd.bypass.map.Placement;
+import io.leapnbd.donor.protocol.Operation;
+import io.leapnbd.donor.protocol.Protocol;
+import io.leapnbd.nbd.spi.NbdError;
+import io.netty.buffer.ByteBuf;
+import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * How one loop reads from donors. A part of a request is looked up and posted on its link in the turn in which it was decoded;
+ * its completion runs in the turn in which the donor's reply arrives.
+ *
+ * <p><b>Lost pages.</b> NBD has no partial success. A request that covers a page that is lost fails as a whole, with the offset of
+ * the first such page where the client understands that. Linux does not: its driver asks for simple replies. So when the kernel has
+ * merged a read-ahead of eight pages into one request, and one of them is lost, it is told of one error for all eight. No
+ * page is given wrong bytes, and each of the seven others can be read by itself.
+ *
+ * <p>For the loop's thread.
+ */
+public final class ReadPath {
+
+    private static final long AGAIN_MICROS = 100;
+
+    private final DeviceLoop loop;
+    private final AddressMap map;
+    private final SlabLosses losses;
+    private final LinkCompletion ended = this::ended;
+
+    /** One loop's. */
+    public ReadPath(DeviceLoop loop, AddressMap map, SlabLosses losses) {
+        this.loop = loop;
+        this.map = map;
+        this.losses = losses;
+    }
+
+    /** Reads a range that lies in one slab and fits one frame. */
+    public void read(ClientRequest client, long offset, int length, ByteBuf into, int index) {
+        try {
+            begin(client, offset, length, into, index);
+        } catch (RuntimeException | Error e) {
+            client.fail(e);
+        }
+    }
+
+    private void begin(ClientRequest client, long offset, int length, ByteBuf into, int index) {
+        int slab = map.slabOf(offset);
+        // In this order: AddressMap.placement says why.
+        Placement placement = map.placement(slab);
+        boolean written = map.anyWritten(offset, length);
+        boolean lost = map.damaged(slab) && map.anyLost(offset, length);
+        if (written && !lost && placement != null) {
+            post(client, placement.primary(), offset, length, into, index);
+        } else if (!loop.lease().valid(client.startNanos())) {
+            loop.lease().ask(client, () -> read(client, offset, length, into, index));
+        } else if (lost || written) {
+            client.failAt(NbdError.EIO, lost ? map.firstLost(offset, length) : offset);
+        } else if (map.blank(offset, length)) {
+            into.setZero(index, length);
+        } else if (loop.expired(client)) {
+            client.failAt(NbdError.EIO, offset);
+        } else {
+            // It has changed under our eyes.
+            loop.partLater(
+                    client, () -> read(client, offset, length, into, index), AGAIN_MICROS, TimeUnit.MICROSECONDS);
+        }
+    }
+
+    private void post(ClientRequest client, Member from, long offset, int length, ByteBuf into, int index) {
+        client.addPart();
+        LinkRequest request = loop.newRequest();
+        request.operation = Operation.READ;
+        request.where = from;
+        request.incarnation = from.incarnation();
+        request.slab = from.handle();
+        request.offset = map.within(offset);
+        request.length = length;
+        request.position = offset;
+        request.buffer = into;
+        request.bufferIndex = index;
+        request.startNanos = client.startNanos();
+        request.deadlineNanos = loop.deadline(client);
+        request.completion = ended;
+        request.attachment = client;
+        loop.post(request, from.donor());
+    }
+
+    private void ended(LinkRequest request, long now) {
+        ClientRequest client = DeviceLoop.clientOf(request);
+        try {
+            switch (request.outcome) {
+                case OK -> loop.done(client, request, now);
+                case LOST -> lost(request, client);
+                case FENCED -> {
+                    loop.release(request);
+                    loop.endFenced(client);
+                    return;
+                }
+                case UNREACHABLE, NO_SPACE, REFUSED -> client.failAt(NbdError.EIO, request.position);
+            }
+        } catch (RuntimeException | Error e) {
+            client.fail(e);
+        }
+        loop.release(request);
+        client.endPart(now);
+    }
+
+    /** The slab went while the read was under way: where the pages are now, or that they are lost, the map knows. */
+    private void lost(LinkRequest request, ClientRequest client) {
+        Member where = request.where;
+        ByteBuf into = request.buffer;
+        if (where == null || into == null || loop.expired(client)) {
+            client.failAt(NbdError.EIO, request.position);
+            return;
+        }
+        losses.takenBack(map.slabOf(request.position), where);
+        begin(client, request.position, request.length, into, request.bufferIndex);
+        loop.flush();
+    }
+
+    /** Where a page's bytes are to be had, if a donor has them. */
+    public @Nullable Member holderOf(long offset) {
+        int slab = map.slabOf(offset);
+        Placement placement = map.placement(slab);
+        if (placement == null || !map.anyWritten(offset, Protocol.PAGE_SIZE)) {
+            return null;
+        }
+        boolean lost = map.damaged(slab) && map.anyLost(offset, Protocol.PAGE_SIZE);
+        return lost ? null : placement.primary();
+    }
+
+    /**
+     * The end of the largest part that begins at {@code offset}: no further than the slab, the limit and {@code end}. Parts end
+     * where pages do, so that a page is never changed by two parts of one write, and thus by two writes of one version.
+     */
+    public static long endOfPart(AddressMap map, long offset, long end, int limit) {
+        long slabEnd = (offset | (map.slabSize() - 1)) + 1;
+        return Math.min(Math.min(slabEnd, end), (offset + limit) & -Protocol.PAGE_SIZE);
+    }
+}

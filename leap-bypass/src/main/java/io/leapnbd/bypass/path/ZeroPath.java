@@ -1,0 +1,139 @@
+package io.leapnbd.bypass.path;
+
+import io.leapnbd.bypass.link.LinkRequest;
+import io.leapnbd.bypass.map.AddressMap;
+import io.leapnbd.bypass.map.Member;
+import io.leapnbd.bypass.map.Placement;
+import io.leapnbd.donor.protocol.Operation;
+import io.leapnbd.nbd.spi.NbdError;
+
+/** How one loop makes pages read as zeros; for its thread. */
+public final class ZeroPath extends ChangePath {
+
+    /** In {@link LinkRequest#tag}: the range has to be zeros also where pages are covered in part. */
+    private static final int EXACT = 1;
+
+    /** In {@link LinkRequest#tag}: the slab has to have memory afterwards. */
+    private static final int ALLOCATE = 2;
+
+    /** One loop's. */
+    public ZeroPath(
+            DeviceLoop loop,
+            AddressMap map,
+            SlabLosses losses,
+            WriteOrder order,
+            Versions versions,
+            SlabAllocator allocator) {
+        super(loop, map, losses, order, versions, allocator);
+    }
+
+    /** Whether a range of one slab is blank because its slab is nowhere; costs no more than the look at its bits. */
+    public boolean unmappedAndBlank(long offset, int length) {
+        int slab = map.slabOf(offset);
+        return map.placement(slab) == null && !map.anyWritten(offset, length) && !map.damaged(slab);
+    }
+
+    /**
+     * Makes a range that lies in one slab read as zeros.
+     *
+     * @param allocate whether the slab has to have memory afterwards
+     * @param exact whether pages covered in part must become zeros in that part, so that it is an error if they are lost
+     */
+    public void zero(ClientRequest client, long offset, int length, boolean allocate, boolean exact) {
+        try {
+            begin(client, offset, length, (allocate ? ALLOCATE : 0) | (exact ? EXACT : 0), NO_TICKET);
+        } catch (RuntimeException | Error e) {
+            client.fail(e);
+        }
+    }
+
+    private void begin(ClientRequest client, long offset, int length, int how, long ticket) {
+        int slab = map.slabOf(offset);
+        Placement placement = map.placement(slab);
+        boolean atDonor = atDonor(slab, offset, length);
+        if ((how & EXACT) != 0 && map.damaged(slab) && map.partlyLost(offset, length)) {
+            order.forget(offset, length, ticket);
+            client.failAt(NbdError.EIO, map.firstLost(offset, length));
+            return;
+        }
+        if ((placement == null || !atDonor) && !loop.lease().valid(client.startNanos())) {
+            // No donor will be asked, so one has to say first that this server is the one to answer.
+            order.forget(offset, length, ticket);
+            loop.lease().ask(client, () -> begin(client, offset, length, how, NO_TICKET));
+            return;
+        }
+        if (placement == null) {
+            unmapped(slab, client, offset, length, how, ticket);
+            return;
+        }
+        if (!order.begin(offset, length, ticket)) {
+            awaitTurn(client, offset, length, ticket, later -> begin(client, offset, length, how, later));
+            return;
+        }
+        Member where = placement.primary();
+        if (atDonor(slab, offset, length)) {
+            LinkRequest request;
+            try {
+                request = request(client, Operation.TRIM, where, offset, length);
+            } catch (RuntimeException | Error e) {
+                order.end(offset, length);
+                throw e;
+            }
+            request.tag = how;
+            loop.post(request, where.donor());
+            return;
+        }
+        // What is neither marked as written nor as lost is zeros at its donor.
+        boolean still;
+        try {
+            still = map.isAt(slab, where) && !atDonor(slab, offset, length);
+        } finally {
+            order.end(offset, length);
+        }
+        if (!still) {
+            awaitTurn(client, offset, length, NO_TICKET, later -> begin(client, offset, length, how, later));
+        }
+    }
+
+    /** Whether the donor has to be told: it may hold bytes, or a mark that they are lost. */
+    private boolean atDonor(int slab, long offset, int length) {
+        return map.anyWritten(offset, length) || (map.damaged(slab) && map.anyLost(offset, length));
+    }
+
+    private void unmapped(int slab, ClientRequest client, long offset, int length, int how, long ticket) {
+        boolean done = order.whileNothingIsWritten(offset, length, Long.MAX_VALUE, ticket, (from, bytes) -> {
+            boolean still = map.placement(slab) == null;
+            if (still) {
+                map.markBlank(from, bytes);
+            }
+            return still;
+        });
+        if (!done) {
+            awaitTurn(client, offset, length, ticket, later -> begin(client, offset, length, how, later));
+        } else if ((how & ALLOCATE) != 0) {
+            loop.waits().whenMapped(allocator, slab, client, () -> {});
+        }
+    }
+
+    /**
+     * {@inheritDoc} Pages are called blank now, not before: only when their donor does, whatever becomes of the request. Where newer
+     * writes are on their way they stay marked as written, which costs a fetch of zeros.
+     */
+    @Override
+    boolean applied(LinkRequest request, Member where) {
+        int slab = map.slabOf(request.position);
+        if (map.damaged(slab) && !map.markHealed(slab, where, request.position, request.length)) {
+            return false;
+        }
+        boolean _ = order.whileNothingIsWritten(request.position, request.length, request.version, (offset, length) -> {
+            map.markBlank(offset, length);
+            return true;
+        });
+        return map.isAt(slab, where);
+    }
+
+    @Override
+    void again(LinkRequest request, ClientRequest client) {
+        begin(client, request.position, request.length, request.tag, NO_TICKET);
+    }
+}

@@ -1,0 +1,67 @@
+package io.leapnbd.bypass.takeover;
+
+import java.util.Arrays;
+import java.util.UUID;
+
+/** What one donor lists: slabs by growing index, in 16 bytes each. Filled by one thread, then read. */
+final class HeldSlabs {
+
+    private final int donor;
+    private final UUID incarnation;
+    private int[] indices;
+    private int[] handles;
+    private long[] grants;
+    private int count;
+
+    /**
+     * An empty list.
+     *
+     * @param donor its place in the server's list
+     * @param incarnation its identity
+     * @param expected how many slabs it said that it holds
+     */
+    HeldSlabs(int donor, UUID incarnation, int expected) {
+        this.donor = donor;
+        this.incarnation = incarnation;
+        indices = new int[Math.max(8, expected)];
+        handles = new int[indices.length];
+        grants = new long[indices.length];
+    }
+
+    void add(int index, int handle, long grantVersion) {
+        if (count == indices.length) {
+            int larger = count + (count >> 1);
+            indices = Arrays.copyOf(indices, larger);
+            handles = Arrays.copyOf(handles, larger);
+            grants = Arrays.copyOf(grants, larger);
+        }
+        indices[count] = index;
+        handles[count] = handle;
+        grants[count] = grantVersion;
+        count++;
+    }
+
+    int donor() {
+        return donor;
+    }
+
+    UUID incarnation() {
+        return incarnation;
+    }
+
+    int count() {
+        return count;
+    }
+
+    int index(int i) {
+        return indices[i];
+    }
+
+    int handle(int i) {
+        return handles[i];
+    }
+
+    long grantVersion(int i) {
+        return grants[i];
+    }
+}

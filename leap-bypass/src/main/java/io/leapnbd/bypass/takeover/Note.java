@@ -1,0 +1,133 @@
+package io.leapnbd.bypass.takeover;
+
+import java.nio.BufferUnderflowException;
+import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.BitSet;
+import java.util.List;
+import java.util.UUID;
+
+/**
+ * What a server leaves at every donor for a later one that has no state file: how large the device is, which donor processes may
+ * hold slabs of it, and which slabs were lost. Donors keep it as bytes and do not look inside.
+ *
+ * <pre>
+ *  version (8)  size (8)  slab shift (1)  all lost (1)  members (2)  runs (4)
+ *  members: incarnation (16)  address's length (1)  address
+ *  runs of lost slabs: first (4)  count (4)
+ * </pre>
+ *
+ * @param version the higher one is the newer: term in the upper 32 bits, then a counter
+ * @param size bytes of the device
+ * @param slabShift binary logarithm of the slab size
+ * @param members every donor process that may hold slabs
+ * @param lost slabs that were lost and that nobody holds now
+ * @param allLost whether every slab that nobody holds is to be taken for lost; {@code lost} need not name them then
+ */
+public record Note(long version, long size, int slabShift, List<Member> members, BitSet lost, boolean allLost) {
+
+    /** Most bytes of a note; one RDMA message holds it. */
+    public static final int MAX_LENGTH = 32 << 10;
+
+    /** Most members; their addresses are cut to what fits. */
+    public static final int MAX_MEMBERS = 256;
+
+    private static final int FIXED = 8 + 8 + 1 + 1 + 2 + 4;
+    private static final int MAX_ADDRESS = 100;
+
+    /** Of an export that nobody has. */
+    public static final Note NONE = new Note(0, 0, 0, List.of(), new BitSet(), false);
+
+    /**
+     * A donor process.
+     *
+     * @param incarnation its identity
+     * @param address where it was found
+     */
+    public record Member(UUID incarnation, String address) {}
+
+    /** As bytes, at most {@link #MAX_LENGTH}: where the runs do not fit, all that nobody holds is called lost. */
+    public ByteBuffer encode() {
+        ByteBuffer out = ByteBuffer.allocate(MAX_LENGTH);
+        out.putLong(version).putLong(size).put((byte) slabShift);
+        int allLostAt = out.position();
+        out.put((byte) 0).putShort((short) members.size());
+        int runsAt = out.position();
+        out.putInt(0);
+        for (Member member : members) {
+            byte[] address = member.address().getBytes(StandardCharsets.UTF_8);
+            int length = Math.min(address.length, MAX_ADDRESS);
+            out.putLong(member.incarnation().getMostSignificantBits());
+            out.putLong(member.incarnation().getLeastSignificantBits());
+            out.put((byte) length).put(address, 0, length);
+        }
+        boolean all = allLost;
+        int runs = 0;
+        int end = out.position();
+        for (int first = lost.nextSetBit(0); first >= 0 && !all; ) {
+            int after = lost.nextClearBit(first);
+            if (out.remaining() < 2 * Integer.BYTES) {
+                all = true;
+                runs = 0;
+                out.position(end);
+            } else {
+                out.putInt(first).putInt(after - first);
+                runs++;
+                first = lost.nextSetBit(after);
+            }
+        }
+        out.putInt(runsAt, runs).put(allLostAt, (byte) (all ? 1 : 0));
+        return out.flip();
+    }
+
+    /**
+     * Reads one.
+     *
+     * @throws IllegalArgumentException if it is none: the server that left it was of another kind, or the donor lies
+     */
+    public static Note decode(ByteBuffer bytes) {
+        ByteBuffer in = bytes.duplicate();
+        if (in.remaining() == 0) {
+            return NONE;
+        }
+        if (in.remaining() < FIXED || in.remaining() > MAX_LENGTH) {
+            throw new IllegalArgumentException("a note of " + in.remaining() + " bytes");
+        }
+        try {
+            long version = in.getLong();
+            long size = in.getLong();
+            int slabShift = in.get();
+            boolean allLost = in.get() != 0;
+            int count = in.getShort() & 0xffff;
+            int runs = in.getInt();
+            if (count > MAX_MEMBERS || runs < 0 || size < 0 || slabShift < 0 || slabShift > 30) {
+                throw new IllegalArgumentException("a note that contradicts itself");
+            }
+            List<Member> members = new ArrayList<>(count);
+            for (int i = 0; i < count; i++) {
+                UUID incarnation = new UUID(in.getLong(), in.getLong());
+                byte[] address = new byte[in.get() & 0xff];
+                in.get(address);
+                members.add(new Member(incarnation, new String(address, StandardCharsets.UTF_8)));
+            }
+            BitSet lost = new BitSet();
+            long slabs = slabShift == 0 ? 0 : (size + (1L << slabShift) - 1) >>> slabShift;
+            for (int i = 0; i < runs; i++) {
+                int first = in.getInt();
+                int length = in.getInt();
+                if (first < 0 || length < 1 || (long) first + length > slabs) {
+                    throw new IllegalArgumentException("a note of lost slabs beyond the device");
+                }
+                lost.set(first, first + length);
+            }
+            return new Note(version, size, slabShift, List.copyOf(members), lost, allLost);
+        } catch (BufferUnderflowException e) {
+            throw new IllegalArgumentException("a note that is cut short", e);
+        }
+    }
+
+    boolean names(UUID incarnation) {
+        return members.stream().anyMatch(member -> member.incarnation().equals(incarnation));
+    }
+}

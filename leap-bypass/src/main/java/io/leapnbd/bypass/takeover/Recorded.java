@@ -1,0 +1,75 @@
+package io.leapnbd.bypass.takeover;
+
+import java.util.List;
+import java.util.UUID;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What a state file says, if it can be read.
+ *
+ * @param size bytes of the device
+ * @param slabShift binary logarithm of the slab size
+ * @param content whose slabs the rows name
+ * @param owner the server that wrote it
+ * @param claimer a server that began to take over with this file and did not get to the end; null if there is none
+ * @param term of the owner or claimer, the higher one
+ * @param complete whether it was written in this boot, or closed in good order, and every checksum is right: then what it does not
+ *     name is blank
+ * @param donors every donor process that rows may name
+ * @param slabs the rows
+ */
+record Recorded(
+        long size,
+        int slabShift,
+        UUID content,
+        UUID owner,
+        @Nullable UUID claimer,
+        long term,
+        boolean complete,
+        List<DonorRow> donors,
+        SlabRows slabs) {
+
+    boolean isOwner(UUID instance) {
+        return instance.equals(owner) || instance.equals(claimer);
+    }
+
+    @Nullable
+    DonorRow donor(UUID incarnation) {
+        for (DonorRow row : donors) {
+            if (row.incarnation().equals(incarnation)) {
+                return row;
+            }
+        }
+        return null;
+    }
+
+    /**
+     * A donor process.
+     *
+     * @param incarnation its identity
+     * @param address where it was found
+     * @param epoch of the last claim there that the file knows of
+     * @param instance the server that made that claim
+     */
+    record DonorRow(UUID incarnation, String address, long epoch, UUID instance) {}
+
+    /** The rows of slabs. */
+    interface SlabRows {
+
+        /** Number of slabs of the device. */
+        int count();
+
+        /** Which donor process holds it; null if the file names none. */
+        @Nullable
+        UUID incarnation(int slab);
+
+        /** What that process calls it. */
+        int handle(int slab);
+
+        /** Version of its grant. */
+        long grantVersion(int slab);
+
+        /** Whether the row is not what was written: its checksum is wrong. */
+        boolean broken(int slab);
+    }
+}

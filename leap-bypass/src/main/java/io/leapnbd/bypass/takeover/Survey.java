@@ -1,0 +1,170 @@
+package io.leapnbd.bypass.takeover;
+
+import io.leapnbd.bypass.link.Conversation;
+import io.leapnbd.bypass.link.DonorConnector;
+import io.leapnbd.bypass.link.Greeted;
+import io.leapnbd.bypass.takeover.Greeting.Found;
+import io.leapnbd.bypass.takeover.Greeting.Owner;
+import io.leapnbd.donor.protocol.Hello;
+import io.leapnbd.donor.protocol.HelloReply;
+import io.leapnbd.donor.protocol.Status;
+import java.io.IOException;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Observes every donor, which changes nothing, and keeps the conversations for what follows. Blocking; for one thread.
+ *
+ * <p>Whether the server that owns the export still answers is found out by looking twice: a running one says something to each of its
+ * donors every second, so what a donor has heard of it gets younger.
+ */
+final class Survey implements AutoCloseable {
+
+    /** How long to look whether the owner is heard: three of its heartbeats. */
+    private static final long LOOK_NANOS = TimeUnit.SECONDS.toNanos(3);
+
+    private static final long LOOK_AGAIN_MILLIS = 200;
+
+    /** What is heard has to be so much younger, in nanoseconds, to be news and not rounding. */
+    private static final long NEWS_NANOS = TimeUnit.MILLISECONDS.toNanos(20);
+
+    private final String export;
+    private final List<DonorConnector> connectors;
+    private final @Nullable Conversation[] conversations;
+    private final @Nullable HelloReply[] replies;
+    private final @Nullable String[] problems;
+    private final boolean[] answering;
+
+    /** Opens nothing yet. */
+    Survey(String export, List<DonorConnector> connectors) {
+        this.export = export;
+        this.connectors = connectors;
+        conversations = new Conversation[connectors.size()];
+        replies = new HelloReply[connectors.size()];
+        problems = new String[connectors.size()];
+        answering = new boolean[connectors.size()];
+    }
+
+    /**
+     * Observes all donors at once.
+     *
+     * @param lookForOwners whether to find out if the owners still answer; it takes up to three seconds where they have links
+     */
+    List<Greeting> observe(boolean lookForOwners) throws IOException {
+        Parallel.run(connectors.size(), this::open);
+        if (lookForOwners) {
+            Parallel.run(connectors.size(), this::look);
+        }
+        List<Greeting> greetings = new ArrayList<>();
+        for (int i = 0; i < connectors.size(); i++) {
+            HelloReply reply = replies[i];
+            String problem = problems[i];
+            greetings.add(
+                    reply != null
+                            ? Greeting.of(i, address(i), found(reply, answering[i]))
+                            : Greeting.none(i, address(i), problem == null ? "no answer" : problem));
+        }
+        return greetings;
+    }
+
+    String address(int donor) {
+        return connectors.get(donor).donor().name();
+    }
+
+    /** The conversation with a donor that answered. */
+    Conversation with(int donor) {
+        Conversation conversation = conversations[donor];
+        if (conversation == null) {
+            throw new IllegalStateException("donor " + address(donor) + " did not answer");
+        }
+        return conversation;
+    }
+
+    /** What a donor answered. */
+    HelloReply reply(int donor) {
+        HelloReply reply = replies[donor];
+        if (reply == null) {
+            throw new IllegalStateException("donor " + address(donor) + " did not answer");
+        }
+        return reply;
+    }
+
+    private void open(int donor) {
+        try {
+            Conversation conversation = connectors.get(donor).talk(export);
+            conversations[donor] = conversation;
+            replies[donor] = greet(conversation);
+            Note.decode(reply(donor).note());
+        } catch (IOException | IllegalArgumentException e) {
+            replies[donor] = null;
+            problems[donor] = String.valueOf(e.getMessage());
+        }
+    }
+
+    private HelloReply greet(Conversation conversation) throws IOException {
+        Greeted greeted = conversation.hello(Hello.observe(export, 0));
+        HelloReply reply = greeted.reply();
+        if (greeted.status() != Status.OK || reply == null) {
+            throw new IOException("refused the hello: " + Status.name(greeted.status()));
+        }
+        return reply;
+    }
+
+    private void look(int donor) {
+        HelloReply first = replies[donor];
+        if (first == null || !first.hasContent() || first.heardMillisAgo() < 0) {
+            return;
+        }
+        long begin = System.nanoTime();
+        long heard = begin - TimeUnit.MILLISECONDS.toNanos(first.heardMillisAgo());
+        try {
+            while (!answering[donor] && System.nanoTime() - begin < LOOK_NANOS) {
+                Thread.sleep(LOOK_AGAIN_MILLIS);
+                HelloReply again = greet(with(donor));
+                long now = System.nanoTime() - TimeUnit.MILLISECONDS.toNanos(Math.max(0, again.heardMillisAgo()));
+                answering[donor] = again.heardMillisAgo() >= 0 && now - heard > NEWS_NANOS;
+                replies[donor] = again;
+                if (again.heardMillisAgo() < 0) {
+                    return;
+                }
+            }
+        } catch (IOException e) {
+            replies[donor] = null;
+            problems[donor] = String.valueOf(e.getMessage());
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
+    }
+
+    private static Found found(HelloReply reply, boolean ownerAnswers) {
+        return new Found(
+                reply.incarnation(),
+                reply.slabSize(),
+                reply.epoch(),
+                reply.content(),
+                new Owner(
+                        reply.instance(),
+                        reply.term(),
+                        reply.host(),
+                        Words.printable(reply.owner()),
+                        reply.claimedMillisAgo()),
+                ownerAnswers,
+                reply.answeredMillisAgo(),
+                // A claim closes the owner's links.
+                reply.freeLinks() + reply.links(),
+                reply.freeSlabs(),
+                reply.heldSlabs(),
+                Note.decode(reply.note()));
+    }
+
+    @Override
+    public void close() {
+        for (Conversation conversation : conversations) {
+            if (conversation != null) {
+                conversation.close();
+            }
+        }
+    }
+}

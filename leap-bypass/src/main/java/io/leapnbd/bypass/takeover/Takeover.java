@@ -1,0 +1,392 @@
+package io.leapnbd.bypass.takeover;
+
+import io.leapnbd.bypass.link.Conversation;
+import io.leapnbd.bypass.link.DonorConnector;
+import io.leapnbd.bypass.link.DonorStanding;
+import io.leapnbd.bypass.link.Greeted;
+import io.leapnbd.bypass.map.LockedStateFile;
+import io.leapnbd.bypass.map.StateFile;
+import io.leapnbd.bypass.map.StateHeader;
+import io.leapnbd.bypass.takeover.Verdict.ClaimOrder;
+import io.leapnbd.bypass.takeover.Verdict.Granted;
+import io.leapnbd.bypass.takeover.Verdict.Refused;
+import io.leapnbd.bypass.takeover.Verdict.Source;
+import io.leapnbd.donor.protocol.Hello;
+import io.leapnbd.donor.protocol.HelloReply;
+import io.leapnbd.donor.protocol.PageMarks;
+import io.leapnbd.donor.protocol.Status;
+import java.io.IOException;
+import java.io.Serial;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.BitSet;
+import java.util.Collections;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.UUID;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicLong;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Takes an export: survey, check, intent, claim, list, plan, execution, as {@code docs/ownership.md} numbers them. Check and plan are pure
+ * and elsewhere; this is what touches donors and the file, in the order that makes a kill at any point harmless.
+ *
+ * <p>Blocking; used once, by one thread.
+ */
+public final class Takeover {
+
+    private static final Logger LOG = LoggerFactory.getLogger(Takeover.class);
+
+    private static final int ATTEMPTS = 3;
+    private static final long SURVEY_AGAIN_MILLIS = 500;
+
+    /** How long a server may believe that it owns the export after it asked a donor that said so; see docs/ownership.md. */
+    public static final long SELF_ANSWER_MILLIS = 1_000;
+
+    /** For clocks that do not run alike, and times that are told in milliseconds. */
+    private static final long MARGIN_MILLIS = 100;
+
+    private final TakeoverSettings settings;
+    private final List<DonorConnector> connectors;
+    private final UUID instance = UUID.randomUUID();
+    private String waitedFor = "";
+
+    /** Nothing is asked yet. */
+    public Takeover(TakeoverSettings settings, List<DonorConnector> connectors) {
+        this.settings = settings;
+        this.connectors = connectors;
+    }
+
+    /**
+     * Does it all.
+     *
+     * @throws IOException if the export cannot be taken; the message is one sentence for the operator. Unless somebody else began to take
+     *     it at the same moment, nothing has been changed anywhere
+     */
+    public TakenExport take() throws IOException {
+        long deadline = System.nanoTime() + settings.patience().toNanos();
+        int conflicts = 0;
+        while (true) {
+            LockedStateFile locked = LockedStateFile.open(settings.stateFile(), settings.fresh());
+            boolean taken = false;
+            try (Survey survey = new Survey(settings.export(), connectors)) {
+                Recorded recorded = RecordedFile.of(locked);
+                List<Greeting> greetings = survey.observe(!settings.takeOver());
+                Verdict verdict = TakeoverCheck.check(recorded, greetings, settings.options());
+                switch (verdict) {
+                    case Refused refused -> {
+                        if (refused.waitFor().isEmpty() || System.nanoTime() - deadline >= 0) {
+                            throw new IOException(refused.sentence());
+                        }
+                        sayWaiting(refused);
+                    }
+                    case Granted granted -> {
+                        TakenExport export = new Start(survey, locked, recorded, granted).run();
+                        taken = true;
+                        return export;
+                    }
+                }
+            } catch (ConflictException e) {
+                conflicts++;
+                if (conflicts == ATTEMPTS) {
+                    throw e;
+                }
+            } finally {
+                if (!taken) {
+                    locked.close();
+                }
+            }
+            pause(SURVEY_AGAIN_MILLIS);
+        }
+    }
+
+    /** Once for each set of donors, so that an operator knows what a start hangs on. */
+    private void sayWaiting(Refused refused) {
+        String donors = String.join(", ", refused.waitFor());
+        if (!donors.equals(waitedFor)) {
+            waitedFor = donors;
+            LOG.warn(
+                    "waiting up to {} s for donor {}: {}",
+                    settings.patience().toSeconds(),
+                    donors,
+                    refused.sentence());
+        }
+    }
+
+    private static void pause(long millis) throws IOException {
+        try {
+            Thread.sleep(millis);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new IOException("interrupted", e);
+        }
+    }
+
+    /** From the permission to the end: steps 3 to 7. */
+    private final class Start {
+
+        private final Survey survey;
+        private final LockedStateFile locked;
+        private final @Nullable Recorded recorded;
+        private final Granted granted;
+        private final UUID content;
+        private final int slabSize;
+        private final int slabShift;
+        private final long[] epochs = new long[connectors.size()];
+        private final ExportNote note;
+
+        /** Until when the server before may believe that it owns the export, as {@link System#nanoTime} has it. */
+        private final AtomicLong oldOwnerUntil = new AtomicLong(Long.MIN_VALUE);
+
+        Start(Survey survey, LockedStateFile locked, @Nullable Recorded recorded, Granted granted) {
+            this.survey = survey;
+            this.locked = locked;
+            this.recorded = recorded;
+            this.granted = granted;
+            UUID known = granted.content();
+            content = known == null ? UUID.randomUUID() : known;
+            slabSize = survey.reply(granted.claims().getFirst().donor()).slabSize();
+            slabShift = Integer.numberOfTrailingZeros(slabSize);
+            note = TakeoverNotes.atClaim(
+                    granted,
+                    settings.size(),
+                    slabShift,
+                    TakeoverNotes.lostAndUnheld(recorded, locked.found()),
+                    survey::address);
+        }
+
+        TakenExport run() throws IOException {
+            granted.warnings().forEach(warning -> LOG.warn("{}", warning));
+            String ignored = locked.ignored();
+            if (ignored != null) {
+                LOG.warn("{}; it is not used", ignored);
+            }
+            StateFile file = intend();
+            boolean done = false;
+            try {
+                claim();
+                List<HeldSlabs> held = list();
+                TakeoverPlan plan = TakeoverPlan.of(granted, recorded, file.slabs(), held);
+                execute(file, plan);
+                file.own(instance, content, granted.term(), locked.boot());
+                TakeoverNotes.forgetDonors(file, granted);
+                TakeoverNotes.exact(note, granted, file);
+                tellNote();
+                free(plan);
+                awaitOldOwner();
+                List<DonorStanding> standings = standings(file);
+                file.bind(places(standings));
+                done = true;
+                return new TakenExport(
+                        instance, content, granted.term(), slabSize, file, locked, note, standings);
+            } finally {
+                if (!done) {
+                    file.abandon();
+                }
+            }
+        }
+
+        /** Step 3: the file knows who is about to claim, before any donor does. */
+        private StateFile intend() throws IOException {
+            StateFile file;
+            UUID boot = locked.boot();
+            if (granted.source() == Source.FILE) {
+                file = locked.take();
+                if (!granted.complete()) {
+                    boot = StateHeader.NOBODY;
+                }
+            } else {
+                file = locked.create(settings.size(), slabShift);
+            }
+            file.claiming(instance, granted.term(), boot);
+            return file;
+        }
+
+        /** Step 4: of two servers that begin at the same time one wins at the first donor, and takes the rest undisturbed. */
+        private void claim() throws IOException {
+            List<ClaimOrder> orders = granted.claims();
+            claim(orders.getFirst());
+            Parallel.run(orders.size() - 1, i -> claim(orders.get(i + 1)));
+        }
+
+        private void claim(ClaimOrder order) throws IOException {
+            Greeted greeted = survey.with(order.donor())
+                    .hello(Hello.claim(
+                            settings.export(),
+                            0,
+                            order.blank(),
+                            order.epoch(),
+                            order.found(),
+                            content,
+                            instance,
+                            granted.term(),
+                            settings.host(),
+                            settings.owner(),
+                            note.encode()));
+            HelloReply reply = greeted.reply();
+            if (greeted.status() == Status.CONFLICT) {
+                throw new ConflictException("another server "
+                        + (reply == null ? "" : "(" + Words.printable(reply.owner()) + ") ")
+                        + "began to serve export " + Words.printable(settings.export()) + " at donor "
+                        + survey.address(order.donor()) + " at the same moment; only one may");
+            }
+            if (greeted.status() != Status.OK || reply == null) {
+                throw new IOException("donor " + survey.address(order.donor()) + " refused the claim: "
+                        + Status.name(greeted.status()));
+            }
+            epochs[order.donor()] = reply.epoch();
+            if (reply.hasContent() && reply.answeredMillisAgo() >= 0) {
+                long left = SELF_ANSWER_MILLIS + MARGIN_MILLIS - reply.answeredMillisAgo();
+                long until = System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(left);
+                long _ = oldOwnerUntil.accumulateAndGet(until, Math::max);
+            }
+        }
+
+        /** Step 5: only now nothing changes any more. */
+        private List<HeldSlabs> list() throws IOException {
+            List<ClaimOrder> orders = granted.claims();
+            HeldSlabs[] held = new HeldSlabs[orders.size()];
+            Parallel.run(orders.size(), i -> {
+                ClaimOrder order = orders.get(i);
+                HeldSlabs list = new HeldSlabs(
+                        order.donor(),
+                        order.incarnation(),
+                        order.blank() ? 0 : survey.reply(order.donor()).heldSlabs());
+                survey.with(order.donor()).list(list::add);
+                held[i] = list;
+            });
+            return Arrays.asList(held);
+        }
+
+        /** Step 7: each donor's slabs by a thread of its own, those of nobody by one more. */
+        private void execute(StateFile file, TakeoverPlan plan) throws IOException {
+            TakeoverNotes.putDonors(file, granted, survey::address, donor -> epochs[donor], instance);
+            TakeoverExecution execution = new TakeoverExecution(
+                    file, donor -> survey.reply(donor).incarnation(), this::marks);
+            int threads = connectors.size() + 1;
+            Parallel.run(threads, thread -> {
+                for (int slab = 0; slab < plan.slabs(); slab++) {
+                    int donor = plan.donor(slab);
+                    if (thread == (donor < 0 ? threads - 1 : donor)) {
+                        execution.apply(plan, slab);
+                    }
+                }
+            });
+            report(file, plan, execution);
+        }
+
+        private void report(StateFile file, TakeoverPlan plan, TakeoverExecution execution) {
+            long kept = 0;
+            for (int slab = 0; slab < plan.slabs(); slab++) {
+                if (file.incarnation(slab) != null) {
+                    kept++;
+                }
+            }
+            if (granted.source() != Source.BLANK) {
+                LOG.info(
+                        "found {} slabs of export {} again, by {}",
+                        kept,
+                        Words.printable(settings.export()),
+                        granted.source() == Source.FILE ? "the state file" : "the donors' lists");
+            }
+            if (execution.lostSlabs() > 0) {
+                LOG.warn(
+                        "{} slabs are lost, because no donor holds them any more; reading a page of theirs is an I/O error"
+                                + " until it is written again (--fresh would start blank)",
+                        execution.lostSlabs());
+            }
+            if (plan.unexplained() > 0) {
+                LOG.warn("donors hold {} slabs for nothing that is known; they stay", plan.unexplained());
+            }
+        }
+
+        private TakeoverExecution.@Nullable PageMarks marks(int donor, int handle) throws IOException {
+            if (granted.waiting().containsValue(donor)) {
+                return null;
+            }
+            Conversation conversation = survey.with(donor);
+            BitSet written = new BitSet();
+            BitSet lost = new BitSet();
+            int page = 0;
+            for (int offset = 0; offset < slabSize; ) {
+                int length = Math.min(slabSize - offset, PageMarks.MAX_RANGE);
+                PageMarks marks = conversation.pages(handle, offset, length);
+                for (int i = 0; i < marks.pages(); i++) {
+                    written.set(page + i, marks.written(i));
+                    lost.set(page + i, marks.lost(i));
+                }
+                page += marks.pages();
+                offset += length;
+            }
+            return new TakeoverExecution.PageMarks(written, lost);
+        }
+
+        private void tellNote() throws IOException {
+            List<ClaimOrder> orders = granted.claims();
+            Parallel.run(
+                    orders.size(),
+                    i -> survey.with(orders.get(i).donor()).note(note.encode(), note.version()));
+        }
+
+        private void free(TakeoverPlan plan) throws IOException {
+            List<TakeoverPlan.Superseded> superseded = plan.superseded();
+            for (TakeoverPlan.Superseded one : superseded) {
+                byte status = survey.with(one.donor()).free(one.handle());
+                if (status != Status.OK) {
+                    LOG.warn(
+                            "donor {} keeps a slab that is not in use: {}",
+                            survey.address(one.donor()),
+                            Status.name(status));
+                }
+            }
+        }
+
+        /** A server that was pushed aside answers from its cache for so long after the last word of a donor. */
+        private void awaitOldOwner() throws IOException {
+            long until = oldOwnerUntil.get();
+            if (until != Long.MIN_VALUE) {
+                pause(Math.max(0, TimeUnit.NANOSECONDS.toMillis(until - System.nanoTime())));
+            }
+        }
+
+        private static Map<UUID, Integer> places(List<DonorStanding> standings) {
+            Map<UUID, Integer> places = new HashMap<>();
+            for (int i = 0; i < standings.size(); i++) {
+                UUID incarnation = standings.get(i).incarnation();
+                if (incarnation != null) {
+                    places.put(incarnation, i);
+                }
+            }
+            return places;
+        }
+
+        private List<DonorStanding> standings(StateFile file) {
+            List<DonorStanding> all = new ArrayList<>(Collections.nCopies(connectors.size(), DonorStanding.NONE));
+            for (ClaimOrder order : granted.claims()) {
+                all.set(order.donor(), DonorStanding.claimed(order.incarnation(), epochs[order.donor()]));
+            }
+            for (StateFile.DonorRow row : file.donors()) {
+                Integer donor = granted.waiting().get(row.incarnation());
+                if (donor != null) {
+                    all.set(donor, new DonorStanding(row.incarnation(), row.epoch(), row.instance()));
+                }
+            }
+            return List.copyOf(all);
+        }
+    }
+
+    /** Somebody else claimed between our look and our claim. */
+    private static final class ConflictException extends IOException {
+
+        @Serial
+        private static final long serialVersionUID = 1L;
+
+        ConflictException(String message) {
+            super(message);
+        }
+    }
+}

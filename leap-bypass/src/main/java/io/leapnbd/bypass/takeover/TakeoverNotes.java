@@ -1,0 +1,106 @@
+package io.leapnbd.bypass.takeover;
+
+import io.leapnbd.bypass.map.StateFile;
+import io.leapnbd.bypass.takeover.Verdict.ClaimOrder;
+import io.leapnbd.bypass.takeover.Verdict.Granted;
+import java.util.BitSet;
+import java.util.Set;
+import java.util.UUID;
+import java.util.function.IntFunction;
+import java.util.function.IntToLongFunction;
+import java.util.stream.Collectors;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What a start writes about donors: into the note that goes with its claims, and into the state file. The note of a claim says no less than
+ * the server before knew, because nobody knows whether this start gets to its end.
+ */
+final class TakeoverNotes {
+
+    private TakeoverNotes() {}
+
+    /** Slabs of which pages are lost and that no donor holds, as the file has it. */
+    static BitSet lostAndUnheld(@Nullable Recorded recorded, @Nullable StateFile file) {
+        BitSet lost = new BitSet();
+        if (recorded != null && file != null) {
+            for (int slab = 0; slab < file.slabs(); slab++) {
+                if (file.incarnation(slab) == null && file.anyLost(slab)) {
+                    lost.set(slab);
+                }
+            }
+        }
+        return lost;
+    }
+
+    /** The note of the claims: whoever may hold slabs, those included that are gone, and all that is known to be lost. */
+    static ExportNote atClaim(
+            Granted granted, long size, int slabShift, BitSet lostAndUnheld, IntFunction<String> addresses) {
+        boolean blank = granted.source() == Verdict.Source.BLANK;
+        Note before = blank ? Note.NONE : granted.note();
+        // A claim wipes out what shows that a donor has forgotten its slabs, so the note has to say that something is lost.
+        boolean allLost = before.allLost()
+                || granted.unheldLost()
+                || !granted.gone().isEmpty();
+        ExportNote note = new ExportNote(granted.term(), size, slabShift, before, allLost);
+        if (!blank) {
+            lostAndUnheld.stream().forEach(note::lose);
+            granted.gone().forEach(incarnation -> note.add(incarnation, addressIn(granted.note(), incarnation)));
+        }
+        granted.waiting().forEach((incarnation, place) -> note.add(incarnation, addresses.apply(place)));
+        for (ClaimOrder order : granted.claims()) {
+            note.add(order.incarnation(), addresses.apply(order.donor()));
+        }
+        return note;
+    }
+
+    /** The note once the plan is in the file: the gone are forgotten, and what they held is named. */
+    static void exact(ExportNote note, Granted granted, StateFile file) {
+        BitSet lost = new BitSet();
+        for (int slab = 0; slab < file.slabs(); slab++) {
+            if (file.incarnation(slab) == null && file.anyLost(slab)) {
+                lost.set(slab);
+            }
+        }
+        note.loseExactly(lost);
+        Set<UUID> claimed =
+                granted.claims().stream().map(ClaimOrder::incarnation).collect(Collectors.toSet());
+        // A donor that has forgotten its slabs is a member again: it was claimed anew.
+        granted.gone().stream().filter(one -> !claimed.contains(one)).forEach(note::remove);
+    }
+
+    /** Names the claimed donors in the file, before any row does. */
+    static void putDonors(
+            StateFile file,
+            Granted granted,
+            IntFunction<String> addresses,
+            IntToLongFunction epochs,
+            UUID instance) {
+        for (ClaimOrder order : granted.claims()) {
+            file.putDonor(new StateFile.DonorRow(
+                    order.incarnation(),
+                    addresses.apply(order.donor()),
+                    epochs.applyAsLong(order.donor()),
+                    instance));
+        }
+    }
+
+    /** Forgets donor processes that no row names and that are not waited for. */
+    static void forgetDonors(StateFile file, Granted granted) {
+        for (StateFile.DonorRow row : file.donors()) {
+            boolean claimed = granted.claims().stream()
+                    .anyMatch(order -> order.incarnation().equals(row.incarnation()));
+            if (!claimed && !granted.waiting().containsKey(row.incarnation())) {
+                file.removeDonor(row.incarnation());
+            }
+        }
+    }
+
+    private static String addressIn(Note note, UUID incarnation) {
+        for (Note.Member member : note.members()) {
+            if (member.incarnation().equals(incarnation)) {
+                return member.address();
+            }
+        }
+        return "unknown";
+    }
+}

@@ -1,0 +1,69 @@
+package io.leapnbd.bypass.takeover;
+
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.UUID;
+import org.jspecify.annotations.Nullable;
+
+/** Whether an export may be taken, and how. */
+sealed interface Verdict {
+
+    /**
+     * It may not. Nothing has been changed anywhere.
+     *
+     * @param sentence for the operator: what is in the way, and what would be right
+     * @param waitFor donors that did not answer and might change this, as they were named; empty if waiting does not help
+     */
+    record Refused(String sentence, List<String> waitFor) implements Verdict {}
+
+    /**
+     * It may.
+     *
+     * @param content to go on with; null for new ones
+     * @param source where slabs are looked up
+     * @param complete whether what the state file does not name is blank
+     * @param term of this server
+     * @param claims what to claim, in this order
+     * @param gone donor processes whose slabs are lost
+     * @param waiting by identity, donors of the file that do not answer now: their place in the server's list
+     * @param abandoned donors whose slabs of these contents are not in use any more and are freed
+     * @param unheldLost whether a slab that nobody holds is lost; otherwise it is blank unless {@code note} says that it is lost
+     * @param note of the server before, the newest that was found
+     * @param warnings for the log
+     */
+    record Granted(
+            @Nullable UUID content,
+            Source source,
+            boolean complete,
+            long term,
+            List<ClaimOrder> claims,
+            Set<UUID> gone,
+            Map<UUID, Integer> waiting,
+            Set<Integer> abandoned,
+            boolean unheldLost,
+            Note note,
+            List<String> warnings)
+            implements Verdict {}
+
+    /** Where slabs are looked up. */
+    enum Source {
+        /** Nowhere: the device is blank. */
+        BLANK,
+        /** In the state file, joined with what donors list. */
+        FILE,
+        /** In donors' lists only. */
+        LISTS
+    }
+
+    /**
+     * One donor's compare-and-set.
+     *
+     * @param donor its place in the server's list
+     * @param incarnation its identity
+     * @param epoch that was observed
+     * @param found content that was observed
+     * @param blank whether its slabs are given up
+     */
+    record ClaimOrder(int donor, UUID incarnation, long epoch, UUID found, boolean blank) {}
+}

@@ -1,0 +1,161 @@
+package io.leapnbd.bypass;
+
+import io.leapnbd.bypass.cache.CachedPages;
+import io.leapnbd.bypass.cache.FetchOwners;
+import io.leapnbd.bypass.cache.PageFetches;
+import io.leapnbd.bypass.cache.Prefetching;
+import io.leapnbd.bypass.latency.LatencyRecorders;
+import io.leapnbd.bypass.link.Donor;
+import io.leapnbd.bypass.link.DonorLink;
+import io.leapnbd.bypass.map.AddressMap;
+import io.leapnbd.bypass.map.StateFile;
+import io.leapnbd.bypass.path.DeviceLoop;
+import io.leapnbd.bypass.path.OwnershipLease;
+import io.leapnbd.bypass.path.ReadPath;
+import io.leapnbd.bypass.path.SlabAllocator;
+import io.leapnbd.bypass.path.SlabLosses;
+import io.leapnbd.bypass.path.Versions;
+import io.leapnbd.bypass.path.WriteOrder;
+import io.leapnbd.bypass.path.WritePath;
+import io.leapnbd.bypass.path.ZeroPath;
+import io.leapnbd.nbd.spi.BlockDevice;
+import io.leapnbd.nbd.spi.DeviceQueue;
+import io.leapnbd.prefetch.LeapSettings;
+import io.leapnbd.prefetch.PageCache;
+import io.leapnbd.prefetch.PrefetchPolicy;
+import io.netty.channel.EventLoop;
+import java.io.IOException;
+import java.lang.foreign.Arena;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Random;
+import java.util.UUID;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.IntConsumer;
+
+/** The data path of a device, whole, over donors that follow a script. */
+final class ScriptedDevice implements BlockDevice, AutoCloseable {
+
+    private final long size;
+    private final long timeoutNanos;
+    private final Arena arena = Arena.ofShared();
+    private final LatencyRecorders latencies = new LatencyRecorders();
+    private final WriteOrder order = new WriteOrder();
+    private final Versions versions = new Versions(1);
+    private final AtomicLong newestProof = OwnershipLease.noProof();
+    private final ConnectionNumbers numbers = new ConnectionNumbers();
+    private final SlabLosses losses;
+    private final Prefetching prefetching;
+    private final FetchOwners owners;
+    private final Map<EventLoop, Paths> loops = new ConcurrentHashMap<>();
+    final StateFile state;
+    final AddressMap map;
+    final PageCache cache;
+    final SlabAllocator allocator;
+    final List<ScriptedStore> stores = new ArrayList<>();
+    final List<ScriptedStore.Link> links = new ArrayList<>();
+
+    private boolean stateClosed;
+
+    private record Paths(DeviceLoop loop, CachedPages pages) {}
+
+    ScriptedDevice(
+            int slabs,
+            int slabShift,
+            int donors,
+            long timeoutNanos,
+            PrefetchPolicy policy,
+            Random random,
+            IntConsumer onLoss)
+            throws IOException {
+        size = (long) slabs << slabShift;
+        this.timeoutNanos = timeoutNanos;
+        state = StateFile.inMemory(size, slabShift);
+        map = new AddressMap(state, size, slabShift);
+        cache = new PageCache(arena.allocate(64L * PageCache.PAGE_SIZE, PageCache.PAGE_SIZE));
+        cache.resize(64);
+        owners = new FetchOwners(cache.capacity());
+        prefetching = new Prefetching(size / PageCache.PAGE_SIZE, policy, LeapSettings.PUBLISHED);
+        for (int i = 0; i < donors; i++) {
+            stores.add(new ScriptedStore("donor " + i, listener(), random, onLoss));
+        }
+        losses = new SlabLosses(map, stores.stream().map(store -> store.donor).toList(), this::lost, slab -> {});
+        allocator = new SlabAllocator(map, versions, donors);
+    }
+
+    private Donor.Listener listener() {
+        return new Donor.Listener() {
+            @Override
+            public void donorLost(Donor donor, UUID gone, UUID found) {
+                for (int i = 0; i < stores.size(); i++) {
+                    if (stores.get(i).donor == donor) {
+                        losses.restarted(i, gone);
+                    }
+                }
+            }
+
+            @Override
+            public void donorClaiming(Donor donor, UUID found) {}
+
+            @Override
+            public void donorClaimed(Donor donor, UUID found, long epoch) {}
+
+            @Override
+            public void fenced(Donor donor) {}
+        };
+    }
+
+    private void lost(long offset, long length) {
+        cache.beginWrite(offset / PageCache.PAGE_SIZE, length / PageCache.PAGE_SIZE);
+        cache.endWrite(offset / PageCache.PAGE_SIZE, length / PageCache.PAGE_SIZE);
+    }
+
+    @Override
+    public long size() {
+        return size;
+    }
+
+    @Override
+    public DeviceQueue open(EventLoop eventLoop) {
+        Paths mine = loops.computeIfAbsent(eventLoop, this::paths);
+        return new RemoteQueue(mine.loop, mine.pages, map, numbers);
+    }
+
+    private Paths paths(EventLoop eventLoop) {
+        List<ScriptedStore.Link> fresh =
+                stores.stream().map(store -> store.link(eventLoop)).toList();
+        synchronized (links) {
+            links.addAll(fresh);
+        }
+        DeviceLoop loop = new DeviceLoop(
+                eventLoop, latencies.openLoop(), fresh.toArray(DonorLink[]::new), newestProof, false, timeoutNanos);
+        ReadPath reads = new ReadPath(loop, map, losses);
+        return new Paths(
+                loop,
+                new CachedPages(
+                        loop,
+                        reads,
+                        new WritePath(loop, map, losses, order, versions, allocator),
+                        new ZeroPath(loop, map, losses, order, versions, allocator),
+                        cache,
+                        prefetching,
+                        new PageFetches(loop, map, reads, order, cache, prefetching, owners)));
+    }
+
+    /** After the event loops have ended. */
+    @Override
+    public void close() throws IOException {
+        closeState();
+        arena.close();
+    }
+
+    /** From here on nothing can be written down any more. */
+    void closeState() throws IOException {
+        if (!stateClosed) {
+            stateClosed = true;
+            state.close();
+        }
+    }
+}

@@ -1,0 +1,355 @@
+package io.leapnbd.bypass;
+
+import io.leapnbd.bypass.link.Donor;
+import io.leapnbd.bypass.link.DonorLink;
+import io.leapnbd.bypass.link.DonorStanding;
+import io.leapnbd.bypass.link.LinkRequest;
+import io.leapnbd.bypass.link.LinkRequest.Outcome;
+import io.leapnbd.donor.protocol.Operation;
+import io.netty.channel.EventLoop;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.Random;
+import java.util.UUID;
+import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.IntConsumer;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A donor without sockets, which does what a test tells it to: versions by page, as a real one keeps them; restarts that one link
+ * meets before another; slabs taken back; answers late, twice, or never in time. Any thread, under its monitor.
+ */
+final class ScriptedStore {
+
+    static final int PAGE = 4096;
+
+    final Donor donor;
+    final AtomicInteger underWay = new AtomicInteger();
+    final AtomicInteger mostUnderWay = new AtomicInteger();
+    final AtomicInteger pings = new AtomicInteger();
+    private final Random random;
+    private final IntConsumer onLoss;
+    private final Donor.Listener listener;
+    private final Map<Integer, Held> slabs = new HashMap<>();
+    private final List<Link> links = new ArrayList<>();
+    private UUID process = UUID.randomUUID();
+    private int lastHandle;
+
+    /** One in so many requests is answered only when its time is over; 0 for none. */
+    volatile int lateOneIn;
+
+    /** One in so many answers comes a while after the donor has done what it says; 0 for none. */
+    volatile int slowOneIn;
+
+    final AtomicInteger lateAnswers = new AtomicInteger();
+    volatile boolean fenced;
+    volatile boolean holdsEverything;
+
+    /** What is asked is done, and the answers come when they are let go. */
+    volatile boolean holdsAnswers;
+
+    private record Held(int index, Map<Integer, byte[]> pages, Map<Integer, Long> versions) {}
+
+    ScriptedStore(String name, Donor.Listener listener, Random random, IntConsumer onLoss) {
+        donor = new Donor(name, listener);
+        this.random = random;
+        this.onLoss = onLoss;
+        this.listener = listener;
+        donor.met(1000, 1000);
+        donor.stand(DonorStanding.claimed(process, 1));
+    }
+
+    synchronized Link link(EventLoop loop) {
+        Link link = new Link(loop, process);
+        links.add(link);
+        return link;
+    }
+
+    /** Another process takes this one's place. One link has met it, others find out by and by. */
+    synchronized void restart() {
+        slabs.values().forEach(held -> onLoss.accept(held.index));
+        slabs.clear();
+        process = UUID.randomUUID();
+        links.get(random.nextInt(links.size())).reconnectLater();
+        links.forEach(link -> link.loop.schedule(link::reconnect, 1 + random.nextInt(5), TimeUnit.MILLISECONDS));
+    }
+
+    /** A link has found the process that there is; the first one tells what was lost with the one before. */
+    private void meet(UUID now) {
+        synchronized (donor) {
+            UUID known = donor.incarnation();
+            if (known != null && !known.equals(now)) {
+                listener.donorLost(donor, known, now);
+                donor.stand(DonorStanding.claimed(now, 1));
+            }
+        }
+    }
+
+    /** Slabs that it has granted and not taken back. */
+    synchronized int held() {
+        return slabs.size();
+    }
+
+    /** Forgets a slab that it has granted. */
+    synchronized void takeBackAny() {
+        List<Integer> handles = List.copyOf(slabs.keySet());
+        if (!handles.isEmpty()) {
+            Held taken = slabs.remove(handles.get(random.nextInt(handles.size())));
+            if (taken != null) {
+                onLoss.accept(taken.index);
+            }
+        }
+    }
+
+    private synchronized Outcome perform(LinkRequest r, UUID connectedTo, byte @Nullable [] written) {
+        if (fenced) {
+            return Outcome.FENCED;
+        }
+        if (r.operation == Operation.PING) {
+            return Outcome.OK;
+        }
+        if (!connectedTo.equals(process)) {
+            return Outcome.UNREACHABLE;
+        }
+        if (r.operation == Operation.GRANT) {
+            for (Map.Entry<Integer, Held> held : slabs.entrySet()) {
+                if (held.getValue().index == r.slab) {
+                    r.grantedHandle = held.getKey();
+                    return Outcome.OK;
+                }
+            }
+            slabs.put(++lastHandle, new Held(r.slab, new HashMap<>(), new HashMap<>()));
+            r.grantedHandle = lastHandle;
+            return Outcome.OK;
+        }
+        if (r.operation == Operation.FREE) {
+            return slabs.remove(r.slab) != null ? Outcome.OK : Outcome.LOST;
+        }
+        Held held = slabs.get(r.slab);
+        if (held == null) {
+            return Outcome.LOST;
+        }
+        for (int at = r.offset; at < r.offset + r.length; ) {
+            int page = at / PAGE;
+            int end = Math.min(r.offset + r.length, (page + 1) * PAGE);
+            change(held, r, page, at, end, written);
+            at = end;
+        }
+        return Outcome.OK;
+    }
+
+    private static void change(Held held, LinkRequest r, int page, int from, int to, byte @Nullable [] written) {
+        byte[] bytes = held.pages.getOrDefault(page, new byte[PAGE]);
+        if (r.operation == Operation.READ) {
+            Objects.requireNonNull(r.buffer)
+                    .setBytes(r.bufferIndex + from - r.offset, bytes, from - page * PAGE, to - from);
+            return;
+        }
+        if (r.version < held.versions.getOrDefault(page, 0L)) {
+            return;
+        }
+        byte[] next = bytes.clone();
+        if (written == null) {
+            Arrays.fill(next, from - page * PAGE, to - page * PAGE, (byte) 0);
+        } else {
+            System.arraycopy(written, from - r.offset, next, from - page * PAGE, to - from);
+        }
+        held.pages.put(page, next);
+        held.versions.put(page, r.version);
+    }
+
+    /** One loop's. */
+    final class Link implements DonorLink {
+
+        final EventLoop loop;
+        private final List<LinkRequest> waiting = new ArrayList<>();
+        private final List<Runnable> heldAnswers = new CopyOnWriteArrayList<>();
+        private UUID connectedTo;
+        volatile boolean throwsInTick;
+        volatile boolean throwsInPost;
+        volatile boolean down;
+
+        Link(EventLoop loop, UUID connectedTo) {
+            this.loop = loop;
+            this.connectedTo = connectedTo;
+        }
+
+        @Override
+        public Donor donor() {
+            return donor;
+        }
+
+        @Override
+        public boolean ready() {
+            return !down;
+        }
+
+        @Override
+        public void post(LinkRequest request) {
+            if (throwsInPost) {
+                throw new IllegalStateException("as scripted");
+            }
+            if (request.operation == Operation.PING) {
+                pings.incrementAndGet();
+            }
+            mostUnderWay.accumulateAndGet(underWay.incrementAndGet(), Math::max);
+            if (request.postNanos == 0) {
+                request.postNanos = System.nanoTime();
+            }
+            waiting.add(request);
+            if (!holdsEverything) {
+                loop.schedule(() -> answer(request), random.nextInt(800), TimeUnit.MICROSECONDS);
+            }
+        }
+
+        /** Does what is held, and answers it. */
+        void letGo() {
+            List.copyOf(waiting).forEach(this::answer);
+        }
+
+        int answersHeld() {
+            return heldAnswers.size();
+        }
+
+        /** Gives the answers that are held. */
+        void letAnswersGo() {
+            List.copyOf(heldAnswers).forEach(Runnable::run);
+            heldAnswers.clear();
+        }
+
+        private void answer(LinkRequest request) {
+            if (!waiting.contains(request)) {
+                return;
+            }
+            byte[] written = null;
+            if (request.operation == Operation.WRITE) {
+                written = new byte[request.length];
+                Objects.requireNonNull(request.buffer).getBytes(request.bufferIndex, written);
+            }
+            int late = lateOneIn;
+            if (late > 0 && request.operation != Operation.GRANT && random.nextInt(late) == 0) {
+                late(request, written);
+                return;
+            }
+            boolean newer = request.incarnation != null
+                    && !request.incarnation.equals(connectedTo)
+                    && request.incarnation.equals(donor.incarnation());
+            if (newer) {
+                reconnect();
+            }
+            if (request.incarnation != null && !request.incarnation.equals(connectedTo)) {
+                end(request, Outcome.LOST);
+                return;
+            }
+            UUID to = connectedTo;
+            Outcome outcome = perform(request, to, written);
+            if (outcome == Outcome.UNREACHABLE) {
+                // A dead connection: sent again over the next one.
+                loop.schedule(
+                        () -> {
+                            reconnect();
+                            answer(request);
+                        },
+                        500,
+                        TimeUnit.MICROSECONDS);
+                return;
+            }
+            if (request.operation == Operation.GRANT) {
+                request.incarnation = to;
+            }
+            if (request.operation == Operation.WRITE && random.nextInt(8) == 0) {
+                // Sent a second time, and done a second time, after the reply.
+                LinkRequest copy = copy(request);
+                byte[] again = written;
+                loop.schedule(() -> perform(copy, to, again), random.nextInt(2000), TimeUnit.MICROSECONDS);
+            }
+            if (holdsAnswers) {
+                heldAnswers.add(() -> end(request, outcome));
+                return;
+            }
+            int slow = slowOneIn;
+            if (slow > 0 && random.nextInt(slow) == 0) {
+                loop.schedule(() -> end(request, outcome), random.nextInt(3000), TimeUnit.MICROSECONDS);
+            } else {
+                end(request, outcome);
+            }
+        }
+
+        /** Not answered in time; done all the same, after its end. */
+        private void late(LinkRequest request, byte @Nullable [] written) {
+            LinkRequest copy = copy(request);
+            UUID to = connectedTo;
+            lateAnswers.incrementAndGet();
+            boolean change = request.operation == Operation.WRITE || request.operation == Operation.TRIM;
+            end(request, Outcome.UNREACHABLE);
+            if (change) {
+                loop.schedule(() -> perform(copy, to, written), random.nextInt(3000), TimeUnit.MICROSECONDS);
+            }
+        }
+
+        private static LinkRequest copy(LinkRequest of) {
+            LinkRequest copy = new LinkRequest();
+            copy.operation = of.operation;
+            copy.slab = of.slab;
+            copy.offset = of.offset;
+            copy.length = of.length;
+            copy.version = of.version;
+            return copy;
+        }
+
+        private void end(LinkRequest request, Outcome outcome) {
+            if (!waiting.remove(request)) {
+                return;
+            }
+            underWay.decrementAndGet();
+            request.outcome = outcome;
+            request.completion.linkDone(request, System.nanoTime());
+        }
+
+        private void reconnectLater() {
+            loop.execute(this::reconnect);
+        }
+
+        private void reconnect() {
+            UUID now;
+            synchronized (ScriptedStore.this) {
+                now = process;
+            }
+            if (!now.equals(connectedTo)) {
+                meet(now);
+                connectedTo = now;
+            }
+        }
+
+        @Override
+        public void promote(LinkRequest request) {
+            request.background = false;
+        }
+
+        @Override
+        public void flush() {}
+
+        @Override
+        public void tick(long now) {
+            if (throwsInTick) {
+                throw new IllegalStateException("as scripted");
+            }
+            for (LinkRequest request : List.copyOf(waiting)) {
+                if (now - request.deadlineNanos >= 0) {
+                    end(request, Outcome.UNREACHABLE);
+                }
+            }
+        }
+
+        @Override
+        public void close() {
+            List.copyOf(waiting).forEach(request -> end(request, Outcome.UNREACHABLE));
+        }
+    }
+}

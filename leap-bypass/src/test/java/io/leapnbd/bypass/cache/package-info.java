@@ -1,0 +1,4 @@
+@NullMarked
+package io.leapnbd.bypass.cache;
+
+import org.jspecify.annotations.NullMarked;

@@ -1,0 +1,4 @@
+@NullMarked
+package io.leapnbd.bypass.path;
+
+import org.jspecify.annotations.NullMarked;

@@ -1,0 +1,66 @@
+package io.leapnbd.bypass.takeover;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.nio.ByteBuffer;
+import java.util.ArrayList;
+import java.util.BitSet;
+import java.util.List;
+import java.util.Random;
+import java.util.UUID;
+import org.junit.jupiter.api.Test;
+
+class NoteTest {
+
+    private static final long SIZE = 64L << 30;
+
+    private static List<Note.Member> members(int count) {
+        List<Note.Member> all = new ArrayList<>();
+        for (int i = 0; i < count; i++) {
+            all.add(new Note.Member(new UUID(1, i), "tcp://10.0.0." + i + ":9400"));
+        }
+        return all;
+    }
+
+    @Test
+    void a_note_is_read_as_it_was_written() {
+        BitSet lost = new BitSet();
+        lost.set(3);
+        lost.set(100, 200);
+        Note note = new Note(5L << 32 | 7, SIZE, 26, members(3), lost, false);
+        assertThat(Note.decode(note.encode())).isEqualTo(note);
+        assertThat(Note.decode(ByteBuffer.allocate(0))).isEqualTo(Note.NONE);
+    }
+
+    @Test
+    void where_lost_slabs_do_not_fit_all_that_nobody_holds_is_called_lost() {
+        BitSet lost = new BitSet();
+        for (int slab = 0; slab < 20_000; slab += 2) {
+            lost.set(slab);
+        }
+        Note note = new Note(1, 16L << 40, 26, members(Note.MAX_MEMBERS), lost, false);
+        ByteBuffer bytes = note.encode();
+        assertThat(bytes.remaining()).isLessThanOrEqualTo(Note.MAX_LENGTH);
+        Note read = Note.decode(bytes);
+        assertThat(read.allLost()).isTrue();
+        assertThat(read.members()).hasSize(Note.MAX_MEMBERS);
+    }
+
+    @Test
+    void F13_bytes_that_are_no_note_are_refused_and_take_no_memory() {
+        Random random = new Random(42);
+        for (int i = 0; i < 20_000; i++) {
+            byte[] bytes = new byte[1 + random.nextInt(200)];
+            random.nextBytes(bytes);
+            try {
+                Note read = Note.decode(ByteBuffer.wrap(bytes));
+                assertThat(read.members()).hasSizeLessThanOrEqualTo(Note.MAX_MEMBERS);
+            } catch (IllegalArgumentException e) {
+                assertThat(e).hasMessageContaining("note");
+            }
+        }
+        assertThatThrownBy(() -> Note.decode(ByteBuffer.allocate(Note.MAX_LENGTH + 1)))
+                .isInstanceOf(IllegalArgumentException.class);
+    }
+}

@@ -1,0 +1,107 @@
+package io.leapnbd.bypass.takeover;
+
+import io.leapnbd.bypass.takeover.Greeting.Found;
+import io.leapnbd.bypass.takeover.Greeting.Owner;
+import java.util.HashMap;
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.UUID;
+import org.jspecify.annotations.Nullable;
+
+/** A donor process with one export, as docs/ownership.md has it, and nothing else. For one thread. */
+final class SimDonor {
+
+    static final int SLAB_SIZE = 1 << 20;
+
+    /** What a page holds: 0 is blank, {@link #LOST} is lost, anything else was written. */
+    static final long LOST = -1;
+
+    final UUID incarnation;
+    boolean reachable = true;
+    long epoch;
+    UUID content = Found.NONE;
+    Owner owner = Owner.NOBODY;
+    Note note = Note.NONE;
+    final TreeMap<Integer, SimSlab> slabs = new TreeMap<>();
+    private int lastHandle;
+
+    SimDonor(UUID incarnation) {
+        this.incarnation = incarnation;
+    }
+
+    Found observe(boolean ownerAnswers) {
+        return new Found(
+                incarnation,
+                SLAB_SIZE,
+                epoch,
+                content,
+                owner,
+                ownerAnswers,
+                0,
+                100,
+                100 - slabs.size(),
+                slabs.size(),
+                note);
+    }
+
+    /** The compare-and-set; answers the slabs that it took back, or null if it was refused. */
+    @Nullable
+    Map<Integer, SimSlab> claim(long seenEpoch, UUID seen, boolean blank, UUID next, Owner by, Note left) {
+        if (seenEpoch != epoch || !seen.equals(content)) {
+            return null;
+        }
+        if (!next.equals(content) && !blank) {
+            throw new IllegalArgumentException("other contents without a word");
+        }
+        Map<Integer, SimSlab> back = new HashMap<>();
+        if (blank) {
+            back.putAll(slabs);
+            slabs.clear();
+        }
+        epoch++;
+        content = next;
+        owner = by;
+        note = left;
+        return back;
+    }
+
+    boolean ownedBy(UUID instance) {
+        return reachable && owner.instance().equals(instance);
+    }
+
+    SimSlab grant(int index, long version, @Nullable long[] lostPages) {
+        SimSlab slab = new SimSlab(++lastHandle, version);
+        if (lostPages != null) {
+            for (int page = 0; page < slab.pages.length; page++) {
+                slab.pages[page] = lostPages[page];
+            }
+        }
+        slabs.put(index, slab);
+        return slab;
+    }
+
+    /** The lease has ended. */
+    Map<Integer, SimSlab> expire() {
+        Map<Integer, SimSlab> back = new HashMap<>(slabs);
+        slabs.clear();
+        content = Found.NONE;
+        owner = Owner.NOBODY;
+        note = Note.NONE;
+        return back;
+    }
+
+    /** A slab as it was lent; only its first pages are looked at. */
+    static final class SimSlab {
+
+        static final int PAGES = 3;
+
+        final int handle;
+        final long grantVersion;
+        final long[] pages = new long[PAGES];
+
+        SimSlab(int handle, long grantVersion) {
+            this.handle = handle;
+            this.grantVersion = grantVersion;
+        }
+    }
+}

@@ -1,0 +1,355 @@
+package io.leapnbd.bypass.takeover;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.leapnbd.bypass.takeover.Greeting.Found;
+import io.leapnbd.bypass.takeover.Greeting.Owner;
+import io.leapnbd.bypass.takeover.Recorded.DonorRow;
+import io.leapnbd.bypass.takeover.Verdict.ClaimOrder;
+import io.leapnbd.bypass.takeover.Verdict.Granted;
+import io.leapnbd.bypass.takeover.Verdict.Refused;
+import io.leapnbd.bypass.takeover.Verdict.Source;
+import java.util.ArrayList;
+import java.util.BitSet;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.UUID;
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.Test;
+
+/** Each row of docs/ownership.md, and each fault of FAULTS.md A, E and F that a start can commit, by name. */
+class TakeoverCheckTest {
+
+    private static final int SLAB = 1 << 20;
+    private static final int SLABS = 8;
+    private static final long SIZE = (long) SLABS * SLAB;
+    private static final UUID HERE = new UUID(7, 1);
+    private static final UUID ELSEWHERE = new UUID(7, 2);
+    private static final UUID CONTENT = new UUID(8, 1);
+    private static final UUID OTHER_CONTENT = new UUID(8, 2);
+    private static final UUID MINE = new UUID(9, 1);
+    private static final UUID OTHERS = new UUID(9, 2);
+
+    private static final TakeoverOptions PLAIN = new TakeoverOptions("swap0", SIZE, HERE, 2, false, false, false);
+    private static final TakeoverOptions TAKE_OVER = new TakeoverOptions("swap0", SIZE, HERE, 2, true, false, false);
+    private static final TakeoverOptions FRESH = new TakeoverOptions("swap0", SIZE, HERE, 2, false, true, false);
+    private static final TakeoverOptions LOSE = new TakeoverOptions("swap0", SIZE, HERE, 2, false, false, true);
+
+    private static UUID process(int i) {
+        return new UUID(1, i);
+    }
+
+    private static Found blank(int i) {
+        return new Found(process(i), SLAB, 0, Found.NONE, Owner.NOBODY, false, -1, 100, 100, 0, Note.NONE);
+    }
+
+    private static Found holding(int i, long epoch, UUID content, UUID instance, UUID host, long term, Note note) {
+        Owner owner = new Owner(instance, term, host, "web1, process 4711", 7_200_000);
+        return new Found(process(i), SLAB, epoch, content, owner, false, 50, 100, 90, 3, note);
+    }
+
+    private static Found answering(Found found) {
+        return new Found(
+                found.incarnation(),
+                found.slabSize(),
+                found.epoch(),
+                found.content(),
+                found.owner(),
+                true,
+                found.answeredMillisAgo(),
+                found.freeLinks(),
+                found.freeSlabs(),
+                found.heldSlabs(),
+                found.note());
+    }
+
+    private static Found forgot(int i, long epoch) {
+        return new Found(process(i), SLAB, epoch, Found.NONE, Owner.NOBODY, false, -1, 100, 100, 0, Note.NONE);
+    }
+
+    private static Note note(long version, int... members) {
+        List<Note.Member> all = new ArrayList<>();
+        for (int member : members) {
+            all.add(new Note.Member(process(member), "d" + member));
+        }
+        return new Note(version, SIZE, 20, all, new BitSet(), false);
+    }
+
+    /** By place in the list: what a donor at address "d" + its number said; null for silence. */
+    private static List<Greeting> greetings(Map<Integer, @Nullable Found> said, int... order) {
+        List<Greeting> all = new ArrayList<>();
+        for (int address : order) {
+            Found found = said.get(address);
+            all.add(
+                    found == null
+                            ? Greeting.none(all.size(), "d" + address, "connection refused")
+                            : Greeting.of(all.size(), "d" + address, found));
+        }
+        return all;
+    }
+
+    /** A file of the owner MINE with content CONTENT, whose donors d0 and d1 each hold a slab. */
+    private static Recorded file(boolean complete) {
+        return new Recorded(
+                SIZE,
+                20,
+                CONTENT,
+                MINE,
+                null,
+                4,
+                complete,
+                List.of(new DonorRow(process(0), "d0", 5, MINE), new DonorRow(process(1), "d1", 6, MINE)),
+                new Recorded.SlabRows() {
+                    @Override
+                    public int count() {
+                        return SLABS;
+                    }
+
+                    @Override
+                    public @Nullable UUID incarnation(int slab) {
+                        return slab < 2 ? process(slab) : null;
+                    }
+
+                    @Override
+                    public int handle(int slab) {
+                        return 10 + slab;
+                    }
+
+                    @Override
+                    public long grantVersion(int slab) {
+                        return 4L << 32 | slab;
+                    }
+
+                    @Override
+                    public boolean broken(int slab) {
+                        return false;
+                    }
+                });
+    }
+
+    private static Found mine(int i) {
+        return holding(i, 5 + i, CONTENT, MINE, HERE, 4, note(4L << 32, 0, 1));
+    }
+
+    private static Granted granted(Verdict verdict) {
+        assertThat(verdict).isInstanceOf(Granted.class);
+        return (Granted) verdict;
+    }
+
+    private static Refused refused(Verdict verdict) {
+        assertThat(verdict).isInstanceOf(Refused.class);
+        return (Refused) verdict;
+    }
+
+    private static Map<Integer, @Nullable Found> said(@Nullable Found... all) {
+        Map<Integer, @Nullable Found> map = new HashMap<>();
+        for (int i = 0; i < all.length; i++) {
+            map.put(i, all[i]);
+        }
+        return map;
+    }
+
+    @Test
+    void an_export_that_nobody_has_begins_blank() {
+        Granted granted = granted(TakeoverCheck.check(null, greetings(said(blank(0), blank(1)), 0, 1), PLAIN));
+        assertThat(granted.source()).isEqualTo(Source.BLANK);
+        assertThat(granted.content()).isNull();
+        assertThat(granted.claims()).extracting(ClaimOrder::epoch).containsExactly(0L, 0L);
+    }
+
+    @Test
+    void A4_a_server_that_answers_is_not_pushed_aside_without_a_word() {
+        Found served = answering(mine(0));
+        List<Greeting> greetings = greetings(said(served, mine(1)), 0, 1);
+        assertThat(refused(TakeoverCheck.check(null, greetings, PLAIN)).sentence())
+                .contains("swap0", "web1, process 4711", "2 h", "3 slabs (3M)", "d0", "--take-over");
+        assertThat(refused(TakeoverCheck.check(file(true), greetings, PLAIN)).waitFor())
+                .isEmpty();
+        assertThat(granted(TakeoverCheck.check(null, greetings, TAKE_OVER)).content())
+                .isEqualTo(CONTENT);
+    }
+
+    @Test
+    void E4_a_second_host_with_the_same_name_does_not_get_the_first_ones_pages() {
+        Found theirs = holding(0, 5, CONTENT, OTHERS, ELSEWHERE, 4, note(4L << 32, 0));
+        assertThat(refused(TakeoverCheck.check(null, greetings(said(theirs), 0), PLAIN))
+                        .sentence())
+                .contains("another machine", "--take-over");
+        assertThat(refused(TakeoverCheck.check(null, greetings(said(theirs), 0), FRESH))
+                        .sentence())
+                .contains("another machine");
+    }
+
+    @Test
+    void A1_a_server_that_comes_back_does_not_believe_a_file_from_before_the_fail_over() {
+        Found since = holding(0, 6, CONTENT, OTHERS, ELSEWHERE, 5, note(5L << 32, 0, 1));
+        List<Greeting> greetings = greetings(said(since, mine(1)), 0, 1);
+        assertThat(refused(TakeoverCheck.check(file(true), greetings, PLAIN)).sentence())
+                .contains("another machine");
+        Granted granted = granted(TakeoverCheck.check(file(true), greetings, TAKE_OVER));
+        assertThat(granted.source()).isEqualTo(Source.LISTS);
+        assertThat(granted.term()).isEqualTo(6);
+    }
+
+    @Test
+    void A3_an_export_whose_lease_ended_and_that_somebody_else_took_is_not_gone_on_with() {
+        // The other server's lease has ended as well: only the epoch is left of it.
+        Verdict verdict =
+                TakeoverCheck.check(file(true), greetings(said(forgot(0, 9), forgot(1, 6)), 0, 1), PLAIN);
+        assertThat(refused(verdict).sentence()).contains("another server", "--fresh");
+    }
+
+    @Test
+    void A5_a_donor_that_is_left_out_does_not_turn_its_pages_into_zeros() {
+        Verdict verdict = TakeoverCheck.check(null, greetings(said(mine(0)), 0), PLAIN);
+        assertThat(refused(verdict).sentence()).contains("d1", "--donors", "--lose-missing");
+        Granted granted = granted(TakeoverCheck.check(null, greetings(said(mine(0)), 0), LOSE));
+        assertThat(granted.unheldLost()).isTrue();
+        assertThat(granted.gone()).containsExactly(process(1));
+    }
+
+    @Test
+    void A6_a_donor_that_restarted_is_remembered_by_the_others_when_the_file_is_gone() {
+        Found restarted = new Found(process(9), SLAB, 0, Found.NONE, Owner.NOBODY, false, -1, 100, 100, 0, Note.NONE);
+        Granted granted =
+                granted(TakeoverCheck.check(null, greetings(said(mine(0), restarted), 0, 1), PLAIN));
+        assertThat(granted.unheldLost()).isTrue();
+    }
+
+    @Test
+    void A7_a_file_of_another_boot_is_joined_with_what_every_donor_says() {
+        Granted granted =
+                granted(TakeoverCheck.check(file(false), greetings(said(mine(0), mine(1)), 0, 1), PLAIN));
+        assertThat(granted.source()).isEqualTo(Source.FILE);
+        assertThat(granted.complete()).isFalse();
+        Verdict missing = TakeoverCheck.check(file(false), greetings(said(mine(0), null), 0, 1), PLAIN);
+        assertThat(refused(missing).waitFor()).containsExactly("d1");
+    }
+
+    @Test
+    void A9_what_can_be_refused_is_refused_before_a_claim() {
+        Found small = new Found(process(0), SLAB, 0, Found.NONE, Owner.NOBODY, false, -1, 100, 2, 0, Note.NONE);
+        assertThat(refused(TakeoverCheck.check(null, greetings(said(small), 0), PLAIN)).sentence())
+                .contains("--size 8M", "2M");
+        Found full = new Found(process(0), SLAB, 0, Found.NONE, Owner.NOBODY, false, -1, 1, 100, 0, Note.NONE);
+        assertThat(refused(TakeoverCheck.check(null, greetings(said(full), 0), PLAIN)).sentence())
+                .contains("1 more links", "--threads");
+        Found large = new Found(process(1), 2 * SLAB, 0, Found.NONE, Owner.NOBODY, false, -1, 100, 100, 0, Note.NONE);
+        assertThat(refused(TakeoverCheck.check(null, greetings(said(blank(0), large), 0, 1), PLAIN))
+                        .sentence())
+                .contains("slabs of 2M", "--slab-size");
+    }
+
+    @Test
+    void F4_another_size_is_refused_with_or_without_a_file() {
+        TakeoverOptions larger = new TakeoverOptions("swap0", 2 * SIZE, HERE, 2, false, false, false);
+        List<Greeting> greetings = greetings(said(mine(0), mine(1)), 0, 1);
+        assertThat(refused(TakeoverCheck.check(file(true), greetings, larger)).sentence())
+                .contains("--size 8M", "--size 16M");
+        assertThat(refused(TakeoverCheck.check(null, greetings, larger)).sentence())
+                .contains("--size 8M", "--size 16M");
+    }
+
+    @Test
+    void E2_donors_may_be_named_in_any_order() {
+        Granted granted =
+                granted(TakeoverCheck.check(file(true), greetings(said(mine(0), mine(1)), 1, 0), PLAIN));
+        assertThat(granted.source()).isEqualTo(Source.FILE);
+        assertThat(granted.claims()).extracting(ClaimOrder::incarnation).containsExactly(process(0), process(1));
+        assertThat(granted.claims()).extracting(ClaimOrder::donor).containsExactly(1, 0);
+        assertThat(granted.gone()).isEmpty();
+    }
+
+    @Test
+    void E2_a_donor_of_the_file_that_is_not_named_is_missed_every_time() {
+        for (int attempt = 0; attempt < 2; attempt++) {
+            Verdict verdict = TakeoverCheck.check(file(true), greetings(said(mine(0)), 0), PLAIN);
+            assertThat(refused(verdict).sentence()).contains("d1", "not named");
+        }
+    }
+
+    @Test
+    void a_donor_of_a_true_file_that_does_not_answer_is_not_waited_for() {
+        Granted granted =
+                granted(TakeoverCheck.check(file(true), greetings(said(mine(0), null), 0, 1), PLAIN));
+        assertThat(granted.complete()).isTrue();
+        assertThat(granted.waiting()).containsExactly(Map.entry(process(1), 1));
+    }
+
+    @Test
+    void a_true_file_that_no_donor_confirms_is_not_believed() {
+        Found restarted = new Found(process(9), SLAB, 0, Found.NONE, Owner.NOBODY, false, -1, 100, 100, 0, Note.NONE);
+        Verdict verdict = TakeoverCheck.check(file(true), greetings(said(restarted, null), 0, 1), PLAIN);
+        assertThat(refused(verdict).waitFor()).containsExactly("d1");
+    }
+
+    @Test
+    void F1_a_server_that_was_killed_among_its_claims_is_the_files_too() {
+        Recorded file = file(true);
+        Recorded claimed = new Recorded(
+                file.size(),
+                file.slabShift(),
+                file.content(),
+                MINE,
+                OTHERS,
+                5,
+                true,
+                file.donors(),
+                file.slabs());
+        Found half = holding(0, 6, CONTENT, OTHERS, HERE, 5, note(5L << 32, 0, 1));
+        Granted granted = granted(TakeoverCheck.check(claimed, greetings(said(half, mine(1)), 0, 1), PLAIN));
+        assertThat(granted.source()).isEqualTo(Source.FILE);
+        assertThat(granted.complete()).isTrue();
+    }
+
+    @Test
+    void F2_one_donor_under_two_addresses_is_refused() {
+        List<Greeting> greetings = List.of(Greeting.of(0, "d0", blank(0)), Greeting.of(1, "localhost", blank(0)));
+        assertThat(refused(TakeoverCheck.check(null, greetings, PLAIN)).sentence())
+                .contains("d0", "localhost", "one donor");
+    }
+
+    @Test
+    void F3_contents_are_never_mixed() {
+        Found other = holding(1, 5, OTHER_CONTENT, OTHERS, HERE, 3, note(3L << 32, 1));
+        List<Greeting> greetings = greetings(said(mine(0), other), 0, 1);
+        assertThat(refused(TakeoverCheck.check(null, greetings, TAKE_OVER)).sentence())
+                .contains("different contents", "--fresh");
+        assertThat(refused(TakeoverCheck.check(file(true), greetings, TAKE_OVER)).sentence())
+                .contains("different contents");
+        assertThat(granted(TakeoverCheck.check(file(true), greetings, FRESH)).claims())
+                .allMatch(ClaimOrder::blank);
+    }
+
+    @Test
+    void other_contents_than_the_files_want_a_word() {
+        Found other = holding(0, 5, OTHER_CONTENT, OTHERS, HERE, 3, note(3L << 32, 0));
+        List<Greeting> greetings = greetings(said(other), 0);
+        assertThat(refused(TakeoverCheck.check(file(true), greetings, PLAIN)).sentence())
+                .contains("other contents", "--take-over", "--fresh");
+        assertThat(granted(TakeoverCheck.check(file(true), greetings, TAKE_OVER)).content())
+                .isEqualTo(OTHER_CONTENT);
+    }
+
+    @Test
+    void a_start_before_its_donors_knows_whom_to_wait_for() {
+        assertThat(refused(TakeoverCheck.check(null, greetings(said(blank(0), null), 0, 1), PLAIN))
+                        .waitFor())
+                .containsExactly("d1");
+        assertThat(refused(TakeoverCheck.check(null, greetings(said(null, null), 0, 1), PLAIN))
+                        .waitFor())
+                .containsExactly("d0", "d1");
+    }
+
+    @Test
+    void a_donor_that_others_have_gone_on_without_is_blanked_and_not_listened_to() {
+        // d1 was given up by a later server, whose note does not name it; now it is back with old pages.
+        Found current = holding(0, 9, CONTENT, OTHERS, HERE, 6, note(6L << 32, 0));
+        Granted granted =
+                granted(TakeoverCheck.check(null, greetings(said(current, mine(1)), 0, 1), PLAIN));
+        assertThat(granted.abandoned()).containsExactly(1);
+        assertThat(granted.claims().get(1).blank()).isTrue();
+        assertThat(granted.unheldLost()).isFalse();
+    }
+}

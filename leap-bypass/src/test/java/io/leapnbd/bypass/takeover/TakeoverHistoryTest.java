@@ -1,0 +1,47 @@
+package io.leapnbd.bypass.takeover;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.nio.file.Path;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/**
+ * Random histories of hosts, servers that are killed anywhere in their start, donors that restart, are cut off, forget, and files that
+ * are old or gone: no server ever reads a page as anything but its newest acknowledged write, or as an error where that is lost. FAULTS
+ * A1, A3-A7, A9, E2-E4, F1-F4.
+ *
+ * <p>{@code -Dleap.histories=N} runs N of them, {@code -Dleap.seed=S} begins with another.
+ */
+class TakeoverHistoryTest {
+
+    private static final int HISTORIES = Integer.getInteger("leap.histories", 1_000);
+    private static final long SEED = Long.getLong("leap.seed", 1);
+
+    @TempDir
+    Path folder;
+
+    @Test
+    void no_server_reads_a_foreign_stale_or_zero_page_whatever_happened_before() throws Exception {
+        TakeoverWorld.Tally tally = new TakeoverWorld.Tally();
+        for (long seed = SEED; seed < SEED + HISTORIES; seed++) {
+            TakeoverWorld world = new TakeoverWorld(folder.resolve("s" + seed), seed, tally);
+            try {
+                world.run();
+            } catch (Exception | AssertionError e) {
+                throw new AssertionError("seed " + seed + ":\n" + world.story(), e);
+            } finally {
+                world.close();
+            }
+        }
+        // The histories have to come by what they are about.
+        assertThat(tally.starts).isGreaterThan(HISTORIES);
+        assertThat(tally.fromFile).isGreaterThan(HISTORIES / 10);
+        assertThat(tally.fromLists).isGreaterThan(HISTORIES / 10);
+        assertThat(tally.killedInStart).isGreaterThan(HISTORIES / 20);
+        assertThat(tally.refused).isGreaterThan(HISTORIES / 10);
+        assertThat(tally.lostSeen).isGreaterThan(HISTORIES / 10);
+        assertThat(tally.right).isGreaterThan(HISTORIES);
+        System.out.println(tally);
+    }
+}

@@ -1,0 +1,5 @@
+/** What event loops can see of the state of the remote device that they share. */
+@NullMarked
+package io.leapnbd.bypass.path;
+
+import org.jspecify.annotations.NullMarked;
