@@ -94,11 +94,12 @@ public final class DetachCommand implements Callable<Integer> {
             becomeShell(target, state.get().pid());
         }
         Path changes = AttachLock.changes(AttachState.DIRECTORY);
-        try (AttachLock lock = AttachLock.take(changes, System.nanoTime() + CHANGES_LIMIT)
+        AttachLock lock = AttachLock.take(changes, System.nanoTime() + CHANGES_LIMIT)
                 .orElseThrow(() -> new CommandFailure(
                         ExitCode.FAILED,
                         "process " + AttachLock.holder(changes).orElse("?")
-                                + " attaches or detaches an export: try again later"))) {
+                                + " attaches or detaches an export: try again later"));
+        try (lock) {
             refuseAdopted(target);
             stopSwapping(target);
             disconnect(target, state.isPresent());
