@@ -7,6 +7,7 @@ import io.leapnbd.tools.linux.Machine;
 import io.leapnbd.tools.linux.SwapHeader;
 import io.leapnbd.tools.linux.SwapOwner;
 import java.io.IOException;
+import java.net.SocketTimeoutException;
 import java.nio.ByteBuffer;
 import java.util.Optional;
 import java.util.UUID;
@@ -37,13 +38,19 @@ final class SwapClaim {
         this.uuid = uuid;
     }
 
-    /** What the first page has, over a connection that is otherwise unused. */
+    /**
+     * What the first page has, over a connection that is otherwise unused. A donor that is stopped is no reason not to adopt a
+     * device, so that there is no answer is a finding; the connection is of no use then.
+     */
     static AttachPlan.Page look(FdChannel channel) throws IOException {
         channel.deadline(System.nanoTime() + LIMIT);
         try {
             return classify(new FirstPage(channel).read());
         } catch (FirstPage.Refused e) {
             return new AttachPlan.Page.Unreadable(String.valueOf(e.getMessage()));
+        } catch (SocketTimeoutException e) {
+            return new AttachPlan.Page.Unreadable("the server does not answer a read of the export's first page in "
+                    + TimeUnit.NANOSECONDS.toSeconds(LIMIT) + " s");
         }
     }
 
