@@ -91,9 +91,10 @@ sealed interface AttachPlan {
                 .filter(device -> wish.device.filter(device.path()::equals).isPresent())
                 .findFirst();
         if (busy.isPresent()) {
-            return new Refuse(busy.get().path() + " is in use, connected to " + busy.get().uri()
-                    + ": choose another device, or end that with leap-nbd detach "
-                    + busy.get().path());
+            return new Refuse(
+                    busy.get().path() + " is in use, connected to " + busy.get().uri()
+                            + ": choose another device, or end that with leap-nbd detach "
+                            + busy.get().path());
         }
         return wish.swap ? forSwap(wish, devices, swaps, page, here) : new SetUp();
     }
@@ -113,8 +114,7 @@ sealed interface AttachPlan {
         Path path = device.path();
         String attached = wish.export + " is attached as " + path + " already";
         if (device.resident().isPresent()) {
-            return new Refuse(
-                    attached + ", and process " + device.resident().get() + " keeps it connected");
+            return new Refuse(attached + ", and process " + device.resident().get() + " keeps it connected");
         }
         if (wish.device.filter(wanted -> !wanted.equals(path)).isPresent()) {
             return new Refuse(attached + ": leave out --device to keep it connected again, or run leap-nbd detach "
@@ -122,12 +122,12 @@ sealed interface AttachPlan {
         }
         Optional<String> difference = wish.info.differenceFrom(device.export());
         if (difference.isPresent()) {
-            return new Refuse(attached + " and cannot be kept connected: " + difference.get()
-                    + "; leap-nbd detach " + path + " ends it");
+            return new Refuse(attached + " and cannot be kept connected: " + difference.get() + "; leap-nbd detach "
+                    + path + " ends it");
         }
         if (device.swapping() && !wish.swap) {
-            return new Refuse(attached + " and in use as swap: leave out --no-swap, or run leap-nbd detach " + path
-                    + " first");
+            return new Refuse(
+                    attached + " and in use as swap: leave out --no-swap, or run leap-nbd detach " + path + " first");
         }
         if (device.swapping() || !wish.swap) {
             return new Adopt(device, false);

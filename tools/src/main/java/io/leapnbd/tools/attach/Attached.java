@@ -29,8 +29,7 @@ record Attached(NbdDevice device, Optional<DeviceIdentity> known, Optional<Long>
     }
 
     static Attached of(NbdDevice device, Path directory, List<SwapArea> swaps) throws IOException {
-        Optional<AttachState> state = AttachState.read(directory, device.path())
-                .filter(read -> read.isOf(device));
+        Optional<AttachState> state = AttachState.read(directory, device.path()).filter(read -> read.isOf(device));
         return new Attached(
                 device,
                 state.map(AttachState::identity).or(() -> DeviceIdentity.parse(device.backend())),
@@ -54,8 +53,6 @@ record Attached(NbdDevice device, Optional<DeviceIdentity> known, Optional<Long>
     ExportInfo export() {
         DeviceIdentity identity = known.orElseThrow();
         return new ExportInfo(
-                device.bytes(),
-                identity.flags(),
-                identity.content().isEmpty() ? "" : "content=" + identity.content());
+                device.bytes(), identity.flags(), identity.content().isEmpty() ? "" : "content=" + identity.content());
     }
 }

@@ -45,6 +45,9 @@ final class Attachment {
     private final Deque<Undo> undoings = new ArrayDeque<>();
     private String export;
     private @Nullable AttachLock changes;
+    /** A device that others used before this process was there: not to be disconnected when something fails. */
+    private @Nullable Path adopted;
+
     private @Nullable Path swapping;
 
     /**
@@ -70,11 +73,11 @@ final class Attachment {
             try {
                 start(driver);
             } catch (IOException | RuntimeException e) {
-                if (swapping != null && SwapArea.on(swapping).isPresent()) {
+                if (adopted != null || (swapping != null && SwapArea.on(swapping).isPresent())) {
                     // Disconnecting now would lose the pages. The kernel keeps the device while its connection lasts.
                     throw new CommandFailure(
                             ExitCode.FAILED,
-                            swapping + " stays attached with nobody to reconnect it (" + e.getMessage()
+                            (adopted == null ? swapping : adopted) + " stays attached with nobody to reconnect it (" + e.getMessage()
                                     + "); run the same leap-nbd attach again, or leap-nbd detach",
                             e);
                 }
@@ -128,8 +131,7 @@ final class Attachment {
                     "cannot attach to " + options.server().uri() + ": " + problem.getMessage(),
                     problem);
         }
-        report.accept(
-                "no server: " + problem.getMessage() + "; " + orphan.get().path() + " is kept until it is back");
+        report.accept("no server: " + problem.getMessage() + "; " + orphan.get().path() + " is kept until it is back");
         lockExport(orphan.get().known().map(DeviceIdentity::content).orElse(""));
         adopt(driver, orphan.get(), false);
     }
@@ -140,7 +142,9 @@ final class Attachment {
                 .filter(device -> device.known()
                         .filter(known -> options.server().isAt(known.uri()))
                         .isPresent())
-                .filter(device -> options.device().filter(wanted -> !wanted.equals(device.path())).isEmpty())
+                .filter(device -> options.device()
+                        .filter(wanted -> !wanted.equals(device.path()))
+                        .isEmpty())
                 .toList();
         return mine.size() == 1
                         && mine.getFirst().resident().isEmpty()
@@ -173,7 +177,9 @@ final class Attachment {
                 .orElseThrow(() -> new CommandFailure(
                         ExitCode.FAILED,
                         "another process of this machine"
-                                + AttachLock.holder(file).map(pid -> ", " + pid + ",").orElse("")
+                                + AttachLock.holder(file)
+                                        .map(pid -> ", " + pid + ",")
+                                        .orElse("")
                                 + " attaches or detaches an export and does not come to an end"));
         push(lock::close);
         changes = lock;
@@ -204,6 +210,7 @@ final class Attachment {
         NbdDevice device = attached.device();
         DeviceIdentity known = attached.known().orElseThrow();
         driver.adopt(device.backend());
+        adopted = device.path();
         SwapOffChild swapOff = protect();
         swapping = attached.swapping() ? device.path() : null;
         known.swap().ifPresent(uuid -> push(() -> release(uuid)));
@@ -340,12 +347,7 @@ final class Attachment {
     private int connect(NbdDriver driver, ExportInfo info, List<FdChannel> channels, String backend)
             throws IOException {
         NbdDriver.Setup setup = new NbdDriver.Setup(
-                info.size(),
-                FirstPage.SIZE,
-                info.flags(),
-                options.requestTimeout(),
-                options.deadTimeout(),
-                backend);
+                info.size(), FirstPage.SIZE, info.flags(), options.requestTimeout(), options.deadTimeout(), backend);
         OptionalInt index = options.device().map(AttachState::indexOf).stream()
                 .mapToInt(Integer::intValue)
                 .findFirst();

@@ -192,7 +192,9 @@ public final class DetachCommand implements Callable<Integer> {
         }
         if (configured || ours) {
             AttachState.delete(AttachState.DIRECTORY, target);
-            new HostSettings(HostSetting.SYSCTL, AttachState.DIRECTORY).restore().forEach(this::say);
+            new HostSettings(HostSetting.SYSCTL, AttachState.DIRECTORY)
+                    .restore()
+                    .forEach(this::say);
         }
         if (!configured) {
             throw new CommandFailure(

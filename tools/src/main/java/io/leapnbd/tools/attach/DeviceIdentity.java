@@ -23,8 +23,8 @@ record DeviceIdentity(String content, Optional<UUID> swap, int flags, String uri
 
     /** The text; empty when it would be longer than the kernel can show. */
     String text() {
-        String text = "leap-nbd 1 content=" + content + " swap=" + swap.map(UUID::toString).orElse("") + " flags=0x"
-                + Integer.toHexString(flags) + " uri=" + uri;
+        String text = "leap-nbd 1 content=" + content + " swap="
+                + swap.map(UUID::toString).orElse("") + " flags=0x" + Integer.toHexString(flags) + " uri=" + uri;
         return text.length() > LONGEST ? "" : text;
     }
 

@@ -88,7 +88,9 @@ record Server(String uri, List<Endpoint> endpoints, String export) {
                 return new Link(
                         channel,
                         new ExportInfo(
-                                negotiated.size() / FirstPage.SIZE * FirstPage.SIZE, negotiated.transmissionFlags(), negotiated.description()),
+                                negotiated.size() / FirstPage.SIZE * FirstPage.SIZE,
+                                negotiated.transmissionFlags(),
+                                negotiated.description()),
                         negotiated.name());
             } catch (IOException | RuntimeException e) {
                 channel.close();

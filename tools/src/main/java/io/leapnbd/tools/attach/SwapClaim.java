@@ -73,8 +73,7 @@ final class SwapClaim {
      */
     static SwapClaim take(FdChannel channel, AttachPlan.Page found, long bytes, UUID uuid) throws IOException {
         SwapClaim claim = new SwapClaim(channel, uuid);
-        ByteBuffer header =
-                SwapHeader.encode(bytes, FirstPage.SIZE, uuid, LABEL, SwapOwner.of(Machine.here()));
+        ByteBuffer header = SwapHeader.encode(bytes, FirstPage.SIZE, uuid, LABEL, SwapOwner.of(Machine.here()));
         AttachPlan.Page expected = found;
         for (int i = 0; i < TRIES; i++) {
             long looked = System.nanoTime();
@@ -92,8 +91,8 @@ final class SwapClaim {
             // Whoever looked after us may have looked for the second time already, so this writing does not count.
             expected = classify(header);
         }
-        throw new IOException("the server is too slow: it takes more than "
-                + TimeUnit.NANOSECONDS.toMillis(QUICKLY) + " ms to read and write a page");
+        throw new IOException("the server is too slow: it takes more than " + TimeUnit.NANOSECONDS.toMillis(QUICKLY)
+                + " ms to read and write a page");
     }
 
     /** Waits until everybody who may have found the page as it was has written, and looks who was last. */

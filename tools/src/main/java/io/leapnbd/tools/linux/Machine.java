@@ -21,8 +21,11 @@ public record Machine(UUID id, UUID boot, String name) {
     /** The one that this process runs on. What it does not tell counts as empty. */
     public static Machine here() {
         String name = KernelFile.read(HOST_NAME).orElse("").replaceAll("[^A-Za-z0-9._-]", "_");
-        String all = KernelFile.read(MACHINE_ID).orElse("") + '\n'
-                + KernelFile.read(PRODUCT_ID).orElse("") + '\n' + name;
+        String all = KernelFile.read(MACHINE_ID).orElse("")
+                + '\n'
+                + KernelFile.read(PRODUCT_ID).orElse("")
+                + '\n'
+                + name;
         return new Machine(
                 UUID.nameUUIDFromBytes(all.getBytes(StandardCharsets.UTF_8)),
                 KernelFile.read(BOOT_ID).map(UUID::fromString).orElse(new UUID(0, 0)),

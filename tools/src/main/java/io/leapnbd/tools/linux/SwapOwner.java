@@ -23,8 +23,7 @@ public record SwapOwner(UUID machine, UUID boot, String name) {
     /** For an area of this machine. */
     public static SwapOwner of(Machine machine) {
         String name = machine.name();
-        return new SwapOwner(
-                machine.id(), machine.boot(), name.substring(0, Math.min(name.length(), LONGEST_NAME)));
+        return new SwapOwner(machine.id(), machine.boot(), name.substring(0, Math.min(name.length(), LONGEST_NAME)));
     }
 
     void write(ByteBuffer bootBits) {
@@ -35,8 +34,8 @@ public record SwapOwner(UUID machine, UUID boot, String name) {
     static Optional<SwapOwner> read(ByteBuffer bootBits) {
         Matcher line = LINE.matcher(StandardCharsets.US_ASCII.decode(bootBits));
         return line.lookingAt()
-                ? Optional.of(new SwapOwner(
-                        UUID.fromString(line.group(1)), UUID.fromString(line.group(2)), line.group(3)))
+                ? Optional.of(
+                        new SwapOwner(UUID.fromString(line.group(1)), UUID.fromString(line.group(2)), line.group(3)))
                 : Optional.empty();
     }
 }

@@ -38,7 +38,8 @@ class AttachLockTest {
 
     @Test
     void different_exports_do_not_keep_each_other_out(@TempDir Path directory) throws IOException {
-        try (AttachLock one = AttachLock.tryTake(AttachLock.export(directory, "one")).orElseThrow();
+        try (AttachLock one =
+                        AttachLock.tryTake(AttachLock.export(directory, "one")).orElseThrow();
                 AttachLock two =
                         AttachLock.tryTake(AttachLock.export(directory, "two")).orElseThrow()) {
             assertThat(one).isNotSameAs(two);

@@ -56,8 +56,7 @@ class AttachPlanTest {
     private static final AttachPlan.Wish WISH = wish(URI, "c");
 
     private static AttachPlan.Wish takingOver() {
-        return new AttachPlan.Wish(
-                "export 'leap'", WISH.server(), WISH.info(), Optional.empty(), true, false, true);
+        return new AttachPlan.Wish("export 'leap'", WISH.server(), WISH.info(), Optional.empty(), true, false, true);
     }
 
     private static AttachPlan.Wish on(String device) {
@@ -130,10 +129,7 @@ class AttachPlanTest {
 
     @Test
     void a_device_that_has_another_export_is_not_touched() {
-        assertRefused(
-                decide(on("/dev/nbd0"), BLANK, List.of(), elsewhere(0)),
-                "/dev/nbd0 is in use",
-                "/run/b");
+        assertRefused(decide(on("/dev/nbd0"), BLANK, List.of(), elsewhere(0)), "/dev/nbd0 is in use", "/run/b");
     }
 
     @Test

@@ -53,7 +53,17 @@ class AttachStateTest {
     void another_process_with_the_same_number_is_not_the_resident_one() {
         AttachState own = state(ProcessHandle.current().pid());
         AttachState older = new AttachState(
-                DEVICE, own.pid(), own.started() - 1, own.uri(), own.content(), own.size(), own.flags(), 1, own.swap(), "", 0);
+                DEVICE,
+                own.pid(),
+                own.started() - 1,
+                own.uri(),
+                own.content(),
+                own.size(),
+                own.flags(),
+                1,
+                own.swap(),
+                "",
+                0);
         assertThat(older.isAlive()).isFalse();
     }
 

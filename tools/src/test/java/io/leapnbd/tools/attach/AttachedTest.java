@@ -34,8 +34,7 @@ class AttachedTest {
     }
 
     private List<Attached> all() throws IOException {
-        return Attached.all(
-                sysBlock(), folder.resolve("run"), List.of(new SwapArea(Path.of("/dev/nbd2"), 1 << 20, 0)));
+        return Attached.all(sysBlock(), folder.resolve("run"), List.of(new SwapArea(Path.of("/dev/nbd2"), 1 << 20, 0)));
     }
 
     @Test

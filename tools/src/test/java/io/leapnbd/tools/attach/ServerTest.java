@@ -38,7 +38,8 @@ class ServerTest {
         assertThat(server.isAt("nbd+unix:///leap?socket=/run/a.sock")).isFalse();
         assertThat(server.isAt("/run/b.sock")).isFalse();
         assertThat(server.isAt("no URI")).isFalse();
-        assertThat(Server.parse("nbd://127.0.0.1/x").isAt("nbd://127.0.0.1:10809/x")).isTrue();
+        assertThat(Server.parse("nbd://127.0.0.1/x").isAt("nbd://127.0.0.1:10809/x"))
+                .isTrue();
     }
 
     @Test

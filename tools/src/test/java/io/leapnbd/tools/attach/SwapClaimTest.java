@@ -47,8 +47,8 @@ class SwapClaimTest {
     }
 
     private void make(UUID uuid) {
-        ByteBuffer header = SwapHeader.encode(
-                ScriptedServer.SIZE, FirstPage.SIZE, uuid, "leap-nbd", SwapOwner.of(Machine.here()));
+        ByteBuffer header =
+                SwapHeader.encode(ScriptedServer.SIZE, FirstPage.SIZE, uuid, "leap-nbd", SwapOwner.of(Machine.here()));
         synchronized (server.page) {
             header.get(server.page);
         }
@@ -90,9 +90,7 @@ class SwapClaimTest {
     void who_is_overwritten_at_the_same_moment_gives_way() throws IOException {
         SwapClaim claim = SwapClaim.take(channel, BLANK, ScriptedServer.SIZE, FIRST);
         make(SECOND);
-        assertThatThrownBy(claim::confirm)
-                .isInstanceOf(CommandFailure.class)
-                .hasMessageContaining("another machine");
+        assertThatThrownBy(claim::confirm).isInstanceOf(CommandFailure.class).hasMessageContaining("another machine");
     }
 
     @Test
@@ -100,7 +98,9 @@ class SwapClaimTest {
         server.error = 5;
         assertThat(SwapClaim.look(channel)).isInstanceOf(AttachPlan.Page.Unreadable.class);
         server.error = 0;
-        assertThat(SwapClaim.look(channel)).as("the connection is as good as before").isEqualTo(BLANK);
+        assertThat(SwapClaim.look(channel))
+                .as("the connection is as good as before")
+                .isEqualTo(BLANK);
     }
 
     @Test

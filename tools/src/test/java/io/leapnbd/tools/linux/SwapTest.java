@@ -40,7 +40,9 @@ class SwapTest {
         assertThat(SwapHeader.uuid(page)).contains(ID);
         assertThat(SwapHeader.owner(page)).contains(OWNER);
         page.put(0, (byte) 'x');
-        assertThat(SwapHeader.uuid(page)).as("mkswap leaves the boot bits alone").contains(ID);
+        assertThat(SwapHeader.uuid(page))
+                .as("mkswap leaves the boot bits alone")
+                .contains(ID);
         assertThat(SwapHeader.owner(page)).isEmpty();
         assertThat(SwapHeader.uuid(ByteBuffer.allocate(4096))).isEmpty();
     }
