@@ -73,12 +73,13 @@ final class Attachment {
             try {
                 start(driver);
             } catch (IOException | RuntimeException e) {
-                if (adopted != null || (swapping != null && SwapArea.on(swapping).isPresent())) {
+                if (adopted != null
+                        || (swapping != null && SwapArea.on(swapping).isPresent())) {
                     // Disconnecting now would lose the pages. The kernel keeps the device while its connection lasts.
                     throw new CommandFailure(
                             ExitCode.FAILED,
-                            (adopted == null ? swapping : adopted) + " stays attached with nobody to reconnect it (" + e.getMessage()
-                                    + "); run the same leap-nbd attach again, or leap-nbd detach",
+                            (adopted == null ? swapping : adopted) + " stays attached with nobody to reconnect it ("
+                                    + e.getMessage() + "); run the same leap-nbd attach again, or leap-nbd detach",
                             e);
                 }
                 undoAll();
