@@ -1,0 +1,92 @@
+package io.leapnbd.prefetch.push;
+
+/**
+ * How much may be on its way from the swap device at once, for all processes together. Beyond the device's queue a call does not return until
+ * the queue has room, and holds the target's memory map meanwhile; in a small cgroup it does not return until room was made for the pages.
+ * Nobody says how long the queue is, so this goes by how long calls take: one that takes too long halves what may be on its way and the size
+ * of a batch; each that does not, lets them grow by a little. One thread.
+ */
+public final class DeviceLimits {
+
+    /** Pages on their way, at most: the queue of a loop device and of nbd has 128 requests, and reads are merged into them. */
+    public static final int MOST_IN_FLIGHT = 256;
+
+    private static final int LEAST_IN_FLIGHT = 16;
+    private static final int MOST_BATCH = 32;
+    private static final int LEAST_BATCH = 4;
+
+    /** A call that takes longer than this is too long. */
+    static final long SLOW_NANOS = 5_000_000;
+
+    /** What a read takes, before one was seen. */
+    private static final long FIRST_LATENCY = 500_000;
+
+    private static final long LONGEST_LATENCY = 50_000_000;
+    private static final long SHORTEST_FLIGHT = 200_000;
+
+    private static final int CALLS = 128;
+
+    private final long[] askedAt = new long[CALLS];
+    private final int[] asked = new int[CALLS];
+    private int oldest;
+    private int calls;
+    private int inFlight;
+    private int mostInFlight = MOST_IN_FLIGHT / 2;
+    private int batch = MOST_BATCH;
+    private long latency = FIRST_LATENCY;
+
+    /** Starts with half of what may be. */
+    public DeviceLimits() {}
+
+    /** A process has waited so long for a page. */
+    public void waited(long nanos) {
+        if (nanos > 0) {
+            latency += (Math.min(nanos, LONGEST_LATENCY) - latency) >> 3;
+        }
+    }
+
+    /** What a read of the device takes, in nanoseconds: the mean of what was seen lately. */
+    public long latencyNanos() {
+        return latency;
+    }
+
+    /** Pages best asked for at once. */
+    int batch() {
+        return batch;
+    }
+
+    /** Pages that may be asked for now. */
+    int room(long now) {
+        long flight = Math.max(SHORTEST_FLIGHT, latency + (latency >> 1));
+        while (calls > 0 && now - askedAt[oldest] > flight) {
+            land();
+        }
+        return mostInFlight - inFlight;
+    }
+
+    private void land() {
+        inFlight -= asked[oldest];
+        oldest = (oldest + 1) & (CALLS - 1);
+        calls--;
+    }
+
+    /** A call for pages has been made. Returns whether it took too long. */
+    boolean called(int pages, long before, long after) {
+        if (calls == CALLS) {
+            land();
+        }
+        int at = (oldest + calls) & (CALLS - 1);
+        askedAt[at] = after;
+        asked[at] = pages;
+        calls++;
+        inFlight += pages;
+        if (after - before > SLOW_NANOS) {
+            mostInFlight = Math.max(LEAST_IN_FLIGHT, mostInFlight / 2);
+            batch = Math.max(LEAST_BATCH, batch / 2);
+            return true;
+        }
+        mostInFlight = Math.min(MOST_IN_FLIGHT, mostInFlight + 1);
+        batch = Math.min(MOST_BATCH, batch + 1);
+        return false;
+    }
+}
