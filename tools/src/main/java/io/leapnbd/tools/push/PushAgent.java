@@ -24,6 +24,9 @@ final class PushAgent {
     private static final long LONGEST_WAIT = TimeUnit.SECONDS.toNanos(1);
     private static final long TIDY_EVERY = TimeUnit.MILLISECONDS.toNanos(250);
 
+    /** Times that a wait is doubled, at most. */
+    private static final int MOST_DOUBLINGS = 15;
+
     /** Records taken before pushes are made. */
     private static final int RECORDS_A_TURN = 512;
 
@@ -76,7 +79,7 @@ final class PushAgent {
         int taken = take();
         records += taken;
         turns++;
-        idleTurns = taken > 0 ? 0 : Math.min(idleTurns + 1, 20);
+        idleTurns = taken > 0 ? 0 : Math.min(idleTurns + 1, MOST_DOUBLINGS);
         boolean pushed = false;
         for (int i = 0; i < PushTargets.MOST; i++) {
             PushTarget target = targets.at(i);
@@ -176,7 +179,7 @@ final class PushAgent {
         }
         long wait = LONGEST_WAIT;
         if (due != ProcessPusher.FOREVER) {
-            wait = Math.clamp(due - now, SHORTEST_WAIT << idleTurns, LONGEST_WAIT);
+            wait = Math.clamp(due - now, Math.min(SHORTEST_WAIT << idleTurns, LONGEST_WAIT), LONGEST_WAIT);
         }
         poll.await(wait);
         if (poll.ready(wakePlace) != 0) {

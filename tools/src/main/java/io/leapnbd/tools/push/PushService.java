@@ -118,8 +118,8 @@ final class PushService implements AutoCloseable {
         try {
             TimerSlack.set(TIMER_SLACK_NANOS);
             agent.run();
-        } catch (LinuxException e) {
-            log.error("the agent ends: {}", e.getMessage());
+        } catch (LinuxException | RuntimeException e) {
+            log.error("the agent ends", e);
             exit.request(ExitCode.FAILED);
         }
     }
