@@ -24,6 +24,12 @@ public final class DeviceLimits {
     private static final long LONGEST_LATENCY = 50_000_000;
     private static final long SHORTEST_FLIGHT = 200_000;
 
+    /** A read that takes longer than this is stuck behind something, and does not show in how long calls take. */
+    private static final long LONGEST_FLIGHT = 10_000_000;
+
+    /** Waits that are believed as they are; later ones count as twice the mean at most, because a few of them take a hundred times as long. */
+    private static final int BELIEVED = 8;
+
     private static final int CALLS = 128;
 
     private final long[] askedAt = new long[CALLS];
@@ -34,6 +40,7 @@ public final class DeviceLimits {
     private int mostInFlight = MOST_IN_FLIGHT / 2;
     private int batch = MOST_BATCH;
     private long latency = FIRST_LATENCY;
+    private int waits;
 
     /** Starts with half of what may be. */
     public DeviceLimits() {}
@@ -41,7 +48,9 @@ public final class DeviceLimits {
     /** A process has waited so long for a page. */
     public void waited(long nanos) {
         if (nanos > 0) {
-            latency += (Math.min(nanos, LONGEST_LATENCY) - latency) >> 3;
+            long most = waits < BELIEVED ? LONGEST_LATENCY : Math.min(2 * latency, LONGEST_LATENCY);
+            waits = Math.min(waits + 1, BELIEVED);
+            latency += (Math.min(nanos, most) - latency) / waits;
         }
     }
 
@@ -57,7 +66,7 @@ public final class DeviceLimits {
 
     /** Pages that may be asked for now. */
     int room(long now) {
-        long flight = Math.max(SHORTEST_FLIGHT, latency + (latency >> 1));
+        long flight = Math.clamp(latency + (latency >> 1), SHORTEST_FLIGHT, LONGEST_FLIGHT);
         while (calls > 0 && now - askedAt[oldest] > flight) {
             land();
         }

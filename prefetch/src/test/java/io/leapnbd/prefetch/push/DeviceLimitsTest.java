@@ -56,6 +56,8 @@ class DeviceLimitsTest {
             limits.waited(2_000_000);
         }
         assertThat(limits.latencyNanos()).isBetween(1_900_000L, 2_100_000L);
+        limits.waited(100_000_000);
+        assertThat(limits.latencyNanos()).as("one that is stuck").isLessThan(2_500_000);
         for (int i = 0; i < 100; i++) {
             limits.waited(Long.MAX_VALUE);
         }

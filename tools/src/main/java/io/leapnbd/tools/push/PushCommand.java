@@ -33,7 +33,7 @@ import picocli.CommandLine.TypeConversionException;
             "Watch a program's page faults and have the kernel bring its next pages from swap before it touches them.",
             "",
             "Prints one line that begins with 'ready' when it watches, and ends when the program does. Works with any swap"
-                    + " device. Needs root; 'leap-nbd doctor --push' says what is missing.",
+                    + " device. Needs root; 'leap-nbd doctor push' says what is missing.",
             ""
         },
         customSynopsis = {"leap-nbd push --pid PID [OPTIONS]", "       leap-nbd push --cgroup DIRECTORY [OPTIONS]"})
@@ -106,7 +106,7 @@ public final class PushCommand implements Callable<Integer> {
             throw new CommandFailure(
                     ExitCode.NOT_POSSIBLE_HERE,
                     "page faults cannot be watched (" + e.getMessage()
-                            + "); run as root, or see what 'leap-nbd doctor --push' says",
+                            + "); run as root, or see what 'leap-nbd doctor push' says",
                     e);
         } catch (IOException e) {
             throw new CommandFailure(ExitCode.FAILED, String.valueOf(e.getMessage()), e);

@@ -53,7 +53,7 @@ class PerfRingTest {
     }
 
     private static long both(int low, int high) {
-        return low & 0xffff_ffffL | (long) high << 32;
+        return (low & 0xffff_ffffL) | ((long) high << 32);
     }
 
     private void sample(boolean major, int pid, int tid, long nanos, long address) {
