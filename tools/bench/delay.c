@@ -2,6 +2,8 @@
  * A TCP relay that lets every byte arrive so many microseconds later, each way: a donor that is further away than loopback.
  *
  *   delay LISTEN-PORT TARGET-PORT MICROSECONDS      prints 'ready' when it accepts connections on 127.0.0.1
+ *
+ * It ends with its parent, unless DELAY_STAYS is in the environment.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -111,7 +113,7 @@ static struct side *opened(int fd) {
 
 int main(int argc, char **argv) {
     if (argc != 4) return fputs("usage: delay LISTEN-PORT TARGET-PORT MICROSECONDS\n", stderr), 2;
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (getenv("DELAY_STAYS") == NULL) prctl(PR_SET_PDEATHSIG, SIGKILL);
     prctl(PR_SET_TIMERSLACK, 1000); /* nanoseconds, not the 50 us of the default */
     int64_t delay = atoll(argv[3]) * 1000;
     struct sockaddr_in here = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)}, there = here;

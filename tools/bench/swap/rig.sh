@@ -27,12 +27,12 @@ until_true() {
   say "waited 30 s in vain for: $1"
   return 1
 }
-in_server_group() { echo $BASHPID >"$server/cgroup.procs"; exec "$@"; }
+# Each in a session of its own: a signal to the group of whoever called this (Ctrl-C, timeout) must not end what swap goes through.
 background() {
   local name=$1
   shift
-  (in_server_group "$@") >"$RIG/$name.out" 2>&1 9>&- &
-  echo $! >"$RIG/$name.pid"
+  DELAY_STAYS=yes setsid bash -c 'echo $$ >"$0/cgroup.procs"; echo $$ >"$1"; shift; exec "$@"' \
+    "$server" "$RIG/$name.pid" "$@" </dev/null >"$RIG/$name.out" 2>&1 9>&- &
 }
 free_port() { python3 -c 'import socket;s=socket.socket();s.bind(("127.0.0.1",0));print(s.getsockname()[1])'; }
 mebibytes() { numfmt --from=iec "$1" | awk '{print int($1 / 1048576)}'; }
@@ -128,18 +128,19 @@ down() {
   empty_group
   if [ -e "$RIG/loop" ]; then
     device=$(cat "$RIG/loop")
-    if [ -e "$RIG/swapped" ]; then
+    if grep -q "^$device " /proc/swaps; then
       swapoff "$device" || { say 'swapoff failed: everything is left running'; return 1; }
-      rm "$RIG/swapped"
     fi
+    rm -f "$RIG/swapped"
     [ -z "$device" ] || losetup -d "$device"
     rm -f "$RIG/loop"
-    until_true "! losetup -a | grep -q '$RIG/'"
+    until_true "! losetup -a | grep -q '^$device:'"
   fi
   for mount in "$RIG/mnt/nbd" "$RIG/mnt"; do mountpoint -q "$mount" 2>/dev/null && fusermount3 -u "$mount"; done
   for name in fuse serve delay donor; do
     [ -e "$RIG/$name.pid" ] || continue
     pid=$(cat "$RIG/$name.pid")
+    grep -qE 'java|delay|nbdfuse' "/proc/$pid/comm" 2>/dev/null || { rm -f "$RIG/$name.pid"; continue; } # of an earlier boot or run
     kill "$pid" 2>/dev/null
     until_true "! kill -0 $pid 2>/dev/null" || kill -9 "$pid"
     rm -f "$RIG/$name.pid"

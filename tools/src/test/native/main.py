@@ -324,6 +324,10 @@ def main():
             check(f"{sys.argv[2]} ran to its end", False, repr(error))
         sys.exit(failures != 0)
     wanted = sys.argv[1:] or list(names)
+    for name in wanted:
+        if name not in names:
+            sys.exit(f"native: no scenario is called '{name}'; there are: {' '.join(names)}")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # takes the rig down on the way out
     ready()
     environment = dict(os.environ, RIG_OWNER=str(os.getpid()), LEAP_NBD=LEAP_NBD)
     passed = failed = 0
