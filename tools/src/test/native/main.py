@@ -38,16 +38,17 @@ def wait_for(condition, seconds=HANG_SECONDS):
 class Program:
     """Something that runs in the rig's cgroup and waits for a line before it touches its pages."""
 
-    def __init__(self, pattern, touches, work="0", shell=None):
+    def __init__(self, pattern, touches, work="0", shell=None, prefix=None):
         command = [PATTERN, str(MIB), pattern, str(work), str(touches)]
         environment = dict(os.environ, START_WAIT=str(HANG_SECONDS))
         if shell:
-            command = ["sh", "-c", shell, "sh", *command]
+            command = [*(prefix or []), "sh", "-c", shell, "sh", *command]
         group = os.environ["SWAP_CGROUP"]
 
         def enter():
-            with open(group, "w") as procs:
-                procs.write(str(os.getpid()))
+            if prefix is None:  # else the shell does it itself
+                with open(group, "w") as procs:
+                    procs.write(str(os.getpid()))
 
         self.process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=enter, env=environment
@@ -55,8 +56,12 @@ class Program:
 
     def filled(self):
         """Waits until its pages are out."""
-        if self.process.stderr.readline() != "filled\n":
-            raise RuntimeError("the program did not fill its memory")
+        line = self.process.stderr.readline()
+        while line.startswith(("run: ", "push: ", "leap-nbd ")):
+            print("  " + line, end="")
+            line = self.process.stderr.readline()
+        if line != "filled\n":
+            raise RuntimeError("the program did not fill its memory: " + line)
         return self
 
     def go(self):
@@ -246,6 +251,17 @@ def executed_twice():
             check("fork and exec: the ended child is still shown", len(status["ended"]) > 0 or agent.process.poll() is not None, status)
 
 
+def run():
+    # leap-nbd run starts the agent, becomes the shell, and the shell the program.
+    with Program("s10", 6000, prefix=[LEAP_NBD, "run", "--push", "--"], shell='echo $$ >"$SWAP_CGROUP"; exec "$@"') as program:
+        program.filled()
+        program.go()
+        result = program.result()
+        check("run --push: every page is right, and nothing else is on standard output", result["wrong"] == 0, result)
+        check("run --push: major faults became minor ones", result["major"] < 600, result)
+        check("run --push: the exit code is the program's", program.process.returncode == 0, program.process.returncode)
+
+
 def group():
     with Program("s10", 6000) as program:
         program.filled()
@@ -290,7 +306,7 @@ def idle():
 
 
 SCENARIOS = [
-    nothing, stride, reverse, interleaved, threads, leap, random, unmap, killed_agent, killed_program, executed, executed_twice, group,
+    nothing, stride, reverse, interleaved, threads, leap, random, unmap, killed_agent, killed_program, executed, executed_twice, run, group,
     settings, idle,
 ]  # fmt: skip
 

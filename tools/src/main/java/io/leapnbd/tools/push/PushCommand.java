@@ -46,7 +46,7 @@ public final class PushCommand implements Callable<Integer> {
     @Option(
             names = "--pid",
             paramLabel = "PID",
-            description = "The program, with the threads and processes that it starts from now on.")
+            description = "The program, with its threads and descendants, and those that they will start.")
     private @Nullable Integer pid;
 
     @Option(

@@ -53,6 +53,9 @@ final class PushService implements AutoCloseable {
             Thread.ofPlatform().name("push-housekeeping").daemon().factory());
     private @Nullable Thread loop;
 
+    /** Housekeeping's. */
+    private boolean warned;
+
     private PushService(
             Watched watched,
             PageFaultEvents events,
@@ -85,7 +88,6 @@ final class PushService implements AutoCloseable {
      */
     static PushService open(Watched watched, PushSettings settings, DeviceLimits device, @Nullable HostPort http)
             throws IOException {
-        refuseOwnGroup(watched);
         PageFaultEvents events = new PageFaultEvents(RING_PAGES);
         try {
             watched.begin(events);
@@ -97,12 +99,14 @@ final class PushService implements AutoCloseable {
         }
     }
 
-    /** In the target's cgroup the agent would make room for pushed pages by paging itself out. */
-    private static void refuseOwnGroup(Watched watched) throws IOException {
+    /** In the target's cgroup the agent takes of the memory that is short, and is slowed down with the target. */
+    private void warnOfSharedGroup() {
         Optional<MemoryGroup> own = MemoryGroup.of(ProcessHandle.current().pid());
-        if (own.isPresent() && own.equals(watched.memoryGroup()) && own.get().limitPages() < MachinePages.all()) {
-            throw new IOException("the agent runs in the cgroup that it is to push for, "
-                    + own.get().directory() + ", and would page itself out; start it outside");
+        if (!warned && own.isPresent() && own.equals(watched.memoryGroup()) && own.get().limitPages() < MachinePages.all()) {
+            warned = true;
+            log.warn(
+                    "the agent runs in the cgroup that it pushes for, {}, whose memory is short; start it outside",
+                    own.get().directory());
         }
     }
 
@@ -131,6 +135,7 @@ final class PushService implements AutoCloseable {
                 return;
             }
             watched.refresh(events);
+            warnOfSharedGroup();
             int count = Math.max(1, targets.live().size());
             for (PushTarget target : targets.live()) {
                 long limit = MemoryGroup.of(target.pid()).map(MemoryGroup::limitPages).orElse(Long.MAX_VALUE);

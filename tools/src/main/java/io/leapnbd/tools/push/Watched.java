@@ -36,12 +36,17 @@ sealed interface Watched {
         return group.unified() ? new Group(group) : new OldGroup(group, new HashSet<>());
     }
 
-    /** A process, with the threads and processes that it starts; they inherit its events. */
+    /** A process, with its descendants, and the threads and processes that they start; these inherit the events. */
     record Program(int pid) implements Watched {
         @Override
         public void begin(PageFaultEvents events) throws IOException {
             if (!events.watch(pid)) {
                 throw new IOException("there is no process " + pid);
+            }
+            for (ProcessHandle descendant : ProcessHandle.of(pid).stream()
+                    .flatMap(ProcessHandle::descendants)
+                    .toList()) {
+                events.watch((int) descendant.pid());
             }
         }
 
