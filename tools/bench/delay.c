@@ -36,7 +36,7 @@ struct side {
     int fd;
     struct side *other;
     struct piece *first, **last; /* what waits to be written to this side */
-    int pieces, blocked, ended;
+    int pieces, blocked, ended, gone;
     struct side *next_open;
 };
 
@@ -56,6 +56,7 @@ static int64_t now(void) {
 }
 
 static void watch(struct side *side, int op) {
+    if (side->gone) return;
     int reads = !side->ended && side->other->pieces < MOST_PIECES;
     struct epoll_event event = {.events = (reads ? EPOLLIN : 0) | (side->blocked ? EPOLLOUT : 0), .data.ptr = side};
     if (epoll_ctl(loop, op, side->fd, &event) < 0) die("epoll_ctl");
@@ -149,7 +150,13 @@ int main(int argc, char **argv) {
                 uint64_t times;
                 if (read(timer, &times, sizeof times) < 0 && errno != EAGAIN) die("timer");
             } else if (events[i].events & (EPOLLIN | EPOLLHUP | EPOLLERR)) {
-                receive(which, delay);
+                struct side *from = which;
+                receive(from, delay);
+                // Closed both ways: it would be reported for ever.
+                if (from->ended && events[i].events & (EPOLLHUP | EPOLLERR)) {
+                    epoll_ctl(loop, EPOLL_CTL_DEL, from->fd, NULL);
+                    from->gone = 1;
+                }
             }
         }
         int64_t next = 0;

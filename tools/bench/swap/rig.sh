@@ -62,19 +62,20 @@ up() {
   [ "$RIG/delay" -nt "$here/../delay.c" ] || cc -O2 -o "$RIG/delay" "$here/../delay.c" || return 1
   port=$(free_port)
   : >"$RIG/donor.out"
-  background donor "$LEAP_NBD" donor --memory "$size" --listen "127.0.0.1:$port"
+  # Donor and link stand for another machine, which this one's load does not slow down.
+  background donor chrt -r 1 "$LEAP_NBD" donor --memory "$size" --listen "127.0.0.1:$port"
   until_true "grep -q ^ready '$RIG/donor.out'" || return 1
   if [ "$delay" != 0 ]; then
     near=$(free_port)
     : >"$RIG/delay.out"
-    background delay "$RIG/delay" "$near" "$port" "$delay"
+    background delay chrt -r 1 "$RIG/delay" "$near" "$port" "$delay"
     until_true "grep -q ^ready '$RIG/delay.out'" || return 1
     port=$near
   fi
   rm -rf "$RIG/state"
   : >"$RIG/serve.out"
   background serve "$LEAP_NBD" serve --donors "127.0.0.1:$port" --size "$size" --unix "$RIG/nbd.sock" --export leap \
-    --http none --state-dir "$RIG/state" --prefetch "$policy" --fresh
+    --http 127.0.0.1:0 --state-dir "$RIG/state" --prefetch "$policy" --fresh
   until_true "grep -q ^ready '$RIG/serve.out'" || { cat "$RIG/serve.out" >&2; return 1; }
   background fuse chrt -r 1 nbdfuse -C 2 "$RIG/mnt/nbd" "nbd+unix:///leap?socket=$RIG/nbd.sock"
   until_true "[ -s '$RIG/mnt/nbd' ]" || return 1
