@@ -126,7 +126,8 @@ public final class ProcessPusher {
             figures.add(PushFigure.HELD_BACK, 1);
             return 0;
         }
-        int count = policy.next(batch, Math.min(room, TargetMemory.MOST_AT_ONCE), device.batch(), device.latencyNanos());
+        int count =
+                policy.next(batch, Math.min(room, TargetMemory.MOST_AT_ONCE), device.batch(), device.latencyNanos());
         if (count == 0) {
             return 0;
         }
@@ -158,8 +159,7 @@ public final class ProcessPusher {
     /** Looks after what no fault will come for any more, and shows the state to other threads. Some times a second at most. */
     public void tidy(long now) {
         pushed.sweepAll(now);
-        figures.state(
-                pushed.waiting(), policy.streams(), policy.lead(), policy.trend(), device.latencyNanos());
+        figures.state(pushed.waiting(), policy.streams(), policy.lead(), policy.trend(), device.latencyNanos());
     }
 
     /** Whether the kernel says that the process is gone. */

@@ -127,7 +127,8 @@ final class PushStream {
     /** Pages to keep ahead. */
     int lead(int batch, long latencyNanos) {
         long byPace = interval == 0 ? 0 : latencyNanos * 2 / interval + 2L * batch;
-        return (int) Math.min(Math.clamp(byPace, StreamPushPolicy.LEAST_LEAD, StreamPushPolicy.MOST_LEAD), 2L * confidence);
+        return (int)
+                Math.min(Math.clamp(byPace, StreamPushPolicy.LEAST_LEAD, StreamPushPolicy.MOST_LEAD), 2L * confidence);
     }
 
     /** Pages that were pushed and not passed over yet. */

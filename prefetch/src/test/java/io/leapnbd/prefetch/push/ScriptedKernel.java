@@ -100,7 +100,8 @@ final class ScriptedKernel implements TargetMemory {
     void push() {
         while (pusher.push(now, () -> now) > 0) {
             mostOnTheWay = Math.max(
-                    mostOnTheWay, arrives.values().stream().filter(at -> at > now).count());
+                    mostOnTheWay,
+                    arrives.values().stream().filter(at -> at > now).count());
         }
     }
 

@@ -43,14 +43,13 @@ public final class DoctorCommand implements Callable<Integer> {
 
     @Override
     public Integer call() {
-        List<Check> checks =
-                switch (what) {
-                    case "" -> swapping();
-                    case "push" -> PushChecks.all();
-                    default ->
-                        throw new ParameterException(
-                                spec.commandLine(), "doctor knows nothing of '" + what + "'; say 'doctor push' or 'doctor'");
-                };
+        List<Check> checks = switch (what) {
+            case "" -> swapping();
+            case "push" -> PushChecks.all();
+            default ->
+                throw new ParameterException(
+                        spec.commandLine(), "doctor knows nothing of '" + what + "'; say 'doctor push' or 'doctor'");
+        };
         PrintWriter out = spec.commandLine().getOut();
         out.println(json ? json(checks) : text(checks));
         out.flush();

@@ -34,11 +34,13 @@ public record MemoryGroup(Path directory, boolean unified) {
                 .map(columns -> columns[1])
                 .findFirst();
         if (path.isPresent() && mount.isPresent()) {
-            return Optional.of(
-                    new MemoryGroup(Path.of(mount.get()).resolve(path.get().substring(1)).normalize(), false));
+            return Optional.of(new MemoryGroup(
+                    Path.of(mount.get()).resolve(path.get().substring(1)).normalize(), false));
         }
-        return Cgroup.rootIn(mounts).flatMap(root -> Cgroup.pathIn(groups)
-                .map(own -> new MemoryGroup(root.resolve(own.substring(1)).normalize(), true)));
+        return Cgroup.rootIn(mounts)
+                .flatMap(root -> Cgroup.pathIn(groups)
+                        .map(own ->
+                                new MemoryGroup(root.resolve(own.substring(1)).normalize(), true)));
     }
 
     /** The group that a folder is; nothing if it is none. */
@@ -55,12 +57,15 @@ public record MemoryGroup(Path directory, boolean unified) {
             return KernelFile.read(directory.resolve("memory.stat")).stream()
                     .flatMap(String::lines)
                     .filter(line -> line.startsWith("hierarchical_memory_limit "))
-                    .mapToLong(line -> Long.parseLong(line.substring(line.indexOf(' ') + 1).strip()) / PAGE)
+                    .mapToLong(line ->
+                            Long.parseLong(line.substring(line.indexOf(' ') + 1).strip()) / PAGE)
                     .findFirst()
                     .orElse(Long.MAX_VALUE);
         }
         long least = Long.MAX_VALUE;
-        for (Path group = directory; group != null && Files.exists(group.resolve("cgroup.procs")); group = group.getParent()) {
+        for (Path group = directory;
+                group != null && Files.exists(group.resolve("cgroup.procs"));
+                group = group.getParent()) {
             for (String file : new String[] {"memory.max", "memory.high"}) {
                 String value = KernelFile.read(group.resolve(file)).orElse(NO_LIMIT);
                 least = value.equals(NO_LIMIT) ? least : Math.min(least, Long.parseLong(value) / PAGE);

@@ -100,7 +100,8 @@ public final class PageFaultEvents implements AutoCloseable {
      */
     @SuppressWarnings("restricted") // memory that the kernel maps
     public PageFaultEvents(int pages) throws IOException {
-        processors = online(KernelFile.read(Path.of("/sys/devices/system/cpu/online")).orElse("0"));
+        processors = online(
+                KernelFile.read(Path.of("/sys/devices/system/cpu/online")).orElse("0"));
         owners = new int[processors.length];
         rings = new PerfRing[processors.length];
         mappings = new long[processors.length];
@@ -180,8 +181,8 @@ public final class PageFaultEvents implements AutoCloseable {
                         | (scope == Scope.USER_FAULTS || config == SW_DUMMY ? EXCLUDE_KERNEL : 0));
         attributes.set(JAVA_INT, WAKEUP_EVENTS, wakeups);
         attributes.set(JAVA_INT, CLOCKID, CLOCK_MONOTONIC);
-        int fd = (int) calls.require(
-                Call.PERF_EVENT_OPEN, attributes.address(), what, processor, -1, flags | FLAG_CLOEXEC);
+        int fd = (int)
+                calls.require(Call.PERF_EVENT_OPEN, attributes.address(), what, processor, -1, flags | FLAG_CLOEXEC);
         descriptors.add(fd);
         return fd;
     }

@@ -115,7 +115,11 @@ public final class ProcessMemory implements AutoCloseable {
             long other = one + (reach - 1) * stride;
             long low = Math.min(one, other);
             long bytes = (Math.max(one, other) - low + 1) * Long.BYTES;
-            long read = low < 0 ? 0 : pagemap < 0 ? bytes : calls.call(Call.PREAD64, pagemap, entries.address(), bytes, low * Long.BYTES);
+            long read = low < 0
+                    ? 0
+                    : pagemap < 0
+                            ? bytes
+                            : calls.call(Call.PREAD64, pagemap, entries.address(), bytes, low * Long.BYTES);
             for (int i = 0; i < reach; i++) {
                 long page = one + i * stride;
                 long offset = (page - low) * Long.BYTES;

@@ -18,7 +18,7 @@ import org.jspecify.annotations.Nullable;
  * ({@link ProcessPusher#due}), at least {@link #SHORTEST_WAIT}; when no faults come, twice as long each time. So it does nothing for a process that
  * makes no faults, and it looks rarely at one that makes them slowly.
  */
-final class PushAgent {
+final class PushAgent implements AutoCloseable {
 
     private static final long SHORTEST_WAIT = TimeUnit.MICROSECONDS.toNanos(50);
     private static final long LONGEST_WAIT = TimeUnit.SECONDS.toNanos(1);
@@ -68,6 +68,11 @@ final class PushAgent {
                 sleep(System.nanoTime());
             }
         }
+    }
+
+    /** Lets go of everything, when {@link #run} has ended and nobody will call {@link #stop} any more. */
+    @Override
+    public void close() {
         targets.close();
         poll.close();
         wake.close();

@@ -66,7 +66,10 @@ public final class PushCommand implements Callable<Integer> {
     @Option(names = "--history", paramLabel = "H", description = "leap: deltas remembered. Default: 32.")
     private int history = LeapSettings.PUBLISHED.history();
 
-    @Option(names = "--split", paramLabel = "N", description = "leap: the trend is sought in H/N deltas first. Default: 4.")
+    @Option(
+            names = "--split",
+            paramLabel = "N",
+            description = "leap: the trend is sought in H/N deltas first. Default: 4.")
     private int split = LeapSettings.PUBLISHED.split();
 
     @Option(names = "--max-window", paramLabel = "PAGES", description = "leap: the most pages at once. Default: 8.")
@@ -120,8 +123,7 @@ public final class PushCommand implements Callable<Integer> {
 
     private PushSettings settings() {
         try {
-            return new PushSettings(
-                    PushSettings.Policy.parse(policy), new LeapSettings(history, split, maxWindow));
+            return new PushSettings(PushSettings.Policy.parse(policy), new LeapSettings(history, split, maxWindow));
         } catch (IllegalArgumentException e) {
             throw new ParameterException(spec.commandLine(), String.valueOf(e.getMessage()), e);
         }

@@ -23,10 +23,18 @@ final class PushMetrics {
                         }
                     });
         }
-        gauge(metrics, status, "leap_push_accuracy", "Pushed pages touched, of those that are decided.", figures ->
-                orZero(figures.accuracy()));
-        gauge(metrics, status, "leap_push_coverage", "Faults that did not wait thanks to pushing.", figures ->
-                orZero(figures.coverage()));
+        gauge(
+                metrics,
+                status,
+                "leap_push_accuracy",
+                "Pushed pages touched, of those that are decided.",
+                figures -> orZero(figures.accuracy()));
+        gauge(
+                metrics,
+                status,
+                "leap_push_coverage",
+                "Faults that did not wait thanks to pushing.",
+                figures -> orZero(figures.coverage()));
         gauge(metrics, status, "leap_push_waiting", "Pushed pages that wait to be touched.", PushFigures::waiting);
         gauge(metrics, status, "leap_push_streams", "Streams that are pushed for.", PushFigures::streams);
         gauge(metrics, status, "leap_push_lead", "Pages ahead of the stream pushed for last.", PushFigures::lead);
@@ -52,8 +60,7 @@ final class PushMetrics {
             Metrics metrics, PushStatus status, String name, String help, ToDoubleFunction<PushFigures> value) {
         metrics.gauge(name, help, "pid").from(sink -> {
             for (PushTarget target : status.targets().live()) {
-                sink.accept(
-                        value.applyAsDouble(target.pusher().figures()), Integer.toString(target.pid()));
+                sink.accept(value.applyAsDouble(target.pusher().figures()), Integer.toString(target.pid()));
             }
         });
     }

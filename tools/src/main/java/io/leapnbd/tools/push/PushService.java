@@ -57,11 +57,7 @@ final class PushService implements AutoCloseable {
     private boolean warned;
 
     private PushService(
-            Watched watched,
-            PageFaultEvents events,
-            PushTargets targets,
-            PushAgent agent,
-            @Nullable HostPort http) {
+            Watched watched, PageFaultEvents events, PushTargets targets, PushAgent agent, @Nullable HostPort http) {
         this.watched = watched;
         this.events = events;
         this.targets = targets;
@@ -72,12 +68,17 @@ final class PushService implements AutoCloseable {
                 : HttpEndpoint.open(
                         http,
                         Map.of(
-                                "/status", query -> Answer.ok("application/json", status.json()),
-                                "/metrics", new MetricsPage(PushMetrics.registry(status)),
-                                "/histogram", status::histogram,
-                                "/healthz", query -> Answer.line(200, "ok")),
+                                "/status",
+                                query -> Answer.ok("application/json", status.json()),
+                                "/metrics",
+                                new MetricsPage(PushMetrics.registry(status)),
+                                "/histogram",
+                                status::histogram,
+                                "/healthz",
+                                query -> Answer.line(200, "ok")),
                         Map.of("/settings", status::set));
-        runFile = RunFile.register("push", endpoint == null ? null : endpoint.address(), "push:" + watched.description());
+        runFile =
+                RunFile.register("push", endpoint == null ? null : endpoint.address(), "push:" + watched.description());
     }
 
     /**
@@ -102,7 +103,10 @@ final class PushService implements AutoCloseable {
     /** In the target's cgroup the agent takes of the memory that is short, and is slowed down with the target. */
     private void warnOfSharedGroup() {
         Optional<MemoryGroup> own = MemoryGroup.of(ProcessHandle.current().pid());
-        if (!warned && own.isPresent() && own.equals(watched.memoryGroup()) && own.get().limitPages() < MachinePages.all()) {
+        if (!warned
+                && own.isPresent()
+                && own.equals(watched.memoryGroup())
+                && own.get().limitPages() < MachinePages.all()) {
             warned = true;
             log.warn(
                     "the agent runs in the cgroup that it pushes for, {}, whose memory is short; start it outside",
@@ -138,7 +142,9 @@ final class PushService implements AutoCloseable {
             warnOfSharedGroup();
             int count = Math.max(1, targets.live().size());
             for (PushTarget target : targets.live()) {
-                long limit = MemoryGroup.of(target.pid()).map(MemoryGroup::limitPages).orElse(Long.MAX_VALUE);
+                long limit = MemoryGroup.of(target.pid())
+                        .map(MemoryGroup::limitPages)
+                        .orElse(Long.MAX_VALUE);
                 target.pusher().limit(Math.min(limit, MachinePages.all()) / SHARE / count);
             }
         } catch (IOException | RuntimeException e) {
@@ -170,6 +176,7 @@ final class PushService implements AutoCloseable {
             RunFile.remove(runFile);
         }
         if (loop == null || !loop.isAlive()) {
+            agent.close();
             events.close();
         }
     }

@@ -76,7 +76,10 @@ final class PushStatus {
             PushFigures figures = target.pusher().figures();
             json.object()
                     .put("pid", target.pid())
-                    .put("name", KernelFile.read(Path.of("/proc/" + target.pid() + "/comm")).orElse(""))
+                    .put(
+                            "name",
+                            KernelFile.read(Path.of("/proc/" + target.pid() + "/comm"))
+                                    .orElse(""))
                     .put("sees_pages", target.seesPages());
             settings(json, target.pusher().settings());
             for (PushFigure figure : PushFigure.values()) {
@@ -107,8 +110,7 @@ final class PushStatus {
         PushTarget target = target(query);
         ByteArrayOutputStream out = new ByteArrayOutputStream();
         target.untilTouched()
-                .outputPercentileDistribution(
-                        new PrintStream(out, true, StandardCharsets.UTF_8), NANOS_A_MICRO);
+                .outputPercentileDistribution(new PrintStream(out, true, StandardCharsets.UTF_8), NANOS_A_MICRO);
         return Answer.ok("text/plain; charset=utf-8", out.toString(StandardCharsets.UTF_8));
     }
 
@@ -130,7 +132,8 @@ final class PushStatus {
         PushSettings before = query.containsKey("pid") ? target(query).pusher().settings() : targets.settings();
         LeapSettings leap = before.leap();
         PushSettings wanted = new PushSettings(
-                PushSettings.Policy.parse(query.getOrDefault("policy", before.policy().label())),
+                PushSettings.Policy.parse(
+                        query.getOrDefault("policy", before.policy().label())),
                 new LeapSettings(
                         number(query, "history", leap.history()),
                         number(query, "split", leap.split()),

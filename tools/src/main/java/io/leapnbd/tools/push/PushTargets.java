@@ -13,7 +13,7 @@ import org.jspecify.annotations.Nullable;
 final class PushTargets {
 
     /** Each takes about 300 KB. */
-    static final int MOST = 32;
+    static final int MOST = 24;
 
     /** Of those that have ended, how many are still shown. */
     private static final int SHOWN = 16;
@@ -32,7 +32,8 @@ final class PushTargets {
     }
 
     /** The process, if it is pushed for. */
-    @Nullable PushTarget find(int pid) {
+    @Nullable
+    PushTarget find(int pid) {
         PushTarget recent = last;
         if (recent != null && recent.pid() == pid) {
             return recent;
@@ -48,7 +49,8 @@ final class PushTargets {
 
     /** Begins to push for a process; null if that cannot be done. */
     @SuppressWarnings("NonAtomicVolatileUpdate") // one writer
-    @Nullable PushTarget begin(int pid) {
+    @Nullable
+    PushTarget begin(int pid) {
         for (int i = 0; i < MOST; i++) {
             if (targets[i] == null) {
                 PushTarget target = new PushTarget(pid, device, settings);
@@ -67,7 +69,8 @@ final class PushTargets {
     }
 
     /** The process in this place, if there is one. */
-    @Nullable PushTarget at(int place) {
+    @Nullable
+    PushTarget at(int place) {
         return targets[place];
     }
 

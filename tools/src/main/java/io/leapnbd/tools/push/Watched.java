@@ -123,7 +123,8 @@ sealed interface Watched {
 
         private static int parent(int pid) {
             return io.leapnbd.tools.linux.KernelFile.read(Path.of("/proc/" + pid + "/stat"))
-                    .map(stat -> stat.substring(stat.lastIndexOf(')') + 1).strip().split(" ", 3))
+                    .map(stat ->
+                            stat.substring(stat.lastIndexOf(')') + 1).strip().split(" ", 3))
                     .filter(fields -> fields.length > 1)
                     .map(fields -> Integer.parseInt(fields[1]))
                     .orElse(0);

@@ -34,7 +34,10 @@ final class AgentStart {
         try {
             List<String> command = new ArrayList<>(List.of("setsid", "--fork", "sh", "-c", SCRIPT, said.toString()));
             command.addAll(List.of(
-                    launcher, "push", "--pid", Long.toString(ProcessHandle.current().pid())));
+                    launcher,
+                    "push",
+                    "--pid",
+                    Long.toString(ProcessHandle.current().pid())));
             new ProcessBuilder(command)
                     .redirectError(ProcessBuilder.Redirect.INHERIT)
                     .redirectOutput(ProcessBuilder.Redirect.DISCARD)
@@ -60,7 +63,9 @@ final class AgentStart {
             if (lines.size() > 1) {
                 return lines.get(1).startsWith("ready ");
             }
-            if (lines.size() == 1 && !lines.getFirst().isEmpty() && ProcessHandle.of(Long.parseLong(lines.getFirst())).isEmpty()) {
+            if (lines.size() == 1
+                    && !lines.getFirst().isEmpty()
+                    && ProcessHandle.of(Long.parseLong(lines.getFirst())).isEmpty()) {
                 return Files.readString(said).contains("\nready ");
             }
             Thread.sleep(LOOK_MILLIS);

@@ -72,8 +72,9 @@ public final class RunCommand implements Callable<Integer> {
 
     @Option(
             names = "--push",
-            description = "Start 'leap-nbd push' for the command, which brings its next pages from swap before it touches"
-                    + " them; it ends with the command. --memory may be left out then.")
+            description =
+                    "Start 'leap-nbd push' for the command, which brings its next pages from swap before it touches"
+                            + " them; it ends with the command. --memory may be left out then.")
     private boolean push;
 
     @Option(names = "--oom-group", description = "If memory and swap are both full, end all of its processes, not one.")

@@ -50,7 +50,8 @@ class PageFaultEventsTest {
                 PerfRing ring = events.ring(r);
                 while (ring.peek()) {
                     if (ring.kind() == PerfRing.Kind.FAULT && ring.address() == mapped + (long) i * PAGE) {
-                        assertThat((long) ring.pid()).isEqualTo(ProcessHandle.current().pid());
+                        assertThat((long) ring.pid())
+                                .isEqualTo(ProcessHandle.current().pid());
                         seen.add(ring.address());
                     }
                     ring.advance();

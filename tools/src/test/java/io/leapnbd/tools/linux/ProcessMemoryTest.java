@@ -19,8 +19,11 @@ class ProcessMemoryTest {
             long[] found = new long[512];
             assertThat(memory.seesPages()).isTrue();
             assertThat(memory.swapped(mapped / PAGE, 1, PAGES, found)).isZero();
-            assertThat(memory.swapped(mapped / PAGE + PAGES - 1, -5, PAGES / 5, found)).isZero();
-            assertThat(memory.swapped(1, -100, 3, found)).as("below the lowest address").isZero();
+            assertThat(memory.swapped(mapped / PAGE + PAGES - 1, -5, PAGES / 5, found))
+                    .isZero();
+            assertThat(memory.swapped(1, -100, 3, found))
+                    .as("below the lowest address")
+                    .isZero();
             long[] wanted = {mapped / PAGE, mapped / PAGE + 1, mapped / PAGE + 9, mapped / PAGE + 8};
             assertThat(memory.willNeed(wanted, 4)).isIn(4, -Errno.EPERM, -Errno.ENOSYS);
             calls.call(Call.MUNMAP, mapped, (long) PAGES * PAGE);
