@@ -77,7 +77,8 @@ up() {
   background serve "$LEAP_NBD" serve --donors "127.0.0.1:$port" --size "$size" --unix "$RIG/nbd.sock" --export leap \
     --http 127.0.0.1:0 --state-dir "$RIG/state" --prefetch "$policy" --fresh
   until_true "grep -q ^ready '$RIG/serve.out'" || { cat "$RIG/serve.out" >&2; return 1; }
-  background fuse chrt -r 1 nbdfuse -C 2 "$RIG/mnt/nbd" "nbd+unix:///leap?socket=$RIG/nbd.sock"
+  # Eight connections: each carries one request at a time, and libfuse has ten threads at most. This bounds what pushing can gain.
+  background fuse chrt -r 1 nbdfuse -C 8 "$RIG/mnt/nbd" "nbd+unix:///leap?socket=$RIG/nbd.sock"
   until_true "[ -s '$RIG/mnt/nbd' ]" || return 1
   losetup -f --show --direct-io=on "$RIG/mnt/nbd" >"$RIG/loop" || return 1
   device=$(cat "$RIG/loop")
