@@ -92,7 +92,7 @@ def taken_over(cluster):
     load.fill()
     load.run(1000)
     client = connect(old.uri("nbd+unix"))
-    new = cluster.server("new server", export="leap-o")
+    new = cluster.server("new server", export="leap-o", take_over=True)
     code = old.ended()
     require(code == 1, f"the older server ended with {code}")
     require(client.wait(client.read(0, PAGE)) == [errno.ENOTCONN], "the older server answers")

@@ -264,12 +264,16 @@ final class TakeoverCheck {
 
     /**
      * Whether any donor says that the file's server was the last to claim. A server that takes over has to claim at every donor that holds
-     * pages, so one is enough; without any the file may be old, whatever its checksums say.
+     * pages, so one is enough; without any the file may be old, whatever its checksums say. Of a lease that has ended the epoch is left, and
+     * says as much. Whoever claimed since was found before: {@link #claimedSince}.
      */
     private boolean confirmed(Recorded known) {
         for (Found found : answered.values()) {
-            if (found.content().equals(known.content())
-                    && (known.isOwner(found.owner().instance()) || known.donor(found.incarnation()) != null)) {
+            DonorRow row = known.donor(found.incarnation());
+            boolean ours = found.content().equals(known.content())
+                    && (known.isOwner(found.owner().instance()) || row != null);
+            boolean ended = !found.hasContent() && row != null && row.epoch() == found.epoch();
+            if (ours || ended) {
                 return true;
             }
         }

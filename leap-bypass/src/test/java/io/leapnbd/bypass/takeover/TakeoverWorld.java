@@ -543,7 +543,7 @@ final class TakeoverWorld implements AutoCloseable {
         /** What an operator gives up with --lose-missing is dead for good. */
         private void buryMissing(UUID incarnation) {
             for (int i = 0; i < DONORS; i++) {
-                if (donors[i].incarnation.equals(incarnation) && !donors[i].content.equals(Found.NONE)) {
+                if (donors[i].incarnation.equals(incarnation)) {
                     restart(i);
                 }
             }
