@@ -4,6 +4,7 @@ import io.leapnbd.donor.protocol.Protocol;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
 import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 import java.util.SplittableRandom;
 
@@ -45,5 +46,10 @@ public final class Pages {
         byte[] content = new byte[buf.readableBytes()];
         buf.getBytes(buf.readerIndex(), content);
         return content;
+    }
+
+    /** A note's bytes as text. */
+    public static String text(ByteBuffer bytes) {
+        return StandardCharsets.US_ASCII.decode(bytes.duplicate()).toString();
     }
 }

@@ -16,7 +16,8 @@ import org.jspecify.annotations.Nullable;
  * @param maxVersion highest protocol version that the server speaks
  * @param lane number of the server's event loop that this link belongs to; for people
  * @param mode what the server wants
- * @param blank the contents begin anew: what the export holds here is given up. For a claim only
+ * @param blank what the export holds at this donor is given up. For a claim only: it has to say so if it begins other contents, and may
+ *     if it goes on with those that it found, but without what is held here
  * @param epoch for a claim the one that was observed here, 0 or more; for a join the one that this donor gave, 1 or more
  * @param foundContent for a claim the contents that were observed here; {@link HelloReply#NONE} if there were none
  * @param content for a claim the contents that the server goes on with, or begins
@@ -188,9 +189,6 @@ public record Hello(
         }
         if (term < 1 || term > Version.MAX_TERM) {
             return "hello with term " + term + ", not in 1.." + Version.MAX_TERM;
-        }
-        if (blank && content.equals(foundContent)) {
-            return "hello that says blank, and goes on with the contents that it found";
         }
         if (!blank && !content.equals(foundContent) && !foundContent.equals(HelloReply.NONE)) {
             return "hello that begins other contents, and does not say blank";

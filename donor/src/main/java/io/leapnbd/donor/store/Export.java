@@ -113,9 +113,10 @@ final class Export {
         return true;
     }
 
-    /** Gives it to the server that claims it. The links before are ended; the slabs of other contents were taken back. */
+    /** Gives it to the server that claims it. The links before are ended; for a claim that says blank the slabs were taken back. */
     void own(Hello hello, ByteBuffer itsNote, long now) {
-        base = hello.content().equals(content) ? base + highest() : 0;
+        // Blank pages have no versions.
+        base = hello.blank() ? 0 : base + highest();
         highestOfClosed = 0;
         claims.clear();
         epoch++;

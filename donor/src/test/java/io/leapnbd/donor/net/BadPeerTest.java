@@ -84,9 +84,6 @@ class BadPeerTest {
                 Arguments.of("a note that is longer than the body", with(good, RequestHeader.LENGTH + 109, 0xff)),
                 Arguments.of("a hello that is followed by more", hello(body -> Arrays.copyOf(body, body.length + 1))),
                 Arguments.of(
-                        "the same contents, and blank",
-                        RawLink.frame(Hellos.claim("a", true, 1, Hellos.CONTENT, Hellos.CONTENT, 1))),
-                Arguments.of(
                         "other contents, and not blank",
                         RawLink.frame(Hellos.claim("a", false, 1, Hellos.CONTENT, Hellos.HOST, 1))),
                 Arguments.of(

@@ -39,6 +39,6 @@ class ProtocolDocumentTest {
                 }
             }
         }
-        assertThat(compared).isGreaterThan(200);
+        assertThat(compared).isGreaterThan(500);
     }
 }
