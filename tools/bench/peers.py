@@ -117,8 +117,8 @@ class Processes:
         self.await_socket(path)
         return Peer("nbdkit, two hops", f"nbd+unix:///?socket={path}", [near, far])
 
-    def donor(self, name, memory):
-        command = [LAUNCHER, "donor", "--listen", "127.0.0.1:0", "--memory", memory, "--http", "none", *self.loops]
+    def donor(self, name, memory, *options):
+        command = [LAUNCHER, "donor", "--listen", "127.0.0.1:0", "--memory", memory, "--http", "none", *self.loops, *options]
         process = self.start(name, *command)
         address = next(word for word in self.ready_line(name, process) if word.startswith("tcp://"))
         return process, address.removeprefix("tcp://")

@@ -17,7 +17,7 @@ final class ZeroWalk implements Completion {
 
     static final int MOST_PARTS = 4;
 
-    private static final int TURN = 1024;
+    private static final int TURN = 64;
     private static final long NOWHERE = -1;
 
     private final DeviceLoop loop;

@@ -182,7 +182,8 @@ class DonorFaultsTest {
     }
 
     private static ByteBuffer noteAt(DonorProcess donor) {
-        return Objects.requireNonNull(donor.store.hello(Hello.observe("leap", 0)).reply())
+        return Objects.requireNonNull(
+                        donor.store.hello(Hello.observe("leap", 0)).reply())
                 .note();
     }
 
@@ -284,9 +285,9 @@ class DonorFaultsTest {
         held.forEach(FaultProxy.Relay::release);
         awaitLinks(2);
         assertThat(driver.read(0, PAGE)).isEqualTo(bytes);
-        // The note may have been on its way to the other one.
+        // More than one, if a note or a link's own ping was on its way to the other one.
         assertThat(device.donors().stream().mapToLong(donor -> donor.timeouts()).sum())
-                .isBetween(1L, 2L);
+                .isPositive();
     }
 
     @Test
@@ -388,7 +389,11 @@ class DonorFaultsTest {
         DeviceDriver olderDriver = driver;
         assertThat(older.fenced()).isNotDone();
         device = RemoteDevice.open(
-                context().stateFile(folder.resolve("other.state")).takeOver(true).conclude(), group);
+                context()
+                        .stateFile(folder.resolve("other.state"))
+                        .takeOver(true)
+                        .conclude(),
+                group);
         driver = new DeviceDriver(device, group.next());
         byte[] bytes = random(PAGE, 15);
         assertThat(driver.write(0, bytes)).isZero();

@@ -203,12 +203,7 @@ final class LinkRequests {
         ByteBuf out = replies.room(ReplyHeader.LENGTH + room);
         int reply = out.writerIndex();
         byte status = store.read(
-                its,
-                RequestHeader.slab(in, at),
-                RequestHeader.offset(in, at),
-                length,
-                out,
-                reply + ReplyHeader.LENGTH);
+                its, RequestHeader.slab(in, at), RequestHeader.offset(in, at), length, out, reply + ReplyHeader.LENGTH);
         int payload = status == Status.OK ? length : 0;
         ReplyHeader.encode(
                 out, reply, Operation.READ, status, RequestHeader.cookie(in, at), payload, store.freeSlabs());

@@ -32,7 +32,8 @@ public final class StepQueue {
     private void schedule() {
         if (!scheduled && !ready.isEmpty()) {
             scheduled = true;
-            // A loop takes up scheduled tasks once an iteration, after its sockets; plain tasks it takes up for as long as there are some.
+            // A loop takes up scheduled tasks once an iteration, after its sockets; plain tasks it takes up for as long
+            // as there are some.
             loop.later(turn, 1, TimeUnit.NANOSECONDS);
         }
     }

@@ -4,6 +4,7 @@ import io.leapnbd.bypass.link.Conversation;
 import io.leapnbd.bypass.link.DonorConnector;
 import io.leapnbd.bypass.link.DonorStanding;
 import io.leapnbd.bypass.link.Greeted;
+import io.leapnbd.bypass.map.DeviceNeed;
 import io.leapnbd.bypass.map.LockedStateFile;
 import io.leapnbd.bypass.map.StateFile;
 import io.leapnbd.bypass.map.StateHeader;
@@ -85,6 +86,9 @@ public final class Takeover {
                         sayWaiting(refused);
                     }
                     case Granted granted -> {
+                        int slabSize = survey.reply(granted.claims().getFirst().donor())
+                                .slabSize();
+                        DeviceNeed.check(settings.size(), slabSize, settings.stateFile());
                         TakenExport export = new Start(survey, locked, recorded, granted).run();
                         taken = true;
                         return export;

@@ -613,8 +613,7 @@ final class TakeoverWorld implements AutoCloseable {
                     continue;
                 }
                 boolean buried = donor.ownedBy(instance);
-                boolean older =
-                        buried || (donor.content.equals(content) && donor.owner.term() < term && !expected);
+                boolean older = buried || (donor.content.equals(content) && donor.owner.term() < term && !expected);
                 if (donor.content.equals(content) && !expected && !older) {
                     host.kill("fencing by a link");
                     return;

@@ -24,10 +24,12 @@ import io.leapnbd.tools.cli.HostPort;
 import io.leapnbd.tools.histogram.HistogramPage;
 import io.leapnbd.tools.histogram.IntervalLog;
 import io.leapnbd.tools.http.Answer;
+import io.leapnbd.tools.http.EndpointAddress;
 import io.leapnbd.tools.http.HttpEndpoint;
 import io.leapnbd.tools.http.MetricsPage;
 import io.leapnbd.tools.http.Page;
 import io.leapnbd.tools.http.RunFile;
+import io.leapnbd.tools.linux.PrivateFolder;
 import io.leapnbd.tools.linux.ThisMachine;
 import io.leapnbd.tools.record.Recording;
 import java.io.IOException;
@@ -195,7 +197,7 @@ public final class LeapServer implements AutoCloseable {
         loops.forgetTurns();
     }
 
-    private HostPort openEndpoint(HostPort listen, ServerStatus status) {
+    private HostPort openEndpoint(EndpointAddress listen, ServerStatus status) {
         RemoteDevice remote = status.device();
         HttpEndpoint endpoint = HttpEndpoint.open(
                 listen,
@@ -273,7 +275,11 @@ public final class LeapServer implements AutoCloseable {
             // What it holds ends with this process, so there is nothing to know later.
             return context.embedded(store).conclude();
         }
-        createFolder("--state-dir", settings.stateDir());
+        try {
+            PrivateFolder.require(settings.stateDir(), "rwx------");
+        } catch (IOException e) {
+            throw new IOException("--state-dir: " + e.getMessage(), e);
+        }
         return context.donors(settings.donors().stream()
                         .map(donor -> new DonorAddress(
                                 donor.transport(),

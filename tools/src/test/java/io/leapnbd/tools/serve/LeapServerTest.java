@@ -11,6 +11,7 @@ import io.leapnbd.tools.cli.CommandFailure;
 import io.leapnbd.tools.cli.DonorAddress;
 import io.leapnbd.tools.cli.HostPort;
 import io.leapnbd.tools.donor.LendingDonor;
+import io.leapnbd.tools.http.EndpointAddress;
 import io.leapnbd.tools.http.EndpointClient;
 import java.io.IOException;
 import java.nio.ByteBuffer;
@@ -31,6 +32,7 @@ import org.junit.jupiter.api.io.TempDir;
 class LeapServerTest {
 
     private static final HostPort ANYWHERE = new HostPort("127.0.0.1", 0);
+    private static final EndpointAddress ANY_HTTP = EndpointAddress.exactly(ANYWHERE);
     private static final Duration TIMEOUT = Duration.ofSeconds(20);
     private static final int SLAB = 1 << 20;
     private static final int PAGE = 4096;
@@ -43,7 +45,7 @@ class LeapServerTest {
     @BeforeEach
     void lend() throws IOException {
         donor = LendingDonor.open(
-                StoreSettings.ofMemory(8 * SLAB, SLAB).withLock(false), ANYWHERE, 1, ANYWHERE, List.of());
+                StoreSettings.ofMemory(8 * SLAB, SLAB).withLock(false), ANYWHERE, 1, ANY_HTTP, List.of());
     }
 
     @AfterEach
@@ -253,7 +255,7 @@ class LeapServerTest {
                 "leap",
                 List.of(ANYWHERE),
                 List.of(state.resolve("leap.sock")),
-                ANYWHERE,
+                ANY_HTTP,
                 TIMEOUT,
                 LoopSettings.of(1),
                 state,
@@ -273,7 +275,7 @@ class LeapServerTest {
                 s.export(),
                 s.tcp(),
                 List.of(),
-                http == null ? s.http() : http,
+                http == null ? s.http() : EndpointAddress.exactly(http),
                 s.ioTimeout(),
                 s.loops(),
                 s.stateDir(),
