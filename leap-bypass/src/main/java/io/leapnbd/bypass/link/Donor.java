@@ -1,6 +1,8 @@
 package io.leapnbd.bypass.link;
 
+import io.netty.channel.EventLoop;
 import java.util.UUID;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.atomic.LongAdder;
@@ -15,6 +17,22 @@ public final class Donor {
 
     private static final Logger LOG = LoggerFactory.getLogger(Donor.class);
 
+    /** Proofs that are newer by less are not told to other loops. */
+    private static final long PROOF_NANOS = TimeUnit.MILLISECONDS.toNanos(50);
+
+    /** A donor that refuses every hello for so long is down. It may be full of the links of a server that has just ended. */
+    static final long REFUSED_NANOS = TimeUnit.SECONDS.toNanos(2);
+
+    /** Why a donor that answers is of no use. */
+    enum Unfit {
+        /** It refuses the hello, for example because it has as many links as it takes. */
+        REFUSES,
+        /** It lends in slabs of another size. */
+        SLAB_SIZE,
+        /** It has other contents of the export's name. */
+        FOREIGN
+    }
+
     private final String name;
     private final Listener listener;
     private final AtomicInteger linksUp = new AtomicInteger();
@@ -27,6 +45,15 @@ public final class Donor {
     private volatile int totalSlabs;
     private volatile DonorStanding standing = DonorStanding.NONE;
     private volatile boolean reportedDown;
+    private volatile @Nullable Unfit unfit;
+
+    /** {@link System#nanoTime()} of the first answer that {@link #unfit} comes from. */
+    private volatile long unfitSince;
+
+    /** {@link #provenNanos}. */
+    private final AtomicLong proven = new AtomicLong(System.nanoTime() - TimeUnit.HOURS.toNanos(1));
+
+    private final ReadyLinks readyLinks = new ReadyLinks();
 
     /** {@link System#nanoTime()} when the last link ended, or when links were begun to be tried. */
     private volatile long unlinkedSince = System.nanoTime();
@@ -124,6 +151,44 @@ public final class Donor {
         }
     }
 
+    /** The links of all loops that can be used. */
+    ReadyLinks readyLinks() {
+        return readyLinks;
+    }
+
+    /**
+     * The donor has answered as one whose export this server still owned, when the question was sent or later.
+     *
+     * @param sentNanos {@link System#nanoTime()} of that, or earlier
+     */
+    public void proven(long sentNanos) {
+        long newest = proven.get();
+        while (sentNanos - newest > PROOF_NANOS && !proven.compareAndSet(newest, sentNanos)) {
+            newest = proven.get();
+        }
+    }
+
+    /** When the newest question was sent that it has so answered, up to 50 ms too early; an hour before the start if none was. */
+    public long provenNanos() {
+        return proven.get();
+    }
+
+    /** A hello was answered, and the donor is of no use. */
+    void unfit(Unfit why) {
+        if (unfit == null) {
+            unfitSince = System.nanoTime();
+        }
+        unfit = why;
+        if (why == Unfit.FOREIGN) {
+            listener.foreign(this);
+        }
+    }
+
+    /** Whether it has other contents of the export's name, as of its latest answer. */
+    public boolean foreign() {
+        return unfit == Unfit.FOREIGN;
+    }
+
     /** The highest version that a process has acknowledged. */
     long highestAcknowledged(UUID process) {
         return standing.isOf(process) ? highestAcknowledged.get() : 0;
@@ -198,6 +263,7 @@ public final class Donor {
 
     void linkUp(boolean again) {
         linksUp.incrementAndGet();
+        unfit = null;
         if (again) {
             reconnects.increment();
         }
@@ -208,12 +274,41 @@ public final class Donor {
     }
 
     /**
-     * Whether no loop has had a link for so long that what is posted now need not wait. Links go on trying, so it may come back.
+     * Whether requests need not wait for it, whatever loop they come from: no loop has a link, and the donor has said that it is of no
+     * use, or has refused every hello for {@link #REFUSED_NANOS}, or nobody has reached it for as long as a request may take. Links go
+     * on trying, so it may come back.
      *
      * @param nanos how long a request may take
      */
     boolean down(long now, long nanos) {
-        return linksUp.get() == 0 && now - unlinkedSince >= nanos;
+        if (linksUp.get() > 0) {
+            return false;
+        }
+        Unfit why = unfit;
+        if (why == null) {
+            return now - unlinkedSince >= nanos;
+        }
+        long patience = Math.min(REFUSED_NANOS, nanos);
+        return why != Unfit.REFUSES || (now - unfitSince >= patience && now - unlinkedSince >= patience);
+    }
+
+    /**
+     * Sees whether a request that a link without a connection has been given need not wait there. If the donor is {@link #down}, the
+     * request ends: as {@link LinkRequest.Outcome#LOST} if it is for a process that is gone, as the device knows where its pages are
+     * now. If the donor refuses this link only, another loop's link gets the request.
+     *
+     * @param refused whether the donor has refused the link at its latest attempt
+     * @param nanos how long a request may take
+     * @return whether it does not wait any more
+     */
+    boolean relieves(LinkRequest request, boolean refused, EventLoop loop, long now, long nanos) {
+        if (down(now, nanos)) {
+            UUID meant = request.incarnation;
+            boolean gone = meant != null && !standing.isOf(meant);
+            request.finish(gone ? LinkRequest.Outcome.LOST : LinkRequest.Outcome.UNREACHABLE, now);
+            return true;
+        }
+        return refused && readyLinks.handOver(request, loop);
     }
 
     void linkDown(String why, boolean unexpected) {
@@ -260,6 +355,9 @@ public final class Donor {
 
         /** The process {@code found} is claimed, with an epoch. Before any slab is granted there. Any thread. */
         void donorClaimed(Donor donor, UUID found, long epoch);
+
+        /** A donor has other contents of this export's name, and what it held is lost. Any thread. */
+        default void foreign(Donor donor) {}
 
         /** A donor says that a newer server has claimed the export. Any thread. */
         void fenced(Donor donor);

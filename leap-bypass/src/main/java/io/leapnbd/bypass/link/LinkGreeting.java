@@ -25,6 +25,10 @@ final class LinkGreeting {
     private final int lane;
     private State state = State.JOINING;
     private DonorStanding joined = DonorStanding.NONE;
+    private boolean refused;
+
+    /** {@link System#nanoTime()} when the latest hello was said, or a little earlier. */
+    private long saidNanos;
 
     LinkGreeting(Donor donor, LinkSettings settings, int lane) {
         this.donor = donor;
@@ -32,8 +36,14 @@ final class LinkGreeting {
         this.lane = lane;
     }
 
+    /** Whether the donor has refused this link without a word about the export. */
+    boolean refused() {
+        return refused;
+    }
+
     /** What to do first. */
     Step begin() {
+        saidNanos = System.nanoTime();
         joined = donor.standing();
         if (joined.isClaimed()) {
             state = State.JOINING;
@@ -46,17 +56,37 @@ final class LinkGreeting {
     Step answered(byte status, @Nullable HelloReply reply) {
         boolean told = status == Status.OK || status == Status.FENCED || status == Status.CONFLICT;
         if (!told || reply == null) {
-            return Step.later("refused the hello: " + Status.name(status));
+            return refusedWith(status);
         }
-        if (reply.slabSize() != settings.slabSize()) {
-            return Step.later(
-                    "lends in slabs of " + reply.slabSize() + " bytes now, instead of " + settings.slabSize());
+        Step step = step(status, reply);
+        if (step.kind() == Step.Kind.READY) {
+            donor.proven(saidNanos);
         }
+        saidNanos = System.nanoTime();
+        return step;
+    }
+
+    private Step step(byte status, HelloReply reply) {
         return switch (state) {
             case JOINING -> joinAnswered(status, reply);
-            case OBSERVING -> observed(status, reply);
+            case OBSERVING -> reply.slabSize() == settings.slabSize() ? observed(status, reply) : otherSlabs(reply);
             case CLAIMING -> claimAnswered(status, reply);
         };
+    }
+
+    private Step refusedWith(byte status) {
+        refused = true;
+        donor.unfit(Donor.Unfit.REFUSES);
+        return Step.later("refused the hello: " + Status.name(status));
+    }
+
+    /** A process has one slab size as long as it lives, so this is another one than that which we know, if we know one. */
+    private Step otherSlabs(HelloReply reply) {
+        if (!donor.standing().isOf(reply.incarnation())) {
+            donor.lost(reply.incarnation());
+        }
+        donor.unfit(Donor.Unfit.SLAB_SIZE);
+        return Step.later("lends in slabs of " + reply.slabSize() + " bytes now, instead of " + settings.slabSize());
     }
 
     /** The connection has ended. */
@@ -86,7 +116,7 @@ final class LinkGreeting {
 
     private Step observed(byte status, HelloReply reply) {
         if (status != Status.OK) {
-            return Step.later("refused to be observed: " + Status.name(status));
+            return refusedWith(status);
         }
         DonorStanding known = donor.standing();
         Rejoin decision = Rejoin.decide(known, reply, settings.content(), settings.instance(), settings.term());
@@ -104,7 +134,10 @@ final class LinkGreeting {
                 state = State.CLAIMING;
                 yield Step.say(settings.claim(lane, decision.blank(), reply.epoch(), reply.content()));
             }
-            case FOREIGN -> Step.later("holds other contents of this export's name, of " + reply.owner());
+            case FOREIGN -> {
+                donor.unfit(Donor.Unfit.FOREIGN);
+                yield Step.later("holds other contents of this export's name, of " + reply.owner());
+            }
             case FENCED -> Step.FENCED;
         };
     }
