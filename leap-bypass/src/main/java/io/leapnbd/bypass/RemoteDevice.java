@@ -235,8 +235,8 @@ public final class RemoteDevice implements BlockDevice, AutoCloseable {
         for (int i = 0; i < links.length; i++) {
             links[i] = connectors.get(i).link(eventLoop, lane, linkSettings, timeoutNanos);
         }
-        DeviceLoop loop = new DeviceLoop(
-                eventLoop, latencies.openLoop(), links, context.embedded() != null, timeoutNanos);
+        DeviceLoop loop =
+                new DeviceLoop(eventLoop, latencies.openLoop(), links, context.embedded() != null, timeoutNanos);
         loop.onTick(() -> notes.spread(loop));
         ReadPath reads = new ReadPath(loop, map, losses);
         CachedPages pages = new CachedPages(

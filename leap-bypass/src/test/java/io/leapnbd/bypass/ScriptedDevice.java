@@ -126,8 +126,8 @@ final class ScriptedDevice implements BlockDevice, AutoCloseable {
         synchronized (links) {
             links.addAll(fresh);
         }
-        DeviceLoop loop = new DeviceLoop(
-                eventLoop, latencies.openLoop(), fresh.toArray(DonorLink[]::new), false, timeoutNanos);
+        DeviceLoop loop =
+                new DeviceLoop(eventLoop, latencies.openLoop(), fresh.toArray(DonorLink[]::new), false, timeoutNanos);
         ReadPath reads = new ReadPath(loop, map, losses);
         return new Paths(
                 loop,

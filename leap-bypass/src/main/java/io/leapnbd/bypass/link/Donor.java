@@ -43,7 +43,7 @@ public final class Donor {
     private final LongAdder disturbedReads = new LongAdder();
     private volatile int freeSlabs;
     private volatile int totalSlabs;
-    private volatile DonorStanding standing = DonorStanding.NONE;
+    private volatile Held held = new Held(DonorStanding.NONE);
     private volatile boolean reportedDown;
     private volatile @Nullable Unfit unfit;
 
@@ -60,9 +60,6 @@ public final class Donor {
 
     /** Which link may decide what becomes of the claim here; null if none does. Guarded by this object's monitor. */
     private @Nullable LinkGreeting claimer;
-
-    /** Highest version of a write that the process of {@link #standing} has acknowledged. */
-    private final AtomicLong highestAcknowledged = new AtomicLong();
 
     /**
      * A donor that nothing is known of.
@@ -92,17 +89,22 @@ public final class Donor {
 
     /** The process behind the address; null as long as it was never reached. */
     public @Nullable UUID incarnation() {
-        return standing.incarnation();
+        return held.standing.incarnation();
     }
 
     /** What this server is there. */
     public DonorStanding standing() {
-        return standing;
+        return held.standing;
+    }
+
+    /** Likewise, with what was acknowledged under it. */
+    Held held() {
+        return held;
     }
 
     /** Says what this server is there, before the first link is opened. */
     public void stand(DonorStanding now) {
-        standing = now;
+        held = new Held(now);
         unlinkedSince = System.nanoTime();
     }
 
@@ -121,12 +123,14 @@ public final class Donor {
         }
     }
 
-    /** What the known process held is lost; {@code found} is there instead, or is that process without its slabs. */
+    /**
+     * What the known process held is lost; {@code found} is there instead, or is that process without its slabs. For the link that has the
+     * right to decide, as are the three below.
+     */
     void lost(UUID found) {
-        UUID gone = standing.incarnation();
+        UUID gone = held.standing.incarnation();
         if (gone != null) {
-            standing = DonorStanding.NONE;
-            highestAcknowledged.set(0);
+            held = new Held(DonorStanding.NONE);
             listener.donorLost(this, gone, found);
         }
     }
@@ -145,8 +149,8 @@ public final class Donor {
     /** The export is claimed there. */
     void claimed(UUID process, long epoch) {
         DonorStanding now = DonorStanding.claimed(process, epoch);
-        if (!now.equals(standing)) {
-            standing = now;
+        if (!now.equals(held.standing)) {
+            held = new Held(now);
             listener.donorClaimed(this, process, epoch);
         }
     }
@@ -187,18 +191,6 @@ public final class Donor {
     /** Whether it has other contents of the export's name, as of its latest answer. */
     public boolean foreign() {
         return unfit == Unfit.FOREIGN;
-    }
-
-    /** The highest version that a process has acknowledged. */
-    long highestAcknowledged(UUID process) {
-        return standing.isOf(process) ? highestAcknowledged.get() : 0;
-    }
-
-    /** A process has acknowledged a write. */
-    void acknowledged(UUID process, long version) {
-        if (standing.isOf(process) && version > highestAcknowledged.get()) {
-            long _ = highestAcknowledged.accumulateAndGet(version, Math::max);
-        }
     }
 
     /** Whether any loop is connected to it. */
@@ -295,20 +287,20 @@ public final class Donor {
     /**
      * Sees whether a request that a link without a connection has been given need not wait there. If the donor is {@link #down}, the
      * request ends: as {@link LinkRequest.Outcome#LOST} if it is for a process that is gone, as the device knows where its pages are
-     * now. If the donor refuses this link only, another loop's link gets the request.
+     * now. If the donor does not take this link, another loop's link gets the request.
      *
-     * @param refused whether the donor has refused the link at its latest attempt
+     * @param failed whether the link's latest attempt to connect has failed
      * @param nanos how long a request may take
      * @return whether it does not wait any more
      */
-    boolean relieves(LinkRequest request, boolean refused, EventLoop loop, long now, long nanos) {
+    boolean relieves(LinkRequest request, boolean failed, EventLoop loop, long now, long nanos) {
         if (down(now, nanos)) {
             UUID meant = request.incarnation;
-            boolean gone = meant != null && !standing.isOf(meant);
+            boolean gone = meant != null && !held.standing.isOf(meant);
             request.finish(gone ? LinkRequest.Outcome.LOST : LinkRequest.Outcome.UNREACHABLE, now);
             return true;
         }
-        return refused && readyLinks.handOver(request, loop);
+        return failed && readyLinks.handOver(request, loop);
     }
 
     void linkDown(String why, boolean unexpected) {
@@ -339,6 +331,36 @@ public final class Donor {
     @Override
     public String toString() {
         return name;
+    }
+
+    /**
+     * What this server is at the donor, and what was acknowledged since it is that. Another claim has another one, so what comes late
+     * over a link of an earlier claim does not count for it.
+     */
+    static final class Held {
+
+        private final DonorStanding standing;
+        private final AtomicLong highest = new AtomicLong();
+
+        Held(DonorStanding standing) {
+            this.standing = standing;
+        }
+
+        DonorStanding standing() {
+            return standing;
+        }
+
+        /** The highest version of a write that was acknowledged. */
+        long highestAcknowledged() {
+            return highest.get();
+        }
+
+        /** A write was acknowledged. */
+        void acknowledged(long version) {
+            if (version > highest.get()) {
+                long _ = highest.accumulateAndGet(version, Math::max);
+            }
+        }
     }
 
     /** What the device needs to be told. */

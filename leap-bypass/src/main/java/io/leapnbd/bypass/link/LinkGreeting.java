@@ -24,8 +24,10 @@ final class LinkGreeting {
     private final LinkSettings settings;
     private final int lane;
     private State state = State.JOINING;
-    private DonorStanding joined = DonorStanding.NONE;
-    private boolean refused;
+    private Donor.Held held;
+
+    /** What the donor had acknowledged before the hello was said: it cannot have forgotten what it acknowledged since. */
+    private long acknowledgedBefore;
 
     /** {@link System#nanoTime()} when the latest hello was said, or a little earlier. */
     private long saidNanos;
@@ -34,20 +36,22 @@ final class LinkGreeting {
         this.donor = donor;
         this.settings = settings;
         this.lane = lane;
+        held = donor.held();
     }
 
-    /** Whether the donor has refused this link without a word about the export. */
-    boolean refused() {
-        return refused;
+    /** What this server is at the donor, by the claim that the link serves. */
+    Donor.Held held() {
+        return held;
     }
 
     /** What to do first. */
     Step begin() {
         saidNanos = System.nanoTime();
-        joined = donor.standing();
-        if (joined.isClaimed()) {
+        held = donor.held();
+        acknowledgedBefore = held.highestAcknowledged();
+        if (held.standing().isClaimed()) {
             state = State.JOINING;
-            return Step.say(settings.join(lane, joined.epoch()));
+            return Step.say(settings.join(lane, held.standing().epoch()));
         }
         return observe();
     }
@@ -75,7 +79,6 @@ final class LinkGreeting {
     }
 
     private Step refusedWith(byte status) {
-        refused = true;
         donor.unfit(Donor.Unfit.REFUSES);
         return Step.later("refused the hello: " + Status.name(status));
     }
@@ -95,15 +98,19 @@ final class LinkGreeting {
     }
 
     private Step joinAnswered(byte status, HelloReply reply) {
-        boolean asClaimed = status == Status.OK && joined.isOf(reply.incarnation());
-        if (asClaimed && reply.highest() >= donor.highestAcknowledged(reply.incarnation())) {
+        if (status != Status.OK || !held.standing().isOf(reply.incarnation())) {
+            return observe();
+        }
+        if (reply.highest() >= acknowledgedBefore) {
             return Step.ready(reply);
         }
-        if (asClaimed) {
-            // The machine was set back to an older state of itself, and has forgotten writes that it had acknowledged.
+        // The machine was set back to an older state of itself, and has forgotten writes that it had acknowledged.
+        // Another link may
+        // have found that out already, and may have claimed anew. A link that has joined cannot say another hello.
+        if (donor.beginClaim(this) && donor.held().equals(held)) {
             donor.rolledBack(reply.incarnation());
         }
-        return observe();
+        return Step.later(null);
     }
 
     private Step observe() {
@@ -148,6 +155,7 @@ final class LinkGreeting {
             return Step.later(null);
         }
         donor.claimed(reply.incarnation(), reply.epoch());
+        held = donor.held();
         donor.endClaim(this);
         return Step.ready(reply);
     }

@@ -44,12 +44,13 @@ final class RdmaLink implements DonorLink, PendingRequests.Sender {
     private final Backoff backoff = new Backoff();
     private @Nullable RdmaSession session;
     private @Nullable UUID incarnation;
+    private Donor.Held held;
     private @Nullable LinkGreeting greeting;
     private boolean ready;
     private boolean wasReady;
 
-    /** Whether the donor has refused the latest hello. */
-    private boolean refused;
+    /** Whether the latest attempt to connect has ended without a link: a donor that is full of links ends it at once. */
+    private boolean failed;
 
     /** How every further request ends, once the link is closed or fenced off for good. */
     private @Nullable Outcome over;
@@ -83,6 +84,7 @@ final class RdmaLink implements DonorLink, PendingRequests.Sender {
         this.loop = loop;
         this.lane = lane;
         this.donor = donor;
+        held = donor.held();
         this.dialer = dialer;
         this.settings = settings;
         this.connectTimeout = connectTimeout;
@@ -99,7 +101,7 @@ final class RdmaLink implements DonorLink, PendingRequests.Sender {
 
     @Override
     public boolean ready() {
-        return ready || (refused && !donor.readyLinks().isEmpty());
+        return ready || (failed && !donor.readyLinks().isEmpty());
     }
 
     // The connection.
@@ -124,8 +126,12 @@ final class RdmaLink implements DonorLink, PendingRequests.Sender {
     void greeted(HelloReply reply) {
         donor.met(reply.totalSlabs(), reply.freeSlabs());
         incarnation = reply.incarnation();
+        LinkGreeting said = greeting;
+        if (said != null) {
+            held = said.held();
+        }
         ready = true;
-        refused = false;
+        failed = false;
         heard = true;
         backoff.reset();
         donor.linkUp(wasReady);
@@ -147,8 +153,8 @@ final class RdmaLink implements DonorLink, PendingRequests.Sender {
         RdmaSession ended = session;
         LinkGreeting said = greeting;
         greeting = null;
+        failed = !ready;
         if (said != null) {
-            refused = said.refused();
             said.ended();
         }
         session = null;
@@ -231,7 +237,7 @@ final class RdmaLink implements DonorLink, PendingRequests.Sender {
     }
 
     private boolean relieved(LinkRequest request, long now) {
-        return donor.relieves(request, refused, loop, now, requestTimeoutNanos);
+        return donor.relieves(request, failed, loop, now, requestTimeoutNanos);
     }
 
     @Override
@@ -276,7 +282,8 @@ final class RdmaLink implements DonorLink, PendingRequests.Sender {
             request.postNanos = now;
         }
         if (request.sent == 0) {
-            // When the first message of it leaves, or the read begins. It may have begun long ago, and have waited for a slab.
+            // When the first message of it leaves, or the read begins. It may have begun long ago, and have waited for
+            // a slab.
             request.sentNanos = now - lastTick > 0 ? now : lastTick;
         }
         if (request.operation == Operation.READ && !request.asked) {
@@ -324,9 +331,8 @@ final class RdmaLink implements DonorLink, PendingRequests.Sender {
         if (outcome.provesOwnership()) {
             donor.proven(request.sentNanos);
         }
-        UUID process = request.incarnation;
-        if (outcome == Outcome.OK && process != null && !request.urgent() && !request.background) {
-            donor.acknowledged(process, request.version);
+        if (outcome == Outcome.OK && !request.urgent() && !request.background) {
+            held.acknowledged(request.version);
         }
         if (outcome != Outcome.OK && request.operation != Operation.EXPOSE) {
             request.worst = outcome;

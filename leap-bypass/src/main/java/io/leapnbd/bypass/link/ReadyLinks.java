@@ -7,7 +7,7 @@ import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.atomic.AtomicInteger;
 
 /**
- * The links of all loops to one donor that can be used, so that a loop whose own link the donor refuses, being full of links, can
+ * The links of all loops to one donor that can be used, so that a loop whose own link the donor does not take, being full of links, can
  * use another loop's. A request that is handed over takes two more turns of a loop, one each way, and two small objects. It
  * counts for the other link's window. Any thread.
  */

@@ -73,12 +73,13 @@ final class TcpLink implements DonorLink, PendingRequests.Sender {
     private @Nullable Channel channel;
     private @Nullable RequestWriter writer;
     private @Nullable UUID incarnation;
+    private Donor.Held held;
     private @Nullable LinkGreeting greeting;
     private boolean ready;
     private boolean wasReady;
 
-    /** Whether the donor has refused the latest hello. */
-    private boolean refused;
+    /** Whether the latest attempt to connect has ended without a link: a donor that is full of links ends it at once. */
+    private boolean failed;
 
     /** How every further request ends, once the link is closed or fenced off for good. */
     private @Nullable Outcome over;
@@ -106,6 +107,7 @@ final class TcpLink implements DonorLink, PendingRequests.Sender {
         this.loop = loop;
         this.lane = lane;
         this.donor = donor;
+        held = donor.held();
         resolver = new DonorResolver(address, loop);
         this.settings = settings;
         this.requestTimeoutNanos = requestTimeoutNanos;
@@ -125,7 +127,7 @@ final class TcpLink implements DonorLink, PendingRequests.Sender {
 
     @Override
     public boolean ready() {
-        return ready || (refused && !donor.readyLinks().isEmpty());
+        return ready || (failed && !donor.readyLinks().isEmpty());
     }
 
     /** Starts to connect. On the loop. */
@@ -138,6 +140,7 @@ final class TcpLink implements DonorLink, PendingRequests.Sender {
                 return;
             }
             if (address == null) {
+                failed = true;
                 donor.unreachable(String.valueOf(problem));
                 reconnectLater();
             } else {
@@ -162,6 +165,7 @@ final class TcpLink implements DonorLink, PendingRequests.Sender {
                 .handler(new ReplyReader(this));
         bootstrap.connect(address).addListener(done -> {
             if (!done.isSuccess() && over == null) {
+                failed = true;
                 donor.unreachable(String.valueOf(done.cause().getMessage()));
                 reconnectLater();
             }
@@ -189,7 +193,7 @@ final class TcpLink implements DonorLink, PendingRequests.Sender {
     }
 
     private boolean relieved(LinkRequest request, long now) {
-        return donor.relieves(request, refused, loop, now, requestTimeoutNanos);
+        return donor.relieves(request, failed, loop, now, requestTimeoutNanos);
     }
 
     @Override
@@ -308,11 +312,15 @@ final class TcpLink implements DonorLink, PendingRequests.Sender {
     private void greeted(HelloReply reply) {
         donor.met(reply.totalSlabs(), reply.freeSlabs());
         incarnation = reply.incarnation();
+        LinkGreeting said = greeting;
+        if (said != null) {
+            held = said.held();
+        }
         inFlight = new InFlight(reply.maxInFlight());
         bulk = newBulkWindow();
         backgroundCount = 0;
         ready = true;
-        refused = false;
+        failed = false;
         backoff.reset();
         lastHeard = System.nanoTime();
         donor.linkUp(wasReady);
@@ -342,9 +350,8 @@ final class TcpLink implements DonorLink, PendingRequests.Sender {
         if (outcome.provesOwnership()) {
             donor.proven(request.sentNanos);
         }
-        UUID process = request.incarnation;
-        if (outcome == Outcome.OK && process != null && !request.urgent() && !request.background) {
-            donor.acknowledged(process, request.version);
+        if (outcome == Outcome.OK && !request.urgent() && !request.background) {
+            held.acknowledged(request.version);
         }
         if (outcome == Outcome.REFUSED) {
             LOG.error("donor {} refused operation {}: {}", donor, request.operation, Status.name(status));
@@ -382,8 +389,8 @@ final class TcpLink implements DonorLink, PendingRequests.Sender {
         }
         LinkGreeting said = greeting;
         greeting = null;
+        failed = !ready;
         if (said != null) {
-            refused = said.refused();
             said.ended();
         }
         if (ready) {

@@ -7,8 +7,8 @@ import io.leapnbd.bypass.link.DonorLink;
 import io.leapnbd.bypass.link.LinkCompletion;
 import io.leapnbd.bypass.link.LinkRequest;
 import io.leapnbd.bypass.link.TickGap;
-import io.leapnbd.nbd.spi.Completion;
 import io.leapnbd.donor.linux.SuspendedTime;
+import io.leapnbd.nbd.spi.Completion;
 import io.leapnbd.nbd.spi.NbdError;
 import io.netty.channel.EventLoop;
 import io.netty.util.concurrent.ScheduledFuture;
@@ -58,11 +58,7 @@ public final class DeviceLoop {
      * @param timeoutNanos how long a request may take
      */
     public DeviceLoop(
-            EventLoop eventLoop,
-            LoopLatencies latencies,
-            DonorLink[] links,
-            boolean embedded,
-            long timeoutNanos) {
+            EventLoop eventLoop, LoopLatencies latencies, DonorLink[] links, boolean embedded, long timeoutNanos) {
         this.eventLoop = eventLoop;
         this.latencies = latencies;
         this.links = links;
