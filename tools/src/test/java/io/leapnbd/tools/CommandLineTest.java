@@ -164,6 +164,14 @@ class CommandLineTest {
         assertThat(out.toString()).startsWith("leap-nbd ").contains("Java 25");
     }
 
+    /** E13: also on a machine without the driver, whoever asks. */
+    @Test
+    void to_detach_what_is_not_attached_is_a_failure() {
+        int code = run("detach /dev/nbd999999");
+        assertThat(code).isIn(ExitCode.FAILED, ExitCode.NOT_POSSIBLE_HERE);
+        assertThat(err.toString()).doesNotContain("is detached");
+    }
+
     private int run(String line) {
         String[] words =
                 line.isEmpty() ? new String[0] : line.replace("''", "\0").split(" ", -1);

@@ -10,7 +10,6 @@ import io.netty.channel.ChannelFuture;
 import io.netty.channel.ChannelInitializer;
 import io.netty.channel.ChannelOption;
 import io.netty.channel.EventLoopGroup;
-import io.netty.channel.FixedRecvByteBufAllocator;
 import io.netty.channel.WriteBufferWaterMark;
 import io.netty.channel.epoll.EpollServerSocketChannel;
 import io.netty.channel.group.ChannelGroup;
@@ -33,23 +32,25 @@ public final class DonorServer implements AutoCloseable {
 
     private static final Logger LOG = LoggerFactory.getLogger(DonorServer.class);
 
-    /** Bytes that a link reads in a turn: a few dozen page writes, or part of a large one. */
-    private static final int RECEIVE_BUFFER = 256 << 10;
-
     /** A link is not read while more than this waits to be sent to it, until it is below a quarter of it. */
     private static final int REPLIES_HIGH_WATER = 1 << 20;
 
     private static final int BACKLOG = 1024;
 
     private final ServerCounters counters = new ServerCounters();
+    private final Listener shared;
     private final ChannelGroup links = new DefaultChannelGroup("donor-links", GlobalEventExecutor.INSTANCE, true);
     private final Channel listener;
     private final @Nullable EventLoops ownLoops;
 
-    private DonorServer(SlabStore store, ServerSettings settings, @Nullable EventLoopGroup shared) throws IOException {
-        EventLoops own = shared != null ? null : EventLoops.open(settings.loops(), "donor-loop");
+    private DonorServer(SlabStore store, ServerSettings settings, @Nullable EventLoopGroup given) throws IOException {
+        LinkMemory.requireRoom(settings);
+        LinkMemory memory = new LinkMemory(settings.memory());
+        shared = new Listener(
+                store, settings, counters, new LinkPlaces(settings.maxLinks()), memory, new LimitedLog(LOG));
+        EventLoops own = given != null ? null : EventLoops.open(settings.loops(), "donor-loop");
         ownLoops = own;
-        EventLoopGroup group = own != null ? own.group() : Objects.requireNonNull(shared);
+        EventLoopGroup group = own != null ? own.group() : Objects.requireNonNull(given);
         ChannelFuture bound = new ServerBootstrap()
                 .group(group)
                 .channel(EpollServerSocketChannel.class)
@@ -58,16 +59,14 @@ public final class DonorServer implements AutoCloseable {
                 .childOption(ChannelOption.TCP_NODELAY, true)
                 .childOption(ChannelOption.SO_KEEPALIVE, true)
                 .childOption(ChannelOption.ALLOCATOR, PooledByteBufAllocator.DEFAULT)
-                .childOption(
-                        ChannelOption.RECVBUF_ALLOCATOR,
-                        new FixedRecvByteBufAllocator(RECEIVE_BUFFER).maxMessagesPerRead(1))
+                .childOption(ChannelOption.RECVBUF_ALLOCATOR, new ReceiveBuffers(memory))
                 .childOption(
                         ChannelOption.WRITE_BUFFER_WATER_MARK,
                         new WriteBufferWaterMark(REPLIES_HIGH_WATER / 4, REPLIES_HIGH_WATER))
                 .childHandler(new ChannelInitializer<>() {
                     @Override
                     protected void initChannel(Channel channel) {
-                        admit(channel, store, settings);
+                        admit(channel);
                     }
                 })
                 .bind(settings.address())
@@ -91,6 +90,7 @@ public final class DonorServer implements AutoCloseable {
      * Starts on event loops of the caller's, which have to be epoll ones.
      *
      * @throws IOException if it cannot listen on the address
+     * @throws IllegalArgumentException if its links may need more direct memory than there is
      */
     public static DonorServer start(SlabStore store, ServerSettings settings, EventLoopGroup group) throws IOException {
         return new DonorServer(store, settings, group);
@@ -116,7 +116,8 @@ public final class DonorServer implements AutoCloseable {
                 counters.badRequests.sum(),
                 counters.timeouts.sum(),
                 counters.fencedOff.sum(),
-                counters.pauses.sum());
+                counters.pauses.sum(),
+                counters.evicted.sum());
     }
 
     /** Stops listening and closes every link; their exports' leases begin. */
@@ -127,18 +128,26 @@ public final class DonorServer implements AutoCloseable {
         stopOwnLoops();
     }
 
-    private void admit(Channel channel, SlabStore store, ServerSettings settings) {
-        if (counters.open.incrementAndGet() > settings.maxLinks()) {
-            counters.open.decrementAndGet();
+    private void admit(Channel channel) {
+        LinkHandler link = new LinkHandler(shared, channel);
+        if (!shared.places().enter(link.conversation())) {
             counters.turnedAway.increment();
-            LOG.debug("{} turned away: {} links are open", channel.remoteAddress(), settings.maxLinks());
+            shared.log()
+                    .info(
+                            "{} turned away: {} links are open",
+                            channel.remoteAddress(),
+                            shared.settings().maxLinks());
             ChannelFuture _ = channel.close();
             return;
         }
+        int _ = counters.open.incrementAndGet();
         counters.accepted.increment();
         links.add(channel);
-        channel.closeFuture().addListener(closed -> counters.open.decrementAndGet());
-        channel.pipeline().addLast(new LinkHandler(store, settings, counters));
+        channel.closeFuture().addListener(closed -> {
+            int _ = counters.open.decrementAndGet();
+            shared.places().leave(link.conversation());
+        });
+        channel.pipeline().addLast(link);
     }
 
     private void stopOwnLoops() {

@@ -3,14 +3,13 @@ package io.leapnbd.donor.net;
 import io.leapnbd.donor.protocol.Protocol;
 import io.leapnbd.donor.protocol.RequestHeader;
 import io.leapnbd.donor.protocol.Status;
-import io.leapnbd.donor.store.SlabStore;
 import io.netty.buffer.ByteBuf;
+import io.netty.channel.Channel;
 import io.netty.channel.ChannelFuture;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelInboundHandlerAdapter;
 import io.netty.channel.socket.DuplexChannel;
 import java.io.IOException;
-import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.ScheduledFuture;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
@@ -18,76 +17,84 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The donor's end of one link: cuts what arrives into requests, and looks after deadlines and the peer's pace.
+ * The donor's end of one link over TCP: cuts what arrives into requests, and looks after the peer's pace.
  *
  * <p>A request that lies whole in the receive buffer is answered from there. One that does not is gathered first, so that half
  * a request never has an effect, whatever becomes of the connection.
  *
- * <p><b>Pace.</b> Requests are only looked at while the channel is writable. Once its replies pile up, the rest of the receive
- * buffer is kept, the socket is not read, and TCP slows the peer. So a link holds at most a receive buffer, a request that is
- * being gathered, the high-water mark of replies, and one reply more.
+ * <p><b>Pace.</b> A link is paused, its socket not read and the rest of the receive buffer kept, when its replies pile up; when it has to
+ * wait for {@linkplain LinkMemory memory}; and for one turn of the loop when it has asked for much work, so that others come in between.
+ * TCP slows the peer meanwhile.
  *
- * <p>Everything here happens on the link's event loop, except {@link #fencedOff}.
+ * <p>Everything here happens on the link's event loop.
  */
-final class LinkHandler extends ChannelInboundHandlerAdapter {
+final class LinkHandler extends ChannelInboundHandlerAdapter implements Conversation.Connection {
 
     private static final Logger LOG = LoggerFactory.getLogger(LinkHandler.class);
 
-    private final ServerSettings settings;
-    private final ServerCounters counters;
-    private final ReplyBuffer replies = new ReplyBuffer();
-    private final LinkRequests requests;
+    /** Replies of up to so many bytes do not wait for memory: a request that holds some can always be answered. */
+    private static final int SMALL_REPLY = 64;
 
-    private @Nullable ChannelHandlerContext context;
+    /** {@linkplain LinkRequests#cost Work} after which a link lets others of its loop come in: about half a millisecond. */
+    private static final int WORK_IN_A_TURN = 1 << 15;
+
+    private final Listener listener;
+    private final Channel channel;
+    private final ReplyBuffer replies;
+    private final Conversation conversation;
+    private final LinkRequests requests;
+    private final LinkMemory.Account memory;
 
     /** What has arrived and was not looked at yet. */
     private @Nullable ByteBuf received;
 
+    /** How much of it counts as used memory. */
+    private int receivedCounted;
+
     /** The beginning of a request that has not arrived whole. */
     private @Nullable ByteBuf gathered;
 
-    /** The reply that ends the link is on its way; what still arrives is thrown away. */
-    private boolean ended;
+    /** How much of it counts as used memory. */
+    private int gatheredCounted;
+
+    /** Bytes of replies that count as used memory. */
+    private long repliesCounted;
 
     /** Within {@link #answerAll}: a flush may report writability from inside it. */
     private boolean answering;
 
-    private long lastHeard;
+    /** A task that goes on with {@link #received} is under way. */
+    private boolean continues;
 
-    LinkHandler(SlabStore store, ServerSettings settings, ServerCounters counters) {
-        this.settings = settings;
-        this.counters = counters;
-        requests = new LinkRequests(
-                store,
-                replies,
-                this::fencedOff,
-                () -> settings.maxLinks() - counters.open.get(),
-                Protocol.MAX_PAYLOAD,
-                null,
-                null);
+    /** A marker behind the replies that were not sent yet is under way. */
+    private boolean marked;
+
+    LinkHandler(Listener listener, Channel channel) {
+        this.listener = listener;
+        this.channel = channel;
+        replies = new ReplyBuffer(channel);
+        conversation = new Conversation(listener, this, replies, Protocol.MAX_PAYLOAD, null, null);
+        requests = conversation.requests;
+        memory = listener.memory().open(() -> execute(this::memoryThere));
     }
 
-    @Override
-    public void handlerAdded(ChannelHandlerContext ctx) {
-        context = ctx;
-        replies.open(ctx);
+    Conversation conversation() {
+        return conversation;
     }
 
     @Override
     public void channelActive(ChannelHandlerContext ctx) {
-        lastHeard = System.nanoTime();
-        after(settings.helloTimeout().toNanos(), ctx, () -> checkHello(ctx));
+        conversation.opened();
     }
 
     @Override
     public void channelRead(ChannelHandlerContext ctx, Object message) {
         ByteBuf in = (ByteBuf) message;
-        if (ended) {
+        if (conversation.ended()) {
             in.release();
             return;
         }
-        lastHeard = System.nanoTime();
-        requests.heard();
+        conversation.heard();
         ByteBuf before = received;
         if (before == null) {
             received = in;
@@ -100,13 +107,13 @@ final class LinkHandler extends ChannelInboundHandlerAdapter {
             before.release();
             in.release();
         }
-        answerAll(ctx);
+        answerAll();
     }
 
     @Override
     public void channelWritabilityChanged(ChannelHandlerContext ctx) {
-        if (ctx.channel().isWritable() && !ctx.channel().config().isAutoRead()) {
-            answerAll(ctx);
+        if (channel.isWritable() && !channel.config().isAutoRead()) {
+            answerAll();
         }
     }
 
@@ -123,215 +130,282 @@ final class LinkHandler extends ChannelInboundHandlerAdapter {
     @Override
     public void exceptionCaught(ChannelHandlerContext ctx, Throwable cause) {
         if (cause instanceof IOException) {
-            LOG.debug("{}: {}", ctx.channel().remoteAddress(), cause.getMessage());
+            LOG.debug("{}: {}", channel.remoteAddress(), cause.getMessage());
         } else {
-            LOG.error("link from {} failed", ctx.channel().remoteAddress(), cause);
+            LOG.error("link from {} failed", channel.remoteAddress(), cause);
         }
-        close(ctx);
+        close();
     }
 
-    /** A newer server has claimed the export. Called on whichever thread served its hello. */
-    private void fencedOff() {
-        ChannelHandlerContext ctx = context;
-        if (ctx != null) {
-            try {
-                ctx.executor().execute(() -> {
-                    if (ctx.channel().isOpen()) {
-                        counters.fencedOff.increment();
-                        LOG.info(
-                                "link from {} closed: a newer server owns the export",
-                                ctx.channel().remoteAddress());
-                        close(ctx);
-                    }
-                });
-            } catch (RejectedExecutionException e) {
-                LOG.debug("the event loop of a fenced link is gone already");
-            }
+    private void memoryThere() {
+        memory.resumed();
+        if (!memory.waits()) {
+            conversation.waitsForMemory(false);
+            answerAll();
         }
     }
 
-    private void answerAll(ChannelHandlerContext ctx) {
-        if (answering) {
+    private void goOn() {
+        continues = false;
+        answerAll();
+    }
+
+    private void answerAll() {
+        if (answering || continues || memory.waits()) {
             return;
         }
         answering = true;
         try {
-            boolean paused = false;
-            ByteBuf in = received;
-            while (!ended && in != null && in.isReadable()) {
-                if (!ctx.channel().isWritable()) {
-                    // Perhaps the socket takes it at once.
-                    ctx.flush();
-                    if (!ctx.channel().isWritable()) {
-                        paused = true;
-                        break;
-                    }
-                }
-                answerNext(ctx, in);
-            }
-            replies.write(ctx);
-            if (!paused) {
-                received = null;
-                if (in != null) {
-                    in.release();
-                }
-            }
-            ctx.flush();
-            pace(ctx, paused);
+            boolean paused = answerReceived();
+            replies.write();
+            keep(paused);
+            channel.flush();
+            countReplies();
+            pace(paused);
         } finally {
             answering = false;
         }
     }
 
-    private void pace(ChannelHandlerContext ctx, boolean paused) {
-        if (paused && ctx.channel().isWritable()) {
-            // The last flush made room, and nobody else will say so.
-            ctx.executor().execute(() -> answerAll(ctx));
-        }
-        if (paused == ctx.channel().config().isAutoRead()) {
-            if (paused) {
-                counters.pauses.increment();
+    /** Answers what has arrived; true if it has to stop before it is through. */
+    private boolean answerReceived() {
+        ByteBuf in = received;
+        int work = 0;
+        while (!conversation.ended() && in != null && in.isReadable()) {
+            if (!channel.isWritable()) {
+                // Perhaps the socket takes it at once.
+                channel.flush();
+                if (!channel.isWritable()) {
+                    return true;
+                }
             }
-            ctx.channel().config().setAutoRead(!paused);
+            if (work >= WORK_IN_A_TURN) {
+                continues = true;
+                execute(this::goOn);
+                return true;
+            }
+            int done = answerNext(in);
+            if (done < 0) {
+                conversation.waitsForMemory(true);
+                return true;
+            }
+            work += done;
+        }
+        return false;
+    }
+
+    /** Lets go of what was received, or keeps what is left of it. */
+    private void keep(boolean paused) {
+        ByteBuf in = received;
+        if (in != null && (!paused || !in.isReadable())) {
+            received = null;
+            in.release();
+            in = null;
+        }
+        if (in != null && in.readableBytes() < in.capacity() / 4) {
+            received = channel.alloc().directBuffer(in.readableBytes()).writeBytes(in);
+            in.release();
+            in = received;
+        }
+        int counts = in == null ? 0 : in.capacity();
+        if (counts > receivedCounted) {
+            memory.force(counts - receivedCounted);
+        } else if (counts < receivedCounted) {
+            memory.give(receivedCounted - counts);
+        }
+        receivedCounted = counts;
+    }
+
+    /** Counts the replies that wait to be sent, and no others. */
+    private void countReplies() {
+        long waiting = replies.waiting();
+        if (waiting < repliesCounted) {
+            memory.give(repliesCounted - waiting);
+        } else if (waiting > repliesCounted) {
+            memory.force((int) (waiting - repliesCounted));
+        }
+        repliesCounted = waiting;
+        if (waiting == 0) {
+            conversation.repliesWait(false);
+        } else if (!marked && channel.isOpen()) {
+            marked = true;
+            conversation.repliesWait(true);
+            // Tells when all that waits now was sent. The marker itself is counted until its listener has returned.
+            ChannelFuture sent = channel.writeAndFlush(channel.alloc().buffer(0));
+            sent.addListener(_ -> execute(this::repliesSent));
         }
     }
 
-    /** Answers one request, or puts the beginning of one aside. */
-    private void answerNext(ChannelHandlerContext ctx, ByteBuf in) {
+    private void repliesSent() {
+        marked = false;
+        if (channel.isOpen()) {
+            countReplies();
+        }
+    }
+
+    private void pace(boolean paused) {
+        if (paused && channel.isWritable() && !continues && !memory.waits()) {
+            // The last flush made room, and nobody else will say so.
+            continues = true;
+            execute(this::goOn);
+        }
+        if (paused == channel.config().isAutoRead()) {
+            if (paused) {
+                listener.counters().pauses.increment();
+            }
+            channel.config().setAutoRead(!paused);
+        }
+    }
+
+    /** Answers one request, or puts the beginning of one aside. Tells how much work it was; negative if it has to wait for memory. */
+    private int answerNext(ByteBuf in) {
         if (gathered != null || in.readableBytes() < RequestHeader.LENGTH) {
-            gather(ctx, in);
-            return;
+            return gather(in);
         }
         int at = in.readerIndex();
         int payload = requests.payload(in, at);
         if (payload == LinkRequests.BAD) {
-            refuse(ctx, in, at);
-            return;
+            refuse(in, at);
+            return 0;
         }
         int length = RequestHeader.LENGTH + payload;
         if (in.readableBytes() < length) {
-            gather(ctx, in);
-            return;
+            return gather(in);
         }
-        answer(ctx, in, at);
-        in.skipBytes(length);
+        int work = answer(in, at);
+        if (work >= 0) {
+            in.skipBytes(length);
+        }
+        return work;
     }
 
-    private void gather(ChannelHandlerContext ctx, ByteBuf in) {
+    private int gather(ByteBuf in) {
         ByteBuf whole = gathered;
         if (whole == null) {
-            whole = ctx.alloc().directBuffer(RequestHeader.LENGTH);
+            memory.force(RequestHeader.LENGTH);
+            gatheredCounted = RequestHeader.LENGTH;
+            whole = channel.alloc().directBuffer(RequestHeader.LENGTH);
             gathered = whole;
+            conversation.frameBegan();
         }
         if (whole.writerIndex() < RequestHeader.LENGTH) {
             whole.writeBytes(in, Math.min(in.readableBytes(), RequestHeader.LENGTH - whole.writerIndex()));
             if (whole.writerIndex() < RequestHeader.LENGTH) {
-                return;
+                return 0;
             }
         }
         int payload = requests.payload(whole, 0);
         if (payload == LinkRequests.BAD) {
-            refuse(ctx, whole, 0);
-            return;
+            refuse(whole, 0);
+            return 0;
         }
         int length = RequestHeader.LENGTH + payload;
-        if (whole.capacity() < length) {
+        if (gatheredCounted < length) {
+            if (!memory.take(length - gatheredCounted)) {
+                return -1;
+            }
+            gatheredCounted = length;
             whole.capacity(length);
         }
         whole.writeBytes(in, Math.min(in.readableBytes(), length - whole.writerIndex()));
-        if (whole.writerIndex() == length) {
-            answer(ctx, whole, 0);
-            gathered = null;
-            whole.release();
+        if (whole.writerIndex() < length) {
+            return 0;
         }
+        int work = answer(whole, 0);
+        if (work >= 0) {
+            dropGathered();
+            conversation.frameEnded();
+        }
+        return work;
     }
 
-    private void answer(ChannelHandlerContext ctx, ByteBuf in, int at) {
-        boolean first = !requests.greeted();
+    private int answer(ByteBuf in, int at) {
+        int most = requests.mostReplyBytes(in, at);
+        if (most <= SMALL_REPLY) {
+            memory.force(most);
+        } else if (!memory.take(most)) {
+            return -1;
+        }
+        repliesCounted += most;
         byte operation = RequestHeader.operation(in, at);
+        int work = LinkRequests.cost(in, at);
         byte status = requests.answer(in, at);
-        if (LinkRequests.ends(status, operation)) {
-            if (status == Status.BAD_REQUEST) {
-                counters.badRequests.increment();
-            }
-            LOG.info("link from {} refused: {}", ctx.channel().remoteAddress(), Status.name(status));
-            end(ctx);
-        } else if (first && requests.greeted()) {
-            checkIdle(ctx);
+        if (conversation.answered(operation, status)) {
+            end();
         }
+        return work;
     }
 
-    private void refuse(ChannelHandlerContext ctx, ByteBuf in, int at) {
-        counters.badRequests.increment();
-        LOG.info(
-                "link from {} refused: operation {} does not follow the protocol",
-                ctx.channel().remoteAddress(),
-                RequestHeader.operation(in, at));
+    private void refuse(ByteBuf in, int at) {
+        conversation.refused(RequestHeader.operation(in, at));
         requests.refuse(in, at, Status.BAD_REQUEST);
-        end(ctx);
+        end();
     }
 
     /**
      * Sends what there is and closes. Our half first: bytes that were not read when a socket is closed make the kernel reset
      * the connection, and the peer would lose the reply that says why.
      */
-    private void end(ChannelHandlerContext ctx) {
-        ended = true;
-        requests.close();
-        replies.write(ctx);
-        ChannelFuture sent = ctx.writeAndFlush(ctx.alloc().buffer(0));
+    private void end() {
+        conversation.end();
+        replies.write();
+        ChannelFuture sent = channel.writeAndFlush(channel.alloc().buffer(0));
         sent.addListener(_ -> {
-            ChannelFuture _ = ctx.channel() instanceof DuplexChannel socket ? socket.shutdownOutput() : ctx.close();
+            ChannelFuture _ = channel instanceof DuplexChannel socket ? socket.shutdownOutput() : channel.close();
         });
-        after(settings.lingerTimeout().toNanos(), ctx, () -> close(ctx));
     }
 
-    private void checkHello(ChannelHandlerContext ctx) {
-        if (!requests.greeted() && ctx.channel().isOpen()) {
-            timeout(ctx, "no hello");
+    @Override
+    public String peer() {
+        return String.valueOf(channel.remoteAddress());
+    }
+
+    @Override
+    public boolean isOpen() {
+        return channel.isOpen();
+    }
+
+    @Override
+    public void close() {
+        ChannelFuture _ = channel.close();
+    }
+
+    /** A TCP peer reads nothing by itself. */
+    @Override
+    public void stop() {}
+
+    @Override
+    public void execute(Runnable task) {
+        channel.eventLoop().execute(task);
+    }
+
+    @Override
+    public void after(long nanos, Runnable task) {
+        ScheduledFuture<?> _ = channel.eventLoop().schedule(task, nanos, TimeUnit.NANOSECONDS);
+    }
+
+    private void dropGathered() {
+        ByteBuf part = gathered;
+        gathered = null;
+        if (part != null) {
+            part.release();
+            memory.give(gatheredCounted);
         }
-    }
-
-    private void checkIdle(ChannelHandlerContext ctx) {
-        if (!ctx.channel().isOpen()) {
-            return;
-        }
-        long left = settings.idleTimeout().toNanos() - (System.nanoTime() - lastHeard);
-        if (left <= 0) {
-            timeout(ctx, "silent");
-        } else {
-            after(left, ctx, () -> checkIdle(ctx));
-        }
-    }
-
-    private void timeout(ChannelHandlerContext ctx, String why) {
-        counters.timeouts.increment();
-        LOG.info("link from {} closed: {} for too long", ctx.channel().remoteAddress(), why);
-        close(ctx);
-    }
-
-    private static void close(ChannelHandlerContext ctx) {
-        ChannelFuture _ = ctx.close();
-    }
-
-    private static void after(long nanos, ChannelHandlerContext ctx, Runnable task) {
-        ScheduledFuture<?> _ = ctx.executor().schedule(task, nanos, TimeUnit.NANOSECONDS);
+        gatheredCounted = 0;
     }
 
     /** Netty tells of the end of a channel in a turn of its own, so never from inside {@link #answerAll}. */
     private void release() {
-        ended = true;
-        requests.close();
+        conversation.closed();
         replies.release();
         ByteBuf unread = received;
         received = null;
         if (unread != null) {
             unread.release();
         }
-        ByteBuf part = gathered;
-        gathered = null;
-        if (part != null) {
-            part.release();
-        }
+        dropGathered();
+        repliesCounted = 0;
+        receivedCounted = 0;
+        memory.close();
     }
 }

@@ -31,6 +31,9 @@ final class LinkRequests {
     /** Answer of {@link #payload} for a header that does not follow the protocol. */
     static final int BAD = -1;
 
+    /** {@link #cost} of a list, however long. */
+    private static final int LIST_COST = 1 << 15;
+
     private static final Logger LOG = LoggerFactory.getLogger(LinkRequests.class);
 
     private final SlabStore store;
@@ -128,6 +131,16 @@ final class LinkRequests {
                     case Operation.GRANT, Operation.EXPOSE -> SlabKey.LENGTH;
                     default -> 0;
                 };
+    }
+
+    /** How much work the request at {@code at} is: about so many pages are looked at, or copied. */
+    static int cost(ByteBuf in, int at) {
+        return switch (RequestHeader.operation(in, at)) {
+            case Operation.LIST -> LIST_COST;
+            case Operation.READ, Operation.WRITE, Operation.TRIM, Operation.PAGES, Operation.GRANT ->
+                1 + (Math.max(0, RequestHeader.length(in, at)) >>> Protocol.PAGE_SHIFT);
+            default -> 1;
+        };
     }
 
     /**
@@ -280,7 +293,9 @@ final class LinkRequests {
             admitted(admission.claim());
             HelloReply reply = admission.reply();
             if (reply != null) {
-                HelloReply whole = reply.withFreeLinks(freeLinks.getAsInt());
+                // The listener hears of this link's claim only after the reply.
+                int free = freeLinks.getAsInt() - (claimed() ? 1 : 0);
+                HelloReply whole = reply.withFreeLinks(Math.max(0, free));
                 whole.encode(begin(in, at, status, whole.encodedLength()));
                 return status;
             }

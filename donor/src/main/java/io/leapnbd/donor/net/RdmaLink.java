@@ -7,12 +7,10 @@ import io.leapnbd.donor.protocol.Status;
 import io.leapnbd.donor.rdma.QueuePair;
 import io.leapnbd.donor.rdma.Rdma;
 import io.leapnbd.donor.rdma.Watched;
-import io.leapnbd.donor.store.SlabStore;
 import io.netty.buffer.ByteBuf;
 import io.netty.channel.IoEventLoop;
 import java.io.IOException;
 import java.util.UUID;
-import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.ScheduledFuture;
 import java.util.concurrent.TimeUnit;
 import org.slf4j.Logger;
@@ -22,9 +20,9 @@ import org.slf4j.LoggerFactory;
  * The donor's end of one RDMA link. Requests and replies are messages; page reads are the device's affair, and nothing of them
  * is seen here.
  *
- * <p>Everything happens on the loop, except {@link #fencedOff}.
+ * <p>Everything happens on the loop, except {@link #stop} and {@link #execute}.
  */
-final class RdmaLink implements QueuePair.Completions, Replies {
+final class RdmaLink implements QueuePair.Completions, Replies, Conversation.Connection {
 
     private static final Logger LOG = LoggerFactory.getLogger(RdmaLink.class);
 
@@ -39,6 +37,7 @@ final class RdmaLink implements QueuePair.Completions, Replies {
     private final RdmaCmId id;
     private final String peer;
     private final ExportMemory memory;
+    private final Conversation conversation;
     private final LinkRequests requests;
     private final QueuePair pair;
     private final Watched watched;
@@ -55,11 +54,9 @@ final class RdmaLink implements QueuePair.Completions, Replies {
     /** The slot whose frame {@link #room} hands out. */
     private int current;
 
-    private long lastHeard = System.nanoTime();
-    private boolean ended;
     private boolean closed;
 
-    RdmaLink(RdmaServer server, IoEventLoop loop, RdmaCmId id, UUID announced, ExportMemory memory, SlabStore store)
+    RdmaLink(RdmaServer server, Listener listener, IoEventLoop loop, RdmaCmId id, UUID announced, ExportMemory memory)
             throws IOException {
         this.server = server;
         this.loop = loop;
@@ -69,19 +66,22 @@ final class RdmaLink implements QueuePair.Completions, Replies {
         for (int i = 0; i < SENDS; i++) {
             freeSends[i] = i;
         }
-        requests = new LinkRequests(
-                store,
-                this,
-                this::fencedOff,
-                () -> server.settings().maxLinks() - server.counters().open.get(),
-                Protocol.MAX_RDMA_PAYLOAD,
-                memory,
-                Rdma.seesAnnouncements() ? announced : null);
+        conversation = new Conversation(
+                listener, this, this, Protocol.MAX_RDMA_PAYLOAD, memory, Rdma.seesAnnouncements() ? announced : null);
+        requests = conversation.requests;
         pair = new QueuePair(id, memory.domain, 0, SENDS, RECEIVES, FRAME, this);
         watched = Watched.on(loop, pair.descriptor(), this::completions);
         pair.arm();
         memory.links++;
-        after(server.settings().helloTimeout().toNanos(), this::checkHello);
+    }
+
+    Conversation conversation() {
+        return conversation;
+    }
+
+    /** The connection has its place; its deadlines begin. */
+    void opened() {
+        conversation.opened();
     }
 
     private void completions() {
@@ -104,11 +104,11 @@ final class RdmaLink implements QueuePair.Completions, Replies {
     @Override
     public void sent(int slot) {
         freeSends[freeCount++] = slot;
-        if (ended && freeCount == SENDS) {
+        if (conversation.ended() && freeCount == SENDS) {
             close();
             return;
         }
-        while (waitingCount > 0 && freeCount > 0 && !ended) {
+        while (waitingCount > 0 && freeCount > 0 && !conversation.ended()) {
             int received = waiting[waitingFrom];
             int length = waiting[waitingFrom + 1];
             waitingFrom = (waitingFrom + 2) % waiting.length;
@@ -119,9 +119,8 @@ final class RdmaLink implements QueuePair.Completions, Replies {
 
     @Override
     public void received(int slot, int length) {
-        lastHeard = System.nanoTime();
-        requests.heard();
-        if (ended) {
+        conversation.heard();
+        if (conversation.ended()) {
             return;
         }
         if (freeCount > 0 && waitingCount == 0) {
@@ -158,13 +157,8 @@ final class RdmaLink implements QueuePair.Completions, Replies {
         if (closed) {
             return;
         }
-        if (LinkRequests.ends(status, operation)) {
-            LOG.info("link from {} refused: {}", peer, Status.name(status));
-            if (status == Status.BAD_REQUEST) {
-                server.counters().badRequests.increment();
-            }
-            ended = true;
-            requests.close();
+        if (conversation.answered(operation, status)) {
+            conversation.end();
         }
         try {
             pair.receive(slot);
@@ -181,72 +175,49 @@ final class RdmaLink implements QueuePair.Completions, Replies {
             requests.refuse(in, 0, Status.BAD_REQUEST);
             return Status.BAD_REQUEST;
         }
-        boolean first = !requests.greeted();
         int payload = requests.payload(in, 0);
         if (payload == LinkRequests.BAD || length != RequestHeader.LENGTH + payload) {
             requests.refuse(in, 0, Status.BAD_REQUEST);
             return Status.BAD_REQUEST;
         }
-        byte status = requests.answer(in, 0);
-        if (first && requests.greeted()) {
-            checkIdle();
-        }
-        return status;
+        return requests.answer(in, 0);
     }
 
-    /**
-     * A newer server has claimed the export. On whichever thread serves its hello, before that is answered: from here on the
-     * older server reads nothing any more.
-     */
-    private void fencedOff() {
+    @Override
+    public String peer() {
+        return peer;
+    }
+
+    @Override
+    public boolean isOpen() {
+        return !closed;
+    }
+
+    @Override
+    public void stop() {
         pair.stop();
-        server.counters().fencedOff.increment();
-        LOG.info("link from {} closed: a newer server owns the export", peer);
-        try {
-            loop.execute(this::close);
-        } catch (RejectedExecutionException e) {
-            LOG.debug("the event loop of a fenced link is gone already");
-        }
     }
 
-    private void checkHello() {
-        if (!requests.greeted()) {
-            timeout("no hello");
-        }
+    @Override
+    public void execute(Runnable task) {
+        loop.execute(task);
     }
 
-    private void checkIdle() {
-        if (closed) {
-            return;
-        }
-        long left = server.settings().idleTimeout().toNanos() - (System.nanoTime() - lastHeard);
-        if (left <= 0) {
-            timeout("silent");
-        } else {
-            after(left, this::checkIdle);
-        }
-    }
-
-    private void timeout(String why) {
-        if (!closed) {
-            server.counters().timeouts.increment();
-            LOG.info("link from {} closed: {} for too long", peer, why);
-            close();
-        }
-    }
-
-    private void after(long nanos, Runnable task) {
+    @Override
+    public void after(long nanos, Runnable task) {
         ScheduledFuture<?> _ = loop.schedule(task, nanos, TimeUnit.NANOSECONDS);
     }
 
-    /** Ends it; the lease of its export begins if it was the last. */
-    void close() {
+    /**
+     * Ends it; the lease of its export begins if it was the last. The peer may read slabs until its queue pair is gone, so the claim is
+     * closed after that.
+     */
+    @Override
+    public void close() {
         if (closed) {
             return;
         }
         closed = true;
-        ended = true;
-        requests.close();
         watched.cancel();
         try {
             pair.close();
@@ -254,6 +225,7 @@ final class RdmaLink implements QueuePair.Completions, Replies {
         } catch (IOException e) {
             LOG.warn("link from {} does not end as it should: {}", peer, e.getMessage());
         }
+        conversation.closed();
         server.gone(this, id, memory);
     }
 }

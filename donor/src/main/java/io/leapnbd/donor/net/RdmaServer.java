@@ -41,6 +41,7 @@ public final class RdmaServer implements AutoCloseable {
     private final SlabStore store;
     private final ServerSettings settings;
     private final ServerCounters counters = new ServerCounters();
+    private final Listener shared;
     private final EventLoops ownLoop;
     private final IoEventLoop loop;
     private final InetSocketAddress address;
@@ -57,6 +58,14 @@ public final class RdmaServer implements AutoCloseable {
     private RdmaServer(SlabStore store, ServerSettings settings) throws IOException {
         this.store = store;
         this.settings = settings;
+        // Its links have frames of their own, registered with the device, and take no other memory.
+        shared = new Listener(
+                store,
+                settings,
+                counters,
+                new LinkPlaces(settings.maxLinks()),
+                new LinkMemory(settings.memory()),
+                new LimitedLog(LOG));
         Rdma.require();
         channel = RdmaEventChannel.createEventChannel();
         listener = channel.createId(RdmaCm.RDMA_PS_TCP);
@@ -108,15 +117,8 @@ public final class RdmaServer implements AutoCloseable {
                 counters.badRequests.sum(),
                 counters.timeouts.sum(),
                 counters.fencedOff.sum(),
-                counters.pauses.sum());
-    }
-
-    ServerSettings settings() {
-        return settings;
-    }
-
-    ServerCounters counters() {
-        return counters;
+                counters.pauses.sum(),
+                counters.evicted.sum());
     }
 
     private void connectionEvents() {
@@ -150,30 +152,41 @@ public final class RdmaServer implements AutoCloseable {
 
     private void connect(RdmaCmId id) throws IOException {
         UUID announced = Announcement.decode(Rdma.announcement(id));
-        if (counters.open.get() >= settings.maxLinks()) {
-            counters.turnedAway.increment();
+        if (shared.places().free() == 0) {
+            turnAway(id.getDestination());
             int _ = id.destroyId();
             return;
         }
         RdmaLink link = null;
         try {
             ExportMemory memory = memory(id.getVerbs(), announced);
-            link = new RdmaLink(this, loop, id, announced, memory, store);
+            link = new RdmaLink(this, shared, loop, id, announced, memory);
             links.put(id, link);
             int _ = counters.open.incrementAndGet();
+            if (!shared.places().enter(link.conversation())) {
+                turnAway(link.peer());
+                link.close();
+                return;
+            }
             counters.accepted.increment();
+            link.opened();
             RdmaConnParam parameters = new RdmaConnParam();
             parameters.setRetry_count(RETRIES);
             parameters.setRnr_retry_count(RETRIES);
             id.accept(parameters);
         } catch (IOException e) {
-            LOG.warn("a link over RDMA cannot be opened: {}", e.getMessage());
+            shared.log().info("a link over RDMA cannot be opened: {}", String.valueOf(e.getMessage()));
             if (link != null) {
                 link.close();
             } else {
                 int _ = id.destroyId();
             }
         }
+    }
+
+    private void turnAway(Object peer) {
+        counters.turnedAway.increment();
+        shared.log().info("{} turned away: {} links are open", peer, settings.maxLinks());
     }
 
     private ExportMemory memory(IbvContext device, UUID announced) throws IOException {

@@ -12,5 +12,6 @@ final class ServerCounters {
     final LongAdder badRequests = new LongAdder();
     final LongAdder timeouts = new LongAdder();
     final LongAdder fencedOff = new LongAdder();
+    final LongAdder evicted = new LongAdder();
     final LongAdder pauses = new LongAdder();
 }

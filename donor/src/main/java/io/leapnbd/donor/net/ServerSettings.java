@@ -9,10 +9,13 @@ import java.time.Duration;
  *
  * @param address to listen on; port 0 takes a free one
  * @param loops the event loops to start. Without meaning if a group is given
- * @param maxLinks open links at a time; more are closed as they come
- * @param helloTimeout how long a fresh link may take to say hello
+ * @param maxLinks open links at a time; if all have claimed, more are closed as they come
+ * @param helloTimeout how long a link may take to say a hello that is accepted
  * @param idleTimeout how long a link may be silent; servers ping every few seconds
  * @param lingerTimeout how long a refused link is kept for the peer to read why
+ * @param observerTimeout how long a link that only observes may be silent
+ * @param frameTimeout how long half a request may stay, and how long replies may wait to be read
+ * @param memory shared bytes for requests and replies of all links, 4 MiB or more; see {@code LinkMemory}
  */
 public record ServerSettings(
         InetSocketAddress address,
@@ -20,10 +23,18 @@ public record ServerSettings(
         int maxLinks,
         Duration helloTimeout,
         Duration idleTimeout,
-        Duration lingerTimeout) {
+        Duration lingerTimeout,
+        Duration observerTimeout,
+        Duration frameTimeout,
+        long memory) {
 
     /** Open links at a time, unless told otherwise. */
     public static final int DEFAULT_MAX_LINKS = 1024;
+
+    /** Shared bytes for requests and replies, unless told otherwise. */
+    public static final long DEFAULT_MEMORY = 64 << 20;
+
+    private static final long MIN_MEMORY = 4 << 20;
 
     /**
      * Checks every setting.
@@ -41,6 +52,12 @@ public record ServerSettings(
         requirePositive("hello", helloTimeout);
         requirePositive("idle", idleTimeout);
         requirePositive("linger", lingerTimeout);
+        requirePositive("observer", observerTimeout);
+        requirePositive("frame", frameTimeout);
+        if (memory < MIN_MEMORY) {
+            throw new IllegalArgumentException("memory of " + memory + " bytes for links is below " + MIN_MEMORY
+                    + ": the largest requests and replies would not fit");
+        }
     }
 
     /** Defaults for everything else. */
@@ -51,22 +68,61 @@ public record ServerSettings(
                 DEFAULT_MAX_LINKS,
                 Duration.ofSeconds(5),
                 Duration.ofSeconds(60),
-                Duration.ofSeconds(2));
+                Duration.ofSeconds(2),
+                Duration.ofSeconds(10),
+                Duration.ofSeconds(30),
+                DEFAULT_MEMORY);
     }
 
     /** These with other event loops. */
     public ServerSettings withLoops(LoopSettings other) {
-        return new ServerSettings(address, other, maxLinks, helloTimeout, idleTimeout, lingerTimeout);
+        return new ServerSettings(
+                address,
+                other,
+                maxLinks,
+                helloTimeout,
+                idleTimeout,
+                lingerTimeout,
+                observerTimeout,
+                frameTimeout,
+                memory);
     }
 
     /** These with another limit of links. */
     public ServerSettings withMaxLinks(int other) {
-        return new ServerSettings(address, loops, other, helloTimeout, idleTimeout, lingerTimeout);
+        return new ServerSettings(
+                address, loops, other, helloTimeout, idleTimeout, lingerTimeout, observerTimeout, frameTimeout, memory);
     }
 
     /** These with other deadlines. */
     public ServerSettings withTimeouts(Duration hello, Duration idle, Duration linger) {
-        return new ServerSettings(address, loops, maxLinks, hello, idle, linger);
+        return new ServerSettings(address, loops, maxLinks, hello, idle, linger, observerTimeout, frameTimeout, memory);
+    }
+
+    /** These with another limit of an observer's silence. */
+    public ServerSettings withObserverTimeout(Duration other) {
+        return new ServerSettings(
+                address, loops, maxLinks, helloTimeout, idleTimeout, lingerTimeout, other, frameTimeout, memory);
+    }
+
+    /** These with another deadline for half-sent requests, and for replies that are not read. */
+    public ServerSettings withFrameTimeout(Duration other) {
+        return new ServerSettings(
+                address, loops, maxLinks, helloTimeout, idleTimeout, lingerTimeout, observerTimeout, other, memory);
+    }
+
+    /** These with another amount of shared memory. */
+    public ServerSettings withMemory(long other) {
+        return new ServerSettings(
+                address,
+                loops,
+                maxLinks,
+                helloTimeout,
+                idleTimeout,
+                lingerTimeout,
+                observerTimeout,
+                frameTimeout,
+                other);
     }
 
     private static void requirePositive(String what, Duration timeout) {

@@ -18,6 +18,8 @@ import io.netty.channel.embedded.EmbeddedChannel;
 import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.nio.ByteBuffer;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * What any peer may send: the donor answers in whole replies or closes, and holds no memory afterwards. Runs the seeds beside
@@ -27,6 +29,7 @@ import java.nio.ByteBuffer;
  */
 class LinkFuzzTest {
 
+    private static final Logger LOG = LoggerFactory.getLogger(LinkFuzzTest.class);
     private static final int SLABS = 2;
 
     private final UnpooledByteBufAllocator allocator = new UnpooledByteBufAllocator(true);
@@ -77,9 +80,18 @@ class LinkFuzzTest {
                         .withReadySlabs(0))) {
             EmbeddedChannel channel = new EmbeddedChannel();
             channel.config().setAllocator(allocator);
+            ServerSettings settings = ServerSettings.listenOn(new InetSocketAddress(0));
+            LinkMemory memory = new LinkMemory(settings.memory());
             channel.pipeline()
                     .addLast(new LinkHandler(
-                            store, ServerSettings.listenOn(new InetSocketAddress(0)), new ServerCounters()));
+                            new Listener(
+                                    store,
+                                    settings,
+                                    new ServerCounters(),
+                                    new LinkPlaces(settings.maxLinks()),
+                                    memory,
+                                    new LimitedLog(LOG)),
+                            channel));
             ByteBuf sent = Unpooled.buffer();
             if (opening.isReadable()) {
                 channel.writeInbound(received(opening.readableBytes()).writeBytes(opening));
@@ -99,6 +111,7 @@ class LinkFuzzTest {
             channel.runPendingTasks();
             collect(channel, sent);
             channel.checkException();
+            assertThat(memory.free()).isEqualTo(settings.memory());
             assertThat(allocator.metric().usedDirectMemory()).isZero();
             assertThat(allocator.metric().usedHeapMemory()).isZero();
             assertThat(store.statistics().exports())

@@ -63,6 +63,8 @@ final class Child implements AutoCloseable {
         ManagementFactory.getRuntimeMXBean().getInputArguments().stream()
                 .filter(flag -> flag.startsWith("-X") || flag.startsWith("--"))
                 .forEach(command::add);
+        // As the launcher has it: buffers are bounded by their budgets, not by the JVM.
+        command.add("-XX:MaxDirectMemorySize=64g");
         command.addAll(List.of("-cp", System.getProperty("java.class.path"), "io.leapnbd.tools.LeapNbd"));
         return command;
     }

@@ -208,7 +208,7 @@ class LeapServerTest {
         CompletableFuture<String> fenced = new CompletableFuture<>();
         try (LeapServer older = LeapServer.open(settings(4 * SLAB))) {
             older.onFenced(by -> fenced.complete(by.name()));
-            ServerSettings elsewhere = settings(4 * SLAB, folder.resolve("elsewhere"));
+            ServerSettings elsewhere = pushing(settings(4 * SLAB, folder.resolve("elsewhere")));
             try (LeapServer newer = LeapServer.open(elsewhere)) {
                 assertThat(newer.uris()).isNotEmpty();
                 assertThat(fenced.get(30, TimeUnit.SECONDS)).startsWith("tcp://");
@@ -259,7 +259,7 @@ class LeapServerTest {
                 TIMEOUT,
                 LoopSettings.of(1),
                 state,
-                false,
+                TakeoverChoice.DEFAULT,
                 null,
                 Duration.ofSeconds(1),
                 PrefetchSettings.DEFAULT,
@@ -279,7 +279,7 @@ class LeapServerTest {
                 s.ioTimeout(),
                 s.loops(),
                 s.stateDir(),
-                s.fresh(),
+                s.takeover(),
                 s.histogramLog(),
                 s.histogramInterval(),
                 s.prefetch(),
@@ -299,8 +299,28 @@ class LeapServerTest {
                 s.ioTimeout(),
                 s.loops(),
                 s.stateDir(),
-                s.fresh(),
+                s.takeover(),
                 log,
+                s.histogramInterval(),
+                s.prefetch(),
+                s.record(),
+                s.path(),
+                s.unprotected());
+    }
+
+    private static ServerSettings pushing(ServerSettings s) {
+        return new ServerSettings(
+                s.donors(),
+                s.size(),
+                s.export(),
+                s.tcp(),
+                s.unix(),
+                s.http(),
+                s.ioTimeout(),
+                s.loops(),
+                s.stateDir(),
+                new TakeoverChoice(false, true, false, Duration.ofSeconds(60)),
+                s.histogramLog(),
                 s.histogramInterval(),
                 s.prefetch(),
                 s.record(),
@@ -319,7 +339,7 @@ class LeapServerTest {
                 s.ioTimeout(),
                 s.loops(),
                 s.stateDir(),
-                s.fresh(),
+                s.takeover(),
                 s.histogramLog(),
                 s.histogramInterval(),
                 s.prefetch(),

@@ -195,7 +195,7 @@ class PrefetchingServerTest {
                 TIMEOUT,
                 LoopSettings.of(1),
                 folder,
-                false,
+                TakeoverChoice.DEFAULT,
                 null,
                 Duration.ofSeconds(1),
                 SETTINGS,

@@ -1,0 +1,252 @@
+package io.leapnbd.donor.net;
+
+import io.leapnbd.donor.protocol.Operation;
+import io.leapnbd.donor.protocol.Status;
+import java.time.Duration;
+import java.util.UUID;
+import java.util.concurrent.RejectedExecutionException;
+import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * The life of one link, over whichever transport: from its connection over its hellos to its end, with all deadlines. There is one timer
+ * a link, which looks at the deadline that is next; {@code donor/PROTOCOL.md}, section 8, has their list.
+ *
+ * <p>The loop's thread, except {@link #fencedOff}, {@link #evicted} and {@link #lastHeard}.
+ */
+final class Conversation implements LinkPlaces.Occupant {
+
+    private static final Logger LOG = LoggerFactory.getLogger(Conversation.class);
+
+    /** What counts as stuck is told after this, while others wait for the memory that it keeps. */
+    private static final long CONTENDED_NANOS = TimeUnit.SECONDS.toNanos(5);
+
+    /** A connection that can be ended. The loop's thread, except {@link #stop} and {@link #execute}. */
+    interface Connection {
+
+        /** Who is at the other end, for the log. */
+        String peer();
+
+        boolean isOpen();
+
+        /** Ends it, at once. */
+        void close();
+
+        /** Any thread: from here on the peer reads nothing any more by itself. */
+        void stop();
+
+        /** Any thread: has a task run on the loop. */
+        void execute(Runnable task);
+
+        void after(long nanos, Runnable task);
+    }
+
+    private final Listener listener;
+    private final Connection connection;
+    final LinkRequests requests;
+
+    private volatile long lastHeard = System.nanoTime();
+
+    /** Since when a hello is waited for; the link has none that was accepted. */
+    private long helloSince = lastHeard;
+
+    /** Since when a request has begun that has not arrived whole; 0: there is none. */
+    private long frameSince;
+
+    /** Since when replies wait to be sent; 0: there are none. */
+    private long repliesSince;
+
+    /** When it was ended; 0: it was not. */
+    private long endedAt;
+
+    private boolean waitsForMemory;
+    private boolean closed;
+
+    Conversation(
+            Listener listener,
+            Connection connection,
+            Replies replies,
+            int maxPayload,
+            @Nullable SlabExposer exposer,
+            @Nullable UUID announced) {
+        this.listener = listener;
+        this.connection = connection;
+        requests = new LinkRequests(
+                listener.store(), replies, this::fencedOff, listener.places()::free, maxPayload, exposer, announced);
+    }
+
+    /** The connection is there; it has a place already. */
+    void opened() {
+        lastHeard = System.nanoTime();
+        helloSince = lastHeard;
+        check();
+    }
+
+    /** Something has arrived. */
+    void heard() {
+        lastHeard = System.nanoTime();
+        requests.heard();
+    }
+
+    @Override
+    public long lastHeard() {
+        return lastHeard;
+    }
+
+    /** Whether nothing that arrives is looked at any more. */
+    boolean ended() {
+        return endedAt != 0;
+    }
+
+    /** The beginning of a request has arrived, and not its end. */
+    void frameBegan() {
+        if (frameSince == 0) {
+            frameSince = now();
+        }
+    }
+
+    /** It has arrived whole. */
+    void frameEnded() {
+        frameSince = 0;
+    }
+
+    /** Says whether the donor waits for memory: then the peer cannot be blamed for what has not arrived. */
+    void waitsForMemory(boolean waits) {
+        waitsForMemory = waits;
+        if (!waits) {
+            frameSince = frameSince == 0 ? 0 : now();
+            helloSince = now();
+        }
+    }
+
+    /** Says whether replies wait to be sent. To be called anew when some were sent. */
+    void repliesWait(boolean wait) {
+        repliesSince = wait ? now() : 0;
+    }
+
+    /** A request was answered; true if the link has to be ended after the reply. */
+    boolean answered(byte operation, byte status) {
+        if (LinkRequests.ends(status, operation)) {
+            if (status == Status.BAD_REQUEST) {
+                listener.counters().badRequests.increment();
+            }
+            listener.log().info("link from {} refused: {}", connection.peer(), Status.name(status));
+            return true;
+        }
+        if (operation == Operation.HELLO) {
+            helloSince = now();
+            if (requests.claimed()) {
+                listener.places().claimed(this);
+            }
+        }
+        return false;
+    }
+
+    /** A header does not follow the protocol. */
+    void refused(byte operation) {
+        listener.counters().badRequests.increment();
+        listener.log()
+                .info("link from {} refused: operation {} does not follow the protocol", connection.peer(), operation);
+    }
+
+    /** The last reply is on its way: nothing is looked at any more, and the connection is closed after a while. */
+    void end() {
+        if (endedAt == 0) {
+            endedAt = now();
+            connection.after(listener.settings().lingerTimeout().toNanos(), this::lingered);
+        }
+    }
+
+    private void lingered() {
+        if (connection.isOpen()) {
+            connection.close();
+        }
+    }
+
+    /** The connection is gone: nothing reaches the peer any more. The lease of the export begins if this was its last link. */
+    void closed() {
+        if (!closed) {
+            closed = true;
+            endedAt = now();
+            requests.close();
+            listener.places().leave(this);
+        }
+    }
+
+    /**
+     * A newer claim owns the export. On whichever thread serves its hello, before that is answered: from here on the older server reads
+     * nothing any more.
+     */
+    private void fencedOff() {
+        try {
+            connection.stop();
+        } finally {
+            listener.counters().fencedOff.increment();
+            closeSoon("a newer claim owns the export");
+        }
+    }
+
+    @Override
+    public void evicted() {
+        listener.counters().evicted.increment();
+        closeSoon("it has claimed nothing, and another link needs its place");
+    }
+
+    private void closeSoon(String why) {
+        try {
+            connection.execute(() -> {
+                if (connection.isOpen()) {
+                    listener.log().info("link from {} closed: {}", connection.peer(), why);
+                    connection.close();
+                }
+            });
+        } catch (RejectedExecutionException e) {
+            LOG.debug("the event loop of a link is gone already");
+        }
+    }
+
+    /** Looks whether a deadline has passed, and again when the next one could. */
+    private void check() {
+        if (!connection.isOpen() || closed || ended()) {
+            return;
+        }
+        ServerSettings settings = listener.settings();
+        long now = now();
+        long patience = listener.memory().contended()
+                ? Math.min(CONTENDED_NANOS, settings.frameTimeout().toNanos())
+                : settings.frameTimeout().toNanos();
+        long left = requests.greeted()
+                ? silence().toNanos() - (now - lastHeard)
+                : settings.helloTimeout().toNanos() - (now - helloSince);
+        String why = null;
+        if (left <= 0 && !waitsForMemory) {
+            why = requests.greeted() ? "silent" : "no hello";
+        } else if (frameSince != 0 && !waitsForMemory && now - frameSince >= patience) {
+            why = "half a request";
+        } else if (repliesSince != 0 && now - repliesSince >= patience) {
+            why = "its replies are not read";
+        }
+        if (why != null) {
+            listener.counters().timeouts.increment();
+            listener.log().info("link from {} closed: {} for too long", connection.peer(), why);
+            connection.close();
+            return;
+        }
+        long step = Math.min(CONTENDED_NANOS, settings.frameTimeout().toNanos()) / 2;
+        connection.after(left <= 0 ? step : Math.clamp(left, TimeUnit.MILLISECONDS.toNanos(1), step), this::check);
+    }
+
+    private Duration silence() {
+        return requests.claimed()
+                ? listener.settings().idleTimeout()
+                : listener.settings().observerTimeout();
+    }
+
+    /** Never 0. */
+    private static long now() {
+        long now = System.nanoTime();
+        return now == 0 ? 1 : now;
+    }
+}

@@ -1,0 +1,227 @@
+package io.leapnbd.donor.net;
+
+import io.netty.util.internal.PlatformDependent;
+import java.util.ArrayDeque;
+import java.util.Deque;
+import java.util.concurrent.locks.ReentrantLock;
+
+/**
+ * The memory that all links of a listener have for requests that have not arrived whole and for replies that were not sent. A link
+ * that wants more than there is waits in turn, and is not read meanwhile. So nothing is asked of the JDK that it could refuse, or make
+ * a loop wait for.
+ *
+ * <p>{@link #GUARANTEED} bytes a link are set aside: requests for single pages never wait for others. Beyond that a link takes shared
+ * memory, {@link #QUANTUM} bytes at a time.
+ *
+ * <p>What a link has received and cannot look at yet is counted, and never refused. For that the receive buffers become smaller when
+ * memory is short. All bounds together are {@link #bound}.
+ */
+final class LinkMemory {
+
+    /** Bytes that each link may use whatever others do. */
+    static final int GUARANTEED = 16 << 10;
+
+    /** Bytes that a link reads in a turn: a few dozen page writes, or part of a large one. */
+    static final int RECEIVE = 256 << 10;
+
+    /** Likewise when there is little memory left. */
+    private static final int SMALL_RECEIVE = 16 << 10;
+
+    private static final int QUANTUM = 64 << 10;
+
+    private final long total;
+    private final ReentrantLock lock = new ReentrantLock();
+    private final Deque<Account> waiting = new ArrayDeque<>();
+
+    /** Negative if more was received than there is room for. Written under the lock. */
+    private volatile long free;
+
+    private volatile boolean contended;
+
+    /** Shared memory of so many bytes. */
+    LinkMemory(long total) {
+        this.total = total;
+        free = total;
+    }
+
+    /** What links of a listener may take at most, in bytes of direct memory. */
+    static long bound(ServerSettings settings) {
+        return settings.memory()
+                + (long) settings.maxLinks() * (GUARANTEED + SMALL_RECEIVE)
+                + (long) settings.loops().count() * RECEIVE;
+    }
+
+    /**
+     * Checks that the JDK has twice the {@link #bound}: buffers are cut out of larger pieces, some of which are not full.
+     *
+     * @throws IllegalArgumentException with one sentence that says what is wrong and what would be right
+     */
+    static void requireRoom(ServerSettings settings) {
+        long limit = PlatformDependent.estimateMaxDirectMemory();
+        long needed = 2 * bound(settings);
+        if (needed > limit) {
+            throw new IllegalArgumentException("the donor's links may need " + (needed >> 20)
+                    + " MiB of direct memory, but the limit is " + (limit >> 20)
+                    + " MiB: allow fewer links, or raise -XX:MaxDirectMemorySize");
+        }
+    }
+
+    /** Bytes that a link should read at once. Any thread. */
+    int receiveBytes() {
+        return free > total / 2 ? RECEIVE : free > total / 4 ? RECEIVE / 4 : SMALL_RECEIVE;
+    }
+
+    /** Whether links wait for memory. Any thread. */
+    boolean contended() {
+        return contended;
+    }
+
+    /** Shared bytes that are not taken. */
+    long free() {
+        return free;
+    }
+
+    /** Lets those that wait have what there is, in turn. Under the lock. */
+    private void serveWaiting() {
+        for (Account first = waiting.peek(); first != null && first.wanted <= free; first = waiting.peek()) {
+            waiting.remove();
+            addFree(-first.wanted);
+            first.shared += first.wanted;
+            first.wanted = 0;
+            first.resume.run();
+        }
+        contended = !waiting.isEmpty();
+    }
+
+    @SuppressWarnings("NonAtomicVolatileUpdate") // under the lock
+    private void addFree(long bytes) {
+        free += bytes;
+    }
+
+    /** An account for a link. */
+    Account open(Runnable resume) {
+        return new Account(resume);
+    }
+
+    /** What one link has. For its loop's thread. */
+    final class Account {
+
+        /** Run with the lock held when it is the link's turn; any thread. Must not block. */
+        private final Runnable resume;
+
+        private long held;
+
+        /** What was taken of the shared memory. Under the lock while {@link #queued}. */
+        private long shared;
+
+        /** What it waits for. Under the lock. */
+        private long wanted;
+
+        private boolean queued;
+
+        private Account(Runnable resume) {
+            this.resume = resume;
+        }
+
+        /** Takes bytes if there are so many; otherwise waits in turn, and is resumed then. */
+        boolean take(int bytes) {
+            long missing = missing(bytes);
+            if (missing > 0) {
+                lock.lock();
+                try {
+                    if (!waiting.isEmpty() || missing > free) {
+                        wanted = Math.min(missing, total);
+                        queued = true;
+                        waiting.add(this);
+                        contended = true;
+                        return false;
+                    }
+                    addFree(-missing);
+                    shared += missing;
+                } finally {
+                    lock.unlock();
+                }
+            }
+            held += bytes;
+            return true;
+        }
+
+        /** Takes bytes whether there are so many or not: of what is here already, or small. */
+        void force(int bytes) {
+            long missing = missing(bytes);
+            if (missing > 0) {
+                lock.lock();
+                try {
+                    addFree(-missing);
+                    shared += missing;
+                } finally {
+                    lock.unlock();
+                }
+            }
+            held += bytes;
+        }
+
+        /** Gives bytes back that were taken. */
+        void give(long bytes) {
+            held -= bytes;
+            if (shared > 0 && !queued) {
+                release();
+            }
+        }
+
+        private void release() {
+            long needed = roundUp(held - GUARANTEED);
+            if (shared <= needed) {
+                return;
+            }
+            lock.lock();
+            try {
+                addFree(shared - needed);
+                shared = needed;
+                serveWaiting();
+            } finally {
+                lock.unlock();
+            }
+        }
+
+        /** Whether the link has to wait for its turn. */
+        boolean waits() {
+            return queued;
+        }
+
+        /** Ends the waiting; what it waited for may be taken now. */
+        void resumed() {
+            lock.lock();
+            try {
+                // Otherwise it was resumed for something else.
+                queued = wanted > 0;
+            } finally {
+                lock.unlock();
+            }
+        }
+
+        /** The link is gone: nothing is held. */
+        void close() {
+            lock.lock();
+            try {
+                waiting.remove(this);
+                wanted = 0;
+                queued = false;
+                held = 0;
+                addFree(shared);
+                shared = 0;
+                serveWaiting();
+            } finally {
+                lock.unlock();
+            }
+        }
+
+        private long missing(int bytes) {
+            return queued ? roundUp(bytes) : roundUp(held + bytes - GUARANTEED) - shared;
+        }
+
+        private static long roundUp(long bytes) {
+            return bytes <= 0 ? 0 : (bytes + QUANTUM - 1) / QUANTUM * QUANTUM;
+        }
+    }
+}

@@ -1,0 +1,21 @@
+package io.leapnbd.donor.net;
+
+import io.leapnbd.donor.store.SlabStore;
+
+/**
+ * What all links of a listener share.
+ *
+ * @param store what they are served from
+ * @param settings their deadlines and limits
+ * @param counters what is counted of them
+ * @param places who may be connected
+ * @param memory what they may use
+ * @param log for what their peers do
+ */
+record Listener(
+        SlabStore store,
+        ServerSettings settings,
+        ServerCounters counters,
+        LinkPlaces places,
+        LinkMemory memory,
+        LimitedLog log) {}

@@ -1,0 +1,34 @@
+package io.leapnbd.donor.protocol;
+
+/** Names that peers choose, made fit for a log or a terminal. */
+public final class PrintableText {
+
+    private PrintableText() {}
+
+    /** The text, with a backslash and the code of each character that is no letter, digit, punctuation or plain space. */
+    public static String of(String text) {
+        StringBuilder out = new StringBuilder(text.length());
+        text.codePoints().forEach(c -> {
+            if (isPrintable(c)) {
+                out.appendCodePoint(c);
+            } else {
+                out.append(String.format("\\u%04x", c));
+            }
+        });
+        return out.toString();
+    }
+
+    private static boolean isPrintable(int c) {
+        return switch (Character.getType(c)) {
+            case Character.CONTROL,
+                    Character.FORMAT,
+                    Character.SURROGATE,
+                    Character.PRIVATE_USE,
+                    Character.UNASSIGNED,
+                    Character.LINE_SEPARATOR,
+                    Character.PARAGRAPH_SEPARATOR -> false;
+            case Character.SPACE_SEPARATOR -> c == ' ';
+            default -> c != '\\';
+        };
+    }
+}
