@@ -56,9 +56,9 @@ class OwnershipLeaseTest {
         suspended.addAndGet(TimeUnit.SECONDS.toNanos(5));
         assertThat(lease.valid(start + 2)).isFalse();
         // The question was asked before the suspend, and is answered after it.
-        one.proven(start + TimeUnit.MILLISECONDS.toNanos(60));
+        other.proven(start + 1);
         long resumed = System.nanoTime();
-        assertThat(lease.valid(resumed)).isEqualTo(start + TimeUnit.MILLISECONDS.toNanos(60) - resumed > 0);
+        assertThat(lease.valid(resumed)).isFalse();
         one.proven(resumed + LEASE / 2);
         assertThat(lease.valid(resumed + LEASE / 2 + 1)).isTrue();
     }
