@@ -18,7 +18,6 @@ import io.leapnbd.bypass.map.AddressMap;
 import io.leapnbd.bypass.map.StateFile;
 import io.leapnbd.bypass.path.DeviceLoop;
 import io.leapnbd.bypass.path.NoteSpreader;
-import io.leapnbd.bypass.path.OwnershipLease;
 import io.leapnbd.bypass.path.ReadPath;
 import io.leapnbd.bypass.path.SlabAllocator;
 import io.leapnbd.bypass.path.SlabLosses;
@@ -48,7 +47,6 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.atomic.AtomicInteger;
-import java.util.concurrent.atomic.AtomicLong;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -72,7 +70,6 @@ public final class RemoteDevice implements BlockDevice, AutoCloseable {
     private final List<Donor> donors;
     private final AtomicInteger lanes = new AtomicInteger();
     private final Versions versions;
-    private final AtomicLong newestProof = OwnershipLease.noProof();
     private final Arena cacheArena = Arena.ofShared();
     private final PageCache cache;
     private final FetchOwners fetchOwners;
@@ -238,8 +235,8 @@ public final class RemoteDevice implements BlockDevice, AutoCloseable {
         for (int i = 0; i < links.length; i++) {
             links[i] = connectors.get(i).link(eventLoop, lane, linkSettings, timeoutNanos);
         }
-        DeviceLoop loop = new DeviceLoop(
-                eventLoop, latencies.openLoop(), links, newestProof, context.embedded() != null, timeoutNanos);
+        DeviceLoop loop =
+                new DeviceLoop(eventLoop, latencies.openLoop(), links, context.embedded() != null, timeoutNanos);
         loop.onTick(() -> notes.spread(loop));
         ReadPath reads = new ReadPath(loop, map, losses);
         CachedPages pages = new CachedPages(
@@ -381,6 +378,14 @@ public final class RemoteDevice implements BlockDevice, AutoCloseable {
         @Override
         public void donorClaimed(Donor donor, UUID found, long epoch) {
             present().donorClaimed(donor, found, epoch);
+        }
+
+        /** Somebody else has the name now, at every donor. */
+        @Override
+        public void foreign(Donor donor) {
+            if (present().donors.stream().allMatch(Donor::foreign)) {
+                fenced.complete(donor);
+            }
         }
 
         @Override

@@ -4,13 +4,19 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.leapnbd.bypass.link.DonorAddress;
+import io.leapnbd.donor.loop.LoopSettings;
+import io.leapnbd.donor.net.DonorServer;
+import io.leapnbd.donor.net.ServerSettings;
 import io.leapnbd.donor.protocol.Hello;
+import io.leapnbd.donor.protocol.HelloReply;
+import io.leapnbd.donor.protocol.Status;
 import io.leapnbd.nbd.spi.NbdError;
 import io.netty.channel.EventLoopGroup;
 import io.netty.channel.MultiThreadIoEventLoopGroup;
 import io.netty.channel.epoll.EpollIoHandler;
 import java.io.IOException;
 import java.net.InetAddress;
+import java.net.InetSocketAddress;
 import java.net.ServerSocket;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
@@ -22,6 +28,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Objects;
 import java.util.Random;
+import java.util.UUID;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
@@ -411,6 +418,97 @@ class DonorFaultsTest {
                 .isInstanceOf(IOException.class)
                 .hasMessageContaining("127.0.0.1:" + proxies[1].port())
                 .hasMessageContaining("--donors");
+    }
+
+    /** B5: a donor that came back with other slabs is of no use, and nobody waits for it. The requests' time is beyond any limit here. */
+    @Test
+    void aDonorThatComesBackWithOtherSlabsIsDownForAllLoopsAndItsPagesCanBeWrittenElsewhere() throws IOException {
+        timeout = Duration.ofMinutes(30);
+        open();
+        DeviceDriver other = new DeviceDriver(device, group.next());
+        driver.write(0, random(SLABS / 2 * SLAB, 50));
+        donors[0].close();
+        DonorProcess strange = new DonorProcess(SLABS, 2 * SLAB);
+        opened.add(strange);
+        proxies[0].redirect(strange.address());
+        Await.until(() -> device.map().pagesLost() > 0);
+
+        byte[] bytes = random(SLABS / 2 * SLAB, 51);
+        assertThat(driver.write(0, bytes)).isZero();
+        assertThat(other.read(0, bytes.length)).isEqualTo(bytes);
+        assertThat(device.donors().getFirst().up()).isFalse();
+    }
+
+    /** B5, A4: somebody else uses the name at a donor that has forgotten us; at all donors, this server is of no use. */
+    @Test
+    void aDonorWithOtherContentsIsDownAndAServerWithoutAnyOtherIsFenced() throws IOException {
+        timeout = Duration.ofMinutes(30);
+        open();
+        DeviceDriver other = new DeviceDriver(device, group.next());
+        driver.write(0, random(SLABS / 2 * SLAB, 52));
+        replaceByForeign(0);
+        Await.until(() -> device.map().pagesLost() > 0);
+        byte[] bytes = random(SLABS / 2 * SLAB, 53);
+        assertThat(driver.write(0, bytes)).isZero();
+        assertThat(other.read(0, bytes.length)).isEqualTo(bytes);
+        assertThat(device.fenced()).isNotDone();
+
+        replaceByForeign(1);
+        DeviceDriver.join(device.fenced());
+        assertThat(driver.readError(0, PAGE)).isEqualTo(NbdError.EIO.code());
+        assertThat(other.readError(0, PAGE)).isEqualTo(NbdError.EIO.code());
+    }
+
+    private void replaceByForeign(int index) throws IOException {
+        DonorProcess foreign = donor(SLABS);
+        UUID content = UUID.randomUUID();
+        assertThat(foreign.store
+                        .hello(Hello.claim(
+                                "leap",
+                                0,
+                                false,
+                                0,
+                                HelloReply.NONE,
+                                content,
+                                UUID.randomUUID(),
+                                9,
+                                UUID.randomUUID(),
+                                "somebody else",
+                                ByteBuffer.allocate(0)))
+                        .status())
+                .isEqualTo(Status.OK);
+        donors[index].close();
+        donors[index] = foreign;
+        proxies[index].redirect(foreign.address());
+    }
+
+    /** B6: a donor that is full of links refuses one loop's; that loop's requests go over the other's. */
+    @Test
+    void aLoopWhoseLinkIsRefusedUsesAnotherLoopsLink() throws IOException {
+        timeout = Duration.ofMinutes(30);
+        open();
+        DeviceDriver other = new DeviceDriver(device, group.next());
+        byte[] bytes = random(SLABS * SLAB, 54);
+        assertThat(driver.write(0, bytes)).isZero();
+        donors[0].server.close();
+        DonorServer small = DonorServer.start(
+                donors[0].store,
+                ServerSettings.listenOn(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0))
+                        .withLoops(LoopSettings.of(1))
+                        .withMaxLinks(1));
+        opened.add(small);
+        proxies[0].redirect(small.address());
+        Await.until(() -> device.donors().getFirst().linksUp() == 1);
+
+        for (int round = 0; round < 4; round++) {
+            assertThat(driver.read(0, bytes.length)).isEqualTo(bytes);
+            assertThat(other.read(0, bytes.length)).isEqualTo(bytes);
+            System.arraycopy(random(SLAB, round), 0, bytes, round * SLAB, SLAB);
+            assertThat((round % 2 == 0 ? driver : other)
+                            .write((long) round * SLAB, Arrays.copyOfRange(bytes, round * SLAB, (round + 1) * SLAB)))
+                    .isZero();
+        }
+        assertThat(device.donors().getFirst().linksUp()).isOne();
     }
 
     @Test

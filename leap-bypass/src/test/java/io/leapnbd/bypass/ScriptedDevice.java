@@ -10,7 +10,6 @@ import io.leapnbd.bypass.link.DonorLink;
 import io.leapnbd.bypass.map.AddressMap;
 import io.leapnbd.bypass.map.StateFile;
 import io.leapnbd.bypass.path.DeviceLoop;
-import io.leapnbd.bypass.path.OwnershipLease;
 import io.leapnbd.bypass.path.ReadPath;
 import io.leapnbd.bypass.path.SlabAllocator;
 import io.leapnbd.bypass.path.SlabLosses;
@@ -32,7 +31,6 @@ import java.util.Map;
 import java.util.Random;
 import java.util.UUID;
 import java.util.concurrent.ConcurrentHashMap;
-import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.IntConsumer;
 
 /** The data path of a device, whole, over donors that follow a script. */
@@ -44,7 +42,6 @@ final class ScriptedDevice implements BlockDevice, AutoCloseable {
     private final LatencyRecorders latencies = new LatencyRecorders();
     private final WriteOrder order = new WriteOrder();
     private final Versions versions = new Versions(1);
-    private final AtomicLong newestProof = OwnershipLease.noProof();
     private final ConnectionNumbers numbers = new ConnectionNumbers();
     private final SlabLosses losses;
     private final Prefetching prefetching;
@@ -129,8 +126,8 @@ final class ScriptedDevice implements BlockDevice, AutoCloseable {
         synchronized (links) {
             links.addAll(fresh);
         }
-        DeviceLoop loop = new DeviceLoop(
-                eventLoop, latencies.openLoop(), fresh.toArray(DonorLink[]::new), newestProof, false, timeoutNanos);
+        DeviceLoop loop =
+                new DeviceLoop(eventLoop, latencies.openLoop(), fresh.toArray(DonorLink[]::new), false, timeoutNanos);
         ReadPath reads = new ReadPath(loop, map, losses);
         return new Paths(
                 loop,

@@ -309,6 +309,9 @@ final class ScriptedStore {
             }
             underWay.decrementAndGet();
             request.outcome = outcome;
+            if (outcome == Outcome.OK) {
+                donor.proven(request.postNanos);
+            }
             request.completion.linkDone(request, System.nanoTime());
         }
 

@@ -133,7 +133,6 @@ public final class PageFetches {
         int slot = request.tag;
         boolean ok = request.outcome == LinkRequest.Outcome.OK;
         if (ok) {
-            loop.lease().proven(request);
             loop.latencies().record(Operation.PREFETCH, Stage.QUEUE, request.postNanos - request.startNanos);
             loop.latencies().record(Operation.PREFETCH, Stage.LINK, now - request.postNanos);
             if (prefetching.active()) {

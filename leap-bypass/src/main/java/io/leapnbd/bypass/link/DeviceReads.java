@@ -150,9 +150,9 @@ final class DeviceReads {
         }
     }
 
-    boolean anyExpired(long now) {
+    boolean anyOverdue(Patience patience, long now, long heardNanos) {
         for (LinkRequest request : requests) {
-            if (request != null && now - request.deadlineNanos >= 0) {
+            if (request != null && patience.isOver(request, now, heardNanos)) {
                 return true;
             }
         }

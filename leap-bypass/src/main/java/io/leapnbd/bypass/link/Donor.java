@@ -1,6 +1,8 @@
 package io.leapnbd.bypass.link;
 
+import io.netty.channel.EventLoop;
 import java.util.UUID;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.atomic.LongAdder;
@@ -15,6 +17,22 @@ public final class Donor {
 
     private static final Logger LOG = LoggerFactory.getLogger(Donor.class);
 
+    /** Proofs that are newer by less are not told to other loops. */
+    private static final long PROOF_NANOS = TimeUnit.MILLISECONDS.toNanos(50);
+
+    /** A donor that refuses every hello for so long is down. It may be full of the links of a server that has just ended. */
+    static final long REFUSED_NANOS = TimeUnit.SECONDS.toNanos(2);
+
+    /** Why a donor that answers is of no use. */
+    enum Unfit {
+        /** It refuses the hello, for example because it has as many links as it takes. */
+        REFUSES,
+        /** It lends in slabs of another size. */
+        SLAB_SIZE,
+        /** It has other contents of the export's name. */
+        FOREIGN
+    }
+
     private final String name;
     private final Listener listener;
     private final AtomicInteger linksUp = new AtomicInteger();
@@ -25,17 +43,23 @@ public final class Donor {
     private final LongAdder disturbedReads = new LongAdder();
     private volatile int freeSlabs;
     private volatile int totalSlabs;
-    private volatile DonorStanding standing = DonorStanding.NONE;
+    private volatile Held held = new Held(DonorStanding.NONE);
     private volatile boolean reportedDown;
+    private volatile @Nullable Unfit unfit;
+
+    /** {@link System#nanoTime()} of the first answer that {@link #unfit} comes from. */
+    private volatile long unfitSince;
+
+    /** {@link #provenNanos}. */
+    private final AtomicLong proven = new AtomicLong(System.nanoTime() - TimeUnit.HOURS.toNanos(1));
+
+    private final ReadyLinks readyLinks = new ReadyLinks();
 
     /** {@link System#nanoTime()} when the last link ended, or when links were begun to be tried. */
     private volatile long unlinkedSince = System.nanoTime();
 
     /** Which link may decide what becomes of the claim here; null if none does. Guarded by this object's monitor. */
     private @Nullable LinkGreeting claimer;
-
-    /** Highest version of a write that the process of {@link #standing} has acknowledged. */
-    private final AtomicLong highestAcknowledged = new AtomicLong();
 
     /**
      * A donor that nothing is known of.
@@ -65,17 +89,22 @@ public final class Donor {
 
     /** The process behind the address; null as long as it was never reached. */
     public @Nullable UUID incarnation() {
-        return standing.incarnation();
+        return held.standing.incarnation();
     }
 
     /** What this server is there. */
     public DonorStanding standing() {
-        return standing;
+        return held.standing;
+    }
+
+    /** Likewise, with what was acknowledged under it. */
+    Held held() {
+        return held;
     }
 
     /** Says what this server is there, before the first link is opened. */
     public void stand(DonorStanding now) {
-        standing = now;
+        held = new Held(now);
         unlinkedSince = System.nanoTime();
     }
 
@@ -94,12 +123,14 @@ public final class Donor {
         }
     }
 
-    /** What the known process held is lost; {@code found} is there instead, or is that process without its slabs. */
+    /**
+     * What the known process held is lost; {@code found} is there instead, or is that process without its slabs. For the link that has the
+     * right to decide, as are the three below.
+     */
     void lost(UUID found) {
-        UUID gone = standing.incarnation();
+        UUID gone = held.standing.incarnation();
         if (gone != null) {
-            standing = DonorStanding.NONE;
-            highestAcknowledged.set(0);
+            held = new Held(DonorStanding.NONE);
             listener.donorLost(this, gone, found);
         }
     }
@@ -118,22 +149,48 @@ public final class Donor {
     /** The export is claimed there. */
     void claimed(UUID process, long epoch) {
         DonorStanding now = DonorStanding.claimed(process, epoch);
-        if (!now.equals(standing)) {
-            standing = now;
+        if (!now.equals(held.standing)) {
+            held = new Held(now);
             listener.donorClaimed(this, process, epoch);
         }
     }
 
-    /** The highest version that a process has acknowledged. */
-    long highestAcknowledged(UUID process) {
-        return standing.isOf(process) ? highestAcknowledged.get() : 0;
+    /** The links of all loops that can be used. */
+    ReadyLinks readyLinks() {
+        return readyLinks;
     }
 
-    /** A process has acknowledged a write. */
-    void acknowledged(UUID process, long version) {
-        if (standing.isOf(process) && version > highestAcknowledged.get()) {
-            long _ = highestAcknowledged.accumulateAndGet(version, Math::max);
+    /**
+     * The donor has answered as one whose export this server still owned, when the question was sent or later.
+     *
+     * @param sentNanos {@link System#nanoTime()} of that, or earlier
+     */
+    public void proven(long sentNanos) {
+        long newest = proven.get();
+        while (sentNanos - newest > PROOF_NANOS && !proven.compareAndSet(newest, sentNanos)) {
+            newest = proven.get();
         }
+    }
+
+    /** When the newest question was sent that it has so answered, up to 50 ms too early; an hour before the start if none was. */
+    public long provenNanos() {
+        return proven.get();
+    }
+
+    /** A hello was answered, and the donor is of no use. */
+    void unfit(Unfit why) {
+        if (unfit == null) {
+            unfitSince = System.nanoTime();
+        }
+        unfit = why;
+        if (why == Unfit.FOREIGN) {
+            listener.foreign(this);
+        }
+    }
+
+    /** Whether it has other contents of the export's name, as of its latest answer. */
+    public boolean foreign() {
+        return unfit == Unfit.FOREIGN;
     }
 
     /** Whether any loop is connected to it. */
@@ -198,6 +255,7 @@ public final class Donor {
 
     void linkUp(boolean again) {
         linksUp.incrementAndGet();
+        unfit = null;
         if (again) {
             reconnects.increment();
         }
@@ -208,12 +266,41 @@ public final class Donor {
     }
 
     /**
-     * Whether no loop has had a link for so long that what is posted now need not wait. Links go on trying, so it may come back.
+     * Whether requests need not wait for it, whatever loop they come from: no loop has a link, and the donor has said that it is of no
+     * use, or has refused every hello for {@link #REFUSED_NANOS}, or nobody has reached it for as long as a request may take. Links go
+     * on trying, so it may come back.
      *
      * @param nanos how long a request may take
      */
     boolean down(long now, long nanos) {
-        return linksUp.get() == 0 && now - unlinkedSince >= nanos;
+        if (linksUp.get() > 0) {
+            return false;
+        }
+        Unfit why = unfit;
+        if (why == null) {
+            return now - unlinkedSince >= nanos;
+        }
+        long patience = Math.min(REFUSED_NANOS, nanos);
+        return why != Unfit.REFUSES || (now - unfitSince >= patience && now - unlinkedSince >= patience);
+    }
+
+    /**
+     * Sees whether a request that a link without a connection has been given need not wait there. If the donor is {@link #down}, the
+     * request ends: as {@link LinkRequest.Outcome#LOST} if it is for a process that is gone, as the device knows where its pages are
+     * now. If the donor does not take this link, another loop's link gets the request.
+     *
+     * @param failed whether the link's latest attempt to connect has failed
+     * @param nanos how long a request may take
+     * @return whether it does not wait any more
+     */
+    boolean relieves(LinkRequest request, boolean failed, EventLoop loop, long now, long nanos) {
+        if (down(now, nanos)) {
+            UUID meant = request.incarnation;
+            boolean gone = meant != null && !held.standing.isOf(meant);
+            request.finish(gone ? LinkRequest.Outcome.LOST : LinkRequest.Outcome.UNREACHABLE, now);
+            return true;
+        }
+        return failed && readyLinks.handOver(request, loop);
     }
 
     void linkDown(String why, boolean unexpected) {
@@ -246,6 +333,36 @@ public final class Donor {
         return name;
     }
 
+    /**
+     * What this server is at the donor, and what was acknowledged since it is that. Another claim has another one, so what comes late
+     * over a link of an earlier claim does not count for it.
+     */
+    static final class Held {
+
+        private final DonorStanding standing;
+        private final AtomicLong highest = new AtomicLong();
+
+        Held(DonorStanding standing) {
+            this.standing = standing;
+        }
+
+        DonorStanding standing() {
+            return standing;
+        }
+
+        /** The highest version of a write that was acknowledged. */
+        long highestAcknowledged() {
+            return highest.get();
+        }
+
+        /** A write was acknowledged. */
+        void acknowledged(long version) {
+            if (version > highest.get()) {
+                long _ = highest.accumulateAndGet(version, Math::max);
+            }
+        }
+    }
+
     /** What the device needs to be told. */
     public interface Listener {
 
@@ -260,6 +377,9 @@ public final class Donor {
 
         /** The process {@code found} is claimed, with an epoch. Before any slab is granted there. Any thread. */
         void donorClaimed(Donor donor, UUID found, long epoch);
+
+        /** A donor has other contents of this export's name, and what it held is lost. Any thread. */
+        default void foreign(Donor donor) {}
 
         /** A donor says that a newer server has claimed the export. Any thread. */
         void fenced(Donor donor);

@@ -26,7 +26,7 @@ public record DonorStanding(
         return incarnation != null && expected == null;
     }
 
-    boolean isOf(UUID process) {
-        return process.equals(incarnation);
+    boolean isOf(@Nullable UUID process) {
+        return process != null && process.equals(incarnation);
     }
 }

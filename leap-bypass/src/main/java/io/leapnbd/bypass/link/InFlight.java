@@ -90,10 +90,10 @@ final class InFlight {
         }
     }
 
-    /** Whether any request should have been answered by {@code now}. */
-    boolean anyExpired(long now) {
+    /** Whether any request shows that the connection is broken. */
+    boolean anyOverdue(Patience patience, long now, long heardNanos) {
         for (LinkRequest request : slots) {
-            if (request != null && now - request.deadlineNanos >= 0) {
+            if (request != null && patience.isOver(request, now, heardNanos)) {
                 return true;
             }
         }

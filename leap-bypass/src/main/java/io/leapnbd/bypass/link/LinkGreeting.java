@@ -24,20 +24,34 @@ final class LinkGreeting {
     private final LinkSettings settings;
     private final int lane;
     private State state = State.JOINING;
-    private DonorStanding joined = DonorStanding.NONE;
+    private Donor.Held held;
+
+    /** What the donor had acknowledged before the hello was said: it cannot have forgotten what it acknowledged since. */
+    private long acknowledgedBefore;
+
+    /** {@link System#nanoTime()} when the latest hello was said, or a little earlier. */
+    private long saidNanos;
 
     LinkGreeting(Donor donor, LinkSettings settings, int lane) {
         this.donor = donor;
         this.settings = settings;
         this.lane = lane;
+        held = donor.held();
+    }
+
+    /** What this server is at the donor, by the claim that the link serves. */
+    Donor.Held held() {
+        return held;
     }
 
     /** What to do first. */
     Step begin() {
-        joined = donor.standing();
-        if (joined.isClaimed()) {
+        saidNanos = System.nanoTime();
+        held = donor.held();
+        acknowledgedBefore = held.highestAcknowledged();
+        if (held.standing().isClaimed()) {
             state = State.JOINING;
-            return Step.say(settings.join(lane, joined.epoch()));
+            return Step.say(settings.join(lane, held.standing().epoch()));
         }
         return observe();
     }
@@ -46,17 +60,36 @@ final class LinkGreeting {
     Step answered(byte status, @Nullable HelloReply reply) {
         boolean told = status == Status.OK || status == Status.FENCED || status == Status.CONFLICT;
         if (!told || reply == null) {
-            return Step.later("refused the hello: " + Status.name(status));
+            return refusedWith(status);
         }
-        if (reply.slabSize() != settings.slabSize()) {
-            return Step.later(
-                    "lends in slabs of " + reply.slabSize() + " bytes now, instead of " + settings.slabSize());
+        Step step = step(status, reply);
+        if (step.kind() == Step.Kind.READY) {
+            donor.proven(saidNanos);
         }
+        saidNanos = System.nanoTime();
+        return step;
+    }
+
+    private Step step(byte status, HelloReply reply) {
         return switch (state) {
             case JOINING -> joinAnswered(status, reply);
-            case OBSERVING -> observed(status, reply);
+            case OBSERVING -> reply.slabSize() == settings.slabSize() ? observed(status, reply) : otherSlabs(reply);
             case CLAIMING -> claimAnswered(status, reply);
         };
+    }
+
+    private Step refusedWith(byte status) {
+        donor.unfit(Donor.Unfit.REFUSES);
+        return Step.later("refused the hello: " + Status.name(status));
+    }
+
+    /** A process has one slab size as long as it lives, so this is another one than that which we know, if we know one. */
+    private Step otherSlabs(HelloReply reply) {
+        if (!donor.standing().isOf(reply.incarnation())) {
+            donor.lost(reply.incarnation());
+        }
+        donor.unfit(Donor.Unfit.SLAB_SIZE);
+        return Step.later("lends in slabs of " + reply.slabSize() + " bytes now, instead of " + settings.slabSize());
     }
 
     /** The connection has ended. */
@@ -65,15 +98,19 @@ final class LinkGreeting {
     }
 
     private Step joinAnswered(byte status, HelloReply reply) {
-        boolean asClaimed = status == Status.OK && joined.isOf(reply.incarnation());
-        if (asClaimed && reply.highest() >= donor.highestAcknowledged(reply.incarnation())) {
+        if (status != Status.OK || !held.standing().isOf(reply.incarnation())) {
+            return observe();
+        }
+        if (reply.highest() >= acknowledgedBefore) {
             return Step.ready(reply);
         }
-        if (asClaimed) {
-            // The machine was set back to an older state of itself, and has forgotten writes that it had acknowledged.
+        // The machine was set back to an older state of itself, and has forgotten writes that it had acknowledged.
+        // Another link may
+        // have found that out already, and may have claimed anew. A link that has joined cannot say another hello.
+        if (donor.beginClaim(this) && donor.held().equals(held)) {
             donor.rolledBack(reply.incarnation());
         }
-        return observe();
+        return Step.later(null);
     }
 
     private Step observe() {
@@ -86,7 +123,7 @@ final class LinkGreeting {
 
     private Step observed(byte status, HelloReply reply) {
         if (status != Status.OK) {
-            return Step.later("refused to be observed: " + Status.name(status));
+            return refusedWith(status);
         }
         DonorStanding known = donor.standing();
         Rejoin decision = Rejoin.decide(known, reply, settings.content(), settings.instance(), settings.term());
@@ -104,7 +141,10 @@ final class LinkGreeting {
                 state = State.CLAIMING;
                 yield Step.say(settings.claim(lane, decision.blank(), reply.epoch(), reply.content()));
             }
-            case FOREIGN -> Step.later("holds other contents of this export's name, of " + reply.owner());
+            case FOREIGN -> {
+                donor.unfit(Donor.Unfit.FOREIGN);
+                yield Step.later("holds other contents of this export's name, of " + reply.owner());
+            }
             case FENCED -> Step.FENCED;
         };
     }
@@ -115,6 +155,7 @@ final class LinkGreeting {
             return Step.later(null);
         }
         donor.claimed(reply.incarnation(), reply.epoch());
+        held = donor.held();
         donor.endClaim(this);
         return Step.ready(reply);
     }

@@ -113,6 +113,9 @@ public final class LinkRequest {
     /** What the first reply that was not OK said. */
     Outcome worst = Outcome.OK;
 
+    /** Whether another loop's link has it: {@link ReadyLinks#handOver}. */
+    boolean handedOver;
+
     /** Whether the donor has to be asked for these pages, by message. */
     boolean asked;
 
@@ -179,6 +182,11 @@ public final class LinkRequest {
         FENCED,
         /** The donor says that the request was wrong: a defect on one side. */
         REFUSED;
+
+        /** Whether a donor that says so has looked first whether this server's claim is still the export's. */
+        boolean provesOwnership() {
+            return this == OK || this == LOST || this == NO_SPACE;
+        }
 
         /** From one of {@link Status}. */
         static Outcome of(byte status) {

@@ -213,9 +213,9 @@ final class Messages {
         return slot;
     }
 
-    boolean anyExpired(long now) {
+    boolean anyOverdue(Patience patience, long now, long heardNanos) {
         for (LinkRequest request : requests) {
-            if (request != null && now - request.deadlineNanos >= 0) {
+            if (request != null && patience.isOver(request, now, heardNanos)) {
                 return true;
             }
         }

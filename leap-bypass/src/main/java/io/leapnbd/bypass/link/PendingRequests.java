@@ -1,6 +1,7 @@
 package io.leapnbd.bypass.link;
 
 import io.leapnbd.bypass.link.LinkRequest.Outcome;
+import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -104,6 +105,25 @@ final class PendingRequests {
             if (now - request.deadlineNanos >= 0 && request.unanswered == 0) {
                 request.finish(Outcome.UNREACHABLE, now);
             } else {
+                queue.add(request);
+            }
+        }
+    }
+
+    /** Offers each that has not been sent in part; those that are taken leave. */
+    void offer(Predicate<LinkRequest> taker) {
+        offer(demands, taker);
+        offer(bulk, taker);
+        offer(background, taker);
+    }
+
+    private static void offer(RequestQueue queue, Predicate<LinkRequest> taker) {
+        for (int left = queue.size(); left > 0; left--) {
+            LinkRequest request = queue.poll();
+            if (request == null) {
+                return;
+            }
+            if (request.unanswered > 0 || !taker.test(request)) {
                 queue.add(request);
             }
         }

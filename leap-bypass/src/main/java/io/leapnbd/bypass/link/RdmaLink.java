@@ -36,6 +36,7 @@ final class RdmaLink implements DonorLink, PendingRequests.Sender {
     private final LinkSettings settings;
     private final Duration connectTimeout;
     private final long requestTimeoutNanos;
+    private final Patience patience;
     private final WriteWatch watch;
     private final boolean busyPoll;
 
@@ -43,14 +44,24 @@ final class RdmaLink implements DonorLink, PendingRequests.Sender {
     private final Backoff backoff = new Backoff();
     private @Nullable RdmaSession session;
     private @Nullable UUID incarnation;
+    private Donor.Held held;
     private @Nullable LinkGreeting greeting;
     private boolean ready;
     private boolean wasReady;
+
+    /** Whether the latest attempt to connect has ended without a link: a donor that is full of links ends it at once. */
+    private boolean failed;
 
     /** How every further request ends, once the link is closed or fenced off for good. */
     private @Nullable Outcome over;
 
     private long connectDeadline;
+    private long lastTick = System.nanoTime();
+
+    /** Whether the donor was heard since the last tick; the time of the last tick before which it was. */
+    private boolean heard;
+
+    private long lastHeard;
 
     /**
      * A link that is not connected; {@link #connect()} starts it.
@@ -73,10 +84,12 @@ final class RdmaLink implements DonorLink, PendingRequests.Sender {
         this.loop = loop;
         this.lane = lane;
         this.donor = donor;
+        held = donor.held();
         this.dialer = dialer;
         this.settings = settings;
         this.connectTimeout = connectTimeout;
         this.requestTimeoutNanos = requestTimeoutNanos;
+        patience = Patience.of(requestTimeoutNanos);
         this.watch = watch;
         this.busyPoll = busyPoll;
     }
@@ -88,7 +101,7 @@ final class RdmaLink implements DonorLink, PendingRequests.Sender {
 
     @Override
     public boolean ready() {
-        return ready;
+        return ready || (failed && !donor.readyLinks().isEmpty());
     }
 
     // The connection.
@@ -113,9 +126,16 @@ final class RdmaLink implements DonorLink, PendingRequests.Sender {
     void greeted(HelloReply reply) {
         donor.met(reply.totalSlabs(), reply.freeSlabs());
         incarnation = reply.incarnation();
+        LinkGreeting said = greeting;
+        if (said != null) {
+            held = said.held();
+        }
         ready = true;
+        failed = false;
+        heard = true;
         backoff.reset();
         donor.linkUp(wasReady);
+        donor.readyLinks().add(this, loop);
         wasReady = true;
     }
 
@@ -133,6 +153,7 @@ final class RdmaLink implements DonorLink, PendingRequests.Sender {
         RdmaSession ended = session;
         LinkGreeting said = greeting;
         greeting = null;
+        failed = !ready;
         if (said != null) {
             said.ended();
         }
@@ -142,6 +163,7 @@ final class RdmaLink implements DonorLink, PendingRequests.Sender {
         }
         if (ready) {
             ready = false;
+            donor.readyLinks().remove(this);
             donor.linkDown(why, over == null);
         } else if (over == null) {
             donor.unreachable(why);
@@ -181,7 +203,7 @@ final class RdmaLink implements DonorLink, PendingRequests.Sender {
             on.postpone(gapNanos);
         }
         if (ready) {
-            disconnect("this process stood still for " + TimeUnit.NANOSECONDS.toMillis(gapNanos) + " ms");
+            disconnect("this process did not run for a while");
         }
     }
 
@@ -206,21 +228,21 @@ final class RdmaLink implements DonorLink, PendingRequests.Sender {
             request.finish(over, System.nanoTime());
             return;
         }
-        if (!ready) {
-            long now = System.nanoTime();
-            if (donor.down(now, requestTimeoutNanos)) {
-                request.finish(Outcome.UNREACHABLE, now);
-                return;
-            }
+        if (!ready && relieved(request, System.nanoTime())) {
+            return;
         }
         request.unanswered = 0;
         pending.add(request);
         pending.pumpIfFirst(request, request.startNanos);
     }
 
+    private boolean relieved(LinkRequest request, long now) {
+        return donor.relieves(request, failed, loop, now, requestTimeoutNanos);
+    }
+
     @Override
     public void promote(LinkRequest request) {
-        if (!request.background) {
+        if (!request.background || request.handedOver) {
             return;
         }
         if (pending.promote(request)) {
@@ -259,6 +281,11 @@ final class RdmaLink implements DonorLink, PendingRequests.Sender {
         if (request.postNanos == 0) {
             request.postNanos = now;
         }
+        if (request.sent == 0) {
+            // When the first message of it leaves, or the read begins. It may have begun long ago, and have waited for
+            // a slab.
+            request.sentNanos = now - lastTick > 0 ? now : lastTick;
+        }
         if (request.operation == Operation.READ && !request.asked) {
             DeviceReads.Start start = on.read(request, pending.demandsWait());
             if (start == DeviceReads.Start.BEGUN || start == DeviceReads.Start.NO_SLOT) {
@@ -284,6 +311,8 @@ final class RdmaLink implements DonorLink, PendingRequests.Sender {
 
     /** Called by the session: the device has read; {@code right} is false if a write to the pages began meanwhile. */
     void readDone(LinkRequest request, boolean right) {
+        heard = true;
+        donor.proven(request.sentNanos);
         if (right) {
             donor.readByDevice();
             request.finish(Outcome.OK, System.nanoTime());
@@ -296,11 +325,14 @@ final class RdmaLink implements DonorLink, PendingRequests.Sender {
 
     /** Called by the session: a message of the request was answered. */
     void answered(LinkRequest request, byte status, int freeSlabs) {
+        heard = true;
         donor.freeSlabs(freeSlabs);
         Outcome outcome = Outcome.of(status);
-        UUID process = request.incarnation;
-        if (outcome == Outcome.OK && process != null && !request.urgent() && !request.background) {
-            donor.acknowledged(process, request.version);
+        if (outcome.provesOwnership()) {
+            donor.proven(request.sentNanos);
+        }
+        if (outcome == Outcome.OK && !request.urgent() && !request.background) {
+            held.acknowledged(request.version);
         }
         if (outcome != Outcome.OK && request.operation != Operation.EXPOSE) {
             request.worst = outcome;
@@ -326,18 +358,28 @@ final class RdmaLink implements DonorLink, PendingRequests.Sender {
 
     @Override
     public void tick(long now) {
+        lastTick = now;
+        if (heard) {
+            heard = false;
+            lastHeard = now;
+        }
         RdmaSession on = session;
         if (on != null) {
-            if (!ready && now - connectDeadline >= 0) {
+            if (ready && !donor.standing().isOf(incarnation)) {
+                disconnect("the donor has restarted");
+            } else if (!ready && now - connectDeadline >= 0) {
                 disconnect("no connection and hello in " + connectTimeout.toMillis() + " ms");
-            } else if (ready && on.anyExpired(now)) {
+            } else if (ready && on.anyOverdue(patience, now, lastHeard)) {
                 donor.timedOut();
                 disconnect("a request had no reply in time");
-            } else if (ready && on.pingDue(now, lane == 0)) {
+            } else if (ready && on.pingDue(now, donor.readyLinks().speaksForAll(this))) {
                 post(own(Operation.PING, now));
             }
         }
         pending.expire(now);
+        if (!ready && over == null) {
+            pending.offer(request -> relieved(request, now));
+        }
         pending.pump();
     }
 

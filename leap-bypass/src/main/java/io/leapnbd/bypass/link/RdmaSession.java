@@ -38,7 +38,9 @@ final class RdmaSession implements RdmaClient.Events {
             RequestHeader.LENGTH + Protocol.MAX_RDMA_PAYLOAD);
 
     private static final long PING_AFTER_NANOS = TimeUnit.SECONDS.toNanos(10);
-    private static final long HEARTBEAT_NANOS = TimeUnit.SECONDS.toNanos(1);
+
+    /** Half of the time for which an answer proves that the export is ours, so that an idle server always has a proof. */
+    private static final long HEARTBEAT_NANOS = TimeUnit.MILLISECONDS.toNanos(500);
 
     private final IoEventLoop loop;
     private final RdmaLink link;
@@ -315,8 +317,9 @@ final class RdmaSession implements RdmaClient.Events {
         }
     }
 
-    boolean anyExpired(long now) {
-        return (reads != null && reads.anyExpired(now)) || (messages != null && messages.anyExpired(now));
+    boolean anyOverdue(Patience patience, long now, long heardNanos) {
+        return (reads != null && reads.anyOverdue(patience, now, heardNanos))
+                || (messages != null && messages.anyOverdue(patience, now, heardNanos));
     }
 
     /** Whether nothing was sent for so long that the donor should hear something; then not again for as long. */

@@ -46,10 +46,14 @@ final class TcpLink implements DonorLink, PendingRequests.Sender {
      */
     private static final int UNSENT = 128 << 10;
 
-    /** A link that has nothing else to say says so often that it is there; that of lane 0 is the server's heartbeat. */
+    /** A link that has nothing else to say says so often that it is there. */
     private static final long PING_AFTER_NANOS = TimeUnit.SECONDS.toNanos(10);
 
-    private static final long HEARTBEAT_NANOS = TimeUnit.SECONDS.toNanos(1);
+    /**
+     * One link of the server says so more often. It is half of the time for which an answer proves that the export is ours, so that
+     * an idle server always has a proof.
+     */
+    private static final long HEARTBEAT_NANOS = TimeUnit.MILLISECONDS.toNanos(500);
 
     private final EventLoop loop;
     private final int lane;
@@ -57,6 +61,7 @@ final class TcpLink implements DonorLink, PendingRequests.Sender {
     private final DonorResolver resolver;
     private final LinkSettings settings;
     private final long requestTimeoutNanos;
+    private final Patience patience;
     private final ByteBufAllocator buffers;
 
     private final PendingRequests pending = new PendingRequests(this);
@@ -68,15 +73,20 @@ final class TcpLink implements DonorLink, PendingRequests.Sender {
     private @Nullable Channel channel;
     private @Nullable RequestWriter writer;
     private @Nullable UUID incarnation;
+    private Donor.Held held;
     private @Nullable LinkGreeting greeting;
     private boolean ready;
     private boolean wasReady;
+
+    /** Whether the latest attempt to connect has ended without a link: a donor that is full of links ends it at once. */
+    private boolean failed;
 
     /** How every further request ends, once the link is closed or fenced off for good. */
     private @Nullable Outcome over;
 
     private long connectDeadline;
     private long lastHeard;
+    private long lastTick = System.nanoTime();
 
     /**
      * A link that is not connected; {@link #connect()} starts it.
@@ -97,9 +107,11 @@ final class TcpLink implements DonorLink, PendingRequests.Sender {
         this.loop = loop;
         this.lane = lane;
         this.donor = donor;
+        held = donor.held();
         resolver = new DonorResolver(address, loop);
         this.settings = settings;
         this.requestTimeoutNanos = requestTimeoutNanos;
+        patience = Patience.of(requestTimeoutNanos);
         this.buffers = buffers;
         bulk = newBulkWindow();
     }
@@ -115,7 +127,7 @@ final class TcpLink implements DonorLink, PendingRequests.Sender {
 
     @Override
     public boolean ready() {
-        return ready;
+        return ready || (failed && !donor.readyLinks().isEmpty());
     }
 
     /** Starts to connect. On the loop. */
@@ -128,6 +140,7 @@ final class TcpLink implements DonorLink, PendingRequests.Sender {
                 return;
             }
             if (address == null) {
+                failed = true;
                 donor.unreachable(String.valueOf(problem));
                 reconnectLater();
             } else {
@@ -152,6 +165,7 @@ final class TcpLink implements DonorLink, PendingRequests.Sender {
                 .handler(new ReplyReader(this));
         bootstrap.connect(address).addListener(done -> {
             if (!done.isSuccess() && over == null) {
+                failed = true;
                 donor.unreachable(String.valueOf(done.cause().getMessage()));
                 reconnectLater();
             }
@@ -171,19 +185,20 @@ final class TcpLink implements DonorLink, PendingRequests.Sender {
         }
     }
 
-    /** Keeps a request until it can be sent; unless nobody has reached the donor for as long as a request may take. */
+    /** Keeps a request until it can be sent; unless there is no point in waiting, or a better place. */
     private void keep(LinkRequest request) {
-        long now = ready ? 0 : System.nanoTime();
-        if (!ready && donor.down(now, requestTimeoutNanos)) {
-            request.finish(Outcome.UNREACHABLE, now);
-        } else {
+        if (ready || !relieved(request, System.nanoTime())) {
             pending.add(request);
         }
     }
 
+    private boolean relieved(LinkRequest request, long now) {
+        return donor.relieves(request, failed, loop, now, requestTimeoutNanos);
+    }
+
     @Override
     public void promote(LinkRequest request) {
-        if (!request.background) {
+        if (!request.background || request.handedOver) {
             return;
         }
         if (pending.promote(request)) {
@@ -203,17 +218,27 @@ final class TcpLink implements DonorLink, PendingRequests.Sender {
 
     @Override
     public void tick(long now) {
-        if (ready && inFlight.anyExpired(now)) {
+        lastTick = now;
+        if (ready && !donor.standing().isOf(incarnation)) {
+            breakConnection("the donor has restarted");
+        } else if (ready && inFlight.anyOverdue(patience, now, lastHeard)) {
             donor.timedOut();
             breakConnection("a request had no reply in time");
         } else if (!ready && channel != null && now - connectDeadline >= 0) {
             breakConnection(
                     "connected, but no hello in " + settings.connectTimeout().toMillis() + " ms");
-        } else if (ready && inFlight.isEmpty() && now - lastHeard > (lane == 0 ? HEARTBEAT_NANOS : PING_AFTER_NANOS)) {
+        } else if (ready && inFlight.isEmpty() && now - lastHeard > silence()) {
             ping(now);
         }
         pending.expire(now);
+        if (!ready && over == null) {
+            pending.offer(request -> relieved(request, now));
+        }
         flush();
+    }
+
+    private long silence() {
+        return donor.readyLinks().speaksForAll(this) ? HEARTBEAT_NANOS : PING_AFTER_NANOS;
     }
 
     @Override
@@ -223,7 +248,7 @@ final class TcpLink implements DonorLink, PendingRequests.Sender {
         connectDeadline += gapNanos;
         backoff.reset();
         if (ready) {
-            breakConnection("this process stood still for " + TimeUnit.NANOSECONDS.toMillis(gapNanos) + " ms");
+            breakConnection("this process did not run for a while");
         }
     }
 
@@ -287,13 +312,19 @@ final class TcpLink implements DonorLink, PendingRequests.Sender {
     private void greeted(HelloReply reply) {
         donor.met(reply.totalSlabs(), reply.freeSlabs());
         incarnation = reply.incarnation();
+        LinkGreeting said = greeting;
+        if (said != null) {
+            held = said.held();
+        }
         inFlight = new InFlight(reply.maxInFlight());
         bulk = newBulkWindow();
         backgroundCount = 0;
         ready = true;
+        failed = false;
         backoff.reset();
         lastHeard = System.nanoTime();
         donor.linkUp(wasReady);
+        donor.readyLinks().add(this, loop);
         wasReady = true;
         pending.pump();
         flush();
@@ -316,9 +347,11 @@ final class TcpLink implements DonorLink, PendingRequests.Sender {
         lastHeard = now;
         discount(request, now);
         Outcome outcome = Outcome.of(status);
-        UUID process = request.incarnation;
-        if (outcome == Outcome.OK && process != null && !request.urgent() && !request.background) {
-            donor.acknowledged(process, request.version);
+        if (outcome.provesOwnership()) {
+            donor.proven(request.sentNanos);
+        }
+        if (outcome == Outcome.OK && !request.urgent() && !request.background) {
+            held.acknowledged(request.version);
         }
         if (outcome == Outcome.REFUSED) {
             LOG.error("donor {} refused operation {}: {}", donor, request.operation, Status.name(status));
@@ -356,11 +389,13 @@ final class TcpLink implements DonorLink, PendingRequests.Sender {
         }
         LinkGreeting said = greeting;
         greeting = null;
+        failed = !ready;
         if (said != null) {
             said.ended();
         }
         if (ready) {
             ready = false;
+            donor.readyLinks().remove(this);
             donor.linkDown(why != null ? why : "closed the connection", over == null);
         } else if (over == null && why != null) {
             donor.unreachable(why);
@@ -429,7 +464,8 @@ final class TcpLink implements DonorLink, PendingRequests.Sender {
         if (request.postNanos == 0) {
             request.postNanos = now;
         }
-        request.sentNanos = now;
+        // A request may have begun long ago, and have waited for a slab.
+        request.sentNanos = now - lastTick > 0 ? now : lastTick;
         if (!request.urgent()) {
             if (request.background) {
                 backgroundCount++;

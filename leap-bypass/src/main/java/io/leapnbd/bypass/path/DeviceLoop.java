@@ -7,6 +7,7 @@ import io.leapnbd.bypass.link.DonorLink;
 import io.leapnbd.bypass.link.LinkCompletion;
 import io.leapnbd.bypass.link.LinkRequest;
 import io.leapnbd.bypass.link.TickGap;
+import io.leapnbd.donor.linux.SuspendedTime;
 import io.leapnbd.nbd.spi.Completion;
 import io.leapnbd.nbd.spi.NbdError;
 import io.netty.channel.EventLoop;
@@ -16,7 +17,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.TimeUnit;
-import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -46,28 +47,25 @@ public final class DeviceLoop {
     private final List<Runnable> ticked = new ArrayList<>();
     private final StepQueue steps;
     private final TickGap gaps = new TickGap(System.nanoTime());
+    private final Suspensions suspensions;
     private boolean defectTold;
 
     /**
      * Begins to tick.
      *
      * @param links one to each donor, in the order of the settings
-     * @param newestProof {@link OwnershipLease#noProof}, shared by the loops of a device
      * @param embedded whether the donor is in this process
      * @param timeoutNanos how long a request may take
      */
     public DeviceLoop(
-            EventLoop eventLoop,
-            LoopLatencies latencies,
-            DonorLink[] links,
-            AtomicLong newestProof,
-            boolean embedded,
-            long timeoutNanos) {
+            EventLoop eventLoop, LoopLatencies latencies, DonorLink[] links, boolean embedded, long timeoutNanos) {
         this.eventLoop = eventLoop;
         this.latencies = latencies;
         this.links = links;
         this.timeoutNanos = timeoutNanos;
-        lease = new OwnershipLease(links, newestProof, embedded, timeoutNanos);
+        LongSupplier suspendedNanos = new SuspendedTime();
+        suspensions = new Suspensions(suspendedNanos);
+        lease = new OwnershipLease(links, suspendedNanos, embedded, timeoutNanos);
         waits = new SlabWaits(this);
         steps = new StepQueue(this, eventLoop);
         ticks = eventLoop.scheduleAtFixedRate(this::tick, TICK_MILLIS, TICK_MILLIS, TimeUnit.MILLISECONDS);
@@ -128,9 +126,10 @@ public final class DeviceLoop {
     private void tick() {
         long now = System.nanoTime();
         long gap = gaps.ended(now);
+        boolean stoodStill = suspensions.ended() || gap > 0;
         for (DonorLink link : links) {
             try {
-                if (gap > 0) {
+                if (stoodStill) {
                     link.stoodStill(gap);
                 }
                 link.tick(now);
@@ -294,7 +293,6 @@ public final class DeviceLoop {
 
     /** Takes note of a request that a donor has done for a client. */
     void done(ClientRequest client, LinkRequest request, long now) {
-        lease.proven(request);
         latencies.record(client.operation(), Stage.QUEUE, request.postNanos - request.startNanos);
         latencies.record(client.operation(), Stage.LINK, now - request.postNanos);
     }

@@ -67,7 +67,6 @@ public final class NoteSpreader {
         request.deadlineNanos = loop.deadline(request.startNanos);
         request.completion = (done, now) -> {
             if (done.outcome == Outcome.OK) {
-                loop.lease().proven(done);
                 acknowledged.set(donor, noteVersion);
             }
             loop.release(done);

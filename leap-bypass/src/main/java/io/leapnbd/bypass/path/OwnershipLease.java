@@ -1,5 +1,6 @@
 package io.leapnbd.bypass.path;
 
+import io.leapnbd.bypass.link.Donor;
 import io.leapnbd.bypass.link.DonorLink;
 import io.leapnbd.bypass.link.LinkCompletion;
 import io.leapnbd.bypass.link.LinkRequest;
@@ -9,7 +10,7 @@ import io.leapnbd.nbd.spi.NbdError;
 import java.util.ArrayDeque;
 import java.util.Arrays;
 import java.util.concurrent.TimeUnit;
-import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.LongSupplier;
 
 /**
  * Whether one loop may answer a request without asking a donor: from the cache, or because a page is blank or lost. A server that
@@ -27,7 +28,8 @@ public final class OwnershipLease {
     /** For so long after the sending of a request that was answered a loop may answer by itself. */
     static final long LEASE_NANOS = TimeUnit.SECONDS.toNanos(1);
 
-    private static final long PUBLISH_NANOS = TimeUnit.MILLISECONDS.toNanos(50);
+    /** So old is no proof. */
+    private static final long LONG_AGO_NANOS = Long.MAX_VALUE / 2;
 
     private final DonorLink[] links;
     private final boolean always;
@@ -35,35 +37,37 @@ public final class OwnershipLease {
     private final ArrayDeque<Question> waiting = new ArrayDeque<>();
     private final LinkCompletion answered = this::answered;
 
-    /** The newest proof of all loops, a little late. */
-    private final AtomicLong newest;
+    private final Suspensions suspensions;
 
+    /** The newest proof that this loop has looked up. */
     private long lastProofNanos;
-    private long publishedNanos;
+
+    /** What was sent before the end of the machine's last suspend proves nothing any more. */
+    private long voidBeforeNanos;
+
+    /** The client's request for which the machine's last suspend was looked for. */
+    private long checkedForNanos;
 
     /** The questions, one for each link. */
     private final LinkRequest[] pings;
 
     private final boolean[] asked;
 
-    /** For {@code newest} of all loops of a server that has no proof yet. */
-    public static AtomicLong noProof() {
-        return new AtomicLong(System.nanoTime() - LEASE_NANOS);
-    }
-
     /**
-     * Of one loop.
+     * Of one loop. Proofs come from what the donors of its links have answered to any loop ({@link Donor#provenNanos}).
      *
-     * @param newest the newest proof of all loops, shared by them
+     * @param suspendedNanos for how long the machine has been suspended in all; may be too high, and is never too low
      * @param always whether the donor is in this process, so that nobody else can be its server
      */
-    OwnershipLease(DonorLink[] links, AtomicLong newest, boolean always, long timeoutNanos) {
+    OwnershipLease(DonorLink[] links, LongSupplier suspendedNanos, boolean always, long timeoutNanos) {
         this.links = links;
-        this.newest = newest;
         this.always = always;
         this.timeoutNanos = timeoutNanos;
-        lastProofNanos = newest.get();
-        publishedNanos = lastProofNanos - PUBLISH_NANOS;
+        suspensions = new Suspensions(suspendedNanos);
+        long now = System.nanoTime();
+        voidBeforeNanos = now - LEASE_NANOS;
+        lastProofNanos = now - LONG_AGO_NANOS;
+        checkedForNanos = now;
         asked = new boolean[links.length];
         pings = new LinkRequest[links.length];
         Arrays.setAll(pings, i -> new LinkRequest());
@@ -75,25 +79,36 @@ public final class OwnershipLease {
      * @param nowNanos when the client's request had arrived, as {@link System#nanoTime} has it, or later
      */
     public boolean valid(long nowNanos) {
-        return nowNanos - lastProofNanos < LEASE_NANOS || always || validByOthers(nowNanos);
+        if (always) {
+            return true;
+        }
+        if (nowNanos != checkedForNanos) {
+            checkedForNanos = nowNanos;
+            endOverSuspend();
+        }
+        return nowNanos - lastProofNanos < LEASE_NANOS || newestProof(nowNanos);
+    }
+
+    /**
+     * Another server may have taken over while the machine was suspended, and the lease's clock stood still. So this is looked for
+     * once for each time of arrival, before the first answer.
+     */
+    private void endOverSuspend() {
+        if (suspensions.ended()) {
+            voidBeforeNanos = System.nanoTime();
+            lastProofNanos = voidBeforeNanos - LONG_AGO_NANOS;
+        }
     }
 
     /** What one loop has proved is true of the server, and so of all its loops. */
-    private boolean validByOthers(long nowNanos) {
-        lastProofNanos = Math.max(lastProofNanos, newest.get());
-        return nowNanos - lastProofNanos < LEASE_NANOS;
-    }
-
-    /** A donor has answered a request as this export's owner's. */
-    public void proven(LinkRequest request) {
-        long sent = request.postNanos;
-        if (sent != 0 && sent - lastProofNanos > 0) {
-            lastProofNanos = sent;
-            if (sent - publishedNanos > PUBLISH_NANOS) {
-                publishedNanos = sent;
-                long _ = newest.accumulateAndGet(sent, Math::max);
+    private boolean newestProof(long nowNanos) {
+        for (DonorLink link : links) {
+            long proven = link.donor().provenNanos();
+            if (proven - voidBeforeNanos > 0 && proven - lastProofNanos > 0) {
+                lastProofNanos = proven;
             }
         }
+        return nowNanos - lastProofNanos < LEASE_NANOS;
     }
 
     /**
@@ -128,7 +143,6 @@ public final class OwnershipLease {
     private void answered(LinkRequest ping, long now) {
         asked[ping.slab] = false;
         if (ping.outcome == Outcome.OK) {
-            proven(ping);
             for (int left = waiting.size(); left > 0; left--) {
                 Question first = waiting.pollFirst();
                 if (first == null) {

@@ -201,9 +201,6 @@ public final class SlabAllocator {
             int handle = done.grantedHandle;
             long version = done.version;
             DeviceLoop loop = allocation.loop;
-            if (outcome == LinkRequest.Outcome.OK) {
-                loop.lease().proven(done);
-            }
             loop.release(done);
             choice.answered(allocation.slab, donor, late);
             if (outcome == LinkRequest.Outcome.OK && process != null) {

@@ -71,14 +71,17 @@ class RdmaLinkFailuresTest extends RdmaLinkFixture {
     void aRequestWithoutAReplyInTimeEndsAndTheConnectionWithIt() {
         connect();
         learnKey(3);
+        link.tick(System.nanoTime());
         script.silent = true;
         LinkRequest read = post(Operation.READ, 3, PAGE);
         LinkRequest write = post(Operation.WRITE, 3, PAGE);
         write.deadlineNanos += MINUTE;
-        link.tick(read.deadlineNanos - 1);
-        assertThat(donor.timeouts()).isZero();
+        // B3: it was sent with little time left, which says nothing of the link yet.
         read.deadlineNanos = System.nanoTime();
         link.tick(read.deadlineNanos);
+        assertThat(donor.timeouts()).isZero();
+        assertThat(done).doesNotContain(read);
+        link.tick(read.deadlineNanos + TimeUnit.SECONDS.toNanos(2));
         assertThat(donor.timeouts()).isOne();
         ends(read, Outcome.UNREACHABLE);
         script.silent = false;
@@ -88,9 +91,10 @@ class RdmaLinkFailuresTest extends RdmaLinkFixture {
 
     @Test
     void whatWaitsForAConnectionEndsAtItsDeadline() {
-        LinkRequest read = post(Operation.READ, 3, PAGE);
-        LinkRequest later = post(Operation.WRITE, 3, PAGE);
-        later.deadlineNanos++;
+        LinkRequest read = request(Operation.READ, 3, PAGE);
+        read.deadlineNanos = read.startNanos + 1_000;
+        link.post(read);
+        LinkRequest _ = post(Operation.WRITE, 3, PAGE);
         link.tick(read.deadlineNanos);
         assertThat(done).containsExactly(read);
         assertThat(read.outcome).isEqualTo(Outcome.UNREACHABLE);
@@ -113,6 +117,86 @@ class RdmaLinkFailuresTest extends RdmaLinkFixture {
         ends(waits, Outcome.LOST);
         assertThat(told).containsExactly("restarted");
         assertThat(script.wire().operations()).containsOnly(Operation.HELLO);
+    }
+
+    /** A12: a machine that was set back to a snapshot has forgotten writes; what it has left is no answer to anything. */
+    @Test
+    void aDonorThatHasForgottenWhatItAcknowledgedHasLostItAll() {
+        connect();
+        LinkRequest write = request(Operation.WRITE, 3, PAGE);
+        write.version = 7;
+        link.post(write);
+        ends(write, Outcome.OK);
+        script.wire().breaks();
+        until(() -> told.contains("restarted"));
+        until(() -> script.wires.size() >= 3 && link.ready());
+        assertThat(script.wire().operations()).containsOnly(Operation.HELLO);
+    }
+
+    /** A12: what is still there after a break is not lost. */
+    @Test
+    void aDonorThatRemembersWhatItAcknowledgedIsJoined() {
+        connect();
+        LinkRequest write = request(Operation.WRITE, 3, PAGE);
+        write.version = 7;
+        link.post(write);
+        ends(write, Outcome.OK);
+        script.highest = 7;
+        script.wire().breaks();
+        until(() -> script.wires.size() == 2 && link.ready());
+        assertThat(told).isEmpty();
+    }
+
+    /** G8: what a donor answers to a link's own pings proves that the export is this server's. */
+    @Test
+    void anIdleLinksPingsProveOwnership() {
+        connect();
+        long before = donor.provenNanos();
+        long later = System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(600);
+        link.tick(later);
+        until(() -> donor.provenNanos() - before > 0);
+        assertThat(script.wire().operations()).containsExactly(Operation.PING);
+        assertThat(donor.provenNanos() - later).isLessThanOrEqualTo(0);
+    }
+
+    /** G8: so does a read that the device has done, without the donor's processors. */
+    @Test
+    void aReadByTheDeviceProvesOwnership() {
+        connect();
+        learnKey(3);
+        link.tick(System.nanoTime() + TimeUnit.SECONDS.toNanos(11));
+        until(() -> true);
+        long before = donor.provenNanos();
+        LinkRequest read = request(Operation.READ, 3, PAGE);
+        read.startNanos = before + TimeUnit.SECONDS.toNanos(1);
+        link.post(read);
+        ends(read, Outcome.OK);
+        assertThat(donor.deviceReads()).isPositive();
+        assertThat(donor.provenNanos()).isEqualTo(read.startNanos);
+    }
+
+    /** B5: nobody waits for a donor that says it is of no use. */
+    @Test
+    void aDonorWithOtherSlabsIsDownAtOnce() {
+        script.slabSize = 2 * ScriptedDonor.SLAB_SIZE;
+        script.incarnation = new UUID(8, 8);
+        LinkRequest ofTheOldOne = request(Operation.READ, 3, PAGE);
+        ofTheOldOne.incarnation = new UUID(7, 7);
+        link.post(ofTheOldOne);
+        link.connect();
+        until(() -> {
+            link.tick(System.nanoTime());
+            return done.contains(ofTheOldOne);
+        });
+        assertThat(ofTheOldOne.outcome).isEqualTo(Outcome.LOST);
+        assertThat(told).containsExactly("restarted");
+        LinkRequest grant = post(Operation.GRANT, 3, 0);
+        assertThat(grant.outcome).isEqualTo(Outcome.UNREACHABLE);
+        assertThat(done).contains(grant);
+        // It is looked for all the same.
+        script.slabSize = ScriptedDonor.SLAB_SIZE;
+        until(link::ready);
+        ends(post(Operation.GRANT, 3, 0), Outcome.OK);
     }
 
     @Test

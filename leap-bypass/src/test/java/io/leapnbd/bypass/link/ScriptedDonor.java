@@ -38,6 +38,11 @@ final class ScriptedDonor implements RdmaDialer {
 
     UUID incarnation = new UUID(7, 7);
     int readSlots = 8;
+    int slabSize = SLAB_SIZE;
+
+    /** The highest version that it says it has seen. */
+    long highest;
+
     int exposedLength = SLAB_SIZE;
 
     /** Slabs in its list, and how many of them fit one reply. */
@@ -113,7 +118,7 @@ final class ScriptedDonor implements RdmaDialer {
             case Operation.HELLO ->
                 new HelloReply(
                                 2,
-                                SLAB_SIZE,
+                                slabSize,
                                 incarnation,
                                 ownedByNewer ? 2 : 1,
                                 ownedByNewer ? CONTENT : HelloReply.NONE,
@@ -131,7 +136,7 @@ final class ScriptedDonor implements RdmaDialer {
                                 0,
                                 8,
                                 60,
-                                0,
+                                highest,
                                 ByteBuffer.allocate(0))
                         .encode(body);
             case Operation.READ -> {

@@ -107,7 +107,6 @@ class LostPagesRaceTest {
                 eventLoop,
                 new LatencyRecorders().openLoop(),
                 new DonorLink[] {new Answering(donor)},
-                OwnershipLease.noProof(),
                 true,
                 TimeUnit.MINUTES.toNanos(1));
         ReadPath reads = new ReadPath(loop, map, losses);
