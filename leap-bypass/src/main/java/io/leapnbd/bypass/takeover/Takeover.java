@@ -239,8 +239,9 @@ public final class Takeover {
                         + Status.name(greeted.status()));
             }
             epochs[order.donor()] = reply.epoch();
-            if (reply.hasContent() && reply.answeredMillisAgo() >= 0) {
-                long left = SELF_ANSWER_MILLIS + MARGIN_MILLIS - reply.answeredMillisAgo();
+            if (granted.source() != Source.BLANK) {
+                // A donor process that has just begun does not know what the one before has answered.
+                long left = SELF_ANSWER_MILLIS + MARGIN_MILLIS - Math.max(0, reply.answeredMillisAgo());
                 long until = System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(left);
                 long _ = oldOwnerUntil.accumulateAndGet(until, Math::max);
             }
