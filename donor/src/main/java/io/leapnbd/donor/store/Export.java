@@ -113,10 +113,14 @@ final class Export {
         return true;
     }
 
-    /** Gives it to the server that claims it. The links before are ended; for a claim that says blank the slabs were taken back. */
-    void own(Hello hello, ByteBuffer itsNote, long now) {
+    /**
+     * Gives it to the server that claims it. The links before are ended; for a claim that says blank the slabs were taken back.
+     *
+     * @param highestBefore what {@link #highest} was when they were ended; requests that were refused may raise it still
+     */
+    void own(Hello hello, ByteBuffer itsNote, long highestBefore, long now) {
         // Blank pages have no versions.
-        base = hello.blank() ? 0 : base + highest();
+        base = hello.blank() ? 0 : base + highestBefore;
         highestOfClosed = 0;
         claims.clear();
         epoch++;

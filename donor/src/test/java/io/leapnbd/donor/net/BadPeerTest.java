@@ -87,8 +87,7 @@ class BadPeerTest {
                         "other contents, and not blank",
                         RawLink.frame(Hellos.claim("a", false, 1, Hellos.CONTENT, Hellos.HOST, 1))),
                 Arguments.of(
-                        "no contents",
-                        RawLink.frame(Hellos.claim("a", false, 0, HelloReply.NONE, HelloReply.NONE, 1))),
+                        "no contents", RawLink.frame(Hellos.claim("a", false, 0, HelloReply.NONE, HelloReply.NONE, 1))),
                 Arguments.of("versions the wrong way round", with(good, RequestHeader.LENGTH + 9, 3)));
     }
 
@@ -127,11 +126,15 @@ class BadPeerTest {
                         header(Operation.WRITE, Protocol.MAX_PAYLOAD + 1, Protocol.MAX_PAYLOAD + 1)),
                 Arguments.of("a negative payload", header(Operation.WRITE, -1, -1)),
                 Arguments.of("a payload of 2 GiB", header(Operation.WRITE, Integer.MAX_VALUE, Integer.MAX_VALUE)),
-                Arguments.of("a version that is too high", RawLink.frame(Operation.TRIM, 1, 0, 0, 1, Version.MAX_REQUEST + 1)),
+                Arguments.of(
+                        "a version that is too high",
+                        RawLink.frame(Operation.TRIM, 1, 0, 0, 1, Version.MAX_REQUEST + 1)),
                 Arguments.of("no version", RawLink.frame(Operation.TRIM, 1, 0, 0, 1, 0)),
-                Arguments.of("marks of pages that are not whole words", RawLink.frame(Operation.PAGES, 1, 0, 0, PAGE, 0)),
+                Arguments.of(
+                        "marks of pages that are not whole words", RawLink.frame(Operation.PAGES, 1, 0, 0, PAGE, 0)),
                 Arguments.of("marks of too many pages", RawLink.frame(Operation.PAGES, 1, 0, 0, 256 << 20, 0)),
-                Arguments.of("lost pages of another slab size", RawLink.frame(Operation.GRANT, 1, 0, 0, 0, 1, (byte) 1)),
+                Arguments.of(
+                        "lost pages of another slab size", RawLink.frame(Operation.GRANT, 1, 0, 0, 0, 1, (byte) 1)),
                 Arguments.of(
                         "a note that is too long",
                         RawLink.frame(Operation.NOTE, 1, 0, 0, 0, 1, new byte[Protocol.MAX_NOTE + 1])),

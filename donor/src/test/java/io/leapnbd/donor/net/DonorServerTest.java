@@ -85,8 +85,7 @@ class DonorServerTest {
             assertThat(ping.status()).isEqualTo(Status.OK);
             assertThat(ping.freeSlabs()).isEqualTo(3);
 
-            SlabList list =
-                    SlabList.decode(link.ask(Operation.LIST, 0, 0, 0, 0).body());
+            SlabList list = SlabList.decode(link.ask(Operation.LIST, 0, 0, 0, 0).body());
             assertThat(list.more()).isFalse();
             assertThat(list.size()).isEqualTo(1);
             assertThat(list.index(0)).isEqualTo(5);
@@ -286,7 +285,9 @@ class DonorServerTest {
             assertThat(refused.helloReply().instance()).isEqualTo(Hellos.instance(2));
             refused = again.hello(Hellos.claim("a", 1, Hellos.CONTENT, 1));
             assertThat(refused.status()).isEqualTo(Status.CONFLICT);
-            assertThat(again.hello(Hellos.after(refused.helloReply(), "a", 1)).helloReply().epoch())
+            assertThat(again.hello(Hellos.after(refused.helloReply(), "a", 1))
+                            .helloReply()
+                            .epoch())
                     .isEqualTo(3);
             assertThat(again.grant(0)).isPositive();
         }
@@ -389,8 +390,17 @@ class DonorServerTest {
         try (RawLink link = new RawLink(donor.address())) {
             // A hello of version 1, as its servers sent it.
             ByteBuf body = Unpooled.buffer();
-            body.writeLong(Protocol.MAGIC).writeShort(1).writeShort(1).writeInt(0).writeLong(77);
-            body.writeLong(1).writeLong(2).writeLong(3).writeLong(4).writeShort(1).writeByte('a');
+            body.writeLong(Protocol.MAGIC)
+                    .writeShort(1)
+                    .writeShort(1)
+                    .writeInt(0)
+                    .writeLong(77);
+            body.writeLong(1)
+                    .writeLong(2)
+                    .writeLong(3)
+                    .writeLong(4)
+                    .writeShort(1)
+                    .writeByte('a');
             link.send(RawLink.frame(Operation.HELLO, 1, 0, 0, 0, 0, Pages.content(body)));
             RawLink.Reply reply = link.receive();
             assertThat(reply.status()).isEqualTo(Status.UNSUPPORTED_VERSION);

@@ -125,10 +125,13 @@ class LeaseTest {
         assertThat(found.instance()).isEqualTo(HelloReply.NONE);
         assertThat(found.note().remaining()).isZero();
         assertThat(found.claimedMillisAgo()).isEqualTo(-1);
-        assertThat(store.hello(Hello.join("a", 0, 2, Hellos.instance(10))).status()).isEqualTo(Status.FENCED);
-        assertThat(store.hello(Hellos.claim("a", 0, HelloReply.NONE, 9)).status()).isEqualTo(Status.CONFLICT);
+        assertThat(store.hello(Hello.join("a", 0, 2, Hellos.instance(10))).status())
+                .isEqualTo(Status.FENCED);
+        assertThat(store.hello(Hellos.claim("a", 0, HelloReply.NONE, 9)).status())
+                .isEqualTo(Status.CONFLICT);
         Claim next = Lent.claim(store, "a", 11);
-        assertThat(requireNonNull(store.hello(Hellos.observe("a")).reply()).epoch()).isEqualTo(3);
+        assertThat(requireNonNull(store.hello(Hellos.observe("a")).reply()).epoch())
+                .isEqualTo(3);
         assertThat(slab.as(next, 11).tryRead(0, PAGE)).isEqualTo(Status.NOT_OWNER);
         assertThat(slab.tryRead(0, PAGE)).isEqualTo(Status.FENCED);
         assertThat(slab.write(0, PAGE, 1, 1)).isEqualTo(Status.FENCED);

@@ -161,7 +161,8 @@ class LostPagesTest {
     void marksAreToldByGranules() {
         int granule = PageMarks.GRANULE;
         slab.write(65 * PAGE, PAGE, 1, 1);
-        PageMarks second = store.pages(slab.claim(), slab.handle(), granule, granule).marks();
+        PageMarks second =
+                store.pages(slab.claim(), slab.handle(), granule, granule).marks();
         assertThat(second.pages()).isEqualTo(64);
         assertThat(second.writtenWord(0)).isEqualTo(0b10);
         assertThat(second.lostWord(0)).isEqualTo(0b100);

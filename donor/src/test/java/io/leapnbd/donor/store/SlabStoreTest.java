@@ -200,9 +200,13 @@ class SlabStoreTest {
         assertThat(all.status()).isEqualTo(Status.OK);
         assertThat(all.slabs().more()).isFalse();
         assertThat(all.slabs().size()).isEqualTo(2);
-        assertThat(new long[] {all.slabs().index(0), all.slabs().handle(0), all.slabs().grantVersion(0)})
+        assertThat(new long[] {
+                    all.slabs().index(0), all.slabs().handle(0), all.slabs().grantVersion(0)
+                })
                 .containsExactly(4, four, Version.ofGrant(1, 0));
-        assertThat(new long[] {all.slabs().index(1), all.slabs().handle(1), all.slabs().grantVersion(1)})
+        assertThat(new long[] {
+                    all.slabs().index(1), all.slabs().handle(1), all.slabs().grantVersion(1)
+                })
                 .containsExactly(9, nine, Version.ofGrant(2, 5));
         assertThat(store.list(claim, 5).slabs().size()).isEqualTo(1);
         assertThat(store.list(claim, 5).slabs().index(0)).isEqualTo(9);
@@ -216,7 +220,8 @@ class SlabStoreTest {
         Lent slab = Lent.grant(store, "a", 1, 7);
         slab.write(0, PAGE, 1, 1);
 
-        assertThat(store.grant(slab.claim(), 7, Version.ofGrant(1, 0))).isEqualTo(new Granted(Status.OK, slab.handle()));
+        assertThat(store.grant(slab.claim(), 7, Version.ofGrant(1, 0)))
+                .isEqualTo(new Granted(Status.OK, slab.handle()));
         assertThat(slab.read(0, PAGE)).isEqualTo(Pages.array(1, PAGE));
         assertThat(store.freeSlabs()).isEqualTo(2);
     }

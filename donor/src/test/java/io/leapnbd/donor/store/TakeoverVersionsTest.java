@@ -5,12 +5,12 @@ import static java.util.Objects.requireNonNull;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.leapnbd.donor.Hellos;
+import io.leapnbd.donor.Pages;
 import io.leapnbd.donor.protocol.Hello;
 import io.leapnbd.donor.protocol.HelloReply;
 import io.leapnbd.donor.protocol.Status;
 import io.leapnbd.donor.protocol.Version;
 import io.netty.buffer.ByteBuf;
-import io.leapnbd.donor.Pages;
 import java.io.IOException;
 import java.util.concurrent.atomic.AtomicLong;
 import org.junit.jupiter.api.Test;

@@ -78,8 +78,8 @@ class TombstonesTest {
             for (int round = 0; round < 3; round++) {
                 for (int name = 0; name < names; name++) {
                     String export = "export " + name;
-                    HelloReply found = requireNonNull(
-                            store.hello(Hellos.observe(export)).reply());
+                    HelloReply found =
+                            requireNonNull(store.hello(Hellos.observe(export)).reply());
                     assertThat(found.epoch()).isGreaterThanOrEqualTo(last[name]);
                     Admission admission = store.hello(Hellos.claim(export, found.epoch(), found.content(), 1));
                     assertThat(admission.status()).isEqualTo(Status.OK);
