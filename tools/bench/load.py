@@ -47,6 +47,21 @@ def fill(processes, peer, size):
     )
 
 
+def swap_out(processes, peer, size):
+    """Seconds that it takes to write so much, as a kernel that swaps out does: 128 KiB a request, 32 of them under way."""
+    done = subprocess.run(
+        [
+            "fio", "--name=out", "--ioengine=nbd", f"--uri={peer.uri}", "--rw=write", "--bs=128k", "--iodepth=32", f"--size={size}",
+            "--output-format=json",
+        ],
+        capture_output=True, text=True, cwd=processes.folder, timeout=300,
+    )
+    if done.returncode != 0:
+        raise SystemExit(f"bench: fio against {peer.name} ended with {done.returncode}: {done.stderr[-500:]}")
+    text = done.stdout
+    return json.loads(text[text.index("{"):])["jobs"][0]["write"]["runtime"] / 1000
+
+
 def in_turns(peers, rounds, measure, say):
     """Measures each peer in each round, in alternating order; returns for each its median figures."""
     runs = {peer.name: [] for peer in peers}

@@ -105,18 +105,20 @@ class Processes:
         self.await_socket(path)
         return Peer("nbdkit", f"nbd+unix:///?socket={path}", [process])
 
-    def nbdkit_two_hops(self, name, size):
-        """nbdkit's nbd plugin in front of a second nbdkit that holds the memory, over TCP."""
+    def nbdkit_two_hops(self, name, size, micros=None):
+        """nbdkit's nbd plugin in front of a second nbdkit that holds the memory, over TCP; through a relay if micros says how long."""
         port = free_port()
         far = self.start(name + "-far", "nbdkit", "-f", "-i", "127.0.0.1", "-p", port, "memory", size)
         await_port(port)
+        if micros is not None:
+            port = self.delay(name + "-delay", f"127.0.0.1:{port}", micros).rsplit(":", 1)[1]
         path = self.path(name + ".sock")
         near = self.start(name, "nbdkit", "-f", "-U", path, "nbd", f"uri=nbd://127.0.0.1:{port}")
         self.await_socket(path)
         return Peer("nbdkit, two hops", f"nbd+unix:///?socket={path}", [near, far])
 
-    def donor(self, name, memory):
-        command = [LAUNCHER, "donor", "--listen", "127.0.0.1:0", "--memory", memory, "--http", "none", *self.loops]
+    def donor(self, name, memory, *options):
+        command = [LAUNCHER, "donor", "--listen", "127.0.0.1:0", "--memory", memory, "--http", "none", *self.loops, *options]
         process = self.start(name, *command)
         address = next(word for word in self.ready_line(name, process) if word.startswith("tcp://"))
         return process, address.removeprefix("tcp://")

@@ -5,6 +5,7 @@ import sys
 import bad_flags
 import donor_faults
 import ownership
+import own_memory
 import real_clients
 import server_faults
 from processes import Processes, Server, two_donors
@@ -38,6 +39,7 @@ def main(words):
         donor_faults.run(suite, processes)
         ownership.run(suite, processes, histories)
         bad_flags.run(suite, processes)
+        own_memory.run(suite, processes)
     finally:
         processes.close()
     print(f"{suite.passed} passed, {suite.failed} failed", flush=True)

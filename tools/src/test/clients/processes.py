@@ -215,9 +215,11 @@ def flag(option, value):
 class Server(Daemon):
     """leap-nbd serve over both kinds of socket; it keeps its addresses when it is started again."""
 
-    def __init__(self, processes, size, donors=(), name="server", state=None, socket=None, **options):
+    def __init__(self, processes, size, donors=(), name="server", state=None, socket=None, http="127.0.0.1:0", **options):
         self.socket = socket or processes.path("nbd.sock")
-        arguments = ["serve", "--size", size, "--unix", self.socket, "--listen", "127.0.0.1:0", "--http", "127.0.0.1:0"]
+        arguments = ["serve", "--size", size, "--unix", self.socket, "--listen", "127.0.0.1:0"]
+        if http:
+            arguments += ["--http", http]
         arguments += ["--state-dir", state or processes.path("state")]
         options.setdefault("export", "leap")
         if donors:

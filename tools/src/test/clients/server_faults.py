@@ -2,6 +2,8 @@
 
 import errno
 import os
+import socket
+import struct
 
 from connection import connect
 from load import PAGE, Load
@@ -145,6 +147,42 @@ def pinned(cluster):
     load.close()
 
 
+def crowded(cluster):
+    """F5, F7, G7: more in flight than the server has buffers for, half-sent writes, floods of trims, while donors pause."""
+    server = cluster.server(export="crowded")
+    load = Load(server.uri("nbd"), PAGES, connections=2, seed=16)
+    load.fill()
+    many = [connect(server.uri("nbd")) for _ in range(6)]
+    halves = [half_sent_write(server) for _ in range(36)]
+    for donor in cluster.donors:
+        donor.pause()
+    requests = [[client.read(0, 4 << 20) for _ in range(16)] + [client.trim(0, SIZE) for _ in range(64)] for client in many]
+    for donor in cluster.donors:
+        donor.resume()
+    for client, those in zip(many, requests):
+        require(set(client.wait(*those)) == {0}, "an honest client was answered with an error")
+        client.close()
+    load.fill()
+    load.run(1000)
+    load.verify()
+    for half in halves:
+        half.close()
+    load.close()
+    require(not load.failed, f"error replies: {load.failed}")
+    server.kill()
+
+
+def half_sent_write(server):
+    """A connection that has sent the header of a write of 32 MiB, and nothing of its payload."""
+    host, port = server.uri("nbd").removeprefix("nbd://").split("/")[0].split(":")
+    client = socket.create_connection((host, int(port)), 30)
+    client.recv(18, socket.MSG_WAITALL)
+    client.sendall(struct.pack(">IQII", 3, 0x49484156454F5054, 1, 0))
+    client.recv(10, socket.MSG_WAITALL)
+    client.sendall(struct.pack(">IHHQQI", 0x25609513, 0, 1, 1, 0, SIZE))
+    return client
+
+
 def run(suite, processes):
     for kind in ("nbd+unix", "nbd"):
         suite.test(
@@ -155,4 +193,5 @@ def run(suite, processes):
     suite.test("a newer server has every write, and the older one drops its clients and ends", taken_over)
     suite.test("a server that was stopped while a newer one took over does nothing wrong when it goes on", stopped_and_taken_over)
     suite.test("a server and donors whose event loops stay on a processor each (--pin) have every write", pinned)
+    suite.test("clients that want more than the server has buffers for wait, and everybody is answered", crowded)
     suite.run(lambda: Cluster(processes))

@@ -14,7 +14,7 @@ expect 'doctor finds the nbd driver' says doctor 'nbd driver.*loaded'
 
 echo '-- attach that may not change the settings'
 before=$(guest_settings)
-expect 'attach --no-host-settings' attach --no-host-settings "nbd://$HOST_IP:10809/leap" || give_up 'not attached'
+expect 'attach --no-host-settings' attach --no-host-settings "nbd://$HOST_IP:10809" || give_up 'not attached'
 expect 'it says which setting is missing' says attach 'vm\.watermark_boost_factor'
 expect 'it has changed none' settings_are "$before"
 expect 'detach' detach
@@ -23,7 +23,7 @@ echo '-- attach that did not come through the launcher'
 guest_start attach "export $in_guest; umount /sys/fs/cgroup
   classes=\$(ls /mnt/host$home/tools/target/dist/lib/*.jar | tr '\n' ':')
   exec \$JAVA_HOME/bin/java -Xmx16m --enable-native-access=ALL-UNNAMED -cp \$classes io.leapnbd.tools.LeapNbd \
-    attach nbd://$HOST_IP:10809/leap"
+    attach nbd://$HOST_IP:10809"
 expect 'attach' await attach ^ready 90 || give_up 'not attached'
 expect 'it says that the IO flusher is missing, and what to do' says attach 'not protected: IO flusher.*launcher'
 expect 'it says that the cgroup is missing' says attach 'not protected: cgroup'

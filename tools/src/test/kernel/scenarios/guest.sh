@@ -12,7 +12,7 @@ size=$((memory * 5 / 4))M
 start_donors $((memory * 3 / 4))M
 before=$(guest_settings)
 expect 'a server starts in the guest' guest_server $size || give_up 'no server'
-expect 'attach' attach --timeout 6s 'nbd+unix:///leap?socket=/run/leap.sock' || give_up 'not attached'
+expect 'attach' attach --timeout 6s '/run/leap.sock' || give_up 'not attached'
 expect 'it swaps' swap_in_use nbd0
 expect 'the server has every protection it wants' silent_about $server 'not protected'
 expect 'attach has every protection it wants' silent_about attach 'not protected|cannot set'

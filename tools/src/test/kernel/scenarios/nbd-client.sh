@@ -4,7 +4,7 @@
 memory=$(twice_memory)
 start_donors "$((memory * 3 / 4))M"
 expect 'a server starts beside them' host_server "$((memory * 5 / 4))M" || give_up 'no server'
-expect 'nbd-client attaches' guest "nbd-client $HOST_IP 10809 /dev/nbd0 -N leap -b 4096 -timeout 30" &&
+expect 'nbd-client attaches' guest "nbd-client $HOST_IP 10809 /dev/nbd0 -b 4096 -timeout 30" &&
   expect 'mkswap and swapon -d take the device' guest 'mkswap /dev/nbd0 && swapon -d /dev/nbd0' || give_up 'no swap'
 expect "the README's settings" guest 'cd /proc/sys/vm && echo 0 >watermark_boost_factor &&
   echo 100 >watermark_scale_factor && echo 6144 >min_free_kbytes'

@@ -17,6 +17,9 @@ final class RemoteQueue implements DeviceQueue {
     /** Writes go in pieces of this many bytes, so that a read never waits behind more than one of them. */
     private static final int WRITE_LIMIT = 128 << 10;
 
+    /** Bytes that one block status looks at: a word of the map for each 256 KiB. */
+    private static final long STATUS_LIMIT = 1L << 30;
+
     private final DeviceLoop loop;
     private final CachedPages pages;
     private final AddressMap map;
@@ -78,6 +81,7 @@ final class RemoteQueue implements DeviceQueue {
         zero(Operation.WRITE_ZEROES, offset, length, noHole, completion);
     }
 
+    /** Parts of a small range are made at once, those of a large one a few at a time. */
     private void zero(Operation operation, long offset, long length, boolean allocate, Completion completion) {
         long startNanos = completion.submittedNanos();
         pages.changed(connection, offset, length, startNanos);
@@ -90,14 +94,16 @@ final class RemoteQueue implements DeviceQueue {
         completion.complete(0);
     }
 
-    /** Done at once: the fetches go on behind it, and a read that comes before one has ended waits for it. */
+    /** Done when all fetches are on their way; a read that comes before one has ended waits for it. */
     @Override
     public void cache(long offset, long length, Completion completion) {
-        pages.prefetch(offset, length);
-        completion.complete(0);
+        new CacheWalk(loop, pages, offset, length, completion).run();
     }
 
-    /** {@inheritDoc} No donor is asked for that, so that the server has to know that it is still the owner. */
+    /**
+     * {@inheritDoc} No donor is asked for that, so that the server has to know that it is still the owner. Tells of no more than {@link
+     * #STATUS_LIMIT}; the client asks again for the rest.
+     */
     @Override
     public void blockStatus(long offset, long length, int maxExtents, ExtentSink sink, Completion completion) {
         ClientRequest request = loop.begin(Operation.READ, completion);
@@ -114,7 +120,7 @@ final class RemoteQueue implements DeviceQueue {
     }
 
     private void tell(long offset, long length, int maxExtents, ExtentSink sink) {
-        long end = offset + length;
+        long end = offset + Math.min(length, STATUS_LIMIT);
         long at = offset;
         for (int extents = 0; at < end && extents < maxExtents; extents++) {
             long runEnd = map.endOfRun(at, end);

@@ -17,7 +17,7 @@ final class ZeroWalk implements Completion {
 
     static final int MOST_PARTS = 4;
 
-    private static final int TURN = 1024;
+    private static final int TURN = 64;
     private static final long NOWHERE = -1;
 
     private final DeviceLoop loop;
@@ -65,7 +65,7 @@ final class ZeroWalk implements Completion {
                 paused = true;
                 // Counts as under way, so that nothing ends meanwhile.
                 underWay++;
-                loop.eventLoop().execute(this::resume);
+                loop.steps().add(this::resume);
             } else {
                 part();
             }

@@ -4,6 +4,7 @@ import io.leapnbd.tools.attach.AttachCommand;
 import io.leapnbd.tools.attach.DetachCommand;
 import io.leapnbd.tools.cli.CommonOptions;
 import io.leapnbd.tools.cli.ExitCode;
+import io.leapnbd.tools.cli.Hangup;
 import io.leapnbd.tools.cli.LogSetup;
 import io.leapnbd.tools.cli.OneLineErrors;
 import io.leapnbd.tools.demo.DemoCommand;
@@ -56,6 +57,9 @@ final class LeapNbd implements Runnable {
     /** In the order of the help. */
     private static final Map<String, Supplier<Object>> COMMANDS = commands();
 
+    /** Those that keep other programs' pages: the end of the session that they were started in is not theirs. */
+    private static final Set<String> STAYING = Set.of("serve", "donor", "attach");
+
     @Spec
     private CommandSpec spec = CommandSpec.create();
 
@@ -70,6 +74,9 @@ final class LeapNbd implements Runnable {
         if (!complaint.isEmpty()) {
             System.err.println("leap-nbd: " + complaint);
             return ExitCode.USAGE;
+        }
+        if (args.length > 0 && STAYING.contains(args[0])) {
+            Hangup.outlive();
         }
         return commandLine(args).execute(args);
     }

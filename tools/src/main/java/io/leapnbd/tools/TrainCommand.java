@@ -5,8 +5,10 @@ import io.leapnbd.donor.store.StoreSettings;
 import io.leapnbd.nbd.NbdUri;
 import io.leapnbd.nbd.client.NbdClient;
 import io.leapnbd.tools.cli.DonorAddress;
+import io.leapnbd.tools.cli.Hangup;
 import io.leapnbd.tools.cli.HostPort;
 import io.leapnbd.tools.donor.LendingDonor;
+import io.leapnbd.tools.http.EndpointAddress;
 import io.leapnbd.tools.http.EndpointClient;
 import io.leapnbd.tools.serve.DataPath;
 import io.leapnbd.tools.serve.LeapServer;
@@ -40,6 +42,7 @@ final class TrainCommand implements Callable<Integer> {
 
     @Override
     public Integer call() throws IOException {
+        Hangup.outlive();
         LeapNbd.commandLine().parseArgs("serve", "--size", "16M", "--listen", "127.0.0.1:0", "--io-timeout", "20s");
         LeapNbd.commandLine().parseArgs("donor", "--memory", "16M", "--listen", "127.0.0.1:0", "--lease", "10m");
         LeapNbd.commandLine().parseArgs("status", "--json");
@@ -47,14 +50,14 @@ final class TrainCommand implements Callable<Integer> {
         Path folder = Files.createTempDirectory("leap-nbd-train-");
         Path socket = folder.resolve("leap.sock");
         StoreSettings store = StoreSettings.ofMemory(SIZE, 1 << 20).withLock(false);
-        try (LendingDonor donor = LendingDonor.open(store, anywhere, 1, anywhere, List.of());
+        try (LendingDonor donor = LendingDonor.open(store, anywhere, 1, EndpointAddress.exactly(anywhere), List.of());
                 LeapServer server = LeapServer.open(new ServerSettings(
                         DonorAddress.parseList(donor.uris().getFirst()),
                         SIZE,
                         "leap",
                         List.of(anywhere),
                         List.of(socket),
-                        anywhere,
+                        EndpointAddress.exactly(anywhere),
                         TIMEOUT,
                         new LoopSettings(1, false, true, 0),
                         folder,

@@ -31,7 +31,7 @@ class CommandLineTest {
                 "serve --size 5X | --size: '5X' is not a size; write it like 512M or 2G",
                 "serve --size 1000 | --size: 1000 is not a multiple of 4K above zero",
                 "serve --size 0 | --size: 0 is not a multiple of 4K above zero",
-                "serve --size 1000T | is more than this machine has",
+                "serve --size 1000T | does not fit into this machine's memory",
                 "serve --donors a | --size: say how large",
                 "serve --donors a,,b --size 1G | has an empty place",
                 "serve --listen 10809 | names no host",
@@ -65,7 +65,7 @@ class CommandLineTest {
                 "donor --memory 64M --lease 0s | --lease: 0s is not in 1s..",
                 "donor --memory 64M --transport roce | say tcp, rdma or both",
                 "donor --memory 64M --transport pigeon | 'pigeon' is none; say tcp",
-                "donor --memory 9000T | is more than this machine has",
+                "donor --memory 9000T | does not fit into this machine's memory",
                 "demo --size 5M | is not a multiple of 4M",
                 "histogram | say 'leap-nbd histogram dump'",
                 "histogram dump --format pdf | 'pdf' is none of hgrm, hlog, json, html",
@@ -162,6 +162,14 @@ class CommandLineTest {
     void theVersionNamesTheProgramAndTheJvm() {
         assertThat(run("--version")).isEqualTo(ExitCode.OK);
         assertThat(out.toString()).startsWith("leap-nbd ").contains("Java 25");
+    }
+
+    /** E13: also on a machine without the driver, whoever asks. */
+    @Test
+    void to_detach_what_is_not_attached_is_a_failure() {
+        int code = run("detach /dev/nbd999999");
+        assertThat(code).isIn(ExitCode.FAILED, ExitCode.NOT_POSSIBLE_HERE);
+        assertThat(err.toString()).doesNotContain("is detached");
     }
 
     private int run(String line) {

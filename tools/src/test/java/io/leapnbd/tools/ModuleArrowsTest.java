@@ -67,6 +67,7 @@ class ModuleArrowsTest {
                         "io.leapnbd.donor.protocol..",
                         "io.leapnbd.donor.store..",
                         "io.leapnbd.donor.rdma..",
+                        "io.leapnbd.donor.linux..",
                         "io.leapnbd.nbd.spi..",
                         JDK,
                         JSPECIFY,

@@ -116,11 +116,11 @@ final class Export {
     /**
      * Gives it to the server that claims it. The links before are ended; for a claim that says blank the slabs were taken back.
      *
-     * @param highestBefore what {@link #highest} was when they were ended; requests that were refused may raise it still
+     * @param highest version that the owner before has used, as the new one is told
      */
-    void own(Hello hello, ByteBuffer itsNote, long highestBefore, long now) {
+    void own(Hello hello, ByteBuffer itsNote, long now, long highest) {
         // Blank pages have no versions.
-        base = hello.blank() ? 0 : base + highestBefore;
+        base = hello.blank() ? 0 : base + highest;
         highestOfClosed = 0;
         claims.clear();
         epoch++;

@@ -125,7 +125,7 @@ final class ExportTable {
         if (hello.blank()) {
             takeBackAll(export);
         }
-        export.own(hello, copy(note), found.highest(), now());
+        export.own(hello, copy(note), now(), found.highest());
         noteBytes = notesAfter;
         return new Admission(
                 Status.OK, found.claimed(export.epoch, export.slabs.size(), pool.free()), open(export, onFenced));

@@ -147,13 +147,24 @@ public final class CachedPages {
         return ((offset + length + PAGE - 1) >>> Protocol.PAGE_SHIFT) - (offset >>> Protocol.PAGE_SHIFT);
     }
 
-    /** Fetches the whole pages of a range that a donor has, behind all demands. */
-    public void prefetch(long offset, long length) {
-        long end = offset + length;
+    /**
+     * Fetches the whole pages of a range that a donor has, behind all demands: so many at most, and no more when enough fetches are
+     * under way.
+     *
+     * @return where to go on; {@code end} when that is all, or all that the cache has room for
+     */
+    public long prefetch(long offset, long end, int pages) {
         long at = fetches.skipUnmapped((offset + PAGE - 1) & -PAGE, end);
-        while (at + PAGE <= end && fetches.fetch(at)) {
+        for (int i = 0; at + PAGE <= end; i++) {
+            if (i == pages || fetches.full()) {
+                return at;
+            }
+            if (!fetches.fetch(at)) {
+                return end;
+            }
             at = fetches.skipUnmapped(at + PAGE, end);
         }
+        return end;
     }
 
     /** What the policy wants fetched; pages that no donor has are left out. */

@@ -3,6 +3,7 @@ package io.leapnbd.bypass.latency;
 import java.util.ArrayList;
 import java.util.List;
 import org.HdrHistogram.Histogram;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The latencies of a server: what its loops recorded, gathered on demand. Any thread may call; readers exclude each other
@@ -17,19 +18,14 @@ public final class LatencyRecorders {
     static final int DIGITS = 2;
 
     private final List<LoopLatencies> loops = new ArrayList<>();
-    private final Histogram[][] total = new Histogram[Operation.values().length][Stage.values().length];
-    private final Histogram[][] interval = new Histogram[Operation.values().length][Stage.values().length];
+    /** Null where nothing was recorded yet, as in {@link #interval}. */
+    private final @Nullable Histogram[][] total = new Histogram[Operation.values().length][Stage.values().length];
+
+    private final @Nullable Histogram[][] interval = new Histogram[Operation.values().length][Stage.values().length];
     private long intervalStartMillis = System.currentTimeMillis();
 
     /** Starts with everything at zero. */
-    public LatencyRecorders() {
-        for (int o = 0; o < total.length; o++) {
-            for (int s = 0; s < total[o].length; s++) {
-                total[o][s] = newHistogram();
-                interval[o][s] = newHistogram();
-            }
-        }
-    }
+    public LatencyRecorders() {}
 
     /** Recorders for one more event loop. */
     public synchronized LoopLatencies openLoop() {
@@ -41,7 +37,8 @@ public final class LatencyRecorders {
     /** A copy of all that was recorded since the start, in nanoseconds. */
     public synchronized Histogram snapshot(Operation operation, Stage stage) {
         drain(operation, stage);
-        return total[operation.ordinal()][stage.ordinal()].copy();
+        Histogram recorded = total[operation.ordinal()][stage.ordinal()];
+        return recorded == null ? newHistogram() : recorded.copy();
     }
 
     /**
@@ -50,10 +47,12 @@ public final class LatencyRecorders {
      */
     public synchronized void nextInterval(IntervalConsumer consumer) {
         long now = System.currentTimeMillis();
+        Histogram nothing = newHistogram();
         for (Operation operation : Operation.values()) {
             for (Stage stage : Stage.values()) {
                 drain(operation, stage);
-                Histogram histogram = interval[operation.ordinal()][stage.ordinal()];
+                Histogram recorded = interval[operation.ordinal()][stage.ordinal()];
+                Histogram histogram = recorded == null ? nothing : recorded;
                 histogram.setStartTimeStamp(intervalStartMillis);
                 histogram.setEndTimeStamp(now);
                 consumer.accept(operation, stage, histogram);
@@ -66,9 +65,20 @@ public final class LatencyRecorders {
     private void drain(Operation operation, Stage stage) {
         for (LoopLatencies loop : loops) {
             Histogram drained = loop.drain(operation, stage);
-            total[operation.ordinal()][stage.ordinal()].add(drained);
-            interval[operation.ordinal()][stage.ordinal()].add(drained);
+            if (drained != null) {
+                add(total, operation, stage, drained);
+                add(interval, operation, stage, drained);
+            }
         }
+    }
+
+    private static void add(@Nullable Histogram[][] all, Operation operation, Stage stage, Histogram more) {
+        Histogram sum = all[operation.ordinal()][stage.ordinal()];
+        if (sum == null) {
+            sum = newHistogram();
+            all[operation.ordinal()][stage.ordinal()] = sum;
+        }
+        sum.add(more);
     }
 
     private static Histogram newHistogram() {

@@ -141,6 +141,15 @@ final class DeviceReads {
         return freeCount == requests.length;
     }
 
+    /** Moves the deadlines of all by so many nanoseconds. */
+    void postpone(long nanos) {
+        for (LinkRequest request : requests) {
+            if (request != null) {
+                request.deadlineNanos += nanos;
+            }
+        }
+    }
+
     boolean anyExpired(long now) {
         for (LinkRequest request : requests) {
             if (request != null && now - request.deadlineNanos >= 0) {

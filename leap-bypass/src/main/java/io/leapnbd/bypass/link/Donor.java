@@ -28,6 +28,9 @@ public final class Donor {
     private volatile DonorStanding standing = DonorStanding.NONE;
     private volatile boolean reportedDown;
 
+    /** {@link System#nanoTime()} when the last link ended, or when links were begun to be tried. */
+    private volatile long unlinkedSince = System.nanoTime();
+
     /** Which link may decide what becomes of the claim here; null if none does. Guarded by this object's monitor. */
     private @Nullable LinkGreeting claimer;
 
@@ -73,6 +76,7 @@ public final class Donor {
     /** Says what this server is there, before the first link is opened. */
     public void stand(DonorStanding now) {
         standing = now;
+        unlinkedSince = System.nanoTime();
     }
 
     /** Gives the right to decide about the claim to one link at a time; whether it has it. */
@@ -203,8 +207,23 @@ public final class Donor {
         }
     }
 
+    /**
+     * Whether no loop has had a link for so long that what is posted now need not wait. Links go on trying, so it may come back.
+     *
+     * @param nanos how long a request may take
+     */
+    boolean down(long now, long nanos) {
+        return linksUp.get() == 0 && now - unlinkedSince >= nanos;
+    }
+
     void linkDown(String why, boolean unexpected) {
-        linksUp.decrementAndGet();
+        if (linksUp.get() == 1) {
+            // Before the count, so that nobody sees an old time with no links.
+            unlinkedSince = System.nanoTime();
+        }
+        if (linksUp.decrementAndGet() == 0) {
+            unlinkedSince = System.nanoTime();
+        }
         if (unexpected) {
             unreachable(why);
         }

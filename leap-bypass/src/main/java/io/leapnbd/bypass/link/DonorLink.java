@@ -31,6 +31,14 @@ public interface DonorLink {
      */
     void tick(long now);
 
+    /**
+     * The process did not run for a while: deadlines move by that time, and the connection is given up, as the donor may have closed it
+     * meanwhile. Requests are sent again on the next one. Before {@link #tick}. A link that keeps nothing has nothing to do.
+     *
+     * @param gapNanos how long that was
+     */
+    default void stoodStill(long gapNanos) {}
+
     /** Fails what is in flight and ends the connection. */
     void close();
 }

@@ -10,7 +10,8 @@ import org.jspecify.annotations.Nullable;
  * @param epoch that the donor gave for the claim, or is expected to report
  * @param expected null if the export is claimed there; otherwise whose claim is expected to be found when the donor answers
  */
-public record DonorStanding(@Nullable UUID incarnation, long epoch, @Nullable UUID expected) {
+public record DonorStanding(
+        @Nullable UUID incarnation, long epoch, @Nullable UUID expected) {
 
     /** Nothing is known of the donor. */
     public static final DonorStanding NONE = new DonorStanding(null, 0, null);

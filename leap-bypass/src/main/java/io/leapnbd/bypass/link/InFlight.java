@@ -81,6 +81,15 @@ final class InFlight {
         return null;
     }
 
+    /** Moves the deadlines of all by so many nanoseconds. */
+    void postpone(long nanos) {
+        for (LinkRequest request : slots) {
+            if (request != null) {
+                request.deadlineNanos += nanos;
+            }
+        }
+    }
+
     /** Whether any request should have been answered by {@code now}. */
     boolean anyExpired(long now) {
         for (LinkRequest request : slots) {

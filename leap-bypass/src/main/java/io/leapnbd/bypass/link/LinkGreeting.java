@@ -49,8 +49,8 @@ final class LinkGreeting {
             return Step.later("refused the hello: " + Status.name(status));
         }
         if (reply.slabSize() != settings.slabSize()) {
-            return Step.later("lends in slabs of " + reply.slabSize() + " bytes now, instead of "
-                    + settings.slabSize());
+            return Step.later(
+                    "lends in slabs of " + reply.slabSize() + " bytes now, instead of " + settings.slabSize());
         }
         return switch (state) {
             case JOINING -> joinAnswered(status, reply);
@@ -89,8 +89,7 @@ final class LinkGreeting {
             return Step.later("refused to be observed: " + Status.name(status));
         }
         DonorStanding known = donor.standing();
-        Rejoin decision =
-                Rejoin.decide(known, reply, settings.content(), settings.instance(), settings.term());
+        Rejoin decision = Rejoin.decide(known, reply, settings.content(), settings.instance(), settings.term());
         if (decision.lost()) {
             donor.lost(reply.incarnation());
         }
@@ -128,7 +127,11 @@ final class LinkGreeting {
      * @param reply of the donor, if the link may serve
      * @param why it is to be tried again later, for the log; null if that is nothing to tell
      */
-    record Step(Kind kind, @Nullable Hello hello, @Nullable HelloReply reply, @Nullable String why) {
+    record Step(
+            Kind kind,
+            @Nullable Hello hello,
+            @Nullable HelloReply reply,
+            @Nullable String why) {
 
         enum Kind {
             SAY,

@@ -2,10 +2,13 @@ package io.leapnbd.bypass.link;
 
 import io.leapnbd.bypass.map.Member;
 import io.leapnbd.donor.protocol.Operation;
+import io.leapnbd.donor.protocol.RequestHeader;
 import io.leapnbd.donor.protocol.Status;
 import io.netty.buffer.ByteBuf;
 import java.util.UUID;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * One request to a donor, about one slab. Mutable and pooled; all fields belong to the event loop that posts it.
@@ -13,6 +16,8 @@ import org.jspecify.annotations.Nullable;
  * <p>The owner fills in what is asked and posts it; the link fills in the outcome.
  */
 public final class LinkRequest {
+
+    private static final Logger LOG = LoggerFactory.getLogger(LinkRequest.class);
 
     /** One of {@link Operation}. */
     public byte operation;
@@ -91,6 +96,12 @@ public final class LinkRequest {
     /** Slot in the link's table of requests in flight. */
     int slot;
 
+    /** {@link System#nanoTime()} when it was sent on the present connection. */
+    long sentNanos;
+
+    /** What {@link BulkWindow#sent} said then, of a write or trim. */
+    long deliveredBefore;
+
     // Of a link whose messages are smaller than requests can be.
 
     /** How much of it was sent, in bytes; of a request without data 1 once it was. */
@@ -113,6 +124,11 @@ public final class LinkRequest {
         return operation != Operation.WRITE && operation != Operation.TRIM && !background;
     }
 
+    /** Bytes that it takes on the way to the donor: of a trim, whatever its length, only a header. */
+    int bytesOnTheWay() {
+        return operation == Operation.WRITE ? length : RequestHeader.LENGTH;
+    }
+
     /** The buffer of a request that moves data. */
     ByteBuf data() {
         ByteBuf data = buffer;
@@ -122,12 +138,16 @@ public final class LinkRequest {
         return data;
     }
 
-    /** Ends it. */
+    /** Ends it. A completion that throws has ended its own request, and nothing else. */
     void finish(Outcome how, long now) {
         sent = 0;
         worst = Outcome.OK;
         outcome = how;
-        completion.linkDone(this, now);
+        try {
+            completion.linkDone(this, now);
+        } catch (RuntimeException | Error e) {
+            LOG.error("a completion of operation {} has failed by a defect", operation, e);
+        }
     }
 
     /** Forgets what it referred to, before it goes back to a pool. */

@@ -39,8 +39,9 @@ public final class LocalConnector implements DonorConnector {
     /** The export is claimed already: the store is this process's own, and nobody else can have claimed it since. */
     @Override
     public DonorLink link(EventLoop loop, int lane, LinkSettings settings, long requestTimeoutNanos) {
-        Admission admission = store.hello(settings.join(lane, donor.standing().epoch()), () -> donor.listener()
-                .fenced(donor));
+        Admission admission = store.hello(
+                settings.join(lane, donor.standing().epoch()),
+                () -> donor.listener().fenced(donor));
         Claim claim = admission.claim();
         if (claim == null || admission.status() != Status.OK) {
             throw new IllegalStateException("the embedded donor refused: " + Status.name(admission.status()));

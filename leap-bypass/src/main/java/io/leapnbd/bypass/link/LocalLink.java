@@ -34,8 +34,8 @@ final class LocalLink implements DonorLink {
     @Override
     public void post(LinkRequest request) {
         request.postNanos = request.startNanos;
-        request.outcome = closed ? Outcome.UNREACHABLE : Outcome.of(perform(request));
-        request.completion.linkDone(request, System.nanoTime());
+        Outcome outcome = closed ? Outcome.UNREACHABLE : Outcome.of(perform(request));
+        request.finish(outcome, System.nanoTime());
     }
 
     private byte perform(LinkRequest r) {

@@ -97,7 +97,9 @@ final class Messages {
         offsets[slot] = request.sent;
         lengths[slot] = data ? piece : request.length;
         long[] lost = request.lost;
-        int payload = request.operation == Operation.WRITE || request.operation == Operation.NOTE ? piece : lost == null ? 0 : lost.length * Long.BYTES;
+        int payload = request.operation == Operation.WRITE || request.operation == Operation.NOTE
+                ? piece
+                : lost == null ? 0 : lost.length * Long.BYTES;
         ByteBuf frame = transfers.sendFrame(slot);
         frame.setIndex(0, RequestHeader.LENGTH);
         RequestHeader.encode(
@@ -191,6 +193,24 @@ final class Messages {
 
     private static int total(LinkRequest request) {
         return carries(request) ? request.length : 1;
+    }
+
+    /** Moves the deadlines by so many nanoseconds, once for each request, however many messages of it are under way. */
+    void postpone(long nanos) {
+        for (int slot = 0; slot < SLOTS; slot++) {
+            LinkRequest request = requests[slot];
+            if (request != null && request.queue == null && firstSlotOf(request) == slot) {
+                request.deadlineNanos += nanos;
+            }
+        }
+    }
+
+    private int firstSlotOf(LinkRequest request) {
+        int slot = 0;
+        while (requests[slot] != request) {
+            slot++;
+        }
+        return slot;
     }
 
     boolean anyExpired(long now) {

@@ -63,9 +63,17 @@ final class PendingRequests {
     }
 
     private void pump(RequestQueue queue, long now) {
-        for (LinkRequest first = queue.peek(); first != null && sender.advance(first, now); first = queue.peek()) {
-            boolean _ = queue.remove(first);
-            sender.left(first, now);
+        for (LinkRequest first = queue.peek(); first != null; first = queue.peek()) {
+            if (now - first.deadlineNanos >= 0 && first.unanswered == 0) {
+                // Sent now, it would have no time to be answered, and its link would be taken for a broken one.
+                boolean _ = queue.remove(first);
+                first.finish(Outcome.UNREACHABLE, now);
+            } else if (sender.advance(first, now)) {
+                boolean _ = queue.remove(first);
+                sender.left(first, now);
+            } else {
+                return;
+            }
         }
     }
 
@@ -99,6 +107,13 @@ final class PendingRequests {
                 queue.add(request);
             }
         }
+    }
+
+    /** Moves the deadlines of all by so many nanoseconds. */
+    void postpone(long nanos) {
+        demands.postpone(nanos);
+        bulk.postpone(nanos);
+        background.postpone(nanos);
     }
 
     /** Ends all. */

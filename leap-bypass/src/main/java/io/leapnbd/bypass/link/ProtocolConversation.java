@@ -76,8 +76,7 @@ final class ProtocolConversation implements Conversation {
     @Override
     public PageMarks pages(int handle, int offset, int length) throws IOException {
         try {
-            return PageMarks.decode(
-                    ok(ask(Operation.PAGES, handle, offset, length, 0, Unpooled.EMPTY_BUFFER)), length);
+            return PageMarks.decode(ok(ask(Operation.PAGES, handle, offset, length, 0, Unpooled.EMPTY_BUFFER)), length);
         } catch (ProtocolException e) {
             throw new IOException(e.getMessage(), e);
         }

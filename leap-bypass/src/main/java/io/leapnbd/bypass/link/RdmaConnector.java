@@ -35,12 +35,7 @@ public final class RdmaConnector implements DonorConnector {
      * @throws IOException if there is no RDMA on this machine, in one sentence that says what to do
      */
     public RdmaConnector(
-            Donor donor,
-            DonorAddress address,
-            Duration timeout,
-            LocalMemory memory,
-            WriteWatch watch,
-            boolean busyPoll)
+            Donor donor, DonorAddress address, Duration timeout, LocalMemory memory, WriteWatch watch, boolean busyPoll)
             throws IOException {
         Rdma.require();
         this.donor = donor;
@@ -79,8 +74,7 @@ public final class RdmaConnector implements DonorConnector {
     }
 
     private RdmaDialer dialer(String export, LocalMemory reads) {
-        return (shape, events) ->
-                new RdmaClient(ipv4(), export, reads, shape, (int) timeout.toMillis(), events);
+        return (shape, events) -> new RdmaClient(ipv4(), export, reads, shape, (int) timeout.toMillis(), events);
     }
 
     /** The first address of the name that this transport can use. */

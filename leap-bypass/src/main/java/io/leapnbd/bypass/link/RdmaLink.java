@@ -159,6 +159,9 @@ final class RdmaLink implements DonorLink, PendingRequests.Sender {
 
     /** Called by the session, too: the donor knows of a newer server. */
     void fenced() {
+        if (over != null) {
+            return;
+        }
         donor.listener().fenced(donor);
         over = Outcome.FENCED;
         String why = "a newer server has claimed the export";
@@ -166,6 +169,20 @@ final class RdmaLink implements DonorLink, PendingRequests.Sender {
             session.broken(why);
         }
         loop.execute(() -> end(Outcome.FENCED, why));
+    }
+
+    @Override
+    public void stoodStill(long gapNanos) {
+        pending.postpone(gapNanos);
+        connectDeadline += gapNanos;
+        backoff.reset();
+        RdmaSession on = session;
+        if (on != null) {
+            on.postpone(gapNanos);
+        }
+        if (ready) {
+            disconnect("this process stood still for " + TimeUnit.NANOSECONDS.toMillis(gapNanos) + " ms");
+        }
     }
 
     @Override
@@ -188,6 +205,13 @@ final class RdmaLink implements DonorLink, PendingRequests.Sender {
         if (over != null) {
             request.finish(over, System.nanoTime());
             return;
+        }
+        if (!ready) {
+            long now = System.nanoTime();
+            if (donor.down(now, requestTimeoutNanos)) {
+                request.finish(Outcome.UNREACHABLE, now);
+                return;
+            }
         }
         request.unanswered = 0;
         pending.add(request);
@@ -274,6 +298,10 @@ final class RdmaLink implements DonorLink, PendingRequests.Sender {
     void answered(LinkRequest request, byte status, int freeSlabs) {
         donor.freeSlabs(freeSlabs);
         Outcome outcome = Outcome.of(status);
+        UUID process = request.incarnation;
+        if (outcome == Outcome.OK && process != null && !request.urgent() && !request.background) {
+            donor.acknowledged(process, request.version);
+        }
         if (outcome != Outcome.OK && request.operation != Operation.EXPOSE) {
             request.worst = outcome;
             if (outcome == Outcome.REFUSED) {
@@ -305,7 +333,7 @@ final class RdmaLink implements DonorLink, PendingRequests.Sender {
             } else if (ready && on.anyExpired(now)) {
                 donor.timedOut();
                 disconnect("a request had no reply in time");
-            } else if (ready && on.pingDue(now)) {
+            } else if (ready && on.pingDue(now, lane == 0)) {
                 post(own(Operation.PING, now));
             }
         }

@@ -38,6 +38,7 @@ final class RdmaSession implements RdmaClient.Events {
             RequestHeader.LENGTH + Protocol.MAX_RDMA_PAYLOAD);
 
     private static final long PING_AFTER_NANOS = TimeUnit.SECONDS.toNanos(10);
+    private static final long HEARTBEAT_NANOS = TimeUnit.SECONDS.toNanos(1);
 
     private final IoEventLoop loop;
     private final RdmaLink link;
@@ -60,12 +61,7 @@ final class RdmaSession implements RdmaClient.Events {
 
     /** Not begun: {@link #open} does that. */
     RdmaSession(
-            IoEventLoop loop,
-            RdmaLink link,
-            LinkGreeting greeting,
-            int slabSize,
-            WriteWatch watch,
-            boolean busyPoll) {
+            IoEventLoop loop, RdmaLink link, LinkGreeting greeting, int slabSize, WriteWatch watch, boolean busyPoll) {
         this.loop = loop;
         this.link = link;
         this.greeting = greeting;
@@ -309,13 +305,23 @@ final class RdmaSession implements RdmaClient.Events {
         }
     }
 
+    /** Moves the deadlines of what is under way by so many nanoseconds. What also stands in a queue is moved there. */
+    void postpone(long nanos) {
+        if (reads != null) {
+            reads.postpone(nanos);
+        }
+        if (messages != null) {
+            messages.postpone(nanos);
+        }
+    }
+
     boolean anyExpired(long now) {
         return (reads != null && reads.anyExpired(now)) || (messages != null && messages.anyExpired(now));
     }
 
     /** Whether nothing was sent for so long that the donor should hear something; then not again for as long. */
-    boolean pingDue(long now) {
-        boolean due = now - lastSent > PING_AFTER_NANOS;
+    boolean pingDue(long now, boolean heartbeat) {
+        boolean due = now - lastSent > (heartbeat ? HEARTBEAT_NANOS : PING_AFTER_NANOS);
         if (due) {
             lastSent = now;
         }

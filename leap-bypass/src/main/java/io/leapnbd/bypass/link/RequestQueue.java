@@ -44,6 +44,13 @@ final class RequestQueue {
         return request;
     }
 
+    /** Moves the deadlines of all by so many nanoseconds. */
+    void postpone(long nanos) {
+        for (LinkRequest request = head; request != null; request = request.next) {
+            request.deadlineNanos += nanos;
+        }
+    }
+
     /** Takes a request out, wherever it stands; false if it is not in this list. */
     boolean remove(LinkRequest request) {
         if (request.queue != this) {

@@ -37,13 +37,19 @@ final class TcpLink implements DonorLink, PendingRequests.Sender {
     private static final int RECEIVE_BUFFER = 256 << 10;
     private static final int MAX_BACKGROUND = 64;
 
+    /** Bytes of writes that may be on the way over a link as long as one likes; the settings' window if that is more. */
+    private static final int MAX_BULK = 4 << 20;
+
     /**
      * Bytes that wait in the channel and in the socket to be sent: what a demand read has ahead of it at most, be the network
      * slow. Bulk beyond it waits here, where demands overtake it.
      */
     private static final int UNSENT = 128 << 10;
 
+    /** A link that has nothing else to say says so often that it is there; that of lane 0 is the server's heartbeat. */
     private static final long PING_AFTER_NANOS = TimeUnit.SECONDS.toNanos(10);
+
+    private static final long HEARTBEAT_NANOS = TimeUnit.SECONDS.toNanos(1);
 
     private final EventLoop loop;
     private final int lane;
@@ -56,7 +62,7 @@ final class TcpLink implements DonorLink, PendingRequests.Sender {
     private final PendingRequests pending = new PendingRequests(this);
     private final Backoff backoff = new Backoff();
     private InFlight inFlight = new InFlight(1);
-    private int bulkBytes;
+    private BulkWindow bulk;
     private int backgroundCount;
 
     private @Nullable Channel channel;
@@ -95,6 +101,11 @@ final class TcpLink implements DonorLink, PendingRequests.Sender {
         this.settings = settings;
         this.requestTimeoutNanos = requestTimeoutNanos;
         this.buffers = buffers;
+        bulk = newBulkWindow();
+    }
+
+    private BulkWindow newBulkWindow() {
+        return new BulkWindow(settings.bulkWindow(), Math.max(settings.bulkWindow(), MAX_BULK));
     }
 
     @Override
@@ -151,8 +162,20 @@ final class TcpLink implements DonorLink, PendingRequests.Sender {
     public void post(LinkRequest request) {
         if (over != null) {
             request.finish(over, System.nanoTime());
+        } else if (request.startNanos - request.deadlineNanos >= 0) {
+            request.finish(Outcome.UNREACHABLE, request.startNanos);
         } else if (ready && pending.noneAhead(request) && admits(request)) {
             send(request, request.startNanos);
+        } else {
+            keep(request);
+        }
+    }
+
+    /** Keeps a request until it can be sent; unless nobody has reached the donor for as long as a request may take. */
+    private void keep(LinkRequest request) {
+        long now = ready ? 0 : System.nanoTime();
+        if (!ready && donor.down(now, requestTimeoutNanos)) {
+            request.finish(Outcome.UNREACHABLE, now);
         } else {
             pending.add(request);
         }
@@ -186,11 +209,22 @@ final class TcpLink implements DonorLink, PendingRequests.Sender {
         } else if (!ready && channel != null && now - connectDeadline >= 0) {
             breakConnection(
                     "connected, but no hello in " + settings.connectTimeout().toMillis() + " ms");
-        } else if (ready && inFlight.isEmpty() && now - lastHeard > PING_AFTER_NANOS) {
+        } else if (ready && inFlight.isEmpty() && now - lastHeard > (lane == 0 ? HEARTBEAT_NANOS : PING_AFTER_NANOS)) {
             ping(now);
         }
         pending.expire(now);
         flush();
+    }
+
+    @Override
+    public void stoodStill(long gapNanos) {
+        inFlight.postpone(gapNanos);
+        pending.postpone(gapNanos);
+        connectDeadline += gapNanos;
+        backoff.reset();
+        if (ready) {
+            breakConnection("this process stood still for " + TimeUnit.NANOSECONDS.toMillis(gapNanos) + " ms");
+        }
     }
 
     @Override
@@ -254,7 +288,7 @@ final class TcpLink implements DonorLink, PendingRequests.Sender {
         donor.met(reply.totalSlabs(), reply.freeSlabs());
         incarnation = reply.incarnation();
         inFlight = new InFlight(reply.maxInFlight());
-        bulkBytes = 0;
+        bulk = newBulkWindow();
         backgroundCount = 0;
         ready = true;
         backoff.reset();
@@ -280,7 +314,7 @@ final class TcpLink implements DonorLink, PendingRequests.Sender {
         inFlight.remove(request);
         donor.freeSlabs(freeSlabs);
         lastHeard = now;
-        discount(request);
+        discount(request, now);
         Outcome outcome = Outcome.of(status);
         UUID process = request.incarnation;
         if (outcome == Outcome.OK && process != null && !request.urgent() && !request.background) {
@@ -296,6 +330,9 @@ final class TcpLink implements DonorLink, PendingRequests.Sender {
     }
 
     private void fenced() {
+        if (over != null) {
+            return;
+        }
         donor.listener().fenced(donor);
         end(Outcome.FENCED, "a newer server has claimed the export");
     }
@@ -368,7 +405,7 @@ final class TcpLink implements DonorLink, PendingRequests.Sender {
         if (request.background) {
             return backgroundCount < MAX_BACKGROUND && !pending.demandsWait();
         }
-        return to.isWritable() && (bulkBytes == 0 || bulkBytes + request.length <= settings.bulkWindow());
+        return to.isWritable() && bulk.admits(request.bytesOnTheWay());
     }
 
     @Override
@@ -392,11 +429,12 @@ final class TcpLink implements DonorLink, PendingRequests.Sender {
         if (request.postNanos == 0) {
             request.postNanos = now;
         }
+        request.sentNanos = now;
         if (!request.urgent()) {
             if (request.background) {
                 backgroundCount++;
             } else {
-                bulkBytes += request.length;
+                request.deliveredBefore = bulk.sent(request.bytesOnTheWay());
             }
         }
         int cookie = inFlight.add(request);
@@ -422,13 +460,13 @@ final class TcpLink implements DonorLink, PendingRequests.Sender {
         return newer;
     }
 
-    private void discount(LinkRequest request) {
-        if (!request.urgent()) {
-            if (request.background) {
-                backgroundCount--;
-            } else {
-                bulkBytes -= request.length;
-            }
+    private void discount(LinkRequest request, long now) {
+        if (request.urgent()) {
+            bulk.roundTrip(request.sentNanos, now);
+        } else if (request.background) {
+            backgroundCount--;
+        } else {
+            bulk.answered(request.bytesOnTheWay(), request.deliveredBefore, request.sentNanos, now);
         }
     }
 

@@ -236,7 +236,8 @@ public final class AddressMap {
     public long endOfRun(long offset, long end) {
         long page = pageOf(offset);
         long last = pageAfter(end);
-        long run = Math.min(written.endOfRun(page, last), lost.endOfRun(page, last));
+        // The second no further than the first, or many short runs would each look through the whole range.
+        long run = lost.endOfRun(page, written.endOfRun(page, last));
         return Math.min(end, run << Protocol.PAGE_SHIFT);
     }
 

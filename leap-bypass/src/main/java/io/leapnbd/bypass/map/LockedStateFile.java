@@ -203,8 +203,8 @@ public final class LockedStateFile implements AutoCloseable {
             ignored = from + " is of a server that did not get to the end of its start";
         } else {
             Arena arena = Arena.ofShared();
-            StateFile state = new StateFile(
-                    arena, file.map(FileChannel.MapMode.READ_WRITE, 0, length, arena), header, slot[0]);
+            StateFile state =
+                    new StateFile(arena, file.map(FileChannel.MapMode.READ_WRITE, 0, length, arena), header, slot[0]);
             complete = header.boot().equals(boot) || state.closedClean();
             found = state;
         }

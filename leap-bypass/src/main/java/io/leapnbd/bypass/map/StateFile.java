@@ -155,7 +155,8 @@ public final class StateFile implements AutoCloseable {
         // Rows too: they are the rest of what is changed without a header.
         long step = 1L << 20;
         for (long at = AT_DONORS; at < memory.byteSize(); at += step) {
-            sum.update(memory.asSlice(at, Math.min(step, memory.byteSize() - at)).asByteBuffer());
+            sum.update(
+                    memory.asSlice(at, Math.min(step, memory.byteSize() - at)).asByteBuffer());
         }
         return sum.getValue();
     }
@@ -235,8 +236,7 @@ public final class StateFile implements AutoCloseable {
         }
         byte[] address = new byte[Math.clamp(at.get(INT, 48), 0, DONOR_ADDRESS)];
         MemorySegment.copy(at, ValueLayout.JAVA_BYTE, 52, address, 0, address.length);
-        return new DonorRow(
-                uuid(at, 8), new String(address, StandardCharsets.UTF_8), at.get(LONG, 40), uuid(at, 24));
+        return new DonorRow(uuid(at, 8), new String(address, StandardCharsets.UTF_8), at.get(LONG, 40), uuid(at, 24));
     }
 
     private static @Nullable DonorRow find(List<DonorRow> rows, UUID incarnation) {

@@ -6,6 +6,7 @@ import io.leapnbd.bypass.latency.Stage;
 import io.leapnbd.bypass.link.DonorLink;
 import io.leapnbd.bypass.link.LinkCompletion;
 import io.leapnbd.bypass.link.LinkRequest;
+import io.leapnbd.bypass.link.TickGap;
 import io.leapnbd.nbd.spi.Completion;
 import io.leapnbd.nbd.spi.NbdError;
 import io.netty.channel.EventLoop;
@@ -42,7 +43,9 @@ public final class DeviceLoop {
     private final ScheduledFuture<?> ticks;
     private final ArrayDeque<LinkRequest> freeRequests = new ArrayDeque<>(256);
     private final ArrayDeque<ClientRequest> freeClients = new ArrayDeque<>(256);
-    private final List<Runnable> steps = new ArrayList<>();
+    private final List<Runnable> ticked = new ArrayList<>();
+    private final StepQueue steps;
+    private final TickGap gaps = new TickGap(System.nanoTime());
     private boolean defectTold;
 
     /**
@@ -66,6 +69,7 @@ public final class DeviceLoop {
         this.timeoutNanos = timeoutNanos;
         lease = new OwnershipLease(links, newestProof, embedded, timeoutNanos);
         waits = new SlabWaits(this);
+        steps = new StepQueue(this, eventLoop);
         ticks = eventLoop.scheduleAtFixedRate(this::tick, TICK_MILLIS, TICK_MILLIS, TimeUnit.MILLISECONDS);
     }
 
@@ -82,6 +86,11 @@ public final class DeviceLoop {
     /** Whether it may answer by itself. */
     public OwnershipLease lease() {
         return lease;
+    }
+
+    /** Long work that is done in steps. */
+    public StepQueue steps() {
+        return steps;
     }
 
     SlabWaits waits() {
@@ -118,8 +127,12 @@ public final class DeviceLoop {
     /** Looks after all deadlines. A tick that threw would be the last one, so each step is by itself. */
     private void tick() {
         long now = System.nanoTime();
+        long gap = gaps.ended(now);
         for (DonorLink link : links) {
             try {
+                if (gap > 0) {
+                    link.stoodStill(gap);
+                }
                 link.tick(now);
             } catch (RuntimeException | Error e) {
                 defect(e);
@@ -127,12 +140,12 @@ public final class DeviceLoop {
         }
         guarded(() -> waits.tick(now));
         guarded(() -> lease.tick(now));
-        steps.forEach(this::guarded);
+        ticked.forEach(this::guarded);
     }
 
     /** Has something done at every tick, several times a second. */
     public void onTick(Runnable step) {
-        steps.add(step);
+        ticked.add(step);
     }
 
     private void guarded(Runnable step) {
@@ -211,7 +224,8 @@ public final class DeviceLoop {
         flush();
     }
 
-    void later(Runnable task, long delay, TimeUnit unit) {
+    /** Does something in a while. */
+    public void later(Runnable task, long delay, TimeUnit unit) {
         try {
             ScheduledFuture<?> _ = eventLoop.schedule(() -> guarded(task), delay, unit);
         } catch (RejectedExecutionException e) {

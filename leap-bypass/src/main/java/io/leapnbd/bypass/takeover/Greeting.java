@@ -11,7 +11,11 @@ import org.jspecify.annotations.Nullable;
  * @param found what it said; null if it did not answer
  * @param problem why it did not; null if it did
  */
-record Greeting(int donor, String address, @Nullable Found found, @Nullable String problem) {
+record Greeting(
+        int donor,
+        String address,
+        @Nullable Found found,
+        @Nullable String problem) {
 
     static Greeting of(int donor, String address, Found found) {
         return new Greeting(donor, address, found, null);

@@ -31,7 +31,8 @@ final class RecordedFile {
                 header.term(),
                 complete,
                 file.donors().stream()
-                        .map(row -> new Recorded.DonorRow(row.incarnation(), row.address(), row.epoch(), row.instance()))
+                        .map(row ->
+                                new Recorded.DonorRow(row.incarnation(), row.address(), row.epoch(), row.instance()))
                         .toList(),
                 new Rows(file));
     }

@@ -27,8 +27,8 @@ final class Survey implements AutoCloseable {
 
     private static final long LOOK_AGAIN_MILLIS = 200;
 
-    /** What is heard has to be so much younger, in nanoseconds, to be news and not rounding. */
-    private static final long NEWS_NANOS = TimeUnit.MILLISECONDS.toNanos(20);
+    /** Times are told in whole milliseconds. */
+    private static final long ROUNDING_NANOS = TimeUnit.MILLISECONDS.toNanos(3);
 
     private final String export;
     private final List<DonorConnector> connectors;
@@ -112,23 +112,28 @@ final class Survey implements AutoCloseable {
         return reply;
     }
 
+    /**
+     * Looks whether the owner is heard. What a donor tells was true at some time between our question and its answer, so it counts as news
+     * only if the earliest time that it may mean now is after the latest that it may have meant first: a slow machine is no news.
+     */
     private void look(int donor) {
         HelloReply first = replies[donor];
         if (first == null || !first.hasContent() || first.heardMillisAgo() < 0) {
             return;
         }
         long begin = System.nanoTime();
-        long heard = begin - TimeUnit.MILLISECONDS.toNanos(first.heardMillisAgo());
+        long latest = begin - TimeUnit.MILLISECONDS.toNanos(first.heardMillisAgo());
         try {
             while (!answering[donor] && System.nanoTime() - begin < LOOK_NANOS) {
                 Thread.sleep(LOOK_AGAIN_MILLIS);
+                long asked = System.nanoTime();
                 HelloReply again = greet(with(donor));
-                long now = System.nanoTime() - TimeUnit.MILLISECONDS.toNanos(Math.max(0, again.heardMillisAgo()));
-                answering[donor] = again.heardMillisAgo() >= 0 && now - heard > NEWS_NANOS;
                 replies[donor] = again;
                 if (again.heardMillisAgo() < 0) {
                     return;
                 }
+                long earliest = asked - TimeUnit.MILLISECONDS.toNanos(again.heardMillisAgo());
+                answering[donor] = earliest - latest > ROUNDING_NANOS;
             }
         } catch (IOException e) {
             replies[donor] = null;

@@ -4,6 +4,7 @@ import io.leapnbd.bypass.link.Conversation;
 import io.leapnbd.bypass.link.DonorConnector;
 import io.leapnbd.bypass.link.DonorStanding;
 import io.leapnbd.bypass.link.Greeted;
+import io.leapnbd.bypass.map.DeviceNeed;
 import io.leapnbd.bypass.map.LockedStateFile;
 import io.leapnbd.bypass.map.StateFile;
 import io.leapnbd.bypass.map.StateHeader;
@@ -85,6 +86,9 @@ public final class Takeover {
                         sayWaiting(refused);
                     }
                     case Granted granted -> {
+                        int slabSize = survey.reply(granted.claims().getFirst().donor())
+                                .slabSize();
+                        DeviceNeed.check(settings.size(), slabSize, settings.stateFile());
                         TakenExport export = new Start(survey, locked, recorded, granted).run();
                         taken = true;
                         return export;
@@ -110,10 +114,7 @@ public final class Takeover {
         if (!donors.equals(waitedFor)) {
             waitedFor = donors;
             LOG.warn(
-                    "waiting up to {} s for donor {}: {}",
-                    settings.patience().toSeconds(),
-                    donors,
-                    refused.sentence());
+                    "waiting up to {} s for donor {}: {}", settings.patience().toSeconds(), donors, refused.sentence());
         }
     }
 
@@ -181,8 +182,7 @@ public final class Takeover {
                 List<DonorStanding> standings = standings(file);
                 file.bind(places(standings));
                 done = true;
-                return new TakenExport(
-                        instance, content, granted.term(), slabSize, file, locked, note, standings);
+                return new TakenExport(instance, content, granted.term(), slabSize, file, locked, note, standings);
             } finally {
                 if (!done) {
                     file.abandon();
@@ -265,8 +265,8 @@ public final class Takeover {
         /** Step 7: each donor's slabs by a thread of its own, those of nobody by one more. */
         private void execute(StateFile file, TakeoverPlan plan) throws IOException {
             TakeoverNotes.putDonors(file, granted, survey::address, donor -> epochs[donor], instance);
-            TakeoverExecution execution = new TakeoverExecution(
-                    file, donor -> survey.reply(donor).incarnation(), this::marks);
+            TakeoverExecution execution =
+                    new TakeoverExecution(file, donor -> survey.reply(donor).incarnation(), this::marks);
             int threads = connectors.size() + 1;
             Parallel.run(threads, thread -> {
                 for (int slab = 0; slab < plan.slabs(); slab++) {
@@ -327,9 +327,7 @@ public final class Takeover {
 
         private void tellNote() throws IOException {
             List<ClaimOrder> orders = granted.claims();
-            Parallel.run(
-                    orders.size(),
-                    i -> survey.with(orders.get(i).donor()).note(note.encode(), note.version()));
+            Parallel.run(orders.size(), i -> survey.with(orders.get(i).donor()).note(note.encode(), note.version()));
         }
 
         private void free(TakeoverPlan plan) throws IOException {

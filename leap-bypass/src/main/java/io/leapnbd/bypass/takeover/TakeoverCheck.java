@@ -210,8 +210,7 @@ final class TakeoverCheck {
                 if (!asExpected) {
                     return true;
                 }
-            } else if (found.content().equals(known.content())
-                    && found.owner().term() >= known.term()) {
+            } else if (found.content().equals(known.content()) && found.owner().term() >= known.term()) {
                 return true;
             }
         }

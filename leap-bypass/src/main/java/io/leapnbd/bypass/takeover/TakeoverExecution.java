@@ -43,8 +43,7 @@ final class TakeoverExecution {
             case KEPT -> takeMarks(plan, slab, true);
             case ADOPTED -> {
                 takeMarks(plan, slab, false);
-                file.putSlab(
-                        slab, incarnations.apply(plan.donor(slab)), plan.handle(slab), plan.grantVersion(slab));
+                file.putSlab(slab, incarnations.apply(plan.donor(slab)), plan.handle(slab), plan.grantVersion(slab));
             }
             case LOST_AS_WRITTEN, LOST_WHOLE -> {
                 file.lose(slab, fate == Fate.LOST_WHOLE);

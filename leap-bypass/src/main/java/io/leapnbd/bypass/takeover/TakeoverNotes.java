@@ -37,10 +37,10 @@ final class TakeoverNotes {
             Granted granted, long size, int slabShift, BitSet lostAndUnheld, IntFunction<String> addresses) {
         boolean blank = granted.source() == Verdict.Source.BLANK;
         Note before = blank ? Note.NONE : granted.note();
-        // A claim wipes out what shows that a donor has forgotten its slabs, so the note has to say that something is lost.
-        boolean allLost = before.allLost()
-                || granted.unheldLost()
-                || !granted.gone().isEmpty();
+        // A claim wipes out what shows that a donor has forgotten its slabs, so the note has to say that something is
+        // lost.
+        boolean allLost =
+                before.allLost() || granted.unheldLost() || !granted.gone().isEmpty();
         ExportNote note = new ExportNote(granted.term(), size, slabShift, before, allLost);
         if (!blank) {
             lostAndUnheld.stream().forEach(note::lose);
@@ -70,17 +70,10 @@ final class TakeoverNotes {
 
     /** Names the claimed donors in the file, before any row does. */
     static void putDonors(
-            StateFile file,
-            Granted granted,
-            IntFunction<String> addresses,
-            IntToLongFunction epochs,
-            UUID instance) {
+            StateFile file, Granted granted, IntFunction<String> addresses, IntToLongFunction epochs, UUID instance) {
         for (ClaimOrder order : granted.claims()) {
             file.putDonor(new StateFile.DonorRow(
-                    order.incarnation(),
-                    addresses.apply(order.donor()),
-                    epochs.applyAsLong(order.donor()),
-                    instance));
+                    order.incarnation(), addresses.apply(order.donor()), epochs.applyAsLong(order.donor()), instance));
         }
     }
 

@@ -68,7 +68,8 @@ final class TakeoverPlan {
         }
         for (int slab = 0; slab < slabs; slab++) {
             if (plan.fate(slab) == Fate.BLANK) {
-                boolean lost = granted.unheldLost() || (!granted.complete() && granted.note().lost().get(slab));
+                boolean lost = granted.unheldLost()
+                        || (!granted.complete() && granted.note().lost().get(slab));
                 plan.set(slab, lost ? Fate.LOST_WHOLE : Fate.BLANK);
             }
         }

@@ -6,9 +6,13 @@ import io.leapnbd.bypass.link.LinkRequest.Outcome;
 import io.leapnbd.donor.protocol.Operation;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.UUID;
 import org.junit.jupiter.api.Test;
 
 class PendingRequestsTest {
+
+    /** A deadline that does not pass. */
+    private static final long FAR = System.nanoTime() + (1L << 60);
 
     /** How many more requests can be sent. */
     private int room;
@@ -41,11 +45,11 @@ class PendingRequestsTest {
 
     @Test
     void demandsLeaveBeforeBulkAndBulkBeforeBackgroundReads() {
-        LinkRequest background = add(Operation.READ, true, 0);
-        LinkRequest write = add(Operation.WRITE, false, 0);
-        LinkRequest read = add(Operation.READ, false, 0);
-        LinkRequest trim = add(Operation.TRIM, false, 0);
-        LinkRequest grant = add(Operation.GRANT, false, 0);
+        LinkRequest background = add(Operation.READ, true, FAR);
+        LinkRequest write = add(Operation.WRITE, false, FAR);
+        LinkRequest read = add(Operation.READ, false, FAR);
+        LinkRequest trim = add(Operation.TRIM, false, FAR);
+        LinkRequest grant = add(Operation.GRANT, false, FAR);
         room = 9;
         pending.pump();
         assertThat(sent).containsExactly(read, grant, write, trim, background);
@@ -53,8 +57,8 @@ class PendingRequestsTest {
 
     @Test
     void onlyWhatHasNoneAheadIsTriedAtOnce() {
-        LinkRequest first = add(Operation.READ, false, 0);
-        LinkRequest second = add(Operation.READ, false, 0);
+        LinkRequest first = add(Operation.READ, false, FAR);
+        LinkRequest second = add(Operation.READ, false, FAR);
         room = 1;
         pending.pumpIfFirst(second, 0);
         assertThat(sent).isEmpty();
@@ -66,9 +70,9 @@ class PendingRequestsTest {
 
     @Test
     void aPromotedReadWaitsAsADemand() {
-        LinkRequest first = add(Operation.READ, true, 0);
-        LinkRequest second = add(Operation.READ, true, 0);
-        LinkRequest write = add(Operation.WRITE, false, 0);
+        LinkRequest first = add(Operation.READ, true, FAR);
+        LinkRequest second = add(Operation.READ, true, FAR);
+        LinkRequest write = add(Operation.WRITE, false, FAR);
         assertThat(pending.promote(second)).isTrue();
         room = 9;
         pending.pump();
@@ -79,11 +83,11 @@ class PendingRequestsTest {
 
     @Test
     void whatIsPastItsDeadlineEndsUnlessAnswersAreStillToCome() {
-        LinkRequest late = add(Operation.WRITE, false, 10);
-        LinkRequest partlySent = add(Operation.WRITE, false, 10);
-        LinkRequest inTime = add(Operation.WRITE, false, 11);
+        LinkRequest late = add(Operation.WRITE, false, FAR);
+        LinkRequest partlySent = add(Operation.WRITE, false, FAR);
+        LinkRequest inTime = add(Operation.WRITE, false, FAR + 1);
         partlySent.unanswered = 1;
-        pending.expire(10);
+        pending.expire(FAR);
         assertThat(ended).containsExactly(late);
         assertThat(late.outcome).isEqualTo(Outcome.UNREACHABLE);
         room = 9;
@@ -101,16 +105,16 @@ class PendingRequestsTest {
 
     @Test
     void whatComesBackWaitsAgainOrEndsWithTheLinkOrAtItsDeadline() {
-        LinkRequest one = add(Operation.READ, false, 10);
+        LinkRequest one = add(Operation.READ, false, FAR);
         room = 1;
         pending.pump();
-        pending.again(one, null, 9);
+        pending.again(one, null, FAR - 1);
         assertThat(pending.demandsWait()).isTrue();
         room = 1;
         pending.pump();
-        pending.again(one, null, 10);
+        pending.again(one, null, FAR);
         assertThat(one.outcome).isEqualTo(Outcome.UNREACHABLE);
-        pending.again(one, Outcome.FENCED, 9);
+        pending.again(one, Outcome.FENCED, FAR - 1);
         assertThat(one.outcome).isEqualTo(Outcome.FENCED);
         assertThat(ended).hasSize(2);
         assertThat(pending.demandsWait()).isFalse();
@@ -118,9 +122,9 @@ class PendingRequestsTest {
 
     @Test
     void theEndOfTheLinkIsTheEndOfAll() {
-        LinkRequest background = add(Operation.READ, true, 0);
-        LinkRequest write = add(Operation.WRITE, false, 0);
-        LinkRequest read = add(Operation.READ, false, 0);
+        LinkRequest background = add(Operation.READ, true, FAR);
+        LinkRequest write = add(Operation.WRITE, false, FAR);
+        LinkRequest read = add(Operation.READ, false, FAR);
         write.sent = 5;
         pending.end(Outcome.FENCED, 0);
         assertThat(ended).containsExactly(read, write, background).allMatch(r -> r.outcome == Outcome.FENCED);
@@ -140,5 +144,72 @@ class PendingRequestsTest {
         }
         backoff.reset();
         assertThat(backoff.next()).isLessThanOrEqualTo(10);
+    }
+
+    @Test
+    void whatHasExpiredIsNotSentAnyMore() {
+        // B3: it would be in flight, past its deadline, and its link be taken for broken.
+        LinkRequest late = add(Operation.GRANT, false, System.nanoTime() - 1);
+        LinkRequest inTime = add(Operation.READ, false, Long.MAX_VALUE / 2);
+        room = 9;
+        pending.pump();
+        assertThat(ended).containsExactly(late);
+        assertThat(late.outcome).isEqualTo(Outcome.UNREACHABLE);
+        assertThat(sent).containsExactly(inTime);
+    }
+
+    @Test
+    void aCompletionThatThrowsEndsItsOwnRequestOnly() {
+        // B2
+        LinkRequest bad = add(Operation.READ, false, 10);
+        bad.completion = (r, now) -> {
+            ended.add(r);
+            throw new InternalError("a fault of mapped memory");
+        };
+        LinkRequest good = add(Operation.READ, false, 10);
+        pending.expire(10);
+        assertThat(ended).containsExactly(bad, good);
+    }
+
+    @Test
+    void timeThatTheProcessDidNotRunDoesNotCount() {
+        // G5
+        LinkRequest request = add(Operation.READ, false, 10);
+        TickGap gaps = new TickGap(0);
+        assertThat(gaps.ended(TickGap.GAP_NANOS)).isZero();
+        long resumed = 70 * TickGap.GAP_NANOS;
+        pending.postpone(gaps.ended(resumed));
+        assertThat(gaps.ended(resumed + 1)).isZero();
+        pending.expire(resumed - TickGap.GAP_NANOS);
+        assertThat(ended).isEmpty();
+        pending.expire(resumed + 10);
+        assertThat(ended).containsExactly(request);
+    }
+
+    @Test
+    void aDonorThatNobodyReachesIsDownAfterARequestsTime() {
+        // B5
+        Donor donor = new Donor("away", new Donor.Listener() {
+            @Override
+            public void donorLost(Donor d, UUID gone, UUID found) {}
+
+            @Override
+            public void donorClaiming(Donor d, UUID found) {}
+
+            @Override
+            public void donorClaimed(Donor d, UUID found, long epoch) {}
+
+            @Override
+            public void fenced(Donor d) {}
+        });
+        long hour = 3_600_000_000_000L;
+        long now = System.nanoTime();
+        assertThat(donor.down(now, hour)).isFalse();
+        assertThat(donor.down(now + hour, hour)).isTrue();
+        donor.linkUp(false);
+        assertThat(donor.down(now + hour, hour)).isFalse();
+        donor.linkDown("gone", true);
+        assertThat(donor.down(now, hour)).isFalse();
+        assertThat(donor.down(System.nanoTime() + hour, hour)).isTrue();
     }
 }

@@ -112,7 +112,7 @@ class RdmaLinkFailuresTest extends RdmaLinkFixture {
         script.wire().breaks();
         ends(waits, Outcome.LOST);
         assertThat(told).containsExactly("restarted");
-        assertThat(script.wire().operations()).isEmpty();
+        assertThat(script.wire().operations()).containsOnly(Operation.HELLO);
     }
 
     @Test
@@ -146,7 +146,7 @@ class RdmaLinkFailuresTest extends RdmaLinkFixture {
 
     @Test
     void aHelloThatIsFencedOffEndsWhatWaits() {
-        script.helloStatus = Status.FENCED;
+        script.ownedByNewer = true;
         LinkRequest waits = post(Operation.READ, 3, PAGE);
         link.connect();
         ends(waits, Outcome.FENCED);

@@ -7,6 +7,7 @@ import io.leapnbd.donor.protocol.Operation;
 import io.netty.channel.ManualIoEventLoop;
 import io.netty.channel.epoll.EpollIoHandler;
 import io.netty.util.concurrent.Future;
+import java.nio.ByteBuffer;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -26,9 +27,15 @@ abstract class RdmaLinkFixture {
     final List<String> told = new ArrayList<>();
     final Donor donor = new Donor("rdma://test", new Donor.Listener() {
         @Override
-        public void donorRestarted(Donor d, UUID gone, UUID found) {
+        public void donorLost(Donor d, UUID gone, UUID found) {
             told.add("restarted");
         }
+
+        @Override
+        public void donorClaiming(Donor d, UUID found) {}
+
+        @Override
+        public void donorClaimed(Donor d, UUID found, long epoch) {}
 
         @Override
         public void fenced(Donor d) {
@@ -56,7 +63,17 @@ abstract class RdmaLinkFixture {
 
     RdmaLink link(boolean busyPoll) {
         LinkSettings settings = new LinkSettings(
-                "swap0", 1, new UUID(1, 1), new UUID(2, 2), ScriptedDonor.SLAB_SIZE, Duration.ofSeconds(30), 1 << 20);
+                "swap0",
+                new UUID(1, 1),
+                new UUID(2, 2),
+                1,
+                new UUID(4, 4),
+                "test",
+                () -> ByteBuffer.allocate(0),
+                ScriptedDonor.SLAB_SIZE,
+                Duration.ofSeconds(30),
+                1 << 20);
+        donor.stand(DonorStanding.claimed(script.incarnation, 1));
         return new RdmaLink(loop, 0, donor, script, settings, Duration.ofSeconds(30), MINUTE, watch, busyPoll);
     }
 

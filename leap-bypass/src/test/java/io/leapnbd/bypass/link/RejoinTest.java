@@ -24,7 +24,26 @@ class RejoinTest {
 
     private static HelloReply says(UUID process, long epoch, UUID content, UUID instance, long term) {
         return new HelloReply(
-                2, 1 << 20, process, epoch, content, instance, term, OTHERS, "x", 0, 0, 0, 1, 9, 9, 9, 0, 9, 600, 0,
+                2,
+                1 << 20,
+                process,
+                epoch,
+                content,
+                instance,
+                term,
+                OTHERS,
+                "x",
+                0,
+                0,
+                0,
+                1,
+                9,
+                9,
+                9,
+                0,
+                9,
+                600,
+                0,
                 ByteBuffer.allocate(0));
     }
 
@@ -60,8 +79,10 @@ class RejoinTest {
 
     @Test
     void a_donor_that_was_claimed_since_by_somebody_else_fences_this_server() {
-        assertThat(decide(EXPECTED, says(PROCESS, 4, CONTENT, OTHERS, 4)).action()).isEqualTo(Action.FENCED);
-        assertThat(decide(CLAIMED, says(PROCESS, 5, CONTENT, OTHERS, 6)).action()).isEqualTo(Action.FENCED);
+        assertThat(decide(EXPECTED, says(PROCESS, 4, CONTENT, OTHERS, 4)).action())
+                .isEqualTo(Action.FENCED);
+        assertThat(decide(CLAIMED, says(PROCESS, 5, CONTENT, OTHERS, 6)).action())
+                .isEqualTo(Action.FENCED);
         assertThat(decide(CLAIMED, says(NEW_PROCESS, 1, CONTENT, OTHERS, 6)).action())
                 .isEqualTo(Action.FENCED);
     }

@@ -1,7 +1,9 @@
 package io.leapnbd.bypass.link;
 
+import io.leapnbd.donor.protocol.Hello;
 import io.leapnbd.donor.protocol.HelloReply;
 import io.leapnbd.donor.protocol.Operation;
+import io.leapnbd.donor.protocol.ProtocolException;
 import io.leapnbd.donor.protocol.ReplyHeader;
 import io.leapnbd.donor.protocol.RequestHeader;
 import io.leapnbd.donor.protocol.SlabKey;
@@ -12,8 +14,8 @@ import io.leapnbd.donor.rdma.RdmaClient;
 import io.leapnbd.donor.rdma.RdmaConnection;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
+import java.nio.ByteBuffer;
 import java.util.ArrayList;
-import java.util.BitSet;
 import java.util.List;
 import java.util.UUID;
 
@@ -24,6 +26,9 @@ import java.util.UUID;
 final class ScriptedDonor implements RdmaDialer {
 
     static final int SLAB_SIZE = 1 << 20;
+
+    /** Contents of the export. */
+    static final UUID CONTENT = new UUID(2, 2);
 
     /** Reads may land in it. */
     final ByteBuf memory = Unpooled.directBuffer(4 << 20, 4 << 20);
@@ -42,6 +47,9 @@ final class ScriptedDonor implements RdmaDialer {
 
     /** Whether every list begins with the first slab, whatever it is asked for. */
     boolean listStartsOver;
+
+    /** Whether a newer server has claimed the export. */
+    boolean ownedByNewer;
 
     /** What the next hellos are answered with. */
     byte helloStatus = Status.OK;
@@ -72,11 +80,25 @@ final class ScriptedDonor implements RdmaDialer {
         return (long) handle << 32;
     }
 
+    private static boolean joins(ByteBuf request) {
+        try {
+            return Hello.decode(request.slice(RequestHeader.LENGTH, RequestHeader.payload(request, 0)))
+                            .mode()
+                    == Hello.Mode.JOIN;
+        } catch (ProtocolException e) {
+            throw new IllegalArgumentException(e);
+        }
+    }
+
     /** The reply to a request. */
     ByteBuf answer(ByteBuf request) {
         byte operation = RequestHeader.operation(request, 0);
         byte how = operation == Operation.HELLO ? helloStatus : status;
-        ByteBuf body = how == Status.OK ? body(operation, request) : Unpooled.EMPTY_BUFFER;
+        if (operation == Operation.HELLO && ownedByNewer) {
+            how = joins(request) ? Status.FENCED : Status.OK;
+        }
+        boolean told = operation == Operation.HELLO && ownedByNewer;
+        ByteBuf body = how == Status.OK || told ? body(operation, request) : Unpooled.EMPTY_BUFFER;
         ByteBuf reply = Unpooled.buffer();
         reply.writeZero(ReplyHeader.LENGTH);
         reply.writeBytes(body);
@@ -89,7 +111,29 @@ final class ScriptedDonor implements RdmaDialer {
         ByteBuf body = Unpooled.buffer();
         switch (operation) {
             case Operation.HELLO ->
-                new HelloReply(1, SLAB_SIZE, incarnation, 0, HelloReply.NO_CONTENT, 8, 5, 0, 16, 60).encode(body);
+                new HelloReply(
+                                2,
+                                SLAB_SIZE,
+                                incarnation,
+                                ownedByNewer ? 2 : 1,
+                                ownedByNewer ? CONTENT : HelloReply.NONE,
+                                ownedByNewer ? new UUID(9, 9) : HelloReply.NONE,
+                                ownedByNewer ? 2 : 0,
+                                HelloReply.NONE,
+                                "",
+                                -1,
+                                -1,
+                                -1,
+                                0,
+                                9,
+                                8,
+                                5,
+                                0,
+                                8,
+                                60,
+                                0,
+                                ByteBuffer.allocate(0))
+                        .encode(body);
             case Operation.READ -> {
                 for (int i = 0; i < RequestHeader.length(request, 0); i++) {
                     body.writeByte(slab);
@@ -97,17 +141,18 @@ final class ScriptedDonor implements RdmaDialer {
             }
             case Operation.GRANT -> body.writeInt(slab + 40);
             case Operation.EXPOSE -> new SlabKey(address(slab), exposedLength, slab * 3).encode(body);
-            case Operation.LIST -> list(listStartsOver ? 0 : slab).encode(body, SLAB_SIZE);
+            case Operation.LIST -> list(listStartsOver ? 0 : slab).encode(body);
             default -> {}
         }
         return body;
     }
 
     private SlabList list(int from) {
-        List<SlabList.Slab> part = new ArrayList<>();
+        SlabList part = new SlabList();
         for (int index = from; index < slabsHeld && part.size() < slabsAListTakes; index++) {
-            part.add(new SlabList.Slab(index, 100 + index, 1, new BitSet()));
+            part.add(index, 100 + index, 1);
         }
-        return new SlabList(from + part.size() < slabsHeld, part);
+        part.more(from + part.size() < slabsHeld);
+        return part;
     }
 }

@@ -23,6 +23,7 @@ import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.ServerSocket;
 import java.net.Socket;
+import java.nio.ByteBuffer;
 import java.time.Duration;
 import java.util.UUID;
 import java.util.concurrent.CompletableFuture;
@@ -40,15 +41,40 @@ class WriteFloodTest {
     private static final int DEADLINE_SECONDS = 60;
     private static final LinkSettings SETTINGS = new LinkSettings(
             "flood",
-            1,
             new UUID(1, 1),
             new UUID(2, 2),
+            1,
+            new UUID(4, 4),
+            "test",
+            () -> ByteBuffer.allocate(0),
             Protocol.MIN_SLAB_SIZE,
             Duration.ofSeconds(DEADLINE_SECONDS),
             WINDOW);
 
+    private static final UUID PROCESS = new UUID(3, 3);
+
     private static final HelloReply HELLO = new HelloReply(
-            Protocol.VERSION, Protocol.MIN_SLAB_SIZE, new UUID(3, 3), 1, SETTINGS.content(), 1, 0, 1, 2 * PIECES, 60);
+            Protocol.VERSION,
+            Protocol.MIN_SLAB_SIZE,
+            PROCESS,
+            1,
+            HelloReply.NONE,
+            HelloReply.NONE,
+            0,
+            HelloReply.NONE,
+            "",
+            -1,
+            -1,
+            -1,
+            0,
+            9,
+            8,
+            5,
+            0,
+            2 * PIECES,
+            60,
+            0,
+            ByteBuffer.allocate(0));
 
     private final EventLoopGroup group = new MultiThreadIoEventLoopGroup(1, EpollIoHandler.newFactory());
     private final EventLoop loop = group.next();
@@ -92,17 +118,25 @@ class WriteFloodTest {
     }
 
     private TcpLink link(DeafDonor donor) throws Exception {
+        Donor known = new Donor("deaf", new Donor.Listener() {
+            @Override
+            public void donorLost(Donor restarted, UUID gone, UUID found) {}
+
+            @Override
+            public void donorClaiming(Donor claimed, UUID found) {}
+
+            @Override
+            public void donorClaimed(Donor claimed, UUID found, long epoch) {}
+
+            @Override
+            public void fenced(Donor by) {}
+        });
+        known.stand(DonorStanding.claimed(PROCESS, 1));
         TcpLink link = new TcpLink(
                 loop,
                 0,
-                new Donor("deaf", new Donor.Listener() {
-                    @Override
-                    public void donorRestarted(Donor restarted, UUID gone, UUID found) {}
-
-                    @Override
-                    public void fenced(Donor by) {}
-                }),
-                donor.address(),
+                known,
+                new DonorAddress("127.0.0.1", donor.address().getPort()),
                 SETTINGS,
                 Duration.ofSeconds(DEADLINE_SECONDS).toNanos(),
                 UnpooledByteBufAllocator.DEFAULT);

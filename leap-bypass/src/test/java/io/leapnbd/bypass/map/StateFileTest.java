@@ -78,8 +78,7 @@ class StateFileTest {
             assertThat(file.header().owner()).isEqualTo(ME);
             assertThat(file.header().content()).isEqualTo(CONTENT);
             assertThat(file.header().term()).isEqualTo(7);
-            assertThat(file.donors())
-                    .containsExactly(new StateFile.DonorRow(DONOR, "tcp://10.0.0.1:9400", 5, ME));
+            assertThat(file.donors()).containsExactly(new StateFile.DonorRow(DONOR, "tcp://10.0.0.1:9400", 5, ME));
             file.bind(Map.of(DONOR, 4));
             AddressMap map = new AddressMap(file, SIZE, SLAB_SHIFT);
             Placement placement = Objects.requireNonNull(map.placement(3));
@@ -217,14 +216,16 @@ class StateFileTest {
         try (LockedStateFile locked = lock(BOOT)) {
             StateFile file = locked.create(1L << 40, 26);
             assertThat(blocksOf(path) * 512).isGreaterThanOrEqualTo(StateFile.length(1L << 40, 26));
-            assertThat(PosixFilePermissions.toString(Files.getPosixFilePermissions(path))).isEqualTo("rw-------");
+            assertThat(PosixFilePermissions.toString(Files.getPosixFilePermissions(path)))
+                    .isEqualTo("rw-------");
             file.abandon();
         }
     }
 
     private static long blocksOf(Path path) throws IOException {
         Process stat = new ProcessBuilder("stat", "-c", "%b", path.toString()).start();
-        return Long.parseLong(new String(stat.getInputStream().readAllBytes(), java.nio.charset.StandardCharsets.US_ASCII).strip());
+        return Long.parseLong(
+                new String(stat.getInputStream().readAllBytes(), java.nio.charset.StandardCharsets.US_ASCII).strip());
     }
 
     @Test

@@ -69,13 +69,9 @@ final class SimDonor {
         return reachable && owner.instance().equals(instance);
     }
 
-    SimSlab grant(int index, long version, @Nullable long[] lostPages) {
+    SimSlab grant(int index, long version, long[] lostPages) {
         SimSlab slab = new SimSlab(++lastHandle, version);
-        if (lostPages != null) {
-            for (int page = 0; page < slab.pages.length; page++) {
-                slab.pages[page] = lostPages[page];
-            }
-        }
+        System.arraycopy(lostPages, 0, slab.pages, 0, slab.pages.length);
         slabs.put(index, slab);
         return slab;
     }

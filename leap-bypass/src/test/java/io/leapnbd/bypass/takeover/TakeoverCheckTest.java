@@ -195,8 +195,7 @@ class TakeoverCheckTest {
     @Test
     void A3_an_export_whose_lease_ended_and_that_somebody_else_took_is_not_gone_on_with() {
         // The other server's lease has ended as well: only the epoch is left of it.
-        Verdict verdict =
-                TakeoverCheck.check(file(true), greetings(said(forgot(0, 9), forgot(1, 6)), 0, 1), PLAIN);
+        Verdict verdict = TakeoverCheck.check(file(true), greetings(said(forgot(0, 9), forgot(1, 6)), 0, 1), PLAIN);
         assertThat(refused(verdict).sentence()).contains("another server", "--fresh");
     }
 
@@ -212,15 +211,13 @@ class TakeoverCheckTest {
     @Test
     void A6_a_donor_that_restarted_is_remembered_by_the_others_when_the_file_is_gone() {
         Found restarted = new Found(process(9), SLAB, 0, Found.NONE, Owner.NOBODY, false, -1, 100, 100, 0, Note.NONE);
-        Granted granted =
-                granted(TakeoverCheck.check(null, greetings(said(mine(0), restarted), 0, 1), PLAIN));
+        Granted granted = granted(TakeoverCheck.check(null, greetings(said(mine(0), restarted), 0, 1), PLAIN));
         assertThat(granted.unheldLost()).isTrue();
     }
 
     @Test
     void A7_a_file_of_another_boot_is_joined_with_what_every_donor_says() {
-        Granted granted =
-                granted(TakeoverCheck.check(file(false), greetings(said(mine(0), mine(1)), 0, 1), PLAIN));
+        Granted granted = granted(TakeoverCheck.check(file(false), greetings(said(mine(0), mine(1)), 0, 1), PLAIN));
         assertThat(granted.source()).isEqualTo(Source.FILE);
         assertThat(granted.complete()).isFalse();
         Verdict missing = TakeoverCheck.check(file(false), greetings(said(mine(0), null), 0, 1), PLAIN);
@@ -230,10 +227,12 @@ class TakeoverCheckTest {
     @Test
     void A9_what_can_be_refused_is_refused_before_a_claim() {
         Found small = new Found(process(0), SLAB, 0, Found.NONE, Owner.NOBODY, false, -1, 100, 2, 0, Note.NONE);
-        assertThat(refused(TakeoverCheck.check(null, greetings(said(small), 0), PLAIN)).sentence())
+        assertThat(refused(TakeoverCheck.check(null, greetings(said(small), 0), PLAIN))
+                        .sentence())
                 .contains("--size 8M", "2M");
         Found full = new Found(process(0), SLAB, 0, Found.NONE, Owner.NOBODY, false, -1, 1, 100, 0, Note.NONE);
-        assertThat(refused(TakeoverCheck.check(null, greetings(said(full), 0), PLAIN)).sentence())
+        assertThat(refused(TakeoverCheck.check(null, greetings(said(full), 0), PLAIN))
+                        .sentence())
                 .contains("1 more links", "--threads");
         Found large = new Found(process(1), 2 * SLAB, 0, Found.NONE, Owner.NOBODY, false, -1, 100, 100, 0, Note.NONE);
         assertThat(refused(TakeoverCheck.check(null, greetings(said(blank(0), large), 0, 1), PLAIN))
@@ -253,8 +252,7 @@ class TakeoverCheckTest {
 
     @Test
     void E2_donors_may_be_named_in_any_order() {
-        Granted granted =
-                granted(TakeoverCheck.check(file(true), greetings(said(mine(0), mine(1)), 1, 0), PLAIN));
+        Granted granted = granted(TakeoverCheck.check(file(true), greetings(said(mine(0), mine(1)), 1, 0), PLAIN));
         assertThat(granted.source()).isEqualTo(Source.FILE);
         assertThat(granted.claims()).extracting(ClaimOrder::incarnation).containsExactly(process(0), process(1));
         assertThat(granted.claims()).extracting(ClaimOrder::donor).containsExactly(1, 0);
@@ -271,8 +269,7 @@ class TakeoverCheckTest {
 
     @Test
     void a_donor_of_a_true_file_that_does_not_answer_is_not_waited_for() {
-        Granted granted =
-                granted(TakeoverCheck.check(file(true), greetings(said(mine(0), null), 0, 1), PLAIN));
+        Granted granted = granted(TakeoverCheck.check(file(true), greetings(said(mine(0), null), 0, 1), PLAIN));
         assertThat(granted.complete()).isTrue();
         assertThat(granted.waiting()).containsExactly(Map.entry(process(1), 1));
     }
@@ -288,15 +285,7 @@ class TakeoverCheckTest {
     void F1_a_server_that_was_killed_among_its_claims_is_the_files_too() {
         Recorded file = file(true);
         Recorded claimed = new Recorded(
-                file.size(),
-                file.slabShift(),
-                file.content(),
-                MINE,
-                OTHERS,
-                5,
-                true,
-                file.donors(),
-                file.slabs());
+                file.size(), file.slabShift(), file.content(), MINE, OTHERS, 5, true, file.donors(), file.slabs());
         Found half = holding(0, 6, CONTENT, OTHERS, HERE, 5, note(5L << 32, 0, 1));
         Granted granted = granted(TakeoverCheck.check(claimed, greetings(said(half, mine(1)), 0, 1), PLAIN));
         assertThat(granted.source()).isEqualTo(Source.FILE);
@@ -316,7 +305,8 @@ class TakeoverCheckTest {
         List<Greeting> greetings = greetings(said(mine(0), other), 0, 1);
         assertThat(refused(TakeoverCheck.check(null, greetings, TAKE_OVER)).sentence())
                 .contains("different contents", "--fresh");
-        assertThat(refused(TakeoverCheck.check(file(true), greetings, TAKE_OVER)).sentence())
+        assertThat(refused(TakeoverCheck.check(file(true), greetings, TAKE_OVER))
+                        .sentence())
                 .contains("different contents");
         assertThat(granted(TakeoverCheck.check(file(true), greetings, FRESH)).claims())
                 .allMatch(ClaimOrder::blank);
@@ -328,7 +318,8 @@ class TakeoverCheckTest {
         List<Greeting> greetings = greetings(said(other), 0);
         assertThat(refused(TakeoverCheck.check(file(true), greetings, PLAIN)).sentence())
                 .contains("other contents", "--take-over", "--fresh");
-        assertThat(granted(TakeoverCheck.check(file(true), greetings, TAKE_OVER)).content())
+        assertThat(granted(TakeoverCheck.check(file(true), greetings, TAKE_OVER))
+                        .content())
                 .isEqualTo(OTHER_CONTENT);
     }
 
@@ -346,8 +337,7 @@ class TakeoverCheckTest {
     void a_donor_that_others_have_gone_on_without_is_blanked_and_not_listened_to() {
         // d1 was given up by a later server, whose note does not name it; now it is back with old pages.
         Found current = holding(0, 9, CONTENT, OTHERS, HERE, 6, note(6L << 32, 0));
-        Granted granted =
-                granted(TakeoverCheck.check(null, greetings(said(current, mine(1)), 0, 1), PLAIN));
+        Granted granted = granted(TakeoverCheck.check(null, greetings(said(current, mine(1)), 0, 1), PLAIN));
         assertThat(granted.abandoned()).containsExactly(1);
         assertThat(granted.claims().get(1).blank()).isTrue();
         assertThat(granted.unheldLost()).isFalse();

@@ -249,7 +249,6 @@ final class TakeoverWorld implements AutoCloseable {
         private final Path state;
         private final Path copy;
         private UUID boot = newId();
-        private UUID copyBoot = boot;
         private @Nullable SimServer server;
 
         Host(int number) {
@@ -273,8 +272,7 @@ final class TakeoverWorld implements AutoCloseable {
             if (named.isEmpty()) {
                 return;
             }
-            TakeoverOptions options =
-                    new TakeoverOptions("e", SIZE, id, 1, takeOver, fresh, loseMissing);
+            TakeoverOptions options = new TakeoverOptions("e", SIZE, id, 1, takeOver, fresh, loseMissing);
             say("host " + number + " starts with donors " + named + (takeOver ? " --take-over" : "")
                     + (fresh ? " --fresh" : "") + (loseMissing ? " --lose-missing" : ""));
             if (loseMissing) {
@@ -337,7 +335,6 @@ final class TakeoverWorld implements AutoCloseable {
             } else if (Files.exists(state)) {
                 say("host " + number + " keeps a copy of its state file");
                 Files.copy(state, copy);
-                copyBoot = boot;
             }
         }
     }
@@ -406,8 +403,11 @@ final class TakeoverWorld implements AutoCloseable {
             content = known == null ? newId() : known;
             term = granted.term();
             note = TakeoverNotes.atClaim(
-                    granted, SIZE, 20, TakeoverNotes.lostAndUnheld(recorded, locked.found()), place -> "d"
-                            + named.get(place));
+                    granted,
+                    SIZE,
+                    20,
+                    TakeoverNotes.lostAndUnheld(recorded, locked.found()),
+                    place -> "d" + named.get(place));
             if (granted.source() == Source.FILE) {
                 file = locked.take();
                 file.claiming(instance, term, granted.complete() ? host.boot : StateHeader.NOBODY);
@@ -421,8 +421,8 @@ final class TakeoverWorld implements AutoCloseable {
             for (ClaimOrder order : granted.claims()) {
                 SimDonor donor = donors[named.get(order.donor())];
                 SimServer before = ownerOf(donor);
-                Map<Integer, SimSlab> back = donor.claim(
-                        order.epoch(), order.found(), order.blank(), content, me(), note.now());
+                Map<Integer, SimSlab> back =
+                        donor.claim(order.epoch(), order.found(), order.blank(), content, me(), note.now());
                 if (back == null) {
                     throw new AssertionError("nobody else claimed meanwhile");
                 }
@@ -465,7 +465,9 @@ final class TakeoverWorld implements AutoCloseable {
             TakeoverNotes.putDonors(
                     file, granted, place -> "d" + named.get(place), place -> donors[named.get(place)].epoch, instance);
             TakeoverExecution execution = new TakeoverExecution(
-                    file, place -> donors[named.get(place)].incarnation, (place, handle) -> marks(granted, place, handle));
+                    file,
+                    place -> donors[named.get(place)].incarnation,
+                    (place, handle) -> marks(granted, place, handle));
             for (int slab = 0; slab < SLABS; slab++) {
                 execution.apply(plan, slab);
                 if (plan.fate(slab) == TakeoverPlan.Fate.LOST_WHOLE) {
@@ -596,7 +598,7 @@ final class TakeoverWorld implements AutoCloseable {
         private void meetAll() {
             for (int place : named) {
                 SimDonor donor = donors[place];
-                if (!donor.reachable || donor.ownedBy(instance) && known.containsKey(donor.incarnation)) {
+                if (!donor.reachable || (donor.ownedBy(instance) && known.containsKey(donor.incarnation))) {
                     continue;
                 }
                 StateFile.DonorRow row = file.donors().stream()
@@ -611,7 +613,7 @@ final class TakeoverWorld implements AutoCloseable {
                     continue;
                 }
                 boolean buried = donor.ownedBy(instance);
-                boolean older = buried || donor.content.equals(content) && donor.owner.term() < term && !expected;
+                boolean older = buried || (donor.content.equals(content) && donor.owner.term() < term && !expected);
                 if (donor.content.equals(content) && !expected && !older) {
                     host.kill("fencing by a link");
                     return;
@@ -766,15 +768,14 @@ final class TakeoverWorld implements AutoCloseable {
                     // Its donor is away: the request waits, and fails at its deadline.
                     return;
                 }
-                value = donor.slabs.get(slab).pages[within];
-                if (donor.slabs.get(slab).handle != file.handle(slab)) {
+                SimSlab held = donor.slabs.get(slab);
+                if (held == null || held.handle != file.handle(slab)) {
                     throw new AssertionError("the map names a slab that its donor does not hold");
                 }
+                value = held.pages[within];
                 error = value == SimDonor.LOST;
             }
-            boolean right = error
-                    ? at.lost || at.vague
-                    : !at.lost && value == at.value || at.perhaps.contains(value);
+            boolean right = error ? at.lost || at.vague : (!at.lost && value == at.value) || at.perhaps.contains(value);
             if (error) {
                 tally.lostSeen++;
             } else {

@@ -2,6 +2,7 @@ package io.leapnbd.nbd.client;
 
 import static io.leapnbd.nbd.protocol.Negotiation.*;
 
+import io.leapnbd.nbd.Printable;
 import io.leapnbd.nbd.protocol.Transmission;
 import java.io.EOFException;
 import java.io.IOException;
@@ -65,7 +66,7 @@ public final class NbdHandshake {
             exportName((flags & FLAG_NO_ZEROES) != 0);
         }
         if (size <= 0) {
-            throw new IOException("the server says that export '" + name + "' has no bytes");
+            throw new IOException("the server says that export '" + Printable.of(name) + "' has no bytes");
         }
         return new NegotiatedExport(
                 name, size, transmissionFlags, description, minBlock, preferredBlock, maxPayload, structured);
@@ -141,19 +142,20 @@ public final class NbdHandshake {
         try {
             reply = read(Long.BYTES + Short.BYTES + (noZeroes ? 0 : EXPORT_NAME_PADDING));
         } catch (EOFException e) {
-            throw new IOException("the server has closed the connection; it may have no export '" + export + "'", e);
+            throw new IOException(
+                    "the server has closed the connection; it may have no export '" + Printable.of(export) + "'", e);
         }
         size = reply.getLong();
         transmissionFlags = Short.toUnsignedInt(reply.getShort());
     }
 
     private String refusal(Reply reply) {
-        String words = reply.data.hasRemaining() ? ": " + text(reply.data) : "";
+        String words = reply.data.hasRemaining() ? ": " + Printable.of(text(reply.data)) : "";
         return switch (reply.type) {
-            case REP_ERR_UNKNOWN -> "the server has no export '" + export + "'" + words;
+            case REP_ERR_UNKNOWN -> "the server has no export '" + Printable.of(export) + "'" + words;
             case REP_ERR_TLS_REQD -> "the server wants TLS, which this client does not speak" + words;
             case REP_ERR_SHUTDOWN -> "the server is shutting down" + words;
-            default -> "the server refuses export '" + export + "'" + words;
+            default -> "the server refuses export '" + Printable.of(export) + "'" + words;
         };
     }
 

@@ -25,7 +25,7 @@ public final class BufferReserve implements AutoCloseable {
 
     private static final int PAGE = 8192;
     private static final int CHUNK_ORDER = 9;
-    private static final int CHUNK = PAGE << CHUNK_ORDER;
+    private static final int SMALL_CHUNK_ORDER = 7;
 
     /** Too large for a thread's cache, which would keep a released pin for itself. */
     private static final int PIN = 64 << 10;
@@ -33,17 +33,23 @@ public final class BufferReserve implements AutoCloseable {
     /** A chunk less its pin, in sizes that the pool does not round up: the three together fill a chunk. */
     private static final int[] BODY = {7 << 19, 7 << 16};
 
+    private static final int[] SMALL_BODY = {7 << 17, 64 << 10};
+
+    private final int chunkSize;
+    private final int[] body;
     private final PooledByteBufAllocator allocator;
     private final List<ByteBuf> pins = new CopyOnWriteArrayList<>();
     private final List<Chunk> chunks = new CopyOnWriteArrayList<>();
 
-    private BufferReserve(int arenas) {
+    private BufferReserve(int arenas, int chunkOrder, int[] body) {
+        chunkSize = PAGE << chunkOrder;
+        this.body = body;
         allocator = new PooledByteBufAllocator(
                 true,
                 0,
                 arenas,
                 PAGE,
-                CHUNK_ORDER,
+                chunkOrder,
                 PooledByteBufAllocator.defaultSmallCacheSize(),
                 PooledByteBufAllocator.defaultNormalCacheSize(),
                 false);
@@ -56,12 +62,26 @@ public final class BufferReserve implements AutoCloseable {
      * @throws OutOfMemoryError when the process may not have that much direct memory
      */
     public static BufferReserve open(EventLoopGroup group, long bytesPerLoop) {
+        return open(group, bytesPerLoop, CHUNK_ORDER, BODY);
+    }
+
+    /**
+     * The same in chunks of 1 MiB, for loops that need little.
+     *
+     * @param bytesPerLoop rounded up to 1 MiB
+     * @throws OutOfMemoryError when the process may not have that much direct memory
+     */
+    public static BufferReserve openSmall(EventLoopGroup group, long bytesPerLoop) {
+        return open(group, bytesPerLoop, SMALL_CHUNK_ORDER, SMALL_BODY);
+    }
+
+    private static BufferReserve open(EventLoopGroup group, long bytesPerLoop, int chunkOrder, int[] body) {
         int loops = 0;
         for (EventExecutor _ : group) {
             loops++;
         }
-        BufferReserve reserve = new BufferReserve(loops);
-        int chunks = Math.toIntExact((bytesPerLoop + CHUNK - 1) / CHUNK);
+        BufferReserve reserve = new BufferReserve(loops, chunkOrder, body);
+        int chunks = Math.toIntExact(Math.ceilDiv(bytesPerLoop, reserve.chunkSize));
         for (EventExecutor loop : group) {
             // One after the other, so that each finds an arena that has no thread yet.
             loop.submit(() -> reserve.fill(chunks)).syncUninterruptibly();
@@ -74,15 +94,15 @@ public final class BufferReserve implements AutoCloseable {
         try {
             for (int i = 0; i < count; i++) {
                 long first = Long.MAX_VALUE;
-                for (int size : BODY) {
-                    ByteBuf body = allocator.directBuffer(size);
-                    bodies.add(body);
-                    body.setZero(0, size);
-                    first = Math.min(first, body.memoryAddress());
+                for (int size : body) {
+                    ByteBuf part = allocator.directBuffer(size);
+                    bodies.add(part);
+                    part.setZero(0, size);
+                    first = Math.min(first, part.memoryAddress());
                 }
                 ByteBuf pin = allocator.directBuffer(PIN);
                 pins.add(pin);
-                chunks.add(new Chunk(Math.min(first, pin.memoryAddress()), CHUNK));
+                chunks.add(new Chunk(Math.min(first, pin.memoryAddress()), chunkSize));
             }
         } finally {
             bodies.forEach(ByteBuf::release);

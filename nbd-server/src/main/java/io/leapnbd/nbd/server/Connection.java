@@ -1,5 +1,6 @@
 package io.leapnbd.nbd.server;
 
+import io.leapnbd.nbd.Printable;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.ByteBufAllocator;
 import io.netty.buffer.Unpooled;
@@ -7,6 +8,7 @@ import io.netty.channel.Channel;
 import io.netty.channel.ChannelFutureListener;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelInboundHandlerAdapter;
+import io.netty.channel.ChannelOutboundBuffer;
 import io.netty.channel.socket.ChannelInputShutdownEvent;
 import io.netty.channel.socket.ChannelInputShutdownReadComplete;
 import io.netty.util.concurrent.Future;
@@ -15,6 +17,7 @@ import java.io.IOException;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicReference;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -29,7 +32,8 @@ import org.slf4j.LoggerFactory;
  *
  * <p><b>Back pressure.</b> When the phase is blocked, or the client lets replies pile up beyond the channel's high-water
  * mark, nothing more is consumed or received until that has passed. What a client can make the server hold is bounded by
- * the receive buffer, the requests in flight and the high-water mark.
+ * the receive buffer, by {@link BufferPlan#SHORT_REPLIES}, and by its {@link ConnectionCredit}: a reply with data is paid for until
+ * it has left. Whoever stands still in the middle is dropped ({@link StallWatch}).
  */
 final class Connection extends ChannelInboundHandlerAdapter {
 
@@ -45,10 +49,22 @@ final class Connection extends ChannelInboundHandlerAdapter {
     final Channel channel;
     final ServerCore server;
     final ReceiveBuffer receive;
-    private final String peer;
+    final ConnectionCredit credit;
+    private final Peer peer;
+    private final LoopBuffers loop;
+    private final StallWatch stalls;
+    private final AtomicReference<Stage> stage = new AtomicReference<>(Stage.HANDSHAKE);
     private final Instant opened = Instant.now();
     private final Runnable turn = this::turn;
+    private final ChannelFutureListener whenDrained = future -> drained();
     private Phase phase;
+
+    /** Whether it may be dropped to make room, and whether it was. */
+    private enum Stage {
+        HANDSHAKE,
+        TRANSMISSION,
+        DROPPED
+    }
 
     /** Set before anything arrives; spares each write the way through the pipeline's tail. */
     @SuppressWarnings("NullAway.Init")
@@ -62,16 +78,29 @@ final class Connection extends ChannelInboundHandlerAdapter {
     private boolean paused;
     private boolean closing;
     private boolean inactive;
+    private boolean onLoop;
+
+    /** Credit of replies that have not left. */
+    private long unsentCredit;
+
+    /** Bytes of replies without data that have not left. */
+    private long unsentShort;
+
+    private boolean awaitsDrain;
 
     /** Written on the loop, read by whoever asks for {@link #info}. */
     private volatile @Nullable TransmissionPhase transmission;
 
-    Connection(long id, Channel channel, ServerCore server, String peer) {
+    /** On the channel's loop. */
+    Connection(long id, Channel channel, ServerCore server, Peer peer) {
         this.id = id;
         this.channel = channel;
         this.server = server;
         this.peer = peer;
-        this.receive = new ReceiveBuffer(server.context().allocator());
+        this.loop = server.buffersOf(channel.eventLoop());
+        this.credit = new ConnectionCredit(server.budget(), loop, channel.eventLoop(), this::wake);
+        this.receive = new ReceiveBuffer(loop, server.context().allocator(), credit);
+        this.stalls = new StallWatch(this, server.context().stallTimeout().toNanos());
         this.phase = new HandshakePhase(this);
     }
 
@@ -79,21 +108,42 @@ final class Connection extends ChannelInboundHandlerAdapter {
         return server.context().allocator();
     }
 
-    String peer() {
+    Peer peer() {
         return peer;
+    }
+
+    /** Whether its handshake is over. Any thread. */
+    boolean isTransmitting() {
+        return stage.get() == Stage.TRANSMISSION;
     }
 
     /** A racy picture; any thread. */
     ConnectionInfo info() {
         TransmissionPhase t = transmission;
         return t == null
-                ? new ConnectionInfo(id, peer, "", false, opened, 0, 0)
-                : new ConnectionInfo(id, peer, t.exportName(), true, opened, t.requestsInFlight(), t.bytesInFlight());
+                ? new ConnectionInfo(id, peer.name(), "", false, opened, 0, 0)
+                : new ConnectionInfo(
+                        id, peer.name(), t.exportName(), true, opened, t.requestsInFlight(), t.bytesInFlight());
     }
 
     @Override
     public void handlerAdded(ChannelHandlerContext ctx) {
         context = ctx;
+        onLoop = true;
+        loop.enter();
+    }
+
+    @Override
+    public void handlerRemoved(ChannelHandlerContext ctx) {
+        leaveLoop();
+    }
+
+    private void leaveLoop() {
+        if (onLoop) {
+            onLoop = false;
+            receive.release();
+            loop.leave();
+        }
     }
 
     @Override
@@ -115,13 +165,19 @@ final class Connection extends ChannelInboundHandlerAdapter {
 
     @Override
     public void channelRead(ChannelHandlerContext ctx, Object msg) {
-        inTurn = true;
+        if (!inTurn) {
+            inTurn = true;
+            phase.turnBegins();
+        }
         receive.accept((ByteBuf) msg);
         if (closing) {
             receive.discard();
             return;
         }
         consume();
+        if (receive.overflows()) {
+            drop("it has closed its end with more under way than there is room for");
+        }
         if (phase.blocked()) {
             receive.hold();
         }
@@ -138,6 +194,7 @@ final class Connection extends ChannelInboundHandlerAdapter {
         if (!inactive) {
             inTurn = true;
             try {
+                phase.turnBegins();
                 endTurn();
             } catch (RuntimeException e) {
                 channel.pipeline().fireExceptionCaught(e);
@@ -153,6 +210,10 @@ final class Connection extends ChannelInboundHandlerAdapter {
             flush();
         }
         inTurn = false;
+        receive.endOfTurn();
+        if (payloadArrives()) {
+            stalls.begin();
+        }
         boolean stop = phase.blocked();
         if (stop != paused && channel.isActive()) {
             paused = stop;
@@ -166,7 +227,73 @@ final class Connection extends ChannelInboundHandlerAdapter {
             flushNeeded = false;
             writeShortReplies();
             context.flush();
+            settle();
+        } else if (unsentCredit > 0 || unsentShort > 0) {
+            settle();
         }
+    }
+
+    /** Gives back the credit of replies that have left by now. */
+    private void settle() {
+        long pending = pendingBytes();
+        if (unsentCredit > pending) {
+            credit.give(unsentCredit - pending);
+            unsentCredit = pending;
+        }
+        unsentShort = Math.min(unsentShort, pending);
+        if (pending > 0) {
+            stalls.begin();
+            if (!awaitsDrain && !closing && (credit.holdsShared() || !takesReplies())) {
+                awaitsDrain = true;
+                channel.writeAndFlush(Unpooled.EMPTY_BUFFER).addListener(whenDrained);
+            }
+        }
+    }
+
+    /** What was written before has left, or never will. The channel has not counted that yet, so the next turn settles. */
+    private void drained() {
+        awaitsDrain = false;
+        wake();
+    }
+
+    /** Bytes of replies in the channel that have not left, those of which a part has left counted whole. */
+    private long pendingBytes() {
+        ChannelOutboundBuffer replies = channel.unsafe().outboundBuffer();
+        return replies == null ? 0 : replies.totalPendingWriteBytes();
+    }
+
+    /** Whether replies wait for the client to take them. */
+    boolean hasUnsentReplies() {
+        return pendingBytes() > 0;
+    }
+
+    /** Bytes of credit to be given back when what was just written has left. */
+    void giveWhenSent(long bytes) {
+        unsentCredit += bytes;
+    }
+
+    /** Whether a write's payload is on its way in. */
+    boolean payloadArrives() {
+        TransmissionPhase t = transmission;
+        return t != null && t.payloadArrives();
+    }
+
+    /** How much of it is there. */
+    long payloadBytes() {
+        TransmissionPhase t = transmission;
+        return t == null ? 0 : t.payloadBytes();
+    }
+
+    /** How long it will be. */
+    long payloadLength() {
+        TransmissionPhase t = transmission;
+        return t == null ? 0 : t.payloadLength();
+    }
+
+    /** When it began, by {@link System#nanoTime}. */
+    long payloadSinceNanos() {
+        TransmissionPhase t = transmission;
+        return t == null ? 0 : t.payloadSinceNanos();
     }
 
     private void consume() {
@@ -179,7 +306,9 @@ final class Connection extends ChannelInboundHandlerAdapter {
 
     /** Whether the client reads its replies, so that one more may be made for it. */
     boolean takesReplies() {
-        return channel.isWritable();
+        return transmission == null
+                ? pendingBytes() < BufferPlan.SHORT_REPLIES
+                : channel.isWritable() && unsentShort < BufferPlan.SHORT_REPLIES;
     }
 
     /** Whether nothing that arrives matters any more. */
@@ -207,6 +336,7 @@ final class Connection extends ChannelInboundHandlerAdapter {
         if (replies == null) {
             replies = allocator().directBuffer(SHORT_REPLIES, SHORT_REPLIES);
             shortReplies = replies;
+            unsentShort += SHORT_REPLIES;
         }
         return replies;
     }
@@ -227,22 +357,47 @@ final class Connection extends ChannelInboundHandlerAdapter {
         }
     }
 
+    /** Lets others of the loop have their turn before this one's next. */
+    void goOnLater() {
+        if (!turnScheduled && !inactive) {
+            turnScheduled = true;
+            // Scheduled tasks are taken up once an iteration, after the sockets.
+            var _ = channel.eventLoop().schedule(turn, 1, TimeUnit.NANOSECONDS);
+        }
+    }
+
     /** Ends the handshake. What has arrived behind it is consumed by the new phase. */
     void enter(TransmissionPhase next) {
         cancelDeadline();
         transmission = next;
         phase = next;
-        LOG.debug("{} opened export '{}'", peer, next.exportName());
+        if (!stage.compareAndSet(Stage.HANDSHAKE, Stage.TRANSMISSION)) {
+            close();
+        }
+        LOG.debug("{} opened export '{}'", peer.name(), Printable.of(next.exportName()));
+    }
+
+    /** Drops the connection for the sake of another one, if it has not come to transmission by now. Any thread. */
+    boolean makeRoom() {
+        if (!stage.compareAndSet(Stage.HANDSHAKE, Stage.DROPPED)) {
+            return false;
+        }
+        channel.eventLoop().execute(() -> drop("others need the place, and its handshake has no end"));
+        return true;
     }
 
     /** Drops the connection because the client broke the protocol. */
     void drop(String violation) {
         if (!closing) {
             server.statistics().protocolViolations.increment();
-            if (server.mayLog()) {
-                LOG.info("dropped {}: {}", peer, violation);
+            if (server.drops().allows()) {
+                LOG.info(
+                        "dropped {}: {}{}",
+                        peer.name(),
+                        violation,
+                        server.drops().leftOut());
             } else {
-                LOG.debug("dropped {}: {}", peer, violation);
+                LOG.debug("dropped {}: {}", peer.name(), violation);
             }
             close();
         }
@@ -288,9 +443,13 @@ final class Connection extends ChannelInboundHandlerAdapter {
     @Override
     public void exceptionCaught(ChannelHandlerContext ctx, Throwable cause) {
         if (cause instanceof IOException) {
-            LOG.debug("{} went away: {}", peer, cause.getMessage());
-        } else {
-            LOG.error("a fault in the server or in a device ended the connection of {}", peer, cause);
+            LOG.debug("{} went away: {}", peer.name(), cause.getMessage());
+        } else if (server.errors().allows()) {
+            LOG.error(
+                    "a fault in the server or in a device ended the connection of {}{}",
+                    peer.name(),
+                    server.errors().leftOut(),
+                    cause);
         }
         close();
     }
@@ -300,15 +459,17 @@ final class Connection extends ChannelInboundHandlerAdapter {
         closing = true;
         inactive = true;
         cancelDeadline();
-        receive.release();
         ByteBuf unsent = shortReplies;
         if (unsent != null) {
             shortReplies = null;
             unsent.release();
         }
+        credit.give(unsentCredit);
+        unsentCredit = 0;
+        leaveLoop();
         // The last, because the connection may be retired by it.
         phase.closed();
-        LOG.debug("{} closed", peer);
+        LOG.debug("{} closed", peer.name());
         if (transmission == null) {
             retired();
         }

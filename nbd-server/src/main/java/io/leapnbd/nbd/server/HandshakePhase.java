@@ -2,6 +2,7 @@ package io.leapnbd.nbd.server;
 
 import static io.leapnbd.nbd.protocol.Negotiation.*;
 
+import io.leapnbd.nbd.Printable;
 import io.leapnbd.nbd.protocol.Transmission;
 import io.leapnbd.nbd.spi.DeviceQueue;
 import io.netty.buffer.ByteBuf;
@@ -198,7 +199,13 @@ final class HandshakePhase implements Phase {
         try {
             return export.device().open(connection.channel.eventLoop());
         } catch (RuntimeException e) {
-            LOG.error("export '{}' cannot be opened", export.name(), e);
+            if (server.errors().allows()) {
+                LOG.error(
+                        "export '{}' cannot be opened{}",
+                        Printable.of(export.name()),
+                        server.errors().leftOut(),
+                        e);
+            }
             return null;
         }
     }
@@ -336,6 +343,9 @@ final class HandshakePhase implements Phase {
     public boolean mayProceed() {
         return connection.takesReplies();
     }
+
+    @Override
+    public void turnBegins() {}
 
     @Override
     public void endOfTurn() {}

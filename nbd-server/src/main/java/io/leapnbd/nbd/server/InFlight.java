@@ -1,22 +1,26 @@
 package io.leapnbd.nbd.server;
 
-import static io.leapnbd.nbd.protocol.Transmission.*;
-
 import io.leapnbd.nbd.spi.Command;
-import io.netty.buffer.ByteBuf;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A connection's requests in flight: how many there are, how many bytes they hold, how many more there may be, and the
- * pool that they come from. Belongs to the connection's event loop.
+ * A connection's requests in flight: how many there are, what they weigh, how many bytes they carry, how many more there may
+ * be, and the pool that they come from. Belongs to the connection's event loop.
+ *
+ * <p>A request weighs one, and one about a large range without data as much as several, so that a client cannot have work
+ * for minutes in the device with a few bytes.
  */
 final class InFlight {
+
+    /** Bytes of a range that weigh as much as a request. */
+    private static final int RANGE_SHIFT = 24;
 
     private final TransmissionPhase phase;
     private final int maxRequests;
     private final long maxBytes;
     private @Nullable Request pool;
     private int requests;
+    private int weight;
     private long bytes;
 
     InFlight(TransmissionPhase phase, int maxRequests, long maxBytes) {
@@ -37,26 +41,34 @@ final class InFlight {
         return requests == 0;
     }
 
-    /**
-     * Whether the request whose header starts at {@code at} may be begun now. One that will be refused for its length
-     * always may, and so may any when there is no other.
-     */
-    boolean admits(ByteBuf in, int at) {
-        if (requests >= maxRequests) {
-            return false;
+    /** Whether another request may be begun at all. */
+    boolean hasRoom() {
+        return weight < maxRequests;
+    }
+
+    /** Whether a request may be begun beside those that there are. One without others always may. */
+    boolean admits(Command command, long length) {
+        if (requests == 0) {
+            return true;
         }
-        int type = in.getUnsignedShort(at + REQUEST_TYPE);
-        long length = in.getUnsignedInt(at + REQUEST_LENGTH);
-        boolean carriesData = type == Command.READ.code() || type == Command.WRITE.code();
-        return requests == 0 || !carriesData || length > MAX_PAYLOAD || bytes + length <= maxBytes;
+        boolean carriesData = command == Command.READ || command == Command.WRITE;
+        return weight + weight(command, length) <= maxRequests && (!carriesData || bytes + length <= maxBytes);
+    }
+
+    /** At most a quarter of what a connection may have. */
+    private int weight(Command command, long length) {
+        return switch (command) {
+            case READ, WRITE, FLUSH -> 1;
+            case TRIM, WRITE_ZEROES, CACHE, BLOCK_STATUS -> 1 + (int) Math.min(length >>> RANGE_SHIFT, maxRequests / 4);
+        };
     }
 
     /**
      * Takes a request from the pool.
      *
-     * @param held bytes that it counts for
+     * @param credit bytes that were taken for its buffer
      */
-    Request begin(Command command, int flags, long cookie, long offset, long length, long held, long startNanos) {
+    Request begin(Command command, int flags, long cookie, long offset, long length, long credit, long startNanos) {
         Request request = pool;
         if (request == null) {
             request = new Request(phase);
@@ -68,11 +80,13 @@ final class InFlight {
         request.cookie = cookie;
         request.offset = offset;
         request.length = length;
-        request.held = held;
+        request.credit = credit;
+        request.weight = weight(command, length);
         request.startNanos = startNanos;
         request.active = true;
         requests++;
-        bytes += held;
+        weight += request.weight;
+        bytes += bytesOf(request);
         return request;
     }
 
@@ -81,8 +95,13 @@ final class InFlight {
         request.active = false;
         request.buffer = null;
         requests--;
-        bytes -= request.held;
+        weight -= request.weight;
+        bytes -= bytesOf(request);
         request.next = pool;
         pool = request;
+    }
+
+    private static long bytesOf(Request request) {
+        return request.command == Command.READ || request.command == Command.WRITE ? request.length : 0;
     }
 }

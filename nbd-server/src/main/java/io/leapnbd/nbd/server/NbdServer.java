@@ -9,11 +9,9 @@ import io.netty.channel.ChannelOption;
 import io.netty.channel.ServerChannel;
 import io.netty.channel.WriteBufferWaterMark;
 import io.netty.channel.epoll.EpollChannelOption;
-import io.netty.channel.epoll.EpollDomainSocketChannel;
 import io.netty.channel.epoll.EpollServerDomainSocketChannel;
 import io.netty.channel.epoll.EpollServerSocketChannel;
 import io.netty.channel.unix.DomainSocketAddress;
-import io.netty.channel.unix.PeerCredentials;
 import io.netty.channel.unix.UnixChannelOption;
 import io.netty.util.concurrent.Future;
 import java.io.IOException;
@@ -22,8 +20,11 @@ import java.net.SocketAddress;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
+import java.util.Objects;
 import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.atomic.AtomicReference;
 import java.util.concurrent.locks.LockSupport;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -51,6 +52,9 @@ public final class NbdServer implements AutoCloseable {
     private static final int KEEP_ALIVE_IDLE_SECONDS = 60;
     private static final int KEEP_ALIVE_INTERVAL_SECONDS = 10;
     private static final int KEEP_ALIVE_PROBES = 6;
+
+    /** How long a client's machine may leave what was sent to it unacknowledged; keep-alive is for those that were sent nothing. */
+    private static final int UNACKNOWLEDGED_MILLIS = 120_000;
 
     /** How long {@link #close} waits for devices to complete what is in flight. */
     private static final Duration CLOSE_TIMEOUT = Duration.ofSeconds(5);
@@ -89,25 +93,36 @@ public final class NbdServer implements AutoCloseable {
                 .childOption(ChannelOption.SO_KEEPALIVE, true)
                 .childOption(EpollChannelOption.TCP_KEEPIDLE, KEEP_ALIVE_IDLE_SECONDS)
                 .childOption(EpollChannelOption.TCP_KEEPINTVL, KEEP_ALIVE_INTERVAL_SECONDS)
-                .childOption(EpollChannelOption.TCP_KEEPCNT, KEEP_ALIVE_PROBES);
+                .childOption(EpollChannelOption.TCP_KEEPCNT, KEEP_ALIVE_PROBES)
+                .childOption(EpollChannelOption.TCP_USER_TIMEOUT, UNACKNOWLEDGED_MILLIS);
         Channel channel = bind(bootstrap, address, address.getHostString() + ":" + address.getPort());
         InetSocketAddress bound = (InetSocketAddress) channel.localAddress();
-        return add(new Listener(channel, NbdUri.tcp(address.getHostString(), bound.getPort(), "")));
+        return add(new Listener(channel, NbdUri.tcp(address.getHostString(), bound.getPort(), ""), null));
     }
 
     /**
-     * Accepts clients over a Unix stream socket. A socket file that a killed server has left behind is replaced; it is
-     * removed when the listener closes. Who may connect is up to the process's umask and the folder.
+     * Accepts clients over a Unix stream socket that only this process's user may connect to. A socket file that a killed server
+     * has left behind is replaced. It is removed when the listener closes, unless another one has taken its place.
      *
-     * @throws IOException when somebody listens there already, or the path cannot be bound
+     * @throws IOException when somebody listens there already, something else is there, or the path cannot be bound
      */
     public Listener listenUnix(Path path) throws IOException {
-        UnixSocketFile.prepare(path);
-        Channel channel = bind(
-                bootstrap(EpollServerDomainSocketChannel.class),
-                new DomainSocketAddress(path.toString()),
-                path.toString());
-        return add(new Listener(channel, NbdUri.unix(path.toString(), "")));
+        AtomicReference<@Nullable Channel> bound = new AtomicReference<>();
+        UnixSocketFile file = null;
+        try {
+            file = UnixSocketFile.create(
+                    path,
+                    at -> bound.set(bind(
+                            bootstrap(EpollServerDomainSocketChannel.class),
+                            new DomainSocketAddress(at.toString()),
+                            path.toString())));
+        } finally {
+            Channel channel = bound.get();
+            if (file == null && channel != null) {
+                channel.close().awaitUninterruptibly();
+            }
+        }
+        return add(new Listener(Objects.requireNonNull(bound.get()), NbdUri.unix(path.toString(), ""), file));
     }
 
     /** The open listeners, in the order in which they were opened. */
@@ -165,21 +180,21 @@ public final class NbdServer implements AutoCloseable {
     }
 
     private void accept(Channel channel) {
-        String peer = peer(channel);
-        long id = core.admit();
-        if (id < 0) {
+        Connection connection = new Connection(core.nextId(), channel, core, Peer.of(channel));
+        if (!core.admit(connection)) {
             core.statistics().connectionsRefused.increment();
-            LOG.info(
-                    "refused {}: there are {} connections already",
-                    peer,
-                    core.context().maxConnections());
+            if (core.refusals().allows()) {
+                LOG.info(
+                        "refused {}: there are {} connections already{}",
+                        connection.peer().name(),
+                        core.maxConnections(),
+                        core.refusals().leftOut());
+            }
             Future<?> _ = channel.close();
             return;
         }
-        Connection connection = new Connection(id, channel, core, peer);
         channel.config().setRecvByteBufAllocator(connection.receive);
         channel.pipeline().addLast(connection);
-        core.opened(connection);
     }
 
     private static Channel bind(ServerBootstrap bootstrap, SocketAddress address, String name) throws IOException {
@@ -194,19 +209,5 @@ public final class NbdServer implements AutoCloseable {
     private Listener add(Listener listener) {
         listeners.add(listener);
         return listener;
-    }
-
-    private static String peer(Channel channel) {
-        if (channel instanceof EpollDomainSocketChannel unix) {
-            try {
-                PeerCredentials credentials = unix.peerCredentials();
-                return "process " + credentials.pid() + " of user " + credentials.uid();
-            } catch (IOException e) {
-                return "a process that is gone";
-            }
-        }
-        return channel.remoteAddress() instanceof InetSocketAddress inet
-                ? inet.getAddress().getHostAddress() + ":" + inet.getPort()
-                : "a peer without an address";
     }
 }

@@ -1,5 +1,6 @@
 package io.leapnbd.nbd.server;
 
+import io.leapnbd.nbd.Printable;
 import io.leapnbd.nbd.protocol.Negotiation;
 import io.leapnbd.nbd.protocol.Transmission;
 import io.leapnbd.nbd.spi.BlockDevice;
@@ -7,12 +8,16 @@ import io.leapnbd.nbd.spi.RequestObserver;
 import io.netty.buffer.ByteBufAllocator;
 import io.netty.buffer.PooledByteBufAllocator;
 import io.netty.channel.EventLoopGroup;
+import io.netty.util.concurrent.EventExecutor;
+import io.netty.util.internal.PlatformDependent;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * The settings of an {@link NbdServer}. Mutable until a server is started with them, which checks them once; after that
@@ -20,14 +25,21 @@ import org.jspecify.annotations.Nullable;
  */
 public final class NbdServerContext {
 
+    private static final Logger LOG = LoggerFactory.getLogger(NbdServerContext.class);
+
     private final Map<String, Export> exports = new LinkedHashMap<>();
     private @Nullable EventLoopGroup group;
     private ByteBufAllocator allocator = PooledByteBufAllocator.DEFAULT;
     private RequestObserver.@Nullable Factory observer;
     private int maxRequestsInFlight = 256;
     private long maxBytesInFlight = 64L << 20;
-    private int maxConnections = 256;
+    private int maxConnections;
+    private long sharedBytes;
+    private long directMemory = PlatformDependent.maxDirectMemory();
+    private long otherDirectMemory;
     private Duration handshakeTimeout = Duration.ofSeconds(10);
+    private Duration stallTimeout = Duration.ofSeconds(30);
+    private @Nullable BufferPlan plan;
     private boolean concluded;
 
     /** Starts with the defaults, and with no export. */
@@ -42,13 +54,14 @@ public final class NbdServerContext {
     public NbdServerContext export(String name, BlockDevice device) {
         checkOpen();
         checkString("export name", name);
-        checkString("description of export '" + name + "'", device.description());
+        checkString("description of export '" + Printable.of(name) + "'", device.description());
         if (device.size() <= 0) {
-            throw new IllegalArgumentException(
-                    "export '" + name + "' has a size of " + device.size() + " bytes; it must be above zero");
+            throw new IllegalArgumentException("export '" + Printable.of(name) + "' has a size of " + device.size()
+                    + " bytes; it must be above zero");
         }
         if (exports.putIfAbsent(name, new Export(name, device)) != null) {
-            throw new IllegalArgumentException("there are two exports named '" + name + "'; names must differ");
+            throw new IllegalArgumentException(
+                    "there are two exports named '" + Printable.of(name) + "'; names must differ");
         }
         return this;
     }
@@ -93,11 +106,56 @@ public final class NbdServerContext {
         return this;
     }
 
-    /** Connections at once, over all listeners; a further one is closed as it comes. 1..65,536, default 256. */
+    /**
+     * Connections at once, over all listeners; a further one is closed as it comes, unless one in its handshake can make room.
+     * 1..65,536; default 256, or as many as there is memory for.
+     */
     public NbdServerContext maxConnections(int connections) {
         checkOpen();
         checkRange("maxConnections", connections, 1, 1 << 16);
         this.maxConnections = connections;
+        return this;
+    }
+
+    /**
+     * Bytes of payload and reply data that all clients may have in buffers at once, beyond 128 KiB that each connection has for
+     * itself; who needs more waits. At least 32 MiB; default 64 MiB, or what there is memory for.
+     */
+    public NbdServerContext sharedBytes(long bytes) {
+        checkOpen();
+        checkRange("sharedBytes", bytes, BufferPlan.LEAST_SHARED, 1L << 40);
+        this.sharedBytes = bytes;
+        return this;
+    }
+
+    /** Bytes of direct memory that this process may take. Default: what the JVM allows, {@code -XX:MaxDirectMemorySize}. */
+    public NbdServerContext directMemory(long bytes) {
+        checkOpen();
+        checkRange("directMemory", bytes, 1, Long.MAX_VALUE);
+        this.directMemory = bytes;
+        return this;
+    }
+
+    /** Bytes of direct memory that others in this process need: devices, and what else there is. Default 0. */
+    public NbdServerContext otherDirectMemory(long bytes) {
+        checkOpen();
+        checkRange("otherDirectMemory", bytes, 0, 1L << 40);
+        this.otherDirectMemory = bytes;
+        return this;
+    }
+
+    /**
+     * How long a client may stand still in the middle of a payload, or with replies that it does not take, before its
+     * connection is dropped. A payload may take a second for each 256 KiB longer. At least 1 ms; default 30 s.
+     */
+    public NbdServerContext stallTimeout(Duration timeout) {
+        checkOpen();
+        checkRange(
+                "stallTimeout in milliseconds",
+                timeout.toMillis(),
+                1,
+                Duration.ofDays(1).toMillis());
+        this.stallTimeout = timeout;
         return this;
     }
 
@@ -120,7 +178,24 @@ public final class NbdServerContext {
         if (group == null) {
             throw new IllegalArgumentException("the server has no event loops; set them with group(...)");
         }
+        int loops = 0;
+        for (EventExecutor _ : group) {
+            loops++;
+        }
+        BufferPlan fits = BufferPlan.of(directMemory, otherDirectMemory, loops, maxConnections, sharedBytes);
+        if (maxConnections == 0 && fits.connections() < BufferPlan.DEFAULT_CONNECTIONS) {
+            LOG.info(
+                    "direct memory of {} MiB is enough for {} connections; raise -XX:MaxDirectMemorySize for more",
+                    directMemory >> 20,
+                    fits.connections());
+        }
+        plan = fits;
         concluded = true;
+    }
+
+    /** How memory is divided; there once these settings are concluded. */
+    BufferPlan plan() {
+        return Objects.requireNonNull(plan);
     }
 
     Map<String, Export> exports() {
@@ -147,8 +222,8 @@ public final class NbdServerContext {
         return maxBytesInFlight;
     }
 
-    int maxConnections() {
-        return maxConnections;
+    Duration stallTimeout() {
+        return stallTimeout;
     }
 
     Duration handshakeTimeout() {

@@ -15,6 +15,9 @@ sealed interface Phase permits HandshakePhase, TransmissionPhase {
     /** Whether what it stopped at may be taken on by now. Only asked when {@link #blocked}. */
     boolean mayProceed();
 
+    /** A turn begins: what {@link #consume} may take on in one counts from here. */
+    void turnBegins();
+
     /** The connection has nothing more to consume in this turn. */
     void endOfTurn();
 

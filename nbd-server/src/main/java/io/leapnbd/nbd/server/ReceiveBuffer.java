@@ -2,6 +2,7 @@ package io.leapnbd.nbd.server;
 
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.ByteBufAllocator;
+import io.netty.buffer.Unpooled;
 import io.netty.channel.ChannelConfig;
 import io.netty.channel.RecvByteBufAllocator;
 import io.netty.util.UncheckedBooleanSupplier;
@@ -15,10 +16,12 @@ import org.jspecify.annotations.Nullable;
  * <pre>
  *            readerIndex          writerIndex
  *   +------------+--------------------+------------------------+
- *   |  consumed  |  part of a request |  next receive          |   256 KiB, one a connection
+ *   |  consumed  |  part of a request |  next receive          |   256 KiB
  *   +------------+--------------------+------------------------+
  *      ^ slices of it may still be in the device
  * </pre>
+ *
+ * A connection has a buffer only while something in it waits for more; else those of a loop share one ({@link LoopBuffers}).
  *
  * A large payload that has only begun to arrive is received into its own buffer instead, the {@linkplain #divert
  * diversion}, and never copied. All methods run on the connection's event loop.
@@ -36,7 +39,14 @@ final class ReceiveBuffer implements RecvByteBufAllocator, RecvByteBufAllocator.
 
     private static final int MOST_BYTES = 128 << 10;
 
+    private final LoopBuffers loop;
     private final ByteBufAllocator allocator;
+    private final ConnectionCredit credit;
+
+    /** Bytes taken from the connection's credit for a buffer that had to be larger. */
+    private int grown;
+
+    private boolean overflows;
     private @Nullable ByteBuf buffer;
     private @Nullable ByteBuf diversion;
     private boolean held;
@@ -45,18 +55,45 @@ final class ReceiveBuffer implements RecvByteBufAllocator, RecvByteBufAllocator.
     private int attempted;
     private int last;
 
-    ReceiveBuffer(ByteBufAllocator allocator) {
+    ReceiveBuffer(LoopBuffers loop, ByteBufAllocator allocator, ConnectionCredit credit) {
+        this.loop = loop;
         this.allocator = allocator;
+        this.credit = credit;
     }
 
     /** What has arrived and is not consumed: from the reader index on. The caller moves the reader index only. */
     ByteBuf arrived() {
         ByteBuf current = buffer;
-        if (current == null) {
-            current = allocator.directBuffer(CAPACITY);
-            buffer = current;
+        return current == null ? Unpooled.EMPTY_BUFFER : current;
+    }
+
+    /**
+     * Whether more has arrived ahead of its time than there is room for. That happens to a client that has closed its end
+     * only: the system hands over all that is in the socket then, whether it can be begun or not.
+     */
+    boolean overflows() {
+        return overflows;
+    }
+
+    /** Gives the buffer back, unless something in it waits for more or is in the device. */
+    void endOfTurn() {
+        ByteBuf current = buffer;
+        if (current != null && !current.isReadable() && current.refCnt() == 1) {
+            buffer = null;
+            if (current.capacity() == CAPACITY) {
+                loop.giveBack(current);
+            } else {
+                current.release();
+                shrink();
+            }
         }
-        return current;
+    }
+
+    private void shrink() {
+        if (grown > 0) {
+            credit.give(grown);
+            grown = 0;
+        }
     }
 
     /** Receives into the rest of {@code payload}, up to its capacity, until {@link #endDiversion}. */
@@ -100,7 +137,11 @@ final class ReceiveBuffer implements RecvByteBufAllocator, RecvByteBufAllocator.
 
     /** The buffer with at least {@code least} bytes to write; what has not been consumed is kept. */
     private ByteBuf room(int least) {
-        ByteBuf current = arrived();
+        ByteBuf current = buffer;
+        if (current == null) {
+            current = loop.receiveBuffer();
+            buffer = current;
+        }
         if (!current.isReadable() && current.refCnt() == 1) {
             current.clear();
         }
@@ -112,14 +153,24 @@ final class ReceiveBuffer implements RecvByteBufAllocator, RecvByteBufAllocator.
             return current.discardReadBytes();
         }
         // Slices of it are in the device, or a client that has closed its end had more under way than fits.
-        ByteBuf next = allocator.directBuffer(Math.max(CAPACITY, Integer.highestOneBit(kept + least) << 1));
+        int capacity = Math.max(CAPACITY, Integer.highestOneBit(kept + least) << 1);
+        ByteBuf next = capacity == CAPACITY ? loop.receiveBuffer() : allocator.directBuffer(capacity);
         next.writeBytes(current);
         buffer = next;
         current.release();
+        shrink();
+        if (capacity > CAPACITY) {
+            if (credit.takeNow(capacity)) {
+                grown = capacity;
+            } else {
+                overflows = true;
+            }
+        }
         return next;
     }
 
     void release() {
+        shrink();
         if (buffer != null) {
             buffer.release();
             buffer = null;

@@ -26,8 +26,11 @@ final class Request implements Completion, DeviceQueue.ExtentSink {
     int flags;
     long startNanos;
 
-    /** Bytes that it counts for among the connection's bytes in flight. */
-    long held;
+    /** Bytes that were taken from the connection's credit for {@link #buffer}. */
+    long credit;
+
+    /** What it counts for among the connection's requests. */
+    int weight;
 
     /** A read's reply with room for its header, a write's payload, or a block status reply; else null. */
     @Nullable

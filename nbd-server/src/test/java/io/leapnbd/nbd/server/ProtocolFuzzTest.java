@@ -104,14 +104,16 @@ class ProtocolFuzzTest {
 
     /** Lets a connection receive {@code opening} and the input, and returns all that it sent. */
     private ByteBuf run(ByteBuf opening, byte[] input) {
-        ServerCore core = new ServerCore(new NbdServerContext()
+        NbdServerContext context = new NbdServerContext()
                 .group(NO_LOOPS)
                 .allocator(allocator)
-                .export("fuzzed", new Strict(new MemoryDevice(SIZE))));
+                .export("fuzzed", new Strict(new MemoryDevice(SIZE)));
+        context.conclude();
+        ServerCore core = new ServerCore(context);
         EmbeddedChannel channel = new EmbeddedChannel();
-        Connection connection = new Connection(core.admit(), channel, core, "the fuzzer");
+        Connection connection = new Connection(core.nextId(), channel, core, new Peer("the fuzzer", "here"));
+        assertThat(core.admit(connection)).isTrue();
         channel.pipeline().addLast(connection);
-        core.opened(connection);
         connection.channelActive(channel.pipeline().lastContext());
         ByteBuf sent = Unpooled.buffer();
         if (opening.isReadable()) {
@@ -131,6 +133,7 @@ class ProtocolFuzzTest {
         collect(channel, sent);
         assertThat(faults).isEmpty();
         assertThat(core.drained()).isTrue();
+        assertThat(core.budget().used()).isZero();
         assertThat(allocator.metric().usedDirectMemory()).isZero();
         return sent;
     }

@@ -43,9 +43,11 @@ class TurnTest {
 
     @BeforeEach
     void open() {
-        ServerCore core = new ServerCore(
-                new NbdServerContext().group(NO_LOOPS).allocator(allocator).export("", new HoldingDevice()));
-        Connection connection = new Connection(core.admit(), channel, core, "a test");
+        NbdServerContext context =
+                new NbdServerContext().group(NO_LOOPS).allocator(allocator).export("", new HoldingDevice());
+        context.conclude();
+        ServerCore core = new ServerCore(context);
+        Connection connection = new Connection(core.nextId(), channel, core, new Peer("a test", "here"));
         channel.pipeline().addLast(new Front()).addLast(connection);
         connection.channelActive(channel.pipeline().lastContext());
         channel.writeInbound(Unpooled.copyInt(FLAG_FIXED_NEWSTYLE));
@@ -84,6 +86,14 @@ class TurnTest {
         assertThat(replies()).isEqualTo(20);
         assertThat(flushes).isEqualTo(1);
         assertThat(ends).isEqualTo(1);
+    }
+
+    @Test
+    void aFloodOfWhatCompletesAtOnceIsDoneInSeveralTurns() {
+        // F6: others of the loop have theirs in between.
+        sendReads(4000);
+        assertThat(replies()).isEqualTo(4000);
+        assertThat(ends).isGreaterThanOrEqualTo(4);
     }
 
     @Test

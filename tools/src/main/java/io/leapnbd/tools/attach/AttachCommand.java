@@ -4,6 +4,7 @@ import io.leapnbd.tools.cli.CommandFailure;
 import io.leapnbd.tools.cli.CommonOptions;
 import io.leapnbd.tools.cli.Durations;
 import io.leapnbd.tools.cli.ExitCode;
+import io.leapnbd.tools.linux.Hangup;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Path;
@@ -27,7 +28,12 @@ import picocli.CommandLine.Spec;
             "Attach an export as a block device, swap on it, and stay to keep it connected.",
             "",
             "Stays in the foreground. When it is ended by a signal, or by 'leap-nbd detach', it stops swapping first,"
-                    + " which moves all pages back into memory."
+                    + " which moves all pages back into memory. It ignores SIGHUP, so that it outlives the session it"
+                    + " was started from.",
+            "",
+            "Started again after it was killed, it finds the device of this export, which the kernel still swaps on, and"
+                    + " keeps that connected. An export never gets a second swap area: the first page says which machine"
+                    + " swaps on it, and is wiped when that one detaches."
         })
 public final class AttachCommand implements Callable<Integer> {
     private static final int HIGHEST_PRIORITY = 32767;
@@ -43,8 +49,8 @@ public final class AttachCommand implements Callable<Integer> {
             arity = "0..1",
             paramLabel = "URI",
             description =
-                    "The export: nbd+unix:///export?socket=/path or nbd://host:port/export. With --adopt it may be"
-                            + " left out.")
+                    "The export: nbd+unix:///export?socket=/path or nbd://host:port/export; without a name, the server's"
+                            + " default one. A socket's path alone will do too. With --adopt it may be left out.")
     private @Nullable String uri;
 
     @Option(names = "--device", paramLabel = "/dev/nbdN", description = "The device to use. Default: one that is free.")
@@ -79,8 +85,15 @@ public final class AttachCommand implements Callable<Integer> {
 
     @Option(
             names = "--adopt",
-            description = "Take over the device of a resident process that has died: keep it connected again.")
+            description = "Only keep the device of a resident process that has died connected again; fail when there is"
+                    + " none. Without this option such a device is adopted too.")
     private boolean adopt;
+
+    @Option(
+            names = "--take-over",
+            description = "Make a new swap area although the export has another machine's, or other data. Whoever still"
+                    + " swaps on it loses its pages.")
+    private boolean takeOver;
 
     @Option(names = "--no-swap", description = "Attach the device only; do not swap on it.")
     private boolean noSwap;
@@ -116,6 +129,7 @@ public final class AttachCommand implements Callable<Integer> {
         AttachOptions options = options();
         PrintWriter out = spec.commandLine().getOut();
         PrintWriter err = spec.commandLine().getErr();
+        Hangup.ignore(); // the end of an ssh session is no reason to give programs' pages up
         new Attachment(options, line -> print(err, "attach: " + line), line -> print(out, line)).run();
         return ExitCode.OK;
     }
@@ -149,6 +163,7 @@ public final class AttachCommand implements Callable<Integer> {
                     Optional.ofNullable(pageCluster),
                     !noHostSettings,
                     adopt,
+                    takeOver,
                     AttachState.DIRECTORY);
         } catch (IllegalArgumentException e) {
             throw new ParameterException(spec.commandLine(), String.valueOf(e.getMessage()), e);

@@ -16,7 +16,8 @@ import java.util.Optional;
  * @param discard whether to tell the server which pages are free
  * @param pageCluster what to set vm.page-cluster to; empty to leave it
  * @param hostSettings whether to change the machine's settings
- * @param adopt whether to take over a device that is attached, instead
+ * @param adopt whether to do nothing but take over a device that is attached
+ * @param takeOver whether to overwrite what the export's first page has
  * @param directory of the state files
  */
 record AttachOptions(
@@ -31,4 +32,5 @@ record AttachOptions(
         Optional<Integer> pageCluster,
         boolean hostSettings,
         boolean adopt,
+        boolean takeOver,
         Path directory) {}

@@ -11,6 +11,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.Properties;
+import java.util.UUID;
 
 /**
  * What is attached, in a file {@code attach-nbdN} that outlives the resident process: enough to undo it, or to take it
@@ -24,7 +25,9 @@ import java.util.Properties;
  * @param size of the device in bytes
  * @param flags the export's
  * @param connections how many
- * @param swap whether the device is swapped on
+ * @param swap UUID of the swap area on the device; nothing when it is not swapped on
+ * @param backend what the kernel was told that the device is connected to, see {@link DeviceIdentity}
+ * @param connector process that set the device up, by the kernel's number; 0 when not known
  */
 record AttachState(
         Path device,
@@ -35,36 +38,40 @@ record AttachState(
         long size,
         int flags,
         int connections,
-        boolean swap) {
+        Optional<UUID> swap,
+        String backend,
+        long connector) {
     /** Where the files are. */
     static final Path DIRECTORY = Path.of("/run/leap-nbd");
 
     private static final String PREFIX = "attach-";
 
-    /** What this process has just attached. */
-    static AttachState ofThisProcess(Path device, AttachOptions options, ExportInfo info) {
+    /** Of a device that this process keeps connected from now on. */
+    static AttachState ofThisProcess(NbdDevice device, DeviceIdentity identity) {
         long pid = ProcessHandle.current().pid();
         return new AttachState(
-                device,
+                device.path(),
                 pid,
                 started(pid).orElse(0L),
-                options.server().uri(),
-                info.content().orElse(""),
-                info.size(),
-                info.flags(),
-                options.connections(),
-                options.swap());
+                identity.uri(),
+                identity.content(),
+                device.bytes(),
+                identity.flags(),
+                device.connections(),
+                identity.swap(),
+                device.backend(),
+                device.connector());
     }
 
-    /** The same, with this process as the resident one. */
-    AttachState takenOver() {
-        long own = ProcessHandle.current().pid();
-        return new AttachState(device, own, started(own).orElse(0L), uri, content, size, flags, connections, swap);
+    /** Whether it is of this device, and not of one that had its number before. */
+    boolean isOf(NbdDevice present) {
+        return device.equals(present.path())
+                && (connector == 0 || connector == present.connector())
+                && (backend.isEmpty() || backend.equals(present.backend()));
     }
 
-    /** What the server said when the device was attached. */
-    ExportInfo export() {
-        return new ExportInfo(size, flags, content.isEmpty() ? "" : "content=" + content);
+    DeviceIdentity identity() {
+        return new DeviceIdentity(content, swap, flags, uri);
     }
 
     int index() {
@@ -95,7 +102,9 @@ record AttachState(
         properties.setProperty("size", Long.toString(size));
         properties.setProperty("flags", Integer.toString(flags));
         properties.setProperty("connections", Integer.toString(connections));
-        properties.setProperty("swap", Boolean.toString(swap));
+        properties.setProperty("swap", swap.map(UUID::toString).orElse(""));
+        properties.setProperty("backend", backend);
+        properties.setProperty("connector", Long.toString(connector));
         StringWriter text = new StringWriter();
         properties.store(text, "an attached leap-nbd device; leap-nbd detach undoes it");
         Files.createDirectories(directory);
@@ -143,10 +152,17 @@ record AttachState(
                     Long.parseLong(properties.getProperty("size", "")),
                     Integer.parseInt(properties.getProperty("flags", "")),
                     Integer.parseInt(properties.getProperty("connections", "")),
-                    Boolean.parseBoolean(properties.getProperty("swap", "")));
-        } catch (NumberFormatException e) {
+                    uuid(properties.getProperty("swap", "")),
+                    properties.getProperty("backend", ""),
+                    Long.parseLong(properties.getProperty("connector", "0")));
+        } catch (IllegalArgumentException e) {
             throw new IOException(file + " is damaged; remove it when nothing is attached", e);
         }
+    }
+
+    /** Nothing for an earlier version's "true" and "false". */
+    private static Optional<UUID> uuid(String text) {
+        return text.indexOf('-') < 0 ? Optional.empty() : Optional.of(UUID.fromString(text));
     }
 
     /** Whether the resident process lives. */

@@ -9,9 +9,9 @@ import io.leapnbd.tools.linux.FdChannel;
 import io.leapnbd.tools.linux.GenericNetlink;
 import io.leapnbd.tools.linux.HostSetting;
 import io.leapnbd.tools.linux.LinuxException;
+import io.leapnbd.tools.linux.Machine;
 import io.leapnbd.tools.linux.Protection;
 import io.leapnbd.tools.linux.SwapArea;
-import io.leapnbd.tools.linux.SwapHeader;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -31,8 +31,8 @@ import org.jspecify.annotations.Nullable;
  * from the top when a later step fails.
  */
 final class Attachment {
-    private static final int PAGE = 4096;
     private static final long CONNECT_LIMIT = TimeUnit.SECONDS.toNanos(10);
+    private static final long CHANGES_LIMIT = TimeUnit.SECONDS.toNanos(60);
 
     /** A step back; what it cannot do it reports and goes on. */
     private interface Undo {
@@ -43,6 +43,11 @@ final class Attachment {
     private final Consumer<String> report;
     private final Consumer<String> ready;
     private final Deque<Undo> undoings = new ArrayDeque<>();
+    private String export;
+    private @Nullable AttachLock changes;
+    /** A device that others used before this process was there: not to be disconnected when something fails. */
+    private @Nullable Path adopted;
+
     private @Nullable Path swapping;
 
     /**
@@ -53,6 +58,7 @@ final class Attachment {
      */
     Attachment(AttachOptions options, Consumer<String> report, Consumer<String> ready) {
         this.options = options;
+        export = options.server().export();
         this.report = report;
         this.ready = ready;
     }
@@ -65,19 +71,15 @@ final class Attachment {
                         ExitCode.NOT_POSSIBLE_HERE,
                         "this kernel has no nbd driver: modprobe nbd, or install the kernel's extra modules"))) {
             try {
-                Optional<AttachState> adopted = adoptable(driver);
-                if (adopted.isPresent()) {
-                    adopt(driver, adopted.get());
-                } else {
-                    attach(driver);
-                }
+                start(driver);
             } catch (IOException | RuntimeException e) {
-                if (swapping != null && SwapArea.on(swapping).isPresent()) {
+                if (adopted != null
+                        || (swapping != null && SwapArea.on(swapping).isPresent())) {
                     // Disconnecting now would lose the pages. The kernel keeps the device while its connection lasts.
                     throw new CommandFailure(
                             ExitCode.FAILED,
-                            swapping + " stays attached with nobody to reconnect it (" + e.getMessage()
-                                    + "); run leap-nbd attach --adopt --device " + swapping + ", or leap-nbd detach",
+                            (adopted == null ? swapping : adopted) + " stays attached with nobody to reconnect it ("
+                                    + e.getMessage() + "); run the same leap-nbd attach again, or leap-nbd detach",
                             e);
                 }
                 undoAll();
@@ -86,41 +88,166 @@ final class Attachment {
         }
     }
 
-    private void attach(NbdDriver driver) throws IOException {
-        Optional<Path> wanted = options.device();
-        if (wanted.isPresent()) {
-            refuseAttached(wanted.get(), driver);
-        }
+    private void start(NbdDriver driver) throws IOException {
         List<FdChannel> channels = new ArrayList<>();
         push(() -> channels.forEach(FdChannel::close));
-        ExportInfo info = connect(channels);
-        SwapOffChild swapOff = protect();
-        int index = connect(driver, info, channels);
-        Path device = Path.of("/dev/nbd" + index);
-        push(() -> driver.disconnect(index));
-        AttachState state = AttachState.ofThisProcess(device, options, info);
-        push(() -> AttachState.delete(options.directory(), device));
-        state.write(options.directory());
-        keep(driver, info, device, channels.toArray(FdChannel[]::new), swapOff, options.swap());
+        ExportInfo info;
+        try {
+            info = connect(channels);
+        } catch (IOException e) {
+            channels.forEach(FdChannel::close);
+            adoptWithoutServer(driver, e);
+            return;
+        }
+        lockExport(info.content().orElse(""));
+        lockChanges();
+        AttachPlan.Page page = SwapClaim.look(channels.getFirst());
+        List<SwapArea> swaps = SwapArea.inUse();
+        AttachPlan.Wish wish = new AttachPlan.Wish(
+                exportWords(),
+                options.server(),
+                info,
+                options.device(),
+                options.swap(),
+                options.adopt(),
+                options.takeOver());
+        List<Attached> devices = Attached.all(NbdDevice.SYS_BLOCK, options.directory(), swaps);
+        switch (AttachPlan.decide(wish, devices, swaps, page, Machine.here())) {
+            case AttachPlan.Refuse refuse -> throw new CommandFailure(ExitCode.FAILED, refuse.why());
+            case AttachPlan.Adopt adopt -> {
+                channels.forEach(FdChannel::close);
+                adopt(driver, adopt.attached(), adopt.startSwapping());
+            }
+            case AttachPlan.SetUp setUp -> setUp(driver, info, channels, page);
+        }
     }
 
-    /** Takes over a device whose resident process has died. Its sockets are in the driver only. */
-    private void adopt(NbdDriver driver, AttachState before) throws IOException {
-        Path device = before.device();
-        ExportInfo expected = before.export();
-        List<FdChannel> channels = new ArrayList<>();
-        push(() -> channels.forEach(FdChannel::close));
-        connect(channels).differenceFrom(expected).ifPresent(why -> {
-            throw new CommandFailure(ExitCode.FAILED, device + " is not taken over: " + why);
-        });
-        channels.forEach(FdChannel::close);
+    /** A device whose resident process has died waits for its server: somebody has to be there when it comes back. */
+    private void adoptWithoutServer(NbdDriver driver, IOException problem) throws IOException {
+        lockChanges();
+        Optional<Attached> orphan = orphan();
+        if (orphan.isEmpty()) {
+            throw new CommandFailure(
+                    ExitCode.UNREACHABLE,
+                    "cannot attach to " + options.server().uri() + ": " + problem.getMessage(),
+                    problem);
+        }
+        report.accept("no server: " + problem.getMessage() + "; " + orphan.get().path() + " is kept until it is back");
+        lockExport(orphan.get().known().map(DeviceIdentity::content).orElse(""));
+        adopt(driver, orphan.get(), false);
+    }
+
+    /** The device of this URI that nobody keeps connected. */
+    private Optional<Attached> orphan() throws IOException {
+        List<Attached> mine = Attached.all(NbdDevice.SYS_BLOCK, options.directory(), SwapArea.inUse()).stream()
+                .filter(device -> device.known()
+                        .filter(known -> options.server().isAt(known.uri()))
+                        .isPresent())
+                .filter(device -> options.device()
+                        .filter(wanted -> !wanted.equals(device.path()))
+                        .isEmpty())
+                .toList();
+        return mine.size() == 1
+                        && mine.getFirst().resident().isEmpty()
+                        && mine.getFirst().swapping() == options.swap()
+                ? Optional.of(mine.getFirst())
+                : Optional.empty();
+    }
+
+    private String exportWords() {
+        return (export.isEmpty() ? "the default export" : "export '" + export + "'") + " of "
+                + options.server().uri();
+    }
+
+    /** Of two processes that attach one export at the same time, the second is told so. */
+    private void lockExport(String content) throws IOException {
+        Path file = AttachLock.export(
+                options.directory(), content.isEmpty() ? options.server().uri() : content);
+        AttachLock lock = AttachLock.tryTake(file)
+                .orElseThrow(() -> new CommandFailure(
+                        ExitCode.FAILED,
+                        exportWords() + " is attached, or being attached, by another process of this machine"
+                                + AttachLock.holder(file).map(pid -> ", " + pid).orElse("")));
+        push(lock::close);
+    }
+
+    /** Until it swaps: whoever attaches meanwhile, whichever export, has to see what we see. */
+    private void lockChanges() throws IOException {
+        Path file = AttachLock.changes(options.directory());
+        AttachLock lock = AttachLock.take(file, System.nanoTime() + CHANGES_LIMIT)
+                .orElseThrow(() -> new CommandFailure(
+                        ExitCode.FAILED,
+                        "another process of this machine"
+                                + AttachLock.holder(file)
+                                        .map(pid -> ", " + pid + ",")
+                                        .orElse("")
+                                + " attaches or detaches an export and does not come to an end"));
+        push(lock::close);
+        changes = lock;
+    }
+
+    private void setUp(NbdDriver driver, ExportInfo info, List<FdChannel> channels, AttachPlan.Page page)
+            throws IOException {
+        Optional<UUID> swap = options.swap() ? Optional.of(UUID.randomUUID()) : Optional.empty();
+        SwapClaim claim = null;
+        if (swap.isPresent()) {
+            push(() -> release(swap.get()));
+            claim = SwapClaim.take(channels.getFirst(), page, info.size(), swap.get());
+        }
         SwapOffChild swapOff = protect();
-        swapping = SwapArea.on(device).isPresent() ? device : null;
-        push(() -> driver.disconnect(before.index()));
-        AttachState state = before.takenOver();
-        push(() -> AttachState.delete(options.directory(), device));
-        state.write(options.directory());
-        keep(driver, expected, device, new FdChannel[before.connections()], swapOff, false);
+        if (claim != null) {
+            claim.confirm();
+        }
+        DeviceIdentity identity = new DeviceIdentity(
+                info.content().orElse(""), swap, info.flags(), options.server().uri());
+        int index = connect(driver, info, channels, identity.text());
+        push(() -> driver.disconnect(index));
+        NbdDevice device = remember(index, identity);
+        keep(driver, info, device, channels.toArray(FdChannel[]::new), swapOff, swap.isPresent(), "");
+    }
+
+    /** Keeps a device connected whose resident process has died. Its sockets are in the driver only. */
+    private void adopt(NbdDriver driver, Attached attached, boolean startSwapping) throws IOException {
+        NbdDevice device = attached.device();
+        DeviceIdentity known = attached.known().orElseThrow();
+        driver.adopt(device.backend());
+        adopted = device.path();
+        SwapOffChild swapOff = protect();
+        swapping = attached.swapping() ? device.path() : null;
+        known.swap().ifPresent(uuid -> push(() -> release(uuid)));
+        push(() -> driver.disconnect(device.index()));
+        DeviceIdentity identity = new DeviceIdentity(
+                known.content(), known.swap(), known.flags(), options.server().uri());
+        remember(device.index(), identity);
+        keep(
+                driver,
+                attached.export(),
+                device,
+                new FdChannel[device.connections()],
+                swapOff,
+                startSwapping,
+                " (adopted)");
+    }
+
+    private NbdDevice remember(int index, DeviceIdentity identity) throws IOException {
+        NbdDevice device = NbdDevice.of(NbdDevice.SYS_BLOCK, index)
+                .orElseThrow(() -> new IOException("the kernel does not show /dev/nbd" + index + " as connected"));
+        push(() -> AttachState.delete(options.directory(), device.path()));
+        AttachState.ofThisProcess(device, identity).write(options.directory());
+        return device;
+    }
+
+    /** Lets go of the export, unless somebody has disconnected the device while it was in use. */
+    private void release(UUID uuid) {
+        try {
+            if (swapping != null && SwapArea.on(swapping).isPresent()) {
+                return;
+            }
+            SwapClaim.release(options.server(), uuid);
+        } catch (IOException e) {
+            report.accept("the export keeps its swap header (" + e.getMessage()
+                    + "): another machine that attaches it has to say --take-over");
+        }
     }
 
     private SwapOffChild protect() throws IOException {
@@ -138,14 +265,16 @@ final class Attachment {
     private void keep(
             NbdDriver driver,
             ExportInfo info,
-            Path device,
+            NbdDevice attached,
             @Nullable FdChannel[] connections,
             SwapOffChild swapOff,
-            boolean swap)
+            boolean swap,
+            String how)
             throws IOException {
+        Path device = attached.path();
         try (GenericNetlink events = NbdDriver.events();
-                Keeper keeper = new Keeper(
-                        options.server(), info, AttachState.indexOf(device), driver, events, connections, report)) {
+                Keeper keeper =
+                        new Keeper(options.server(), info, attached.index(), driver, events, connections, report)) {
             keeper.rehearse();
             Ending ending = new Ending(keeper, swapOff, device, report);
             ending.onSignal();
@@ -154,7 +283,10 @@ final class Attachment {
                     startSwapping(device, info);
                     swapping = device;
                 }
-                ready.accept("ready " + device + " " + options.server().uri());
+                if (changes != null) {
+                    changes.close();
+                }
+                ready.accept("ready " + device + " " + options.server().uri() + ", export '" + export + "'" + how);
                 if (keeper.run() == Keeper.End.DISCONNECTED) {
                     report.accept(device + " was disconnected by somebody else");
                 }
@@ -181,57 +313,12 @@ final class Attachment {
         }
     }
 
-    private Optional<AttachState> adoptable(NbdDriver driver) throws IOException {
-        if (!options.adopt()) {
-            return Optional.empty();
-        }
-        Path device = options.device().orElseThrow();
-        AttachState state = AttachState.read(options.directory(), device)
-                .orElseThrow(() -> new CommandFailure(
-                        ExitCode.FAILED, device + " was not attached by leap-nbd; it cannot be taken over"));
-        if (state.isAlive()) {
-            throw new CommandFailure(ExitCode.FAILED, device + " is kept connected by process " + state.pid());
-        }
-        if (!driver.isConfigured(state.index())) {
-            throw new CommandFailure(ExitCode.FAILED, device + " is not connected any more; attach it without --adopt");
-        }
-        return Optional.of(state);
-    }
-
-    private void refuseAttached(Path device, NbdDriver driver) throws IOException {
-        Optional<AttachState> state = AttachState.read(options.directory(), device);
-        boolean configured = driver.isConfigured(AttachState.indexOf(device));
-        if (state.isPresent() && state.get().isAlive()) {
-            throw new CommandFailure(
-                    ExitCode.FAILED,
-                    device + " is attached to " + state.get().uri() + " by process "
-                            + state.get().pid() + "; leap-nbd detach " + device + " first");
-        }
-        if (configured) {
-            throw new CommandFailure(
-                    ExitCode.FAILED,
-                    device + " is in use; leap-nbd detach " + device
-                            + (state.isPresent()
-                                    ? " ends it, leap-nbd attach --adopt --device " + device
-                                            + " keeps it connected again"
-                                    : " ends it, or choose another device"));
-        }
-        AttachState.delete(options.directory(), device); // left over from before a reboot or a crash
-    }
-
     private ExportInfo connect(List<FdChannel> channels) throws IOException {
         ExportInfo first = null;
         for (int i = 0; i < options.connections(); i++) {
-            Server.Link link;
-            try {
-                link = options.server().open(System.nanoTime() + CONNECT_LIMIT);
-            } catch (IOException e) {
-                throw new CommandFailure(
-                        ExitCode.UNREACHABLE,
-                        "cannot attach to " + options.server().uri() + ": " + e.getMessage(),
-                        e);
-            }
+            Server.Link link = options.server().open(System.nanoTime() + CONNECT_LIMIT);
             channels.add(link.channel());
+            export = link.name().replaceAll("\\p{Cntrl}", "?");
             first = first == null ? link.info() : first;
             link.info().differenceFrom(first).ifPresent(why -> {
                 throw new CommandFailure(ExitCode.FAILED, "two connections reach two different exports: " + why);
@@ -258,9 +345,10 @@ final class Attachment {
         }
     }
 
-    private int connect(NbdDriver driver, ExportInfo info, List<FdChannel> channels) throws IOException {
+    private int connect(NbdDriver driver, ExportInfo info, List<FdChannel> channels, String backend)
+            throws IOException {
         NbdDriver.Setup setup = new NbdDriver.Setup(
-                info.size() / PAGE * PAGE, PAGE, info.flags(), options.requestTimeout(), options.deadTimeout());
+                info.size(), FirstPage.SIZE, info.flags(), options.requestTimeout(), options.deadTimeout(), backend);
         OptionalInt index = options.device().map(AttachState::indexOf).stream()
                 .mapToInt(Integer::intValue)
                 .findFirst();
@@ -293,9 +381,7 @@ final class Attachment {
     }
 
     private void startSwapping(Path device, ExportInfo info) throws IOException {
-        UUID uuid = UUID.randomUUID();
         try {
-            SwapHeader.write(device, SwapHeader.encode(info.size(), PAGE, uuid, "leap-nbd"));
             SwapArea.on(device, options.priority(), options.discard() && info.has(Transmission.SEND_TRIM));
         } catch (IOException e) {
             throw new CommandFailure(ExitCode.FAILED, "cannot swap on " + device + ": " + e.getMessage(), e);

@@ -17,6 +17,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.Callable;
+import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -37,6 +38,7 @@ import picocli.CommandLine.Spec;
         description = "Stop swapping on a device, which moves all its pages back into memory, and disconnect it.")
 public final class DetachCommand implements Callable<Integer> {
     private static final Path SHELL = Path.of("/bin/sh");
+    private static final long CHANGES_LIMIT = TimeUnit.SECONDS.toNanos(30);
 
     /** Its arguments are the device, the resident process, and that one's own cgroup if it has one; waits 30 s for it to end. */
     private static final String FINISH = """
@@ -91,11 +93,30 @@ public final class DetachCommand implements Callable<Integer> {
         if (state.isPresent() && state.get().isAlive()) {
             becomeShell(target, state.get().pid());
         }
-        stopSwapping(target);
-        disconnect(target, state.isPresent());
+        Path changes = AttachLock.changes(AttachState.DIRECTORY);
+        AttachLock lock = AttachLock.take(changes, System.nanoTime() + CHANGES_LIMIT)
+                .orElseThrow(() -> new CommandFailure(
+                        ExitCode.FAILED,
+                        "process " + AttachLock.holder(changes).orElse("?")
+                                + " attaches or detaches an export: try again later"));
+        try (lock) {
+            refuseAdopted(target);
+            stopSwapping(target);
+            disconnect(target, state.isPresent());
+        }
         Cgroup.sweep("attach-");
         say(target + " is detached");
         return ExitCode.OK;
+    }
+
+    /** Another attach may have adopted the device while this waited for the lock. */
+    private static void refuseAdopted(Path target) throws IOException {
+        Optional<AttachState> state = AttachState.read(AttachState.DIRECTORY, target);
+        if (state.isPresent() && state.get().isAlive()) {
+            throw new CommandFailure(
+                    ExitCode.FAILED,
+                    "process " + state.get().pid() + " has just begun to keep " + target + " connected: try again");
+        }
     }
 
     private static Path onlyOne() throws IOException {
@@ -152,21 +173,50 @@ public final class DetachCommand implements Callable<Integer> {
     }
 
     private void disconnect(Path target, boolean ours) throws IOException {
+        int index = AttachState.indexOf(target);
+        Optional<DeviceIdentity> identity = Optional.empty();
+        boolean configured = false;
         Optional<NbdDriver> opened = NbdDriver.open();
         if (opened.isPresent()) {
             try (NbdDriver driver = opened.get()) {
-                int index = AttachState.indexOf(target);
-                boolean configured = driver.isConfigured(index);
-                if (!configured && !ours) {
-                    throw new CommandFailure(ExitCode.FAILED, target + " is not attached");
-                }
+                configured = driver.isConfigured(index);
                 if (configured) {
+                    Optional<NbdDevice> device = NbdDevice.of(NbdDevice.SYS_BLOCK, index);
+                    if (device.isPresent()) {
+                        identity = Attached.of(device.get(), AttachState.DIRECTORY, List.of())
+                                .known();
+                    }
                     driver.disconnect(index);
                 }
             }
         }
-        AttachState.delete(AttachState.DIRECTORY, target);
-        new HostSettings(HostSetting.SYSCTL, AttachState.DIRECTORY).restore().forEach(this::say);
+        if (configured || ours) {
+            AttachState.delete(AttachState.DIRECTORY, target);
+            new HostSettings(HostSetting.SYSCTL, AttachState.DIRECTORY)
+                    .restore()
+                    .forEach(this::say);
+        }
+        if (!configured) {
+            throw new CommandFailure(
+                    ExitCode.FAILED,
+                    target + " is not attached"
+                            + (opened.isPresent() ? "" : ": the kernel's nbd driver is not loaded")
+                            + (ours ? "; what an earlier attach had left behind is tidied away" : ""));
+        }
+        identity.ifPresent(this::release);
+    }
+
+    /** Wipes the swap header, as the resident process would have done. */
+    private void release(DeviceIdentity identity) {
+        if (identity.swap().isEmpty()) {
+            return;
+        }
+        try {
+            SwapClaim.release(Server.parse(identity.uri()), identity.swap().get());
+        } catch (IOException | IllegalArgumentException e) {
+            say("the export keeps its swap header (" + e.getMessage()
+                    + "): another machine that attaches it has to say --take-over");
+        }
     }
 
     private void say(String line) {

@@ -7,7 +7,7 @@ import java.util.regex.Pattern;
 /**
  * What a server says about an export in the handshake.
  *
- * @param size in bytes
+ * @param size in bytes, of whole pages: what the kernel's device has
  * @param flags the transmission flags of the protocol document
  * @param description free text; a server that names its contents has {@code content=ID} in it
  */

@@ -35,6 +35,7 @@ final class NbdDriver implements Keeper.Driver, AutoCloseable {
     private static final int ATTR_SOCKETS = 7;
     private static final int ATTR_DEAD_CONN_TIMEOUT = 8;
     private static final int ATTR_DEVICE_LIST = 9;
+    private static final int ATTR_BACKEND_IDENTIFIER = 10;
     private static final int SOCK_ITEM = 1;
     private static final int SOCK_FD = 1;
     private static final int DEVICE_ITEM = 1;
@@ -49,11 +50,13 @@ final class NbdDriver implements Keeper.Driver, AutoCloseable {
      * @param flags the server's transmission flags
      * @param requestTimeout seconds after which an unanswered request gives its connection up for dead; 1 or more
      * @param deadTimeout seconds for which requests wait for a new connection before they fail
+     * @param backend what the device is connected to, see {@link DeviceIdentity}; empty to say nothing
      */
-    record Setup(long size, int blockSize, int flags, int requestTimeout, int deadTimeout) {}
+    record Setup(long size, int blockSize, int flags, int requestTimeout, int deadTimeout, String backend) {}
 
     private final GenericNetlink netlink;
     private final int family;
+    private String backend = "";
 
     private NbdDriver(GenericNetlink netlink, int family) {
         this.netlink = netlink;
@@ -112,6 +115,7 @@ final class NbdDriver implements Keeper.Driver, AutoCloseable {
      * @return the device's index
      */
     int connect(OptionalInt index, Setup setup, List<Integer> sockets) throws IOException {
+        backend = setup.backend;
         NetlinkWriter request = netlink.begin(family, CMD_CONNECT, VERSION);
         writeConnect(request, index, setup, sockets);
         GenericNetlink.Message reply = netlink.request(System.nanoTime() + PATIENCE);
@@ -134,6 +138,7 @@ final class NbdDriver implements Keeper.Driver, AutoCloseable {
                 .u64(ATTR_SERVER_FLAGS, setup.flags)
                 .u64(ATTR_TIMEOUT, setup.requestTimeout)
                 .u64(ATTR_DEAD_CONN_TIMEOUT, setup.deadTimeout);
+        writeBackend(request, setup.backend); // kernels before 5.14 pass over it
         writeSockets(request, sockets);
     }
 
@@ -144,13 +149,25 @@ final class NbdDriver implements Keeper.Driver, AutoCloseable {
      */
     @Override
     public boolean reconnect(int index, FdChannel socket) throws IOException {
-        writeReconnect(netlink.begin(family, CMD_RECONFIGURE, VERSION), index, socket.fd());
+        writeReconnect(netlink.begin(family, CMD_RECONFIGURE, VERSION), index, backend, socket.fd());
         netlink.request(System.nanoTime() + PATIENCE);
         return socket.sendTimeoutMillis() != 0;
     }
 
-    static void writeReconnect(NetlinkWriter request, int index, int socket) {
+    /** For a device that another process has connected: what it was told then, which the kernel wants to hear again. */
+    void adopt(String words) {
+        backend = words;
+    }
+
+    private static void writeBackend(NetlinkWriter request, String backend) {
+        if (!backend.isEmpty()) {
+            request.string(ATTR_BACKEND_IDENTIFIER, backend);
+        }
+    }
+
+    static void writeReconnect(NetlinkWriter request, int index, String backend, int socket) {
         request.u32(ATTR_INDEX, index);
+        writeBackend(request, backend);
         writeSockets(request, List.of(socket));
     }
 

@@ -16,16 +16,20 @@ import java.util.List;
  * The server to attach to. Host names are resolved once, when the URI is read: a resolver may not work when memory is
  * short.
  *
- * @param uri as the user gave it
+ * @param uri as the user gave it; for a path, the URI that it stands for
  * @param endpoints where to connect, tried in order
- * @param export its name
+ * @param export its name; empty for the server's default one
  */
 record Server(String uri, List<Endpoint> endpoints, String export) {
-    /** A connection whose handshake is done: the socket is the driver's to use. */
-    record Link(FdChannel channel, ExportInfo info) {}
+    /**
+     * A connection whose handshake is done: the socket is the driver's to use.
+     *
+     * @param name of the export, as the server says it
+     */
+    record Link(FdChannel channel, ExportInfo info, String name) {}
 
     /**
-     * Reads a URI.
+     * Reads a URI, or the path of a Unix socket, which stands for the server's default export.
      *
      * @throws IllegalArgumentException in one sentence, when it is wrong or its host has no address
      */
@@ -33,7 +37,9 @@ record Server(String uri, List<Endpoint> endpoints, String export) {
         if (text.startsWith("nbds")) {
             throw new IllegalArgumentException("the kernel's nbd client has no TLS; use nbd:// or nbd+unix://");
         }
-        NbdUri uri = NbdUri.parse(text);
+        NbdUri uri = isPath(text)
+                ? NbdUri.unix(Path.of(text).toAbsolutePath().normalize().toString(), "")
+                : NbdUri.parse(text);
         List<Endpoint> endpoints = new ArrayList<>();
         if (uri.socket() != null) {
             endpoints.add(new Endpoint.Unix(Path.of(uri.socket()).toAbsolutePath()));
@@ -46,7 +52,24 @@ record Server(String uri, List<Endpoint> endpoints, String export) {
                 throw new IllegalArgumentException("the host " + uri.host() + " has no address", e);
             }
         }
-        return new Server(text, List.copyOf(endpoints), uri.export());
+        return new Server(isPath(text) ? uri.toString() : text, List.copyOf(endpoints), uri.export());
+    }
+
+    private static boolean isPath(String text) {
+        return text.startsWith("/") || text.startsWith("./") || text.startsWith("../");
+    }
+
+    /** Whether this text, of the same kind as {@link #uri}, names the same export at the same place. */
+    boolean isAt(String other) {
+        if (other.equals(uri)) {
+            return true;
+        }
+        try {
+            Server server = parse(other);
+            return server.export.equals(export) && server.endpoints.stream().anyMatch(endpoints::contains);
+        } catch (IllegalArgumentException e) {
+            return false;
+        }
     }
 
     /** Connects and shakes hands, until {@code deadline} by {@link System#nanoTime} at the latest. */
@@ -64,7 +87,11 @@ record Server(String uri, List<Endpoint> endpoints, String export) {
                 NegotiatedExport negotiated = NbdHandshake.open(channel, export, false);
                 return new Link(
                         channel,
-                        new ExportInfo(negotiated.size(), negotiated.transmissionFlags(), negotiated.description()));
+                        new ExportInfo(
+                                negotiated.size() / FirstPage.SIZE * FirstPage.SIZE,
+                                negotiated.transmissionFlags(),
+                                negotiated.description()),
+                        negotiated.name());
             } catch (IOException | RuntimeException e) {
                 channel.close();
                 throw e;

@@ -16,8 +16,10 @@ import java.util.List;
  */
 final class SwapOffChild implements AutoCloseable {
     // chrt: the scheduling class is inherited, and moving pages back for minutes is not realtime work.
+    // trap: a terminal that ends, Ctrl-C there, or a service that is stopped signals everybody, and this one is needed
+    // then.
     private static final String SCRIPT =
-            "while read -r device; do message=$(LC_ALL=C swapoff \"$device\" 2>&1) && echo ok || echo \"failed $message\"; done";
+            "trap '' HUP INT QUIT TERM; while read -r device; do message=$(LC_ALL=C swapoff \"$device\" 2>&1) && echo ok || echo \"failed $message\"; done";
 
     private final Process process;
     private final BufferedReader answers;

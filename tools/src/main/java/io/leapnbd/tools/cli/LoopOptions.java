@@ -14,7 +14,13 @@ public final class LoopOptions {
 
     private static final int MAX_THREADS = 64;
 
-    @Option(names = "--threads", paramLabel = "N", description = "Event loops. Default: one a processor.")
+    /** Each is good for a hundred thousand requests a second, and takes memory; who has use for more says so. */
+    private static final int DEFAULT_MOST = 8;
+
+    @Option(
+            names = "--threads",
+            paramLabel = "N",
+            description = "Event loops, 1 to 64. Default: one a processor, but not more than 8.")
     private @Nullable Integer threads;
 
     @Option(
@@ -39,12 +45,12 @@ public final class LoopOptions {
     public LoopOptions() {}
 
     /**
-     * What was asked for; not more loops by default than may be asked for.
+     * What was asked for. Processors are counted here and nowhere else: memory follows the loops.
      *
      * @param beside loops that the command runs beside these
      */
     public LoopSettings settings(int beside) {
-        int count = threads == null ? Math.min(Runtime.getRuntime().availableProcessors(), MAX_THREADS) : threads;
+        int count = threads == null ? Math.min(Runtime.getRuntime().availableProcessors(), DEFAULT_MOST) : threads;
         if (count < 1 || count > MAX_THREADS) {
             throw new ParameterException(command.commandLine(), "--threads: " + count + " is not in 1.." + MAX_THREADS);
         }

@@ -5,6 +5,7 @@ import io.leapnbd.tools.cli.ExitCode;
 import java.io.BufferedReader;
 import java.io.File;
 import java.io.IOException;
+import java.lang.management.ManagementFactory;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -56,15 +57,16 @@ final class Child implements AutoCloseable {
         if (launcher != null) {
             return List.of(launcher);
         }
-        return List.of(
-                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-                "-Xmx64m",
-                "-XX:+UseSerialGC",
-                "--enable-native-access=ALL-UNNAMED",
-                "--sun-misc-unsafe-memory-access=allow",
-                "-cp",
-                System.getProperty("java.class.path"),
-                "io.leapnbd.tools.LeapNbd");
+        // Without a launcher, as in tests: the flags of this very process.
+        List<String> command = new ArrayList<>();
+        command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
+        ManagementFactory.getRuntimeMXBean().getInputArguments().stream()
+                .filter(flag -> flag.startsWith("-X") || flag.startsWith("--"))
+                .forEach(command::add);
+        // As the launcher has it: buffers are bounded by their budgets, not by the JVM.
+        command.add("-XX:MaxDirectMemorySize=64g");
+        command.addAll(List.of("-cp", System.getProperty("java.class.path"), "io.leapnbd.tools.LeapNbd"));
+        return command;
     }
 
     /**

@@ -45,6 +45,8 @@ final class Cluster implements AutoCloseable {
                     "4M",
                     "--listen",
                     "127.0.0.1:0",
+                    "--http",
+                    "none",
                     "--unprotected");
             closings.add("donor", donor);
             starting.add(donor);

@@ -10,15 +10,21 @@ import io.leapnbd.tools.cli.Exit;
 import io.leapnbd.tools.cli.ExitCode;
 import io.leapnbd.tools.cli.HostPort;
 import io.leapnbd.tools.cli.LoopOptions;
-import io.leapnbd.tools.cli.MachineMemory;
 import io.leapnbd.tools.cli.Size;
+import io.leapnbd.tools.http.EndpointAddress;
+import io.leapnbd.tools.http.EndpointOptions;
 import io.leapnbd.tools.linux.Protection;
+import io.leapnbd.tools.memory.FittingHeap;
+import io.leapnbd.tools.memory.HeapNeed;
+import io.leapnbd.tools.memory.MachineMemory;
 import java.io.IOException;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.EnumSet;
 import java.util.List;
 import java.util.Set;
 import java.util.concurrent.Callable;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -89,10 +95,9 @@ public final class DonorCommand implements Callable<Integer> {
     @Option(
             names = "--http",
             paramLabel = "HOST:PORT",
-            defaultValue = "none",
-            description = "Where /metrics, /status, /healthz and /readyz are answered, like 127.0.0.1:9481. Default:"
-                    + " ${DEFAULT-VALUE}.")
-    private String http = "none";
+            description = "Where /metrics, /status, /healthz and /readyz are answered; none turns it off. Default: "
+                    + EndpointOptions.DONOR_DEFAULT + ", or another free port if that is taken.")
+    private @Nullable String http;
 
     @Mixin
     private LoopOptions loops = new LoopOptions();
@@ -104,6 +109,13 @@ public final class DonorCommand implements Callable<Integer> {
             names = "--unprotected",
             description = "Do not lock this process in memory, nor spare it from the OOM killer; implies --no-lock.")
     private boolean unprotected;
+
+    @Option(
+            names = "--overcommit",
+            hidden = true,
+            description =
+                    "Promise more memory than there is, to measure servers of large devices; not for pages of worth.")
+    private boolean overcommit;
 
     @Spec
     private CommandSpec spec = CommandSpec.create();
@@ -119,7 +131,9 @@ public final class DonorCommand implements Callable<Integer> {
         }
         check(lent);
         LoopSettings running = loops.settings(transports().size() - 1);
-        HostPort endpoint = endpoint();
+        long slabs = lent.bytes() / slabSize.bytes();
+        List<String> remarks = fit(lent, slabs, running.count() + transports().size() - 1);
+        EndpointAddress endpoint = endpoint();
         List<String> lacks = protect();
         LendingDonor donor;
         try {
@@ -133,7 +147,8 @@ public final class DonorCommand implements Callable<Integer> {
             throw new CommandFailure(ExitCode.FAILED, String.valueOf(e.getMessage()), e);
         }
         Exit exit = new Exit(donor::close);
-        lacks.forEach(lack -> spec.commandLine().getErr().println(spec.qualifiedName() + ": " + lack));
+        Stream.concat(remarks.stream(), lacks.stream())
+                .forEach(lack -> spec.commandLine().getErr().println(spec.qualifiedName() + ": " + lack));
         spec.commandLine().getOut().println("ready " + String.join(" ", donor.uris()));
         return exit.await();
     }
@@ -151,7 +166,37 @@ public final class DonorCommand implements Callable<Integer> {
         require(
                 lease.compareTo(Duration.ofSeconds(1)) >= 0 && lease.compareTo(LONGEST_LEASE) <= 0,
                 "--lease: " + Durations.format(lease) + " is not in 1s.." + Durations.format(LONGEST_LEASE));
-        MachineMemory.now().check("--memory", lent.bytes());
+    }
+
+    /** Refuses what does not fit, starts anew for want of heap, and returns what is to be said of the rest. */
+    private List<String> fit(Size lent, long slabs, int running) {
+        long heap = HeapNeed.donor(running, slabs);
+        long least = HeapNeed.donor(running, 0);
+        // A slab's pages have a word each.
+        long words = slabs * slabSize.bytes() / Protocol.PAGE_SIZE * Long.BYTES;
+        MachineMemory machine = MachineMemory.now();
+        if (!overcommit) {
+            machine.check(
+                    "--memory",
+                    lent.bytes(),
+                    words + heap - least,
+                    Math.max(least, Runtime.getRuntime().maxMemory()));
+        }
+        FittingHeap.require(
+                slabs + " slabs of " + slabSize + " and " + running + " event loops",
+                heap,
+                spec.root().commandLine().getParseResult().originalArgs());
+        List<String> remarks = new ArrayList<>();
+        long whole = slabs * slabSize.bytes();
+        if (whole < lent.bytes()) {
+            remarks.add("--memory " + lent + " is not a multiple of a slab: " + Size.format(whole)
+                    + " are lent, in slabs of " + slabSize
+                    + "; give a multiple, or a smaller --slab-size here and at all other donors of a server");
+        }
+        machine.shortage(whole)
+                .ifPresent(little -> remarks.add(little + ", so not all of the " + Size.format(whole)
+                        + " can be lent now; end other programs, or lend less"));
+        return remarks;
     }
 
     private Set<Transport> transports() {
@@ -183,9 +228,9 @@ public final class DonorCommand implements Callable<Integer> {
                 .toList();
     }
 
-    private @Nullable HostPort endpoint() {
+    private @Nullable EndpointAddress endpoint() {
         try {
-            return http.equals("none") ? null : HostPort.parseListen(http);
+            return EndpointAddress.parse(http, EndpointOptions.DONOR_DEFAULT);
         } catch (TypeConversionException e) {
             throw new ParameterException(spec.commandLine(), "--http: " + e.getMessage(), e);
         }

@@ -7,6 +7,7 @@ import io.leapnbd.donor.store.SlabStore;
 import io.leapnbd.donor.store.StoreStatistics;
 import io.leapnbd.tools.cli.Durations;
 import io.leapnbd.tools.cli.Json;
+import io.leapnbd.tools.cli.Printable;
 import io.leapnbd.tools.cli.Size;
 import io.leapnbd.tools.cli.Table;
 import io.leapnbd.tools.http.Answer;
@@ -119,7 +120,7 @@ record DonorStatus(
         Table exports = new Table("export", "holds", "links", "epoch", "lease");
         for (ExportStatistics export : now.exports()) {
             exports.row(
-                    export.name(),
+                    Printable.of(export.name()),
                     Size.approximate(export.slabs() * slab),
                     Integer.toString(export.links()),
                     Long.toString(export.epoch()),

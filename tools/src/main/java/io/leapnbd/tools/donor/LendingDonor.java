@@ -7,12 +7,17 @@ import io.leapnbd.donor.net.DonorServer;
 import io.leapnbd.donor.net.RdmaServer;
 import io.leapnbd.donor.net.ServerSettings;
 import io.leapnbd.donor.net.ServerStatistics;
+import io.leapnbd.donor.store.ExportStatistics;
 import io.leapnbd.donor.store.SlabStore;
 import io.leapnbd.donor.store.StoreSettings;
+import io.leapnbd.donor.store.StoreStatistics;
 import io.leapnbd.donor.verbs.VerbsException;
 import io.leapnbd.tools.cli.Closings;
 import io.leapnbd.tools.cli.HostPort;
+import io.leapnbd.tools.cli.Printable;
+import io.leapnbd.tools.cli.Size;
 import io.leapnbd.tools.http.Answer;
+import io.leapnbd.tools.http.EndpointAddress;
 import io.leapnbd.tools.http.HttpEndpoint;
 import io.leapnbd.tools.http.MetricsPage;
 import io.leapnbd.tools.http.Page;
@@ -41,9 +46,13 @@ public final class LendingDonor implements AutoCloseable {
 
     private LendingDonor() {}
 
-    /** As {@link #open(StoreSettings, HostPort, Set, LoopSettings, HostPort, List)}, over TCP, with loops that sleep. */
+    /** As {@link #open(StoreSettings, HostPort, Set, LoopSettings, EndpointAddress, List)}, over TCP, with loops that sleep. */
     public static LendingDonor open(
-            StoreSettings settings, HostPort listen, int threads, @Nullable HostPort http, List<String> unprotected)
+            StoreSettings settings,
+            HostPort listen,
+            int threads,
+            @Nullable EndpointAddress http,
+            List<String> unprotected)
             throws IOException {
         return open(settings, listen, EnumSet.of(Transport.TCP), LoopSettings.of(threads), http, unprotected);
     }
@@ -62,7 +71,7 @@ public final class LendingDonor implements AutoCloseable {
             HostPort listen,
             Set<Transport> transports,
             LoopSettings loops,
-            @Nullable HostPort http,
+            @Nullable EndpointAddress http,
             List<String> unprotected)
             throws IOException {
         LendingDonor donor = new LendingDonor();
@@ -88,11 +97,12 @@ public final class LendingDonor implements AutoCloseable {
             HostPort listen,
             Set<Transport> transports,
             LoopSettings loops,
-            @Nullable HostPort http,
+            @Nullable EndpointAddress http,
             List<String> unprotected)
             throws IOException {
         SlabStore store = SlabStore.open(settings);
         closings.add("store", store);
+        closings.add("account of what is lost", () -> sayWhatIsLost(store));
         List<Supplier<ServerStatistics>> listeners = new ArrayList<>();
         List<LoopTurns> turns = new ArrayList<>();
         HostPort at = listen;
@@ -123,7 +133,8 @@ public final class LendingDonor implements AutoCloseable {
                             "/healthz",
                             query -> Answer.line(200, "ok"),
                             "/readyz",
-                            query -> Answer.line(200, "ready")));
+                            query -> Answer.line(200, "ready")),
+                    Map.of());
             closings.add("HTTP endpoint", opened);
             opened.warnIfExposed();
             endpoint = opened.address();
@@ -132,6 +143,19 @@ public final class LendingDonor implements AutoCloseable {
         Path file = RunFile.register("donor", endpoint, uris.getFirst());
         if (file != null) {
             closings.add("run file", () -> RunFile.remove(file));
+        }
+    }
+
+    /** What is lent ends with this process: whose it was, and how much, is said once, last of all. */
+    private static void sayWhatIsLost(SlabStore store) {
+        StoreStatistics last = store.statistics();
+        for (ExportStatistics export : last.exports()) {
+            if (export.slabs() > 0) {
+                log.warn(
+                        "this donor ends: the {} that it held for export '{}' are lost",
+                        Size.approximate((long) export.slabs() * last.slabSize()),
+                        Printable.of(export.name()));
+            }
         }
     }
 

@@ -14,6 +14,9 @@ public final class EndpointOptions {
     /** Where {@code serve} answers HTTP unless told otherwise. */
     public static final String DEFAULT = "127.0.0.1:9480";
 
+    /** Where {@code donor} does. */
+    public static final String DONOR_DEFAULT = "127.0.0.1:9481";
+
     @Option(
             names = "--http",
             paramLabel = "HOST:PORT",
@@ -63,7 +66,7 @@ public final class EndpointOptions {
             throw new CommandFailure(
                     ExitCode.UNREACHABLE,
                     "process " + file.pid() + " (" + file.role()
-                            + ") runs without an HTTP endpoint; start it with --http " + DEFAULT);
+                            + ") runs without an HTTP endpoint; start it without --http none");
         }
         return new EndpointClient(address);
     }

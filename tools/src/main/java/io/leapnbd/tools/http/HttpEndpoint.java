@@ -60,6 +60,24 @@ public final class HttpEndpoint implements AutoCloseable {
     }
 
     /**
+     * Starts answering at the address, or, if that is taken and nobody demanded it, at another free port of the same host, and says so.
+     *
+     * @throws CommandFailure as {@link #open(HostPort, Map, Map)}
+     */
+    public static HttpEndpoint open(EndpointAddress listen, Map<String, Page> pages, Map<String, Page> actions) {
+        if (listen.demanded()) {
+            return open(listen.address(), pages, actions);
+        }
+        try {
+            return open(listen.address(), pages, actions);
+        } catch (CommandFailure e) {
+            HttpEndpoint other = open(listen.anyPort(), pages, actions);
+            log.info("{} is taken, so status and metrics are at {}", listen.address(), other.address());
+            return other;
+        }
+    }
+
+    /**
      * Starts answering.
      *
      * @param pages by path, like {@code /status}

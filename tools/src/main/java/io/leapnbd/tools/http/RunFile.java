@@ -1,11 +1,16 @@
 package io.leapnbd.tools.http;
 
 import io.leapnbd.tools.cli.HostPort;
+import io.leapnbd.tools.linux.PrivateFolder;
 import java.io.IOException;
+import java.io.StringReader;
 import java.io.StringWriter;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
+import java.nio.file.LinkOption;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.util.ArrayList;
 import java.util.List;
@@ -47,17 +52,12 @@ public record RunFile(long pid, String role, @Nullable HostPort http, String uri
     }
 
     /**
-     * Writes the file.
+     * Writes the file, which only this user may read.
      *
-     * @throws IOException if the folder or the file cannot be written
+     * @throws IOException if the folder or the file cannot be written, or the folder is somebody else's
      */
     public Path write(Path folder) throws IOException {
-        if (!Files.isDirectory(folder)) {
-            Files.createDirectories(
-                    folder,
-                    PosixFilePermissions.asFileAttribute(
-                            PosixFilePermissions.fromString(folder.equals(SYSTEM) ? "rwxr-xr-x" : "rwx------")));
-        }
+        PrivateFolder.require(folder, folder.equals(SYSTEM) ? "rwxr-xr-x" : "rwx------");
         Properties properties = new Properties();
         properties.setProperty("role", role);
         properties.setProperty("uri", uri);
@@ -67,7 +67,13 @@ public record RunFile(long pid, String role, @Nullable HostPort http, String uri
         StringWriter text = new StringWriter();
         properties.store(text, null);
         Path file = folder.resolve(pid + SUFFIX);
-        Files.writeString(file, text.toString());
+        // Written beside it and renamed, so that nobody reads half of it, and neither follows a link nor opens what is
+        // there.
+        Path part = folder.resolve("." + pid + ".part");
+        Files.deleteIfExists(part);
+        Files.createFile(part, PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rw-------")));
+        Files.writeString(part, text.toString(), StandardOpenOption.WRITE, LinkOption.NOFOLLOW_LINKS);
+        Files.move(part, file, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
         return file;
     }
 
@@ -79,7 +85,7 @@ public record RunFile(long pid, String role, @Nullable HostPort http, String uri
             log.warn(
                     "{} cannot be written ({}), so other commands need --http to find this process",
                     folder(),
-                    e.toString());
+                    e.getMessage());
             return null;
         }
     }
@@ -96,7 +102,7 @@ public record RunFile(long pid, String role, @Nullable HostPort http, String uri
     /** The files in one folder whose process still runs. */
     static List<RunFile> readAll(Path folder) {
         List<RunFile> found = new ArrayList<>();
-        if (!Files.isDirectory(folder)) {
+        if (!PrivateFolder.isSafe(folder)) {
             return found;
         }
         try (DirectoryStream<Path> files = Files.newDirectoryStream(folder, "*" + SUFFIX)) {
@@ -128,8 +134,11 @@ public record RunFile(long pid, String role, @Nullable HostPort http, String uri
     private static @Nullable RunFile read(Path file) {
         String name = file.getFileName().toString();
         Properties properties = new Properties();
-        try (var in = Files.newBufferedReader(file)) {
-            properties.load(in);
+        try {
+            if (!PrivateFolder.isOwn(file)) {
+                return null;
+            }
+            properties.load(new StringReader(Files.readString(file)));
             String http = properties.getProperty("http");
             return new RunFile(
                     Long.parseLong(name.substring(0, name.length() - SUFFIX.length())),

@@ -6,6 +6,7 @@ enum Call {
     WRITE(1, 64),
     CLOSE(3, 57),
     PPOLL(271, 73),
+    RT_SIGACTION(13, 134),
     RT_SIGPROCMASK(14, 135),
     SOCKET(41, 198),
     CONNECT(42, 203),

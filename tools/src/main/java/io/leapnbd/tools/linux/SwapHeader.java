@@ -1,12 +1,9 @@
 package io.leapnbd.tools.linux;
 
-import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
-import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Path;
-import java.nio.file.StandardOpenOption;
+import java.util.Optional;
 import java.util.UUID;
 
 /**
@@ -14,7 +11,7 @@ import java.util.UUID;
  * defines it:
  *
  * <pre>
- *      0  bootbits      1024 bytes, left zero
+ *      0  bootbits      1024 bytes that the kernel does not look at: whose area it is, see {@link SwapOwner}
  *   1024  version       u32, host byte order: 1
  *   1028  last_page     u32: the last usable page; the area has last_page + 1 pages, of which page 0 is this header
  *   1032  nr_badpages   u32: 0
@@ -38,14 +35,21 @@ public final class SwapHeader {
 
     private SwapHeader() {}
 
-    /** The header page for an area of {@code bytes} bytes and pages of {@code pageSize} bytes. */
-    public static ByteBuffer encode(long bytes, int pageSize, UUID uuid, String label) {
+    /**
+     * The header page of a new area.
+     *
+     * @param bytes size of the area
+     * @param pageSize in bytes
+     * @param owner written into the boot bits
+     */
+    public static ByteBuffer encode(long bytes, int pageSize, UUID uuid, String label, SwapOwner owner) {
         long pages = bytes / pageSize;
         if (pages < FEWEST_PAGES) {
             throw new IllegalArgumentException(
                     "a swap area needs " + FEWEST_PAGES + " pages or more; " + bytes + " bytes are " + pages);
         }
         ByteBuffer page = ByteBuffer.allocate(pageSize).order(ByteOrder.nativeOrder());
+        owner.write(page.slice(0, VERSION));
         page.putInt(VERSION, 1);
         page.putInt(LAST_PAGE, (int) Math.min(pages - 1, 0xffff_ffffL));
         page.putInt(BAD_PAGES, 0);
@@ -61,14 +65,21 @@ public final class SwapHeader {
         return page;
     }
 
-    /** Writes a header page to the start of the device and waits until the device has it. */
-    public static void write(Path device, ByteBuffer header) throws IOException {
-        try (FileChannel channel = FileChannel.open(device, StandardOpenOption.WRITE)) {
-            ByteBuffer rest = header.duplicate();
-            while (rest.hasRemaining()) {
-                channel.write(rest, rest.position());
-            }
-            channel.force(false);
+    /** The area's UUID, when the page is the header of a swap area. */
+    public static Optional<UUID> uuid(ByteBuffer page) {
+        byte[] magic = MAGIC.getBytes(StandardCharsets.US_ASCII);
+        int at = page.limit() - magic.length;
+        if (at < LABEL + LABEL_LENGTH
+                || !page.slice(at, magic.length).equals(ByteBuffer.wrap(magic))
+                || page.duplicate().order(ByteOrder.nativeOrder()).getInt(VERSION) != 1) {
+            return Optional.empty();
         }
+        ByteBuffer id = page.slice(UUID_BYTES, 16);
+        return Optional.of(new UUID(id.getLong(), id.getLong()));
+    }
+
+    /** Whose area it is, when its header says that. */
+    public static Optional<SwapOwner> owner(ByteBuffer page) {
+        return uuid(page).isEmpty() ? Optional.empty() : SwapOwner.read(page.slice(0, VERSION));
     }
 }

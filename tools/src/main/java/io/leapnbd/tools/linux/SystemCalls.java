@@ -93,6 +93,10 @@ public final class SystemCalls {
         return require(call, a, b, c, d, e, 0);
     }
 
+    long require(Call call, long a, long b, long c, long d) throws LinuxException {
+        return require(call, a, b, c, d, 0, 0);
+    }
+
     long require(Call call, long a, long b, long c) throws LinuxException {
         return require(call, a, b, c, 0, 0, 0);
     }

@@ -24,10 +24,12 @@ import io.leapnbd.tools.cli.HostPort;
 import io.leapnbd.tools.histogram.HistogramPage;
 import io.leapnbd.tools.histogram.IntervalLog;
 import io.leapnbd.tools.http.Answer;
+import io.leapnbd.tools.http.EndpointAddress;
 import io.leapnbd.tools.http.HttpEndpoint;
 import io.leapnbd.tools.http.MetricsPage;
 import io.leapnbd.tools.http.Page;
 import io.leapnbd.tools.http.RunFile;
+import io.leapnbd.tools.linux.PrivateFolder;
 import io.leapnbd.tools.linux.ThisMachine;
 import io.leapnbd.tools.record.Recording;
 import java.io.IOException;
@@ -50,6 +52,17 @@ public final class LeapServer implements AutoCloseable {
     private static final long BUFFERS = 32L << 20;
     private static final long LEAST_BUFFERS = 4L << 20;
     private static final long MOST_BUFFERS = 16L << 20;
+
+    /** Buffers of a loop's links to donors: what is received at once, and for each link what is being sent. */
+    private static final long LINK_BUFFERS = 512L << 10;
+
+    private static final long LINK_WRITES = 128L << 10;
+
+    /** What a loop's link buffers may take beyond that: chunks are whole. */
+    private static final long LINK_SLACK = 2L << 20;
+
+    /** Direct memory of what is neither: the JDK's own buffers, the queue of {@code --path queued}. */
+    private static final long OTHER_DIRECT_MEMORY = 8L << 20;
 
     private final ServerSettings settings;
     private final long startMillis = System.currentTimeMillis();
@@ -111,8 +124,13 @@ public final class LeapServer implements AutoCloseable {
                 BufferReserve.open(loops.group(), reserve(settings.loops().count()));
         closings.add("buffers", buffers);
 
+        // Links have buffers of their own: what clients use up must not keep replies of donors from coming in.
+        long linkBytes = LINK_BUFFERS + settings.donors().size() * LINK_WRITES;
+        BufferReserve linkBuffers = BufferReserve.openSmall(loops.group(), linkBytes);
+        closings.add("link buffers", linkBuffers);
+
         SlabStore store = settings.donors().isEmpty() ? embeddedStore() : null;
-        RemoteDevice remote = RemoteDevice.open(deviceContext(store, buffers), loops.group());
+        RemoteDevice remote = RemoteDevice.open(deviceContext(store, buffers, linkBuffers), loops.group());
         this.device = remote;
         closings.add("device", remote);
 
@@ -132,6 +150,7 @@ public final class LeapServer implements AutoCloseable {
         NbdServer nbd = NbdServer.start(new NbdServerContext()
                 .group(loops.group())
                 .allocator(buffers.allocator())
+                .otherDirectMemory(OTHER_DIRECT_MEMORY + settings.loops().count() * (linkBytes + LINK_SLACK))
                 .export(settings.export(), exported)
                 .observer(loop -> new LatencyObserver(remote.latencies(loop))));
         closings.add("NBD server", nbd);
@@ -178,7 +197,7 @@ public final class LeapServer implements AutoCloseable {
         loops.forgetTurns();
     }
 
-    private HostPort openEndpoint(HostPort listen, ServerStatus status) {
+    private HostPort openEndpoint(EndpointAddress listen, ServerStatus status) {
         RemoteDevice remote = status.device();
         HttpEndpoint endpoint = HttpEndpoint.open(
                 listen,
@@ -233,12 +252,13 @@ public final class LeapServer implements AutoCloseable {
         return store;
     }
 
-    private RemoteDeviceContext deviceContext(@Nullable SlabStore store, BufferReserve buffers) throws IOException {
+    private RemoteDeviceContext deviceContext(
+            @Nullable SlabStore store, BufferReserve buffers, BufferReserve linkBuffers) throws IOException {
         RemoteDeviceContext context = new RemoteDeviceContext()
                 .size(settings.size())
                 .export(settings.export())
                 .requestTimeout(settings.ioTimeout())
-                .buffers(buffers.allocator())
+                .buffers(linkBuffers.allocator())
                 .bufferRegions(buffers.chunks().stream()
                         .map(chunk -> new RemoteDeviceContext.BufferRegion(chunk.address(), chunk.length()))
                         .toList())
@@ -255,7 +275,11 @@ public final class LeapServer implements AutoCloseable {
             // What it holds ends with this process, so there is nothing to know later.
             return context.embedded(store).conclude();
         }
-        createFolder("--state-dir", settings.stateDir());
+        try {
+            PrivateFolder.require(settings.stateDir(), "rwx------");
+        } catch (IOException e) {
+            throw new IOException("--state-dir: " + e.getMessage(), e);
+        }
         return context.donors(settings.donors().stream()
                         .map(donor -> new DonorAddress(
                                 donor.transport(),

@@ -1,7 +1,7 @@
 package io.leapnbd.tools.serve;
 
-import io.leapnbd.bypass.cache.PrefetchFigures;
 import io.leapnbd.bypass.RemoteDevice;
+import io.leapnbd.bypass.cache.PrefetchFigures;
 import io.leapnbd.prefetch.PageCache;
 import io.leapnbd.tools.cli.Json;
 import io.leapnbd.tools.http.Answer;

@@ -1,5 +1,6 @@
 package io.leapnbd.tools.serve;
 
+import io.leapnbd.bypass.map.DeviceNeed;
 import io.leapnbd.donor.loop.LoopSettings;
 import io.leapnbd.donor.protocol.Protocol;
 import io.leapnbd.prefetch.LeapSettings;
@@ -11,13 +12,16 @@ import io.leapnbd.tools.cli.Exit;
 import io.leapnbd.tools.cli.ExitCode;
 import io.leapnbd.tools.cli.HostPort;
 import io.leapnbd.tools.cli.LoopOptions;
-import io.leapnbd.tools.cli.MachineMemory;
 import io.leapnbd.tools.cli.Size;
+import io.leapnbd.tools.http.EndpointAddress;
 import io.leapnbd.tools.http.EndpointOptions;
 import io.leapnbd.tools.http.RunFile;
 import io.leapnbd.tools.linux.NativeHeap;
 import io.leapnbd.tools.linux.Protection;
 import io.leapnbd.tools.linux.ThisMachine;
+import io.leapnbd.tools.memory.FittingHeap;
+import io.leapnbd.tools.memory.HeapNeed;
+import io.leapnbd.tools.memory.MachineMemory;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
@@ -54,7 +58,7 @@ public final class ServeCommand implements Callable<Integer> {
     private static final int MAX_SOCKET_PATH = 107;
 
     /** What the compilers were seen to use at once while a server warms up. */
-    private static final long COMPILERS_MEMORY = 16L << 20;
+    private static final long COMPILERS_MEMORY = 6L << 20;
 
     private static final Duration LONGEST_IO_TIMEOUT = Duration.ofSeconds(25);
 
@@ -75,8 +79,9 @@ public final class ServeCommand implements Callable<Integer> {
     @Option(
             names = "--export",
             paramLabel = "NAME",
-            description = "Name of the export, also at the donors. Clients that name none get it too. Default: this machine's"
-                    + " own, its host name and a number made from its machine-id.")
+            description =
+                    "Name of the export, also at the donors. Clients that name none get it too. Default: this machine's"
+                            + " own, its host name and a number made from its machine-id.")
     private @Nullable String export;
 
     @Option(
@@ -96,10 +101,9 @@ public final class ServeCommand implements Callable<Integer> {
     @Option(
             names = "--http",
             paramLabel = "HOST:PORT",
-            defaultValue = EndpointOptions.DEFAULT,
             description = "Where /metrics, /status, /histograms, /healthz and /readyz are answered; none turns it off."
-                    + " Default: ${DEFAULT-VALUE}.")
-    private String http = EndpointOptions.DEFAULT;
+                    + " Default: " + EndpointOptions.DEFAULT + ", or another free port if that is taken.")
+    private @Nullable String http;
 
     @Option(
             names = "--prefetch",
@@ -190,14 +194,16 @@ public final class ServeCommand implements Callable<Integer> {
 
     @Option(
             names = "--take-over",
-            description = "Take the export although its server still answers, or another machine has claimed it, or the donors"
-                    + " hold other contents than the state file names. The other server ends.")
+            description =
+                    "Take the export although its server still answers, or another machine has claimed it, or the donors"
+                            + " hold other contents than the state file names. The other server ends.")
     private boolean takeOver;
 
     @Option(
             names = "--lose-missing",
-            description = "Go on without donors that may hold pages of the export and do not answer or are not named. What only"
-                    + " they have is lost. For donors that will not come back.")
+            description =
+                    "Go on without donors that may hold pages of the export and do not answer or are not named. What only"
+                            + " they have is lost. For donors that will not come back.")
     private boolean loseMissing;
 
     @Option(
@@ -241,6 +247,8 @@ public final class ServeCommand implements Callable<Integer> {
     @Override
     public Integer call() {
         ServerSettings settings = settings();
+        // As large as slabs usually are; what they are is known when donors have been asked.
+        fitHeap(settings, DeviceNeed.slabs(settings.size(), Protocol.DEFAULT_SLAB_SIZE));
         if (!unprotected) {
             NativeHeap.touch(COMPILERS_MEMORY);
             // Before the loops' threads are started, which inherit it.
@@ -254,6 +262,9 @@ public final class ServeCommand implements Callable<Integer> {
             server = LeapServer.open(settings);
         } catch (IllegalArgumentException e) {
             throw new ParameterException(spec.commandLine(), String.valueOf(e.getMessage()), e);
+        } catch (DeviceNeed.HeapTooSmall e) {
+            fitHeap(settings, e.slabs());
+            throw new CommandFailure(ExitCode.FAILED, String.valueOf(e.getMessage()), e);
         } catch (IOException e) {
             throw new CommandFailure(ExitCode.FAILED, String.valueOf(e.getMessage()), e);
         }
@@ -282,7 +293,8 @@ public final class ServeCommand implements Callable<Integer> {
                 bytes.bytes() > 0 && bytes.bytes() % Protocol.PAGE_SIZE == 0,
                 "--size: " + bytes + " is not a multiple of 4K above zero");
         if (addresses.isEmpty()) {
-            MachineMemory.now().check("--size", bytes.bytes());
+            MachineMemory.now()
+                    .check("--size", bytes.bytes(), 0, Runtime.getRuntime().maxMemory());
         }
         String name = export == null ? ThisMachine.defaultExport() : export;
         int nameLength = name.getBytes(StandardCharsets.UTF_8).length;
@@ -306,7 +318,6 @@ public final class ServeCommand implements Callable<Integer> {
         }
         List<HostPort> tcp =
                 listen.isEmpty() && unix.isEmpty() ? List.of(HostPort.parseListen(DEFAULT_LISTEN)) : listen;
-        HostPort endpoint = http.equals("none") ? null : converted("--http", http, HostPort::parseListen);
         Path folder = stateDir == null ? RunFile.folder() : stateDir;
         return new ServerSettings(
                 addresses,
@@ -314,20 +325,20 @@ public final class ServeCommand implements Callable<Integer> {
                 name,
                 tcp,
                 unix,
-                endpoint,
+                endpoint(),
                 ioTimeout,
                 running,
                 folder,
                 new TakeoverChoice(fresh, takeOver, loseMissing, patience),
                 histogramLog,
                 histogramInterval,
-                prefetchSettings(running.count()),
+                prefetchSettings(),
                 record,
                 path,
                 List.of());
     }
 
-    private PrefetchSettings prefetchSettings(int loops) {
+    private PrefetchSettings prefetchSettings() {
         Size limit = cacheLimit == null ? cacheSize : cacheLimit;
         require(
                 limit.bytes() >= cacheSize.bytes()
@@ -335,15 +346,12 @@ public final class ServeCommand implements Callable<Integer> {
                         && limit.bytes() % Protocol.PAGE_SIZE == 0,
                 (cacheLimit == null ? "--cache-size: " : "--cache-limit: ") + limit
                         + " is not a multiple of 4K between the cache's size and 32G");
-        MachineMemory.now().check("--cache-size", limit.bytes());
-        long heap = Runtime.getRuntime().maxMemory();
-        long needed = bookKeeping(limit.bytes() / Protocol.PAGE_SIZE, loops);
-        require(
-                needed <= heap / 2,
-                "--cache-size: to keep account of " + limit + " takes " + Size.approximate(needed)
-                        + " of the JVM's heap of " + Size.approximate(heap) + "; make that larger, like"
-                        + " LEAP_NBD_JAVA_OPTS='-Xms" + heapFor(needed) + " -Xmx" + heapFor(needed)
-                        + "', or cache less");
+        MachineMemory.now()
+                .check(
+                        cacheLimit == null ? "--cache-size" : "--cache-limit",
+                        limit.bytes(),
+                        0,
+                        Runtime.getRuntime().maxMemory());
         try {
             return new PrefetchSettings(
                             PrefetchPolicy.of(prefetch), LeapSettings.PUBLISHED, cacheSize.bytes(), limit.bytes())
@@ -356,18 +364,28 @@ public final class ServeCommand implements Callable<Integer> {
         }
     }
 
-    /** About how many bytes of heap the cache's tables take. */
-    private static long bookKeeping(long slots, int loops) {
-        return 64 * Long.highestOneBit(2 * slots - 1) + (48 + 4L * loops) * slots;
-    }
-
-    private static String heapFor(long needed) {
-        return (Long.highestOneBit(needed >> 20) << 2) + "m";
+    /** Starts this process anew with the heap that it needs, if it has less. */
+    private void fitHeap(ServerSettings settings, long slabs) {
+        int loops = settings.loops().count();
+        long pages = settings.prefetch().cacheLimit() / Protocol.PAGE_SIZE;
+        FittingHeap.require(
+                loops + " event loops, a device of " + slabs + " slabs and a cache of "
+                        + Size.format(settings.prefetch().cacheLimit()),
+                HeapNeed.server(loops, slabs, pages),
+                spec.root().commandLine().getParseResult().originalArgs());
     }
 
     private void require(boolean right, String message) {
         if (!right) {
             throw new ParameterException(spec.commandLine(), message);
+        }
+    }
+
+    private @Nullable EndpointAddress endpoint() {
+        try {
+            return EndpointAddress.parse(http, EndpointOptions.DEFAULT);
+        } catch (TypeConversionException e) {
+            throw new ParameterException(spec.commandLine(), "--http: " + e.getMessage(), e);
         }
     }
 

@@ -1,7 +1,7 @@
 package io.leapnbd.tools.serve;
 
-import io.leapnbd.bypass.cache.PrefetchFigures;
 import io.leapnbd.bypass.RemoteDevice;
+import io.leapnbd.bypass.cache.PrefetchFigures;
 import io.leapnbd.bypass.latency.Operation;
 import io.leapnbd.bypass.latency.Stage;
 import io.leapnbd.bypass.link.Donor;

@@ -3,6 +3,7 @@ package io.leapnbd.tools.serve;
 import io.leapnbd.donor.loop.LoopSettings;
 import io.leapnbd.tools.cli.DonorAddress;
 import io.leapnbd.tools.cli.HostPort;
+import io.leapnbd.tools.http.EndpointAddress;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -36,7 +37,7 @@ public record ServerSettings(
         String export,
         List<HostPort> tcp,
         List<Path> unix,
-        @Nullable HostPort http,
+        @Nullable EndpointAddress http,
         Duration ioTimeout,
         LoopSettings loops,
         Path stateDir,

@@ -8,11 +8,14 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Optional;
+import java.util.UUID;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 class AttachStateTest {
     private static final Path DEVICE = Path.of("/dev/nbd7");
+    private static final UUID SWAP = UUID.fromString("01020304-0506-0708-090a-0b0c0d0e0f10");
 
     @TempDir
     private Path directory;
@@ -27,7 +30,9 @@ class AttachStateTest {
                 1L << 30,
                 0x12d,
                 2,
-                true);
+                Optional.of(SWAP),
+                "leap-nbd 1 content=id-1",
+                4711);
     }
 
     @Test
@@ -38,7 +43,8 @@ class AttachStateTest {
         assertThat(AttachState.readAll(directory)).containsExactly(state);
         assertThat(state.isAlive()).isTrue();
         assertThat(state.index()).isEqualTo(7);
-        assertThat(state.export().content()).contains("id-1");
+        assertThat(state.identity().content()).isEqualTo("id-1");
+        assertThat(state.identity().swap()).contains(SWAP);
         AttachState.delete(directory, DEVICE);
         assertThat(AttachState.readAll(directory)).isEmpty();
     }
@@ -47,8 +53,40 @@ class AttachStateTest {
     void another_process_with_the_same_number_is_not_the_resident_one() {
         AttachState own = state(ProcessHandle.current().pid());
         AttachState older = new AttachState(
-                DEVICE, own.pid(), own.started() - 1, own.uri(), own.content(), own.size(), own.flags(), 1, true);
+                DEVICE,
+                own.pid(),
+                own.started() - 1,
+                own.uri(),
+                own.content(),
+                own.size(),
+                own.flags(),
+                1,
+                own.swap(),
+                "",
+                0);
         assertThat(older.isAlive()).isFalse();
+    }
+
+    @Test
+    void a_file_of_an_earlier_version_is_read() throws IOException {
+        Files.writeString(
+                directory.resolve("attach-nbd7"),
+                "device=/dev/nbd7\npid=1\nstarted=2\nuri=nbd\\://h/leap\ncontent=c\nsize=4096\nflags=5\nconnections=1\nswap=true\n");
+        AttachState state = AttachState.read(directory, DEVICE).orElseThrow();
+        assertThat(state.identity()).isEqualTo(new DeviceIdentity("c", Optional.empty(), 5, "nbd://h/leap"));
+        assertThat(state.isOf(new NbdDevice(7, 4096, 99, "", 1))).isTrue();
+    }
+
+    @Test
+    void a_file_that_a_device_before_has_left_is_not_taken_for_this_ones() {
+        AttachState state = state(1);
+        assertThat(state.isOf(new NbdDevice(7, 1L << 30, 4711, "leap-nbd 1 content=id-1", 2)))
+                .isTrue();
+        assertThat(state.isOf(new NbdDevice(7, 1L << 30, 4712, "leap-nbd 1 content=id-1", 2)))
+                .isFalse();
+        assertThat(state.isOf(new NbdDevice(7, 1L << 30, 4711, "", 2))).isFalse();
+        assertThat(state.isOf(new NbdDevice(8, 1L << 30, 4711, "leap-nbd 1 content=id-1", 2)))
+                .isFalse();
     }
 
     @Test

@@ -38,15 +38,16 @@ class NbdDriverTest {
         NetlinkWriter writer = new NetlinkWriter(ByteBuffer.allocate(512));
         writer.begin(FAMILY, 1, NbdDriver.CMD_CONNECT, 1);
         NbdDriver.writeConnect(
-                writer, OptionalInt.of(3), new NbdDriver.Setup(1L << 40, 4096, 0x12d, 30, 60), List.of(11, 12));
+                writer, OptionalInt.of(3), new NbdDriver.Setup(1L << 40, 4096, 0x12d, 30, 60, "who"), List.of(11, 12));
 
-        ByteBuffer expected = message(20 + 8 + 5 * 12 + 4 + 2 * 12, 1);
+        ByteBuffer expected = message(20 + 8 + 5 * 12 + 8 + 4 + 2 * 12, 1);
         u32(expected, 1, 3);
         u64(expected, 2, 1L << 40);
         u64(expected, 3, 4096);
         u64(expected, 5, 0x12d);
         u64(expected, 4, 30);
         u64(expected, 8, 60);
+        expected.putShort((short) 8).putShort((short) 10).put(new byte[] {'w', 'h', 'o', 0});
         expected.putShort((short) 28).putShort((short) (7 | NESTED));
         u32(expected.putShort((short) 12).putShort((short) (1 | NESTED)), 1, 11);
         u32(expected.putShort((short) 12).putShort((short) (1 | NESTED)), 1, 12);
@@ -57,7 +58,7 @@ class NbdDriverTest {
     void connect_without_an_index_leaves_the_choice_to_the_kernel() {
         NetlinkWriter writer = new NetlinkWriter(ByteBuffer.allocate(512));
         writer.begin(FAMILY, 1, NbdDriver.CMD_CONNECT, 1);
-        NbdDriver.writeConnect(writer, OptionalInt.empty(), new NbdDriver.Setup(4096, 4096, 1, 1, 1), List.of(5));
+        NbdDriver.writeConnect(writer, OptionalInt.empty(), new NbdDriver.Setup(4096, 4096, 1, 1, 1, ""), List.of(5));
         NetlinkReader attributes = new NetlinkReader(writer.finish().position(20));
         while (attributes.next()) {
             assertThat(attributes.type()).isNotEqualTo(1);
@@ -65,13 +66,14 @@ class NbdDriverTest {
     }
 
     @Test
-    void reconfigure_carries_the_index_and_one_socket() {
+    void reconfigure_carries_the_index_what_the_device_is_connected_to_and_one_socket() {
         NetlinkWriter writer = new NetlinkWriter(ByteBuffer.allocate(512));
         writer.begin(FAMILY, 1, NbdDriver.CMD_RECONFIGURE, 1);
-        NbdDriver.writeReconnect(writer, 2, 9);
+        NbdDriver.writeReconnect(writer, 2, "who", 9);
 
-        ByteBuffer expected = message(20 + 8 + 4 + 12, 3);
+        ByteBuffer expected = message(20 + 8 + 8 + 4 + 12, 3);
         u32(expected, 1, 2);
+        expected.putShort((short) 8).putShort((short) 10).put(new byte[] {'w', 'h', 'o', 0});
         expected.putShort((short) 16).putShort((short) (7 | NESTED));
         u32(expected.putShort((short) 12).putShort((short) (1 | NESTED)), 1, 9);
         assertThat(writer.finish()).isEqualTo(expected.flip());

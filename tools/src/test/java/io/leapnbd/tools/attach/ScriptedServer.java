@@ -14,7 +14,10 @@ import java.nio.file.Path;
 import java.util.Queue;
 import java.util.concurrent.ConcurrentLinkedQueue;
 
-/** A server that shakes hands and then holds the connection, until a test drops it. Says of its export what it is told to. */
+/**
+ * A server that shakes hands and then reads and writes the first page, until a test drops the connection. Says of its export what
+ * it is told to.
+ */
 final class ScriptedServer implements AutoCloseable {
     static final long SIZE = 1 << 20;
     static final int FLAGS = 0x125;
@@ -23,6 +26,10 @@ final class ScriptedServer implements AutoCloseable {
     private final ServerSocketChannel listener;
     private final Queue<SocketChannel> connections = new ConcurrentLinkedQueue<>();
     private final String description;
+    /** What the export begins with. */
+    final byte[] page = new byte[FirstPage.SIZE];
+    /** What requests are answered with. */
+    volatile int error;
 
     ScriptedServer(Path path, String description) throws IOException {
         this.path = path;
@@ -42,6 +49,7 @@ final class ScriptedServer implements AutoCloseable {
                 connections.add(connection);
                 try {
                     shakeHands(connection);
+                    Thread.ofVirtual().start(() -> transmit(connection));
                 } catch (ClosedChannelException e) {
                     // Dropped while it was greeted: a client that is quick comes back before drop() has ended.
                     connection.close();
@@ -76,6 +84,38 @@ final class ScriptedServer implements AutoCloseable {
         reply(out, 3, 2 + words.length).putShort((short) 2).put(words);
         reply(out, 1, 0);
         connection.write(out.flip());
+    }
+
+    private void transmit(SocketChannel connection) {
+        try {
+            while (true) {
+                ByteBuffer request = receive(connection, 28);
+                boolean write = request.getShort(6) == 1;
+                ByteBuffer data = write ? receive(connection, FirstPage.SIZE) : ByteBuffer.allocate(0);
+                ByteBuffer out = ByteBuffer.allocate(16 + FirstPage.SIZE);
+                out.putInt(0x67446698).putInt(error).putLong(request.getLong(8));
+                synchronized (page) {
+                    if (error == 0 && write) {
+                        data.get(page);
+                    } else if (error == 0) {
+                        out.put(page);
+                    }
+                }
+                connection.write(out.flip());
+            }
+        } catch (IOException e) {
+            return; // the client has gone, or the test is over
+        }
+    }
+
+    private static ByteBuffer receive(SocketChannel connection, int bytes) throws IOException {
+        ByteBuffer in = ByteBuffer.allocate(bytes);
+        while (in.hasRemaining()) {
+            if (connection.read(in) < 0) {
+                throw new ClosedChannelException();
+            }
+        }
+        return in.flip();
     }
 
     private static ByteBuffer reply(ByteBuffer out, int type, int length) {

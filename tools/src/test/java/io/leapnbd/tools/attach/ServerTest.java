@@ -22,6 +22,27 @@ class ServerTest {
     }
 
     @Test
+    void a_sockets_path_stands_for_the_default_export_behind_it() {
+        Server server = Server.parse("/run/leap nbd/a.sock");
+        assertThat(server.endpoints()).containsExactly(new Endpoint.Unix(Path.of("/run/leap nbd/a.sock")));
+        assertThat(server.export()).isEmpty();
+        assertThat(Server.parse(server.uri())).isEqualTo(server);
+        assertThat(Server.parse("nbd+unix:///?socket=/run/leap%20nbd/a.sock").endpoints())
+                .isEqualTo(server.endpoints());
+    }
+
+    @Test
+    void the_same_place_in_other_words_is_the_same_place() {
+        Server server = Server.parse("nbd+unix:///?socket=/run/a.sock");
+        assertThat(server.isAt("/run/a.sock")).isTrue();
+        assertThat(server.isAt("nbd+unix:///leap?socket=/run/a.sock")).isFalse();
+        assertThat(server.isAt("/run/b.sock")).isFalse();
+        assertThat(server.isAt("no URI")).isFalse();
+        assertThat(Server.parse("nbd://127.0.0.1/x").isAt("nbd://127.0.0.1:10809/x"))
+                .isTrue();
+    }
+
+    @Test
     void a_tcp_uri_has_the_protocols_port_by_default() {
         InetAddress local = InetAddress.ofLiteral("127.0.0.1");
         assertThat(Server.parse("nbd://127.0.0.1").endpoints()).containsExactly(new Endpoint.Inet(local, 10809));
@@ -51,6 +72,7 @@ class ServerTest {
             assertThat(link.info())
                     .isEqualTo(new ExportInfo(ScriptedServer.SIZE, ScriptedServer.FLAGS, "a device, content=7f-3"));
             assertThat(link.info().content()).contains("7f-3");
+            assertThat(link.name()).as("the server's own name").isEqualTo("leap");
             scripted.drop();
         }
     }

@@ -124,4 +124,15 @@ class HttpEndpointTest {
         connection.setReadTimeout(10_000);
         return connection;
     }
+
+    @Test
+    void anAddressThatNobodyDemandedIsLeftToWhoHasIt() { // G10
+        EndpointAddress taken = new EndpointAddress(endpoint.address(), false);
+        try (HttpEndpoint second = HttpEndpoint.open(taken, Map.of(), Map.of())) {
+            assertThat(second.address().host()).isEqualTo(endpoint.address().host());
+            assertThat(second.address().port()).isNotIn(0, endpoint.address().port());
+        }
+        assertThatThrownBy(() -> HttpEndpoint.open(EndpointAddress.exactly(endpoint.address()), Map.of(), Map.of()))
+                .isInstanceOf(CommandFailure.class);
+    }
 }

@@ -1,10 +1,13 @@
 package io.leapnbd.tools.http;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import io.leapnbd.tools.cli.HostPort;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -48,5 +51,52 @@ class RunFileTest {
     @Test
     void aFolderThatIsNotThereHoldsNothing() {
         assertThat(RunFile.readAll(parent.resolve("nowhere"))).isEmpty();
+    }
+
+    @Test
+    void aFileIsItsUsersOwnAndTakesThePlaceOfALink() throws Exception { // F11
+        Path folder = parent.resolve("run");
+        Path victim = Files.writeString(parent.resolve("victim"), "precious");
+        RunFile own = new RunFile(ProcessHandle.current().pid(), "serve", null, URI);
+        Path file = own.write(folder);
+        Files.delete(file);
+        Files.createSymbolicLink(file, victim);
+        Files.createSymbolicLink(folder.resolve("." + own.pid() + ".part"), victim);
+        own.write(folder);
+        assertThat(victim).hasContent("precious");
+        assertThat(file).isRegularFile();
+        assertThat(PosixFilePermissions.toString(Files.getPosixFilePermissions(file)))
+                .isEqualTo("rw-------");
+        assertThat(RunFile.readAll(folder)).containsExactly(own);
+    }
+
+    @Test
+    void aLinkToAFileIsNotBelieved() throws Exception { // F11
+        Path folder = parent.resolve("run");
+        RunFile own = new RunFile(ProcessHandle.current().pid(), "serve", null, URI);
+        Path elsewhere = Files.move(own.write(folder), parent.resolve("elsewhere"));
+        Files.createSymbolicLink(folder.resolve(own.pid() + ".run"), elsewhere);
+        assertThat(RunFile.readAll(folder)).isEmpty();
+    }
+
+    @Test
+    void aFolderThatAnybodyMayWriteToIsNeitherUsedNorBelieved() throws Exception { // B7, E8
+        Path folder = parent.resolve("run");
+        RunFile own = new RunFile(ProcessHandle.current().pid(), "serve", null, URI);
+        own.write(folder);
+        Files.setPosixFilePermissions(folder, PosixFilePermissions.fromString("rwxrwxrwx"));
+        assertThatThrownBy(() -> own.write(folder)).hasMessageContaining("anybody may write to the folder " + folder);
+        assertThat(RunFile.readAll(folder)).isEmpty();
+    }
+
+    @Test
+    void aFolderThatSomebodyElseMadeIsNeitherUsedNorBelieved() throws Exception { // B7, E8
+        assumeTrue("root".equals(System.getProperty("user.name")), "only root can give a folder away");
+        Path folder = parent.resolve("run");
+        RunFile own = new RunFile(ProcessHandle.current().pid(), "serve", null, URI);
+        own.write(folder);
+        Files.setAttribute(folder, "unix:uid", 65534);
+        assertThatThrownBy(() -> own.write(folder)).hasMessageContaining("the folder " + folder + " belongs to ");
+        assertThat(RunFile.readAll(folder)).isEmpty();
     }
 }

@@ -153,6 +153,34 @@ class ProcessTest {
         assertThat(output).contains("pid " + process.pid() + " from outside").containsPattern("SigBlk:\\s+0{16}");
     }
 
+    /** E5: the end of an ssh session. */
+    @Test
+    void who_ignores_a_hangup_stays_and_so_do_its_children() throws Exception {
+        Process process = new ProcessBuilder(
+                        ProcessHandle.current().info().command().orElse("java"),
+                        "--enable-native-access=ALL-UNNAMED",
+                        "-Xmx32m",
+                        "-cp",
+                        System.getProperty("java.class.path"),
+                        HangupProbe.class.getName())
+                .redirectErrorStream(true)
+                .start();
+        try {
+            BufferedReader output = process.inputReader();
+            assertThat(output.readLine()).as("the child's ignored signals").matches("SigIgn:\\s+[0-9a-f]*[13579bdf]");
+            assertThat(new ProcessBuilder("/bin/kill", "-HUP", Long.toString(process.pid()))
+                            .inheritIO()
+                            .start()
+                            .waitFor())
+                    .isZero();
+            process.outputWriter().append('\n').flush();
+            assertThat(output.readLine()).isEqualTo("alive");
+            assertThat(process.waitFor()).isZero();
+        } finally {
+            process.destroyForcibly();
+        }
+    }
+
     @Test
     void a_command_is_found_as_the_shell_finds_it() {
         assertThat(Exec.find("sh", "/nowhere:/bin")).contains(Path.of("/bin/sh"));

@@ -11,6 +11,7 @@ import io.leapnbd.tools.cli.CommandFailure;
 import io.leapnbd.tools.cli.DonorAddress;
 import io.leapnbd.tools.cli.HostPort;
 import io.leapnbd.tools.donor.LendingDonor;
+import io.leapnbd.tools.http.EndpointAddress;
 import io.leapnbd.tools.http.EndpointClient;
 import java.io.IOException;
 import java.nio.ByteBuffer;
@@ -31,6 +32,7 @@ import org.junit.jupiter.api.io.TempDir;
 class LeapServerTest {
 
     private static final HostPort ANYWHERE = new HostPort("127.0.0.1", 0);
+    private static final EndpointAddress ANY_HTTP = EndpointAddress.exactly(ANYWHERE);
     private static final Duration TIMEOUT = Duration.ofSeconds(20);
     private static final int SLAB = 1 << 20;
     private static final int PAGE = 4096;
@@ -43,7 +45,7 @@ class LeapServerTest {
     @BeforeEach
     void lend() throws IOException {
         donor = LendingDonor.open(
-                StoreSettings.ofMemory(8 * SLAB, SLAB).withLock(false), ANYWHERE, 1, ANYWHERE, List.of());
+                StoreSettings.ofMemory(8 * SLAB, SLAB).withLock(false), ANYWHERE, 1, ANY_HTTP, List.of());
     }
 
     @AfterEach
@@ -206,7 +208,7 @@ class LeapServerTest {
         CompletableFuture<String> fenced = new CompletableFuture<>();
         try (LeapServer older = LeapServer.open(settings(4 * SLAB))) {
             older.onFenced(by -> fenced.complete(by.name()));
-            ServerSettings elsewhere = settings(4 * SLAB, folder.resolve("elsewhere"));
+            ServerSettings elsewhere = pushing(settings(4 * SLAB, folder.resolve("elsewhere")));
             try (LeapServer newer = LeapServer.open(elsewhere)) {
                 assertThat(newer.uris()).isNotEmpty();
                 assertThat(fenced.get(30, TimeUnit.SECONDS)).startsWith("tcp://");
@@ -253,11 +255,11 @@ class LeapServerTest {
                 "leap",
                 List.of(ANYWHERE),
                 List.of(state.resolve("leap.sock")),
-                ANYWHERE,
+                ANY_HTTP,
                 TIMEOUT,
                 LoopSettings.of(1),
                 state,
-                false,
+                TakeoverChoice.DEFAULT,
                 null,
                 Duration.ofSeconds(1),
                 PrefetchSettings.DEFAULT,
@@ -273,11 +275,11 @@ class LeapServerTest {
                 s.export(),
                 s.tcp(),
                 List.of(),
-                http == null ? s.http() : http,
+                http == null ? s.http() : EndpointAddress.exactly(http),
                 s.ioTimeout(),
                 s.loops(),
                 s.stateDir(),
-                s.fresh(),
+                s.takeover(),
                 s.histogramLog(),
                 s.histogramInterval(),
                 s.prefetch(),
@@ -297,8 +299,28 @@ class LeapServerTest {
                 s.ioTimeout(),
                 s.loops(),
                 s.stateDir(),
-                s.fresh(),
+                s.takeover(),
                 log,
+                s.histogramInterval(),
+                s.prefetch(),
+                s.record(),
+                s.path(),
+                s.unprotected());
+    }
+
+    private static ServerSettings pushing(ServerSettings s) {
+        return new ServerSettings(
+                s.donors(),
+                s.size(),
+                s.export(),
+                s.tcp(),
+                s.unix(),
+                s.http(),
+                s.ioTimeout(),
+                s.loops(),
+                s.stateDir(),
+                new TakeoverChoice(false, true, false, Duration.ofSeconds(60)),
+                s.histogramLog(),
                 s.histogramInterval(),
                 s.prefetch(),
                 s.record(),
@@ -317,7 +339,7 @@ class LeapServerTest {
                 s.ioTimeout(),
                 s.loops(),
                 s.stateDir(),
-                s.fresh(),
+                s.takeover(),
                 s.histogramLog(),
                 s.histogramInterval(),
                 s.prefetch(),

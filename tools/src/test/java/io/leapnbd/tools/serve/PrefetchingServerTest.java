@@ -12,6 +12,7 @@ import io.leapnbd.prefetch.PrefetchPolicy;
 import io.leapnbd.tools.cli.DonorAddress;
 import io.leapnbd.tools.cli.HostPort;
 import io.leapnbd.tools.donor.LendingDonor;
+import io.leapnbd.tools.http.EndpointAddress;
 import io.leapnbd.tools.http.EndpointClient;
 import java.io.IOException;
 import java.io.InputStream;
@@ -37,6 +38,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 class PrefetchingServerTest {
 
     private static final HostPort ANYWHERE = new HostPort("127.0.0.1", 0);
+    private static final EndpointAddress ANY_HTTP = EndpointAddress.exactly(ANYWHERE);
     private static final Duration TIMEOUT = Duration.ofSeconds(20);
     private static final int SIZE = 4 << 20;
     private static final int PAGE = 4096;
@@ -51,7 +53,7 @@ class PrefetchingServerTest {
     @BeforeEach
     void lend() throws IOException {
         donor = LendingDonor.open(
-                StoreSettings.ofMemory(SIZE, 1 << 20).withLock(false), ANYWHERE, 1, ANYWHERE, List.of());
+                StoreSettings.ofMemory(SIZE, 1 << 20).withLock(false), ANYWHERE, 1, ANY_HTTP, List.of());
     }
 
     @AfterEach
@@ -189,11 +191,11 @@ class PrefetchingServerTest {
                 "leap",
                 List.of(listen),
                 List.of(),
-                ANYWHERE,
+                ANY_HTTP,
                 TIMEOUT,
                 LoopSettings.of(1),
                 folder,
-                false,
+                TakeoverChoice.DEFAULT,
                 null,
                 Duration.ofSeconds(1),
                 SETTINGS,

@@ -1,0 +1,88 @@
+package io.leapnbd.tools.linux;
+
+import java.io.IOException;
+import java.nio.file.FileAlreadyExistsException;
+import java.nio.file.Files;
+import java.nio.file.LinkOption;
+import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermission;
+import java.nio.file.attribute.PosixFilePermissions;
+
+/**
+ * Folders that nobody else may have made or may write to: what is in them is believed. In a shared place like {@code /tmp} somebody
+ * else may make a folder of any name first.
+ */
+public final class PrivateFolder {
+
+    private static final int ROOT = 0;
+
+    private PrivateFolder() {}
+
+    /**
+     * Makes the folder if it is not there, and checks it.
+     *
+     * @param permissions of one that is made, like {@code rwx------}
+     * @throws IOException in one sentence with the remedy, if it cannot be made or is not this user's (or root's) own
+     */
+    public static void require(Path folder, String permissions) throws IOException {
+        if (!Files.isDirectory(folder)) {
+            try {
+                Path parent = folder.toAbsolutePath().getParent();
+                if (parent != null) {
+                    Files.createDirectories(parent);
+                }
+                Files.createDirectory(
+                        folder, PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString(permissions)));
+            } catch (FileAlreadyExistsException e) {
+                if (!Files.isDirectory(folder)) {
+                    throw new IOException(folder + " is not a folder; name another, or remove it", e);
+                }
+            } catch (IOException e) {
+                throw new IOException(
+                        "the folder " + folder + " cannot be created; name one below a folder that you may write to",
+                        e);
+            }
+        }
+        check(folder);
+    }
+
+    /** Whether {@link #require} would find the folder there and in order. */
+    public static boolean isSafe(Path folder) {
+        try {
+            if (!Files.isDirectory(folder)) {
+                return false;
+            }
+            check(folder);
+            return true;
+        } catch (IOException e) {
+            return false;
+        }
+    }
+
+    /** Whether a file is this user's or root's own, and no link. */
+    public static boolean isOwn(Path file) throws IOException {
+        return !Files.isSymbolicLink(file) && trusted(file);
+    }
+
+    private static void check(Path folder) throws IOException {
+        // A link may be somebody else's and lead to a folder of ours: it is looked at, and what it leads to.
+        if (!trusted(folder) || !trusted(folder.toRealPath())) {
+            throw new IOException(
+                    "the folder " + folder + " belongs to " + Files.getOwner(folder, LinkOption.NOFOLLOW_LINKS)
+                            + ", who could change what is in it; remove it, or name a folder of your own");
+        }
+        if (Files.getPosixFilePermissions(folder).contains(PosixFilePermission.OTHERS_WRITE)) {
+            throw new IOException("anybody may write to the folder " + folder
+                    + "; name one of your own, or take that right away: chmod o-w " + folder);
+        }
+    }
+
+    private static boolean trusted(Path file) throws IOException {
+        int owner = owner(file);
+        return owner == ROOT || owner == owner(Path.of("/proc/self/maps"));
+    }
+
+    private static int owner(Path file) throws IOException {
+        return (Integer) Files.getAttribute(file, "unix:uid", LinkOption.NOFOLLOW_LINKS);
+    }
+}

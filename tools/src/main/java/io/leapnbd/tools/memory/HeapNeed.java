@@ -1,0 +1,52 @@
+package io.leapnbd.tools.memory;
+
+import io.leapnbd.bypass.map.DeviceNeed;
+
+/**
+ * About how many bytes of the JVM's heap a process needs, on the safe side. The one place that says what depends on the number of
+ * event loops, of slabs and of cached pages; docs/memory.md has the measurements behind the numbers.
+ */
+public final class HeapNeed {
+
+    private static final long MIB = 1L << 20;
+
+    /** Classes, Netty, records of requests; 7 MiB of the adaptive prefetcher, twice for a moment when one policy takes another's place. */
+    private static final long SERVER = 20 * MIB;
+
+    /** A loop's histograms, and its part of the requests that are under way. */
+    private static final long SERVER_LOOP = MIB;
+
+    private static final long DONOR = 28 * MIB;
+    private static final long DONOR_LOOP = MIB / 2;
+
+    /** What a donor's tables have for each slab once it is lent. */
+    private static final long DONOR_SLAB = 224;
+
+    private HeapNeed() {}
+
+    /**
+     * Of {@code serve}.
+     *
+     * @param loops event loops
+     * @param slabs that the device is made of
+     * @param cachedPages slots of the page cache, at its limit
+     */
+    public static long server(int loops, long slabs, long cachedPages) {
+        return SERVER + loops * SERVER_LOOP + DeviceNeed.heap(slabs) + cache(cachedPages, loops);
+    }
+
+    /**
+     * Of {@code donor}.
+     *
+     * @param loops event loops
+     * @param slabs that it lends
+     */
+    public static long donor(int loops, long slabs) {
+        return DONOR + loops * DONOR_LOOP + slabs * DONOR_SLAB;
+    }
+
+    /** A hash table of twice the slots, rounded up to a power of two, and lists of them, of which each loop has one. */
+    private static long cache(long pages, int loops) {
+        return pages <= 0 ? 0 : 64 * Long.highestOneBit(2 * pages - 1) + (48 + 4L * loops) * pages;
+    }
+}

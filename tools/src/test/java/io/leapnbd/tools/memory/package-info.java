@@ -1,0 +1,4 @@
+@NullMarked
+package io.leapnbd.tools.memory;
+
+import org.jspecify.annotations.NullMarked;
