@@ -2,6 +2,8 @@
  * A TCP relay that lets every byte arrive so many microseconds later, each way: a donor that is further away than loopback.
  *
  *   delay LISTEN-PORT TARGET-PORT MICROSECONDS      prints 'ready' when it accepts connections on 127.0.0.1
+ *
+ * It ends with its parent, unless DELAY_STAYS is in the environment.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -34,7 +36,7 @@ struct side {
     int fd;
     struct side *other;
     struct piece *first, **last; /* what waits to be written to this side */
-    int pieces, blocked, ended;
+    int pieces, blocked, ended, gone;
     struct side *next_open;
 };
 
@@ -54,6 +56,7 @@ static int64_t now(void) {
 }
 
 static void watch(struct side *side, int op) {
+    if (side->gone) return;
     int reads = !side->ended && side->other->pieces < MOST_PIECES;
     struct epoll_event event = {.events = (reads ? EPOLLIN : 0) | (side->blocked ? EPOLLOUT : 0), .data.ptr = side};
     if (epoll_ctl(loop, op, side->fd, &event) < 0) die("epoll_ctl");
@@ -111,7 +114,7 @@ static struct side *opened(int fd) {
 
 int main(int argc, char **argv) {
     if (argc != 4) return fputs("usage: delay LISTEN-PORT TARGET-PORT MICROSECONDS\n", stderr), 2;
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (getenv("DELAY_STAYS") == NULL) prctl(PR_SET_PDEATHSIG, SIGKILL);
     prctl(PR_SET_TIMERSLACK, 1000); /* nanoseconds, not the 50 us of the default */
     int64_t delay = atoll(argv[3]) * 1000;
     struct sockaddr_in here = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)}, there = here;
@@ -147,7 +150,13 @@ int main(int argc, char **argv) {
                 uint64_t times;
                 if (read(timer, &times, sizeof times) < 0 && errno != EAGAIN) die("timer");
             } else if (events[i].events & (EPOLLIN | EPOLLHUP | EPOLLERR)) {
-                receive(which, delay);
+                struct side *from = which;
+                receive(from, delay);
+                // Closed both ways: it would be reported for ever.
+                if (from->ended && events[i].events & (EPOLLHUP | EPOLLERR)) {
+                    epoll_ctl(loop, EPOLL_CTL_DEL, from->fd, NULL);
+                    from->gone = 1;
+                }
             }
         }
         int64_t next = 0;

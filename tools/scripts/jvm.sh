@@ -28,14 +28,14 @@ jvm_flags() {
     serve)
       heap=${2:-30}
       echo "$resident -Xms${heap}m -Xmx${heap}m -Xmn6m -Xss320k -XX:MaxDirectMemorySize=64g
-        -XX:InitialCodeCacheSize=8m -XX:ReservedCodeCacheSize=8m
+        -XX:InitialCodeCacheSize=12m -XX:ReservedCodeCacheSize=12m
         -XX:LiveNodeCountInliningCutoff=6000 -XX:CompileCommand=quiet -XX:CompileCommand=MemLimit,*.*,6m~stop"
       ;;
     donor)
       heap=${2:-32}
       echo "$resident -Xms${heap}m -Xmx${heap}m -Xss512k -XX:MaxDirectMemorySize=64g -XX:ReservedCodeCacheSize=32m"
       ;;
-    attach)
+    attach | push)
       echo "$resident -Xms16m -Xmx16m -Xss512k -XX:MaxDirectMemorySize=8m -XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=16m"
       ;;
     # What methods did in training is not kept: it would be locked with the rest, and a server is warm after some seconds.

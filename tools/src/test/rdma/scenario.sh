@@ -48,7 +48,7 @@ P
 server() { # DONORS [OPTION...]
   local donors=$1
   shift
-  start server serve --donors "$donors" --size 16M --unix $socket --unprotected --io-timeout 15s --state-dir /run/state \
+  start server serve --export leap --donors "$donors" --size 16M --unix $socket --unprotected --io-timeout 15s --state-dir /run/state \
     --http 127.0.0.1:9480 "$@"
 }
 pages() { timeout "${LIMIT:-120}" nbdsh -u "$uri" -c "$(cat tools/src/test/rdma/pages.py)" -c "$1"; }

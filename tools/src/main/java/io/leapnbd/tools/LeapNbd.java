@@ -11,6 +11,7 @@ import io.leapnbd.tools.demo.DemoCommand;
 import io.leapnbd.tools.doctor.DoctorCommand;
 import io.leapnbd.tools.donor.DonorCommand;
 import io.leapnbd.tools.histogram.HistogramCommand;
+import io.leapnbd.tools.push.PushCommand;
 import io.leapnbd.tools.replay.ReplayCommand;
 import io.leapnbd.tools.run.RunCommand;
 import io.leapnbd.tools.serve.ServeCommand;
@@ -125,6 +126,7 @@ final class LeapNbd implements Runnable {
         commands.put("attach", AttachCommand::new);
         commands.put("detach", DetachCommand::new);
         commands.put("run", RunCommand::new);
+        commands.put("push", PushCommand::new);
         commands.put("doctor", DoctorCommand::new);
         commands.put("status", StatusCommand::new);
         commands.put("top", TopCommand::new);

@@ -12,6 +12,8 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.Parameters;
 import picocli.CommandLine.Spec;
 
 /** {@code leap-nbd doctor}: what this machine and user have, what is missing, and what to do about it. */
@@ -30,18 +32,35 @@ public final class DoctorCommand implements Callable<Integer> {
     @Option(names = "--json", description = "Print JSON.")
     private boolean json;
 
+    @Parameters(
+            arity = "0..1",
+            paramLabel = "push",
+            description = "push: check only what 'leap-nbd push' needs, which is more than remote swap does.")
+    private String what = "";
+
     /** For picocli. */
     public DoctorCommand() {}
 
     @Override
     public Integer call() {
-        List<Check> checks = new ArrayList<>(new KernelChecks(Path.of("/")).all());
-        checks.addAll(ProcessChecks.all());
-        checks.addAll(RdmaChecks.all());
+        List<Check> checks = switch (what) {
+            case "" -> swapping();
+            case "push" -> PushChecks.all();
+            default ->
+                throw new ParameterException(
+                        spec.commandLine(), "doctor knows nothing of '" + what + "'; say 'doctor push' or 'doctor'");
+        };
         PrintWriter out = spec.commandLine().getOut();
         out.println(json ? json(checks) : text(checks));
         out.flush();
         return exitCode(checks);
+    }
+
+    private static List<Check> swapping() {
+        List<Check> checks = new ArrayList<>(new KernelChecks(Path.of("/")).all());
+        checks.addAll(ProcessChecks.all());
+        checks.addAll(RdmaChecks.all());
+        return checks;
     }
 
     static int exitCode(List<Check> checks) {

@@ -5,6 +5,10 @@ enum Call {
     READ(0, 63),
     WRITE(1, 64),
     CLOSE(3, 57),
+    MMAP(9, 222),
+    MUNMAP(11, 215),
+    IOCTL(16, 29),
+    PREAD64(17, 67),
     PPOLL(271, 73),
     RT_SIGACTION(13, 134),
     RT_SIGPROCMASK(14, 135),
@@ -29,7 +33,11 @@ enum Call {
     SWAPOFF(168, 225),
     GETTID(186, 178),
     PRLIMIT64(302, 261),
+    OPENAT(257, 56),
+    PERF_EVENT_OPEN(298, 241),
+    PIDFD_OPEN(434, 434),
     CLOSE_RANGE(436, 436),
+    PROCESS_MADVISE(440, 440),
     ;
 
     private static final boolean AARCH64 = "aarch64".equals(System.getProperty("os.arch"));

@@ -40,6 +40,7 @@ import picocli.CommandLine.Spec;
         },
         customSynopsis = {
             "leap-nbd run --memory SIZE [OPTIONS] -- COMMAND [ARGUMENT...]",
+            "       leap-nbd run --push [OPTIONS] -- COMMAND [ARGUMENT...]",
             "       leap-nbd run --memory SIZE [OPTIONS] --pid PID"
         })
 public final class RunCommand implements Callable<Integer> {
@@ -56,11 +57,10 @@ public final class RunCommand implements Callable<Integer> {
 
     @Option(
             names = "--memory",
-            required = true,
             paramLabel = "SIZE",
             converter = Size.Converter.class,
             description = "How much memory it may use, page cache included; the rest pages out. For example 256M.")
-    private Size memory = new Size(0);
+    private @Nullable Size memory;
 
     @Option(
             names = "--high",
@@ -69,6 +69,13 @@ public final class RunCommand implements Callable<Integer> {
             description = "Slow it down from here on (memory.high). Not set by default: the limit itself makes it wait"
                     + " for its own pages, and being slowed down before only makes paging slower.")
     private @Nullable Size high;
+
+    @Option(
+            names = "--push",
+            description =
+                    "Start 'leap-nbd push' for the command, which brings its next pages from swap before it touches"
+                            + " them; it ends with the command. --memory may be left out then.")
+    private boolean push;
 
     @Option(names = "--oom-group", description = "If memory and swap are both full, end all of its processes, not one.")
     private boolean oomGroup;
@@ -89,16 +96,28 @@ public final class RunCommand implements Callable<Integer> {
                     spec.commandLine(),
                     "name either a command after --, or --pid; for example: run --memory 256M -- sort f");
         }
-        if (memory.bytes() < LEAST) {
+        if (push && pid != null) {
             throw new ParameterException(
-                    spec.commandLine(), "--memory is " + memory + "; nothing runs with less than " + new Size(LEAST));
+                    spec.commandLine(), "--push is for a command; for a process that runs: leap-nbd push --pid " + pid);
+        }
+        Size most = memory;
+        if (most == null) {
+            if (!push || high != null || oomGroup) {
+                throw new ParameterException(
+                        spec.commandLine(), "--memory: say how much the command may use, like --memory 256M");
+            }
+            return execute(null);
+        }
+        if (most.bytes() < LEAST) {
+            throw new ParameterException(
+                    spec.commandLine(), "--memory is " + most + "; nothing runs with less than " + new Size(LEAST));
         }
         MemoryLimit limit =
-                new MemoryLimit(memory.bytes(), Optional.ofNullable(high).map(Size::bytes), oomGroup);
-        return pid == null ? execute(limit) : move(limit, pid);
+                new MemoryLimit(most.bytes(), Optional.ofNullable(high).map(Size::bytes), oomGroup);
+        return pid == null ? execute(limit) : move(limit, pid, most);
     }
 
-    private int execute(MemoryLimit limit) throws IOException {
+    private int execute(@Nullable MemoryLimit limit) throws IOException {
         String name = command.getFirst();
         String search = Optional.ofNullable(System.getenv("PATH")).orElse("/usr/local/bin:/usr/bin:/bin");
         Optional<Path> program = Exec.find(name, search);
@@ -106,7 +125,12 @@ public final class RunCommand implements Callable<Integer> {
             throw new CommandFailure(NOT_FOUND, "there is no command " + name);
         }
         warnWithoutSwap();
-        enter(limit, ProcessHandle.current().pid());
+        if (push) {
+            startAgent(); // outside the command's cgroup
+        }
+        if (limit != null) {
+            enter(limit, ProcessHandle.current().pid());
+        }
         try {
             if (IoFlusher.isSet()) {
                 IoFlusher.set(false); // for servers of swap, and inherited
@@ -125,15 +149,27 @@ public final class RunCommand implements Callable<Integer> {
         throw new IllegalStateException("execve returned");
     }
 
-    private int move(MemoryLimit limit, long target) throws IOException {
+    private int move(MemoryLimit limit, long target, Size most) throws IOException {
         if (ProcessHandle.of(target).isEmpty()) {
             throw new CommandFailure(ExitCode.FAILED, "there is no process " + target);
         }
         warnWithoutSwap();
         enter(limit, target);
-        say("process " + target + " has " + memory + " for what it touches from now on; what it has in memory already"
+        say("process " + target + " has " + most + " for what it touches from now on; what it has in memory already"
                 + " stays charged to the cgroup it came from (cgroup v2 does not move charges)");
         return ExitCode.OK;
+    }
+
+    private static void startAgent() {
+        String launcher = System.getProperty("leapnbd.launcher");
+        if (launcher == null) {
+            throw new CommandFailure(ExitCode.NOT_POSSIBLE_HERE, "--push wants to be started by the leap-nbd launcher");
+        }
+        try {
+            AgentStart.forThisProcess(launcher);
+        } catch (IOException e) {
+            throw new CommandFailure(ExitCode.NOT_POSSIBLE_HERE, String.valueOf(e.getMessage()), e);
+        }
     }
 
     private static void enter(MemoryLimit limit, long target) {
@@ -146,7 +182,7 @@ public final class RunCommand implements Callable<Integer> {
 
     private void warnWithoutSwap() throws IOException {
         if (SwapArea.inUse().isEmpty()) {
-            say("nothing to swap to: it will be killed when " + memory + " are full; run leap-nbd attach first");
+            say("nothing to swap to: it will be killed when its memory is full; run leap-nbd attach first");
         }
     }
 

@@ -110,4 +110,24 @@ class DoctorTest {
             assertThat(out.toString()).contains("kernel").contains("Java").contains("CAP_SYS_ADMIN");
         }
     }
+
+    @Test
+    void what_push_lacks_is_said_with_what_to_do() {
+        assertThat(PushChecks.advice(0).status()).isEqualTo(Check.Status.OK);
+        assertThat(PushChecks.advice(-1)).satisfies(check -> {
+            assertThat(check.status()).isEqualTo(Check.Status.FAIL);
+            assertThat(check.remedy()).contains("CAP_SYS_NICE");
+        });
+        assertThat(PushChecks.advice(-38).remedy()).contains("Linux 5.15");
+        assertThat(PushChecks.faults(java.util.Optional.of("permission denied"), "4"))
+                .satisfies(check -> {
+                    assertThat(check.status()).isEqualTo(Check.Status.FAIL);
+                    assertThat(check.detail()).contains("perf_event_paranoid is 4");
+                    assertThat(check.remedy()).contains("CAP_PERFMON");
+                });
+        assertThat(PushChecks.faults(java.util.Optional.empty(), "2").status()).isEqualTo(Check.Status.OK);
+        assertThat(PushChecks.all())
+                .extracting(Check::name)
+                .contains("process_madvise", "page fault events", "pagemap");
+    }
 }
