@@ -83,10 +83,14 @@ final class LinkMemory {
 
     /** Lets those that wait have what there is, in turn. Under the lock. */
     private void serveWaiting() {
-        for (Account first = waiting.peek(); first != null && first.wanted <= free; first = waiting.peek()) {
+        for (Account first = waiting.peek(); first != null; first = waiting.peek()) {
+            long missing = first.missing(first.wanted);
+            if (missing > free) {
+                break;
+            }
             waiting.remove();
-            addFree(-first.wanted);
-            first.shared += first.wanted;
+            addFree(-missing);
+            first.shared += missing;
             first.wanted = 0;
             first.resume.run();
         }
@@ -109,28 +113,30 @@ final class LinkMemory {
         /** Run with the lock held when it is the link's turn; any thread. Must not block. */
         private final Runnable resume;
 
+        /** What it uses. Under the lock while {@link #queued}. */
         private long held;
 
-        /** What was taken of the shared memory. Under the lock while {@link #queued}. */
+        /** What was taken of the shared memory, for the part of {@link #held} that is not guaranteed. Likewise. */
         private long shared;
 
-        /** What it waits for. Under the lock. */
-        private long wanted;
+        /** How much more it waits for; 0: it does not, or it is its turn. Under the lock. */
+        private int wanted;
 
+        /** From when it begins to wait until it knows that it is its turn. */
         private boolean queued;
 
         private Account(Runnable resume) {
             this.resume = resume;
         }
 
-        /** Takes bytes if there are so many; otherwise waits in turn, and is resumed then. */
+        /** Takes bytes if there are so many; otherwise waits in turn, and is resumed then. Not while it {@link #waits}. */
         boolean take(int bytes) {
             long missing = missing(bytes);
             if (missing > 0) {
                 lock.lock();
                 try {
                     if (!waiting.isEmpty() || missing > free) {
-                        wanted = Math.min(missing, total);
+                        wanted = bytes;
                         queued = true;
                         waiting.add(this);
                         contended = true;
@@ -148,37 +154,37 @@ final class LinkMemory {
 
         /** Takes bytes whether there are so many or not: of what is here already, or small. */
         void force(int bytes) {
-            long missing = missing(bytes);
-            if (missing > 0) {
-                lock.lock();
-                try {
-                    addFree(-missing);
-                    shared += missing;
-                } finally {
-                    lock.unlock();
-                }
-            }
-            held += bytes;
-        }
-
-        /** Gives bytes back that were taken. */
-        void give(long bytes) {
-            held -= bytes;
-            if (shared > 0 && !queued) {
-                release();
-            }
-        }
-
-        private void release() {
-            long needed = roundUp(held - GUARANTEED);
-            if (shared <= needed) {
+            if (!queued && missing(bytes) <= 0) {
+                held += bytes;
                 return;
             }
             lock.lock();
             try {
-                addFree(shared - needed);
-                shared = needed;
-                serveWaiting();
+                long missing = Math.max(0, missing(bytes));
+                addFree(-missing);
+                shared += missing;
+                held += bytes;
+            } finally {
+                lock.unlock();
+            }
+        }
+
+        /** Gives bytes back that were taken. */
+        void give(long bytes) {
+            if (!queued && shared <= roundUp(held - bytes - GUARANTEED)) {
+                held -= bytes;
+                return;
+            }
+            lock.lock();
+            try {
+                held -= bytes;
+                // If it is its turn, what it waited for is its own.
+                long needed = roundUp(held - GUARANTEED);
+                if (shared > needed && (!queued || wanted > 0)) {
+                    addFree(shared - needed);
+                    shared = needed;
+                    serveWaiting();
+                }
             } finally {
                 lock.unlock();
             }
@@ -217,7 +223,7 @@ final class LinkMemory {
         }
 
         private long missing(int bytes) {
-            return queued ? roundUp(bytes) : roundUp(held + bytes - GUARANTEED) - shared;
+            return roundUp(held + bytes - GUARANTEED) - shared;
         }
 
         private static long roundUp(long bytes) {

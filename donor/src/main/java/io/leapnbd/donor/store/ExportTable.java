@@ -32,7 +32,7 @@ final class ExportTable {
     private static final int LISTED_AT_ONCE = 2048;
 
     /** Bytes of all notes together. */
-    static final int MAX_NOTES = 8 << 20;
+    static final int MAX_NOTES = 4 << 20;
 
     /**
      * How long an export without links is kept at least, on the clock. Its owner may answer by itself for a second after it was last

@@ -1,6 +1,5 @@
 package io.leapnbd.donor.store;
 
-import java.util.ArrayDeque;
 import java.util.BitSet;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.locks.Condition;
@@ -45,12 +44,12 @@ final class SlabPool {
 
     private final Condition workThere = lock.newCondition();
     private final Condition allFree = lock.newCondition();
-    private final ArrayDeque<Integer> ready = new ArrayDeque<>();
-    private final ArrayDeque<Integer> fresh = new ArrayDeque<>();
-    private final ArrayDeque<Integer> dirty = new ArrayDeque<>();
+    private final SlotQueue ready = new SlotQueue();
+    private final SlotQueue fresh = new SlotQueue();
+    private final SlotQueue dirty = new SlotQueue();
 
     /** Slots that were lent without being resident. */
-    private final ArrayDeque<Integer> toPopulate = new ArrayDeque<>();
+    private final SlotQueue toPopulate = new SlotQueue();
 
     /** Slots that were lent DIRTY: their bytes are another owner's where their words say that they are zeros. */
     private final BitSet soiled = new BitSet();
@@ -110,7 +109,7 @@ final class SlabPool {
                 } else {
                     return NONE;
                 }
-                toPopulate.add(slot);
+                toPopulate.addLast(slot);
             }
             soiled.set(slot, !blank);
             free.decrementAndGet();
@@ -192,15 +191,15 @@ final class SlabPool {
     }
 
     private boolean populateLent() {
-        Integer slot;
+        int slot;
         lock.lock();
         try {
-            slot = toPopulate.pollFirst();
+            if (toPopulate.isEmpty()) {
+                return false;
+            }
+            slot = toPopulate.removeFirst();
         } finally {
             lock.unlock();
-        }
-        if (slot == null) {
-            return false;
         }
         // Handed back already? Then it is resident for nothing until it is wiped.
         memory.populate(slot);
@@ -217,7 +216,7 @@ final class SlabPool {
             if (fresh.isEmpty()) {
                 fresh.addLast(untouched++);
             }
-            slot = fresh.getLast();
+            slot = fresh.last();
         } finally {
             lock.unlock();
         }
@@ -226,7 +225,7 @@ final class SlabPool {
         try {
             outOfMemory = !populated;
             // Unless somebody took it meanwhile.
-            if (populated && fresh.removeLastOccurrence(slot)) {
+            if (populated && fresh.remove(slot)) {
                 ready.addLast(slot);
             }
         } finally {
@@ -245,7 +244,7 @@ final class SlabPool {
             if (dirty.isEmpty()) {
                 return false;
             }
-            slot = dirty.getFirst();
+            slot = dirty.first();
             begin = slot != wiping;
             inPlace = ready.size() < readyTarget && memory.isResident(slot);
         } finally {
@@ -258,7 +257,7 @@ final class SlabPool {
         boolean gone = false;
         lock.lock();
         try {
-            if (begin && !dirty.isEmpty() && dirty.getFirst() == slot) {
+            if (begin && !dirty.isEmpty() && dirty.first() == slot) {
                 wiping = slot;
                 wiped = 0;
                 wipingInPlace = inPlace;
@@ -288,7 +287,7 @@ final class SlabPool {
             return false;
         }
         memory.blank(slot);
-        dirty.removeFirst();
+        int _ = dirty.removeFirst();
         wiping = NONE;
         (wipingInPlace ? ready : fresh).addLast(slot);
         return true;

@@ -37,6 +37,12 @@ public record StoreSettings(
     /** Most slabs that a store can have: what leaves a handle 11 bits for the generation. */
     public static final int MAX_SLABS = 1 << 20;
 
+    /** See {@link #heapBytes}. */
+    private static final int HEAP_PER_SLAB = 192;
+
+    /** Notes; exports and tombstones with names of the longest. */
+    private static final long HEAP_OF_EXPORTS = ExportTable.MAX_NOTES + (4L << 20);
+
     /** Smaller slabs would share one, and could not be made resident or be given back each by itself. */
     private static final int HUGE_PAGE = 2 << 20;
 
@@ -121,6 +127,17 @@ public record StoreSettings(
     /** These with another clock. */
     public StoreSettings withNanoClock(LongSupplier other) {
         return new StoreSettings(memory, slabSize, lease, readySlabs, lock, hugePages, maxInFlight, maxExports, other);
+    }
+
+    /**
+     * Bytes of heap that a store of so many slabs takes at most, all of them lent, with as many exports, notes and tombstones as there
+     * may be. A slab that is lent takes 135 bytes by measure (with compressed references), and one that is registered for RDMA some more
+     * outside of the store. The process around it is not counted.
+     *
+     * @param slabs how many slabs there are in all
+     */
+    public static long heapBytes(long slabs) {
+        return slabs * HEAP_PER_SLAB + HEAP_OF_EXPORTS;
     }
 
     /** How many slabs there are in all. */

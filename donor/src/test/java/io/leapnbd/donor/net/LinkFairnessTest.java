@@ -1,0 +1,235 @@
+package io.leapnbd.donor.net;
+
+import static io.leapnbd.donor.Pages.PAGE;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.leapnbd.donor.Await;
+import io.leapnbd.donor.Hellos;
+import io.leapnbd.donor.Pages;
+import io.leapnbd.donor.loop.LoopSettings;
+import io.leapnbd.donor.protocol.Operation;
+import io.leapnbd.donor.protocol.Protocol;
+import io.leapnbd.donor.protocol.RequestHeader;
+import io.leapnbd.donor.protocol.Status;
+import io.leapnbd.donor.protocol.Version;
+import io.leapnbd.donor.store.SlabStore;
+import io.leapnbd.donor.store.StoreSettings;
+import io.netty.buffer.ByteBuf;
+import io.netty.buffer.Unpooled;
+import io.netty.channel.embedded.EmbeddedChannel;
+import java.io.ByteArrayOutputStream;
+import java.net.InetSocketAddress;
+import java.nio.ByteBuffer;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Queue;
+import java.util.concurrent.ConcurrentLinkedQueue;
+import org.junit.jupiter.api.Test;
+import org.slf4j.LoggerFactory;
+
+/** F9: what strangers, and servers that behave badly, cannot keep others from. */
+class LinkFairnessTest {
+
+    @Test
+    void linksThatHaveClaimedNothingMakeRoomForAServer() throws Exception {
+        try (TestDonor donor = new TestDonor(1, s -> s.withMaxLinks(3));
+                RawLink mute = new RawLink(donor.address());
+                RawLink observer = new RawLink(donor.address());
+                RawLink claimed = RawLink.claim(donor.address(), "a", 1)) {
+            assertThat(observer.hello(Hellos.observe("a")).helloReply().freeLinks())
+                    .isEqualTo(2);
+            try (RawLink server = RawLink.claim(donor.address(), "b", 1)) {
+                // It was silent longest.
+                assertThat(mute.endsWithoutAWord()).isTrue();
+                assertThat(server.grant(0)).isPositive();
+                assertThat(observer.ask(Operation.PING, 0, 0, 0, 0).status()).isEqualTo(Status.OK);
+                try (RawLink second = RawLink.claim(donor.address(), "b", 1);
+                        RawLink third = new RawLink(donor.address())) {
+                    assertThat(observer.endsWithoutAWord()).isTrue();
+                    // All that is left has claimed.
+                    assertThat(third.endsWithoutAWord()).isTrue();
+                    assertThat(second.ask(Operation.PING, 0, 0, 0, 0).status()).isEqualTo(Status.OK);
+                    assertThat(claimed.ask(Operation.PING, 0, 0, 0, 0).status()).isEqualTo(Status.OK);
+                }
+            }
+            assertThat(donor.server.statistics().evicted()).isEqualTo(2);
+            assertThat(donor.server.statistics().turnedAway()).isEqualTo(1);
+        }
+    }
+
+    @Test
+    void anObserverThatIsSilentIsClosedLongBeforeAServer() throws Exception {
+        try (TestDonor donor = new TestDonor(1, s -> s.withObserverTimeout(Duration.ofMillis(200)));
+                RawLink server = RawLink.claim(donor.address(), "a", 1);
+                RawLink observer = new RawLink(donor.address())) {
+            assertThat(observer.hello(Hellos.observe("a")).status()).isEqualTo(Status.OK);
+            assertThat(observer.endsWithoutAWord()).isTrue();
+            assertThat(server.ask(Operation.PING, 0, 0, 0, 0).status()).isEqualTo(Status.OK);
+            assertThat(donor.server.statistics().timeouts()).isEqualTo(1);
+        }
+    }
+
+    @Test
+    void halfARequestIsNotKeptForEver() throws Exception {
+        try (TestDonor donor = new TestDonor(1, s -> s.withFrameTimeout(Duration.ofMillis(200)));
+                RawLink half = RawLink.claim(donor.address(), "a", 1);
+                RawLink whole = RawLink.claim(donor.address(), "b", 1)) {
+            half.send(writeHeader(PAGE));
+            assertThat(half.endsWithoutAWord()).isTrue();
+            assertThat(whole.ask(Operation.PING, 0, 0, 0, 0).status()).isEqualTo(Status.OK);
+        }
+    }
+
+    @Test
+    void repliesThatNobodyReadsAreNotKeptForEver() throws Exception {
+        try (TestDonor donor = new TestDonor(2, s -> s.withFrameTimeout(Duration.ofMillis(300)));
+                RawLink deaf = RawLink.claim(donor.address(), "a", 1)) {
+            int handle = deaf.grant(0);
+            ByteArrayOutputStream burst = new ByteArrayOutputStream();
+            for (int i = 0; i < 100; i++) {
+                burst.write(RawLink.frame(Operation.READ, i, handle, 0, TestDonor.SLAB, 0));
+            }
+            deaf.send(burst.toByteArray());
+            Await.until("the link is closed", () -> donor.server.statistics().openLinks() == 0);
+            assertThat(donor.server.statistics().timeouts()).isEqualTo(1);
+        }
+    }
+
+    /** Links that half-send large writes use up the shared memory; pages go on, and large writes as soon as those have timed out. */
+    @Test
+    void halfSentWritesDoNotKeepOthersFromTheirPages() throws Exception {
+        try (TestDonor donor = new TestDonor(2, s -> s.withMemory(4 << 20).withFrameTimeout(Duration.ofSeconds(1)))) {
+            List<RawLink> hogs = new ArrayList<>();
+            try (RawLink server = RawLink.claim(donor.address(), "a", 1)) {
+                int handle = server.grant(0);
+                for (int i = 0; i < 8; i++) {
+                    RawLink hog = RawLink.claim(donor.address(), "hog", 1);
+                    hogs.add(hog);
+                    hog.send(writeHeader(Protocol.MAX_PAYLOAD));
+                    hog.send(new byte[1000]);
+                }
+                Await.until("hogs wait", () -> donor.server.statistics().pauses() > 0);
+                assertThat(server.write(handle, 0, 1, Pages.array(1, PAGE))).isEqualTo(Status.OK);
+                assertThat(server.read(handle, 0, PAGE)).isEqualTo(Pages.array(1, PAGE));
+                byte[] large = Pages.array(2, Protocol.MAX_PAYLOAD);
+                assertThat(server.write(handle, 0, 2, large)).isEqualTo(Status.OK);
+                assertThat(server.read(handle, 0, Protocol.MAX_PAYLOAD)).isEqualTo(large);
+                Await.until("the hogs are gone", () -> donor.server.statistics().openLinks() == 1);
+            } finally {
+                for (RawLink hog : hogs) {
+                    hog.close();
+                }
+            }
+        }
+    }
+
+    /** Many links that read large ranges share what there is, and all get theirs. */
+    @Test
+    void moreReadersThanThereIsMemoryForAreAllServed() throws Exception {
+        try (TestDonor donor = new TestDonor(1, s -> s.withMemory(4 << 20).withLoops(LoopSettings.of(1)));
+                RawLink server = RawLink.claim(donor.address(), "a", 1)) {
+            int handle = server.grant(0);
+            byte[] bytes = Pages.array(3, TestDonor.SLAB);
+            assertThat(server.write(handle, 0, 1, bytes)).isEqualTo(Status.OK);
+            Queue<Throwable> failures = new ConcurrentLinkedQueue<>();
+            List<Thread> readers = new ArrayList<>();
+            for (int i = 0; i < 12; i++) {
+                readers.add(Thread.ofPlatform().start(() -> {
+                    try {
+                        readMuch(donor, handle, bytes);
+                    } catch (Throwable e) {
+                        failures.add(e);
+                    }
+                }));
+            }
+            for (Thread reader : readers) {
+                reader.join();
+            }
+            assertThat(failures).isEmpty();
+            assertThat(server.read(handle, 0, PAGE)).hasSize(PAGE);
+        }
+    }
+
+    private static void readMuch(TestDonor donor, int handle, byte[] expected) throws Exception {
+        try (RawLink reader = RawLink.claim(donor.address(), "a", 1)) {
+            for (int n = 0; n < 8; n++) {
+                reader.send(RawLink.frame(Operation.READ, n, handle, 0, TestDonor.SLAB, 0));
+            }
+            for (int n = 0; n < 8; n++) {
+                RawLink.Reply reply = reader.receive();
+                assertThat(reply.cookie()).isEqualTo(n);
+                assertThat(Arrays.equals(reply.payload(), expected)).isTrue();
+            }
+        }
+    }
+
+    /** F6, F9: a flood of requests that cost much and say little is done in many turns of the loop. */
+    @Test
+    void aFloodOfTrimsAndMarksLetsOthersOfItsLoopComeIn() throws Exception {
+        int slab = 64 << 20;
+        for (byte operation : new byte[] {Operation.TRIM, Operation.PAGES, Operation.LIST}) {
+            try (SlabStore store =
+                    SlabStore.open(StoreSettings.ofMemory(slab, slab).withReadySlabs(0))) {
+                ServerSettings settings = ServerSettings.listenOn(new InetSocketAddress(0));
+                LinkMemory memory = new LinkMemory(settings.memory());
+                EmbeddedChannel channel = new EmbeddedChannel();
+                channel.pipeline()
+                        .addLast(new LinkHandler(
+                                new Listener(
+                                        store,
+                                        settings,
+                                        new ServerCounters(),
+                                        new LinkPlaces(1),
+                                        memory,
+                                        new LimitedLog(LoggerFactory.getLogger(LinkFairnessTest.class))),
+                                channel));
+                ByteBuf opening = Unpooled.directBuffer();
+                opening.writeBytes(RawLink.frame(Hellos.claim("a", 1)));
+                opening.writeBytes(RawLink.frame(Operation.GRANT, 0, 0, 0, 0, Version.ofGrant(1, 0)));
+                channel.writeInbound(opening);
+                drain(channel);
+                int requests = 40;
+                ByteBuf flood = Unpooled.directBuffer();
+                for (int i = 1; i <= requests; i++) {
+                    int handle = operation == Operation.LIST ? 0 : 1;
+                    flood.writeBytes(RawLink.frame(operation, i, handle, 0, slab, i));
+                }
+                channel.pipeline().fireChannelRead(flood);
+                int inFirstTurn = drain(channel);
+                assertThat(inFirstTurn).isBetween(1, requests / 4);
+                int all = inFirstTurn;
+                for (int turn = 0; turn < requests && all < requests; turn++) {
+                    channel.runPendingTasks();
+                    all += drain(channel);
+                }
+                assertThat(all).isEqualTo(requests);
+                channel.finishAndReleaseAll();
+                assertThat(memory.free()).isEqualTo(settings.memory());
+            }
+        }
+    }
+
+    /** How many replies were sent. */
+    private static int drain(EmbeddedChannel channel) {
+        int replies = 0;
+        ByteBuf some = channel.readOutbound();
+        while (some != null) {
+            while (some.isReadable()) {
+                some.skipBytes(16 + some.getInt(some.readerIndex() + 8));
+                replies++;
+            }
+            some.release();
+            some = channel.readOutbound();
+        }
+        return replies;
+    }
+
+    private static byte[] writeHeader(int payload) {
+        byte[] frame = RawLink.frame(Operation.WRITE, 1, 0, 0, payload, 1);
+        assertThat(frame).hasSize(RequestHeader.LENGTH);
+        ByteBuffer.wrap(frame).putInt(20, payload);
+        return frame;
+    }
+}
