@@ -39,7 +39,7 @@ jvm_flags() {
       echo "$resident -Xms16m -Xmx16m -Xss512k -XX:MaxDirectMemorySize=8m -XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=16m"
       ;;
     # What methods did in training is not kept: it would be locked with the rest, and a server is warm after some seconds.
-    train) echo "$common -Dio.netty.jfr.enabled=false -Xmx64m -XX:+UnlockDiagnosticVMOptions -XX:-AOTRecordTraining" ;;
+    train) echo "$common -Dio.netty.jfr.enabled=false -Xmx64m -XX:MaxDirectMemorySize=64g -XX:+UnlockDiagnosticVMOptions -XX:-AOTRecordTraining" ;;
     *) echo "$common -Xmx256m -XX:TieredStopAtLevel=1" ;;
   esac
 }
