@@ -17,6 +17,7 @@ import io.leapnbd.tools.serve.ServerSettings;
 import io.leapnbd.tools.serve.TakeoverChoice;
 import java.io.IOException;
 import java.nio.ByteBuffer;
+import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -75,8 +76,12 @@ final class TrainCommand implements Callable<Integer> {
                 client.get("/metrics");
             }
         }
-        Files.deleteIfExists(folder.resolve("leap.state"));
-        Files.deleteIfExists(folder);
+        try (DirectoryStream<Path> left = Files.newDirectoryStream(folder)) {
+            for (Path file : left) {
+                Files.delete(file);
+            }
+        }
+        Files.delete(folder);
         return 0;
     }
 
