@@ -436,8 +436,11 @@ final class TakeoverCheck {
     }
 
     private static String held(Found found) {
-        return found.heldSlabs() + (found.heldSlabs() == 1 ? " slab (" : " slabs (")
-                + Words.size((long) found.heldSlabs() * found.slabSize()) + ")";
+        int slabs = found.heldSlabs();
+        if (slabs == 0) {
+            return "no slabs";
+        }
+        return slabs + (slabs == 1 ? " slab (" : " slabs (") + Words.size((long) slabs * found.slabSize()) + ")";
     }
 
     private String export() {
