@@ -1,4 +1,5 @@
 import io.leapnbd.bypass.link.Donor;
+import io.leapnbd.bypass.link.DonorAddress;
 import io.leapnbd.bypass.link.DonorLink;
 import io.leapnbd.bypass.link.LinkRequest;
 import io.leapnbd.bypass.link.LinkSettings;
@@ -7,12 +8,12 @@ import io.leapnbd.bypass.link.WriteWatch;
 import io.leapnbd.donor.net.RdmaServer;
 import io.leapnbd.donor.net.ServerSettings;
 import io.leapnbd.donor.protocol.Hello;
+import io.leapnbd.donor.protocol.HelloReply;
 import io.leapnbd.donor.protocol.Operation;
 import io.leapnbd.donor.protocol.ReplyHeader;
 import io.leapnbd.donor.protocol.RequestHeader;
 import io.leapnbd.donor.protocol.SlabKey;
 import io.leapnbd.donor.protocol.Status;
-import io.leapnbd.donor.protocol.Version;
 import io.leapnbd.donor.rdma.LocalMemory;
 import io.leapnbd.donor.rdma.MemoryKeys;
 import io.leapnbd.donor.rdma.RdmaClient;
@@ -27,6 +28,7 @@ import io.netty.channel.epoll.EpollIoHandler;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.net.InetSocketAddress;
+import java.nio.ByteBuffer;
 import java.time.Duration;
 import java.util.Arrays;
 import java.util.UUID;
@@ -39,7 +41,12 @@ final class Probe {
 
     private static final String EXPORT = "probe";
     private static final UUID INSTANCE = new UUID(1, 1);
+    private static final ByteBuffer NO_NOTE = ByteBuffer.allocate(0);
     private static final int PAGE = 4096;
+
+    /** Of grants, writes and trims: every one is newer than all before. */
+    private static final AtomicLong VERSIONS = new AtomicLong();
+
     private static int failures;
 
     public static void main(String[] arguments) throws Exception {
@@ -72,21 +79,21 @@ final class Probe {
 
     private static void keys(InetSocketAddress donor) throws Exception {
         try (Peer peer = new Peer(donor, EXPORT, 1)) {
-            int handle = peer.ask(Operation.GRANT, 0, 0, 0, Version.first(1) + 1, Unpooled.EMPTY_BUFFER).getInt(ReplyHeader.LENGTH);
+            int handle = peer.ask(Operation.GRANT, 0, 0, 0, VERSIONS.incrementAndGet(), Unpooled.EMPTY_BUFFER).getInt(ReplyHeader.LENGTH);
             byte[] page = new byte[PAGE];
             Arrays.fill(page, (byte) 7);
-            peer.ask(Operation.WRITE, handle, PAGE, PAGE, Version.first(1) + 2, Unpooled.wrappedBuffer(page));
+            peer.ask(Operation.WRITE, handle, PAGE, PAGE, VERSIONS.incrementAndGet(), Unpooled.wrappedBuffer(page));
             SlabKey key = SlabKey.decode(peer.ask(Operation.EXPOSE, handle, 0, 0, 0, Unpooled.EMPTY_BUFFER), ReplyHeader.LENGTH);
             check(peer.read(key.address() + PAGE, key.key()) == 0 && peer.sees(7), "a device read sees what was written");
             check(peer.read(key.address(), key.key()) == 0 && peer.sees(0), "a device read of a page never written sees zeros");
-            peer.ask(Operation.TRIM, handle, PAGE, PAGE, Version.first(1) + 3, Unpooled.EMPTY_BUFFER);
+            peer.ask(Operation.TRIM, handle, PAGE, PAGE, VERSIONS.incrementAndGet(), Unpooled.EMPTY_BUFFER);
             check(peer.read(key.address() + PAGE, key.key()) == 0 && peer.sees(0), "a device read of a trimmed page sees zeros");
-            peer.ask(Operation.WRITE, handle, PAGE, PAGE, Version.first(1) + 4, Unpooled.wrappedBuffer(page));
+            peer.ask(Operation.WRITE, handle, PAGE, PAGE, VERSIONS.incrementAndGet(), Unpooled.wrappedBuffer(page));
             peer.fill(9);
             check(peer.read(key.address() + PAGE, key.key() ^ 0x5a) != 0 && peer.sees(9), "a bad key gets an error and no data");
         }
         try (Peer peer = new Peer(donor, EXPORT, 1)) {
-            int handle = peer.ask(Operation.GRANT, 0, 0, 0, Version.first(1) + 5, Unpooled.EMPTY_BUFFER).getInt(ReplyHeader.LENGTH);
+            int handle = peer.ask(Operation.GRANT, 0, 0, 0, VERSIONS.incrementAndGet(), Unpooled.EMPTY_BUFFER).getInt(ReplyHeader.LENGTH);
             SlabKey key = SlabKey.decode(peer.ask(Operation.EXPOSE, handle, 0, 0, 0, Unpooled.EMPTY_BUFFER), ReplyHeader.LENGTH);
             try (Peer other = new Peer(donor, "another", 1)) {
                 other.fill(9);
@@ -100,7 +107,7 @@ final class Probe {
 
     private static void fencing(InetSocketAddress donor) throws Exception {
         try (Peer old = new Peer(donor, EXPORT, 2)) {
-            int handle = old.ask(Operation.GRANT, 0, 0, 0, Version.first(2) + 1, Unpooled.EMPTY_BUFFER).getInt(ReplyHeader.LENGTH);
+            int handle = old.ask(Operation.GRANT, 0, 0, 0, VERSIONS.incrementAndGet(), Unpooled.EMPTY_BUFFER).getInt(ReplyHeader.LENGTH);
             SlabKey key = SlabKey.decode(old.ask(Operation.EXPOSE, handle, 0, 0, 0, Unpooled.EMPTY_BUFFER), ReplyHeader.LENGTH);
             check(old.read(key.address(), key.key()) == 0, "a server reads its slab");
             try (Peer newer = new Peer(donor, EXPORT, 3)) {
@@ -124,7 +131,7 @@ final class Probe {
             int handle;
             SlabKey key;
             try (Peer owner = new Peer(server.address(), EXPORT, 1)) {
-                handle = owner.ask(Operation.GRANT, 0, 0, 0, Version.first(1) + 1, Unpooled.EMPTY_BUFFER).getInt(ReplyHeader.LENGTH);
+                handle = owner.ask(Operation.GRANT, 0, 0, 0, VERSIONS.incrementAndGet(), Unpooled.EMPTY_BUFFER).getInt(ReplyHeader.LENGTH);
                 key = SlabKey.decode(owner.ask(Operation.EXPOSE, handle, 0, 0, 0, Unpooled.EMPTY_BUFFER), ReplyHeader.LENGTH);
                 check(owner.read(key.address(), key.key()) == 0, "a server with a lease reads its slab");
             }
@@ -134,10 +141,10 @@ final class Probe {
                 ByteBuf granted;
                 do {
                     later.addAndGet(TimeUnit.HOURS.toNanos(1));
-                    granted = other.answer(Operation.GRANT, 0, 0, 0, Version.first(1) + 1, Unpooled.EMPTY_BUFFER);
+                    granted = other.answer(Operation.GRANT, 0, 0, 0, VERSIONS.incrementAndGet(), Unpooled.EMPTY_BUFFER);
                 } while (ReplyHeader.status(granted, 0) != Status.OK && System.nanoTime() < deadline);
                 int others = granted.getInt(ReplyHeader.LENGTH);
-                other.ask(Operation.WRITE, others, 0, PAGE, Version.first(1) + 2, Unpooled.wrappedBuffer(page));
+                other.ask(Operation.WRITE, others, 0, PAGE, VERSIONS.incrementAndGet(), Unpooled.wrappedBuffer(page));
                 other.ask(Operation.EXPOSE, others, 0, 0, 0, Unpooled.EMPTY_BUFFER);
                 try (Peer back = new Peer(server.address(), EXPORT, 1)) {
                     back.fill(9);
@@ -151,7 +158,7 @@ final class Probe {
     }
 
     /** Reads one page after the other through the link that a server uses, on an event loop of its own. */
-    private static double latency(InetSocketAddress donor, int reads, int warm, boolean busyPoll, long epoch) throws Exception {
+    private static double latency(InetSocketAddress donor, int reads, int warm, boolean busyPoll, long term) throws Exception {
         MultiThreadIoEventLoopGroup group = new MultiThreadIoEventLoopGroup(1, EpollIoHandler.newFactory());
         EventLoop loop = group.next();
         MemorySegment memory = Arena.global().allocate(1 << 20, PAGE);
@@ -159,7 +166,13 @@ final class Probe {
         local.add(memory.address(), memory.byteSize());
         Donor known = new Donor("probe", new Donor.Listener() {
             @Override
-            public void donorRestarted(Donor d, UUID gone, UUID found) {}
+            public void donorLost(Donor d, UUID gone, UUID found) {}
+
+            @Override
+            public void donorClaiming(Donor d, UUID found) {}
+
+            @Override
+            public void donorClaimed(Donor d, UUID found, long epoch) {}
 
             @Override
             public void fenced(Donor d) {}
@@ -175,18 +188,21 @@ final class Probe {
                 return true;
             }
         };
-        RdmaConnector connector = new RdmaConnector(known, donor, Duration.ofSeconds(20), local, quiet, busyPoll);
-        Peer size = new Peer(donor, EXPORT, epoch);
+        DonorAddress address =
+                new DonorAddress(DonorAddress.Transport.RDMA, donor.getAddress().getHostAddress(), donor.getPort());
+        RdmaConnector connector = new RdmaConnector(known, address, Duration.ofSeconds(20), local, quiet, busyPoll);
+        Peer size = new Peer(donor, EXPORT, term);
         int slabSize = size.slabSize;
         size.close();
-        LinkSettings settings = new LinkSettings(EXPORT, epoch + 1, INSTANCE, INSTANCE, slabSize, Duration.ofSeconds(20), 1 << 20);
+        LinkSettings settings = new LinkSettings(
+                EXPORT, UUID.randomUUID(), INSTANCE, term + 1, INSTANCE, "probe", () -> NO_NOTE, slabSize, Duration.ofSeconds(20), 1 << 20);
         DonorLink link = loop.submit(() -> connector.link(loop, 0, settings, TimeUnit.SECONDS.toNanos(20))).get();
         while (!link.ready()) {
             Thread.sleep(20);
         }
         ByteBuf buffer = Unpooled.wrappedBuffer(memory.asByteBuffer());
         LinkRequest grant = request(Operation.GRANT, 0, 0, 0);
-        grant.version = Version.first(epoch + 1) + 1;
+        grant.version = VERSIONS.incrementAndGet();
         await(loop, link, grant);
         for (int i = 0; i < 2; i++) {
             LinkRequest first = request(Operation.READ, grant.grantedHandle, 0, PAGE);
@@ -263,7 +279,8 @@ final class Probe {
         private ByteBuf answer;
         final int slabSize;
 
-        Peer(InetSocketAddress donor, String export, long epoch) throws Exception {
+        /** A new server, whose contents are those of the ones before. Its term is not below theirs. */
+        Peer(InetSocketAddress donor, String export, long term) throws Exception {
             local.add(memory.address(), PAGE);
             client = new RdmaClient(donor, export, local, new RdmaClient.Shape(4, 1, 2, 32 + 65536), 20_000, this);
             long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(30);
@@ -274,8 +291,18 @@ final class Probe {
                 throw new IllegalStateException("no connection: " + gone);
             }
             ByteBuf body = Unpooled.buffer();
-            new Hello(1, 1, 0, epoch, INSTANCE, INSTANCE, export).encode(body);
-            slabSize = ask(Operation.HELLO, 0, 0, 0, 0, body).getInt(ReplyHeader.LENGTH + 4);
+            Hello.observe(export, 0).encode(body);
+            HelloReply found = hello(body);
+            Hello.claim(
+                            export, 0, false, found.epoch(), found.content(), INSTANCE, UUID.randomUUID(), term, INSTANCE, "probe",
+                            NO_NOTE)
+                    .encode(body.clear());
+            slabSize = hello(body).slabSize();
+        }
+
+        private HelloReply hello(ByteBuf body) throws Exception {
+            ByteBuf answered = ask(Operation.HELLO, 0, 0, 0, 0, body);
+            return HelloReply.decode(answered.skipBytes(ReplyHeader.LENGTH));
         }
 
         ByteBuf ask(byte operation, int slab, int offset, int length, long version, ByteBuf body) throws Exception {
