@@ -223,7 +223,8 @@ final class TakeoverCheck {
         complete = known.complete() && confirmed(known);
         Set<UUID> holding = holders(known);
         for (DonorRow row : known.donors()) {
-            boolean holds = !complete || holding.contains(row.incarnation());
+            // Where nothing is held, every donor has to take part: a start with others only would be unknown to these.
+            boolean holds = !complete || holding.isEmpty() || holding.contains(row.incarnation());
             place(row.incarnation(), row.address(), known.content(), holds, known.complete());
         }
         if (known.complete() && !complete && !waiting.isEmpty()) {
