@@ -134,7 +134,8 @@ class PrefetchedReadsTest {
         DeviceDriver.Read same = driver.startRead(PAGE, PAGE);
         DeviceDriver.Read across = other.startRead(2 * PAGE, PAGE);
         DeviceDriver.Read again = other.startRead(2 * PAGE, PAGE);
-        // All three wait for their page before it comes. A page leaves when it has been read; who comes later fetches it once more.
+        // All three wait for their page before it comes. A page leaves when it has been read; who comes later fetches
+        // it once more.
         driver.awaitTurn();
         other.awaitTurn();
         held.forEach(FaultProxy.Relay::release);

@@ -118,19 +118,7 @@ class WriteFloodTest {
     }
 
     private TcpLink link(DeafDonor donor) throws Exception {
-        Donor known = new Donor("deaf", new Donor.Listener() {
-            @Override
-            public void donorLost(Donor restarted, UUID gone, UUID found) {}
-
-            @Override
-            public void donorClaiming(Donor claimed, UUID found) {}
-
-            @Override
-            public void donorClaimed(Donor claimed, UUID found, long epoch) {}
-
-            @Override
-            public void fenced(Donor by) {}
-        });
+        Donor known = new Donor("deaf", new IgnoringListener());
         known.stand(DonorStanding.claimed(PROCESS, 1));
         TcpLink link = new TcpLink(
                 loop,
