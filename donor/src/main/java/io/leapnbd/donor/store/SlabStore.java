@@ -232,6 +232,7 @@ public final class SlabStore implements AutoCloseable {
         if (status != Status.OK || slab == null) {
             return counters.ended(status);
         }
+        slab.touch();
         int stale;
         try {
             Objects.checkFromIndexSize(index, length, from.capacity());
@@ -260,6 +261,7 @@ public final class SlabStore implements AutoCloseable {
         if (status != Status.OK || slab == null) {
             return counters.ended(status);
         }
+        slab.touch();
         int stale;
         try {
             stale = SlabPages.trim(slab, claim, offset, length, claim.base + version);
