@@ -234,6 +234,7 @@ public final class SlabStore implements AutoCloseable {
         if (status != Status.OK || slab == null) {
             return counters.ended(status);
         }
+        slab.touch();
         int stale;
         try {
             Objects.checkFromIndexSize(index, length, from.capacity());
@@ -284,6 +285,7 @@ public final class SlabStore implements AutoCloseable {
         if (status != Status.OK || slab == null) {
             return counters.ended(status);
         }
+        slab.touch();
         int stale;
         try {
             stale = SlabPages.trim(slab, claim, offset, length, offset + from, offset + to, claim.base + version);
