@@ -11,10 +11,10 @@ public final class HeapNeed {
     private static final long MIB = 1L << 20;
 
     /** Classes, Netty, records of requests; 7 MiB of the adaptive prefetcher, twice for a moment when one policy takes another's place. */
-    private static final long SERVER = 20 * MIB;
+    private static final long SERVER = 18 * MIB;
 
     /** A loop's histograms, and its part of the requests that are under way. */
-    private static final long SERVER_LOOP = MIB;
+    private static final long SERVER_LOOP = MIB * 3 / 8;
 
     private static final long DONOR = 28 * MIB;
     private static final long DONOR_LOOP = MIB / 2;

@@ -271,8 +271,17 @@ public final class ServeCommand implements Callable<Integer> {
         Exit exit = new Exit(server::close);
         settings.unprotected().forEach(lack -> spec.commandLine().getErr().println(spec.qualifiedName() + ": " + lack));
         server.onFenced(donor -> exit.request(ExitCode.FAILED));
+        collectGarbageOfTheStart();
         spec.commandLine().getOut().println("ready " + String.join(" ", server.uris()));
         return exit.await();
+    }
+
+    /**
+     * Nothing of a start is needed later. And a full collection is rare from here on, so its code is brought into memory, where it
+     * stays ({@link Protection.Measure#LOCKED}), while there is memory.
+     */
+    private static void collectGarbageOfTheStart() {
+        System.gc();
     }
 
     private ServerSettings settings() {
