@@ -101,9 +101,9 @@ public final class MemoryLock {
                 guardEnd = columns[1].startsWith("---") ? end : 0;
             } else if (line.startsWith("Anonymous:")) {
                 Mapping last = mappings.removeLast();
-                long anonymous = Long.parseLong(line.substring(line.indexOf(':') + 1, line.lastIndexOf(' ')).strip());
-                mappings.add(
-                        new Mapping(last.start, last.end, last.permissions, last.file, anonymous, last.guarded));
+                long anonymous = Long.parseLong(line.substring(line.indexOf(':') + 1, line.lastIndexOf(' '))
+                        .strip());
+                mappings.add(new Mapping(last.start, last.end, last.permissions, last.file, anonymous, last.guarded));
             }
         }
         return mappings;

@@ -376,11 +376,13 @@ public final class ServeCommand implements Callable<Integer> {
     /** Starts this process anew with the heap that it needs, if it has less. */
     private void fitHeap(ServerSettings settings, long slabs) {
         int loops = settings.loops().count();
+        int donors = Math.max(1, settings.donors().size());
         long pages = settings.prefetch().cacheLimit() / Protocol.PAGE_SIZE;
         FittingHeap.require(
-                loops + " event loops, a device of " + slabs + " slabs and a cache of "
+                loops + " event loops with links to " + donors + " donors, a device of " + slabs
+                        + " slabs and a cache of "
                         + Size.format(settings.prefetch().cacheLimit()),
-                HeapNeed.server(loops, slabs, pages),
+                HeapNeed.server(loops, donors, slabs, pages),
                 spec.root().commandLine().getParseResult().originalArgs());
     }
 
