@@ -27,7 +27,7 @@ abstract class RdmaLinkFixture {
     final List<String> told = new ArrayList<>();
     final Donor donor = new Donor("rdma://test", new IgnoringListener() {
         @Override
-        public void donorLost(Donor d, UUID gone, UUID found) {
+        public void donorLost(Donor d, UUID gone, UUID found, boolean seen) {
             told.add("restarted");
         }
 
@@ -64,6 +64,7 @@ abstract class RdmaLinkFixture {
                 new UUID(4, 4),
                 "test",
                 () -> ByteBuffer.allocate(0),
+                _ -> false,
                 ScriptedDonor.SLAB_SIZE,
                 Duration.ofSeconds(30),
                 1 << 20);
