@@ -28,6 +28,7 @@ import io.leapnbd.bypass.path.ZeroPath;
 import io.leapnbd.bypass.takeover.Admissions;
 import io.leapnbd.bypass.takeover.TakenExport;
 import io.leapnbd.bypass.takeover.Takeover;
+import io.leapnbd.donor.linux.SuspendedTime;
 import io.leapnbd.donor.rdma.LocalMemory;
 import io.leapnbd.donor.store.SlabStore;
 import io.leapnbd.nbd.spi.BlockDevice;
@@ -113,7 +114,7 @@ public final class RemoteDevice implements BlockDevice, AutoCloseable {
         allocator = new SlabAllocator(map, versions, donors.size());
         losses = new SlabLosses(map, donors, this::bytesLost, taken.note()::lose);
         notes = new NoteSpreader(taken.note()::version, taken.note()::encode, donors.size());
-        admissions = new Admissions(donors, taken.note(), notes::hasReached);
+        admissions = new Admissions(donors, taken.note(), notes::hasReached, new SuspendedTime());
         linkSettings = new LinkSettings(
                 context.export(),
                 taken.instance(),

@@ -129,7 +129,8 @@ public final class Donor {
     }
 
     /**
-     * What the known process held is lost; {@code found} is there instead, or is that process without its slabs. For the link that has the
+     * What the known process held is lost; {@code found} is there instead, or is that process without its slabs. If another process is there,
+     * and the known one had answered as this server's shortly before, then most likely nobody else has claimed at it. For the link that has the
      * right to decide, as are the four below.
      *
      * @param unclaimed whether the donor shows that nobody else has claimed there
@@ -137,17 +138,16 @@ public final class Donor {
     void lost(UUID found, boolean unclaimed) {
         UUID gone = held.standing.incarnation();
         if (gone != null) {
-            boolean seen = unclaimed || endSeen();
+            // A process that has forgotten the export has not ended: somebody may have claimed there before the lease
+            // ended.
+            boolean seen = unclaimed || (!gone.equals(found) && endedSoonAfterProof());
             held = new Held(DonorStanding.NONE);
             listener.donorLost(this, gone, found, seen);
         }
     }
 
-    /**
-     * Whether the process is not connected any more, and had answered this server as the owner shortly before its last link ended: so it has
-     * most likely ended, and nobody else has claimed there.
-     */
-    public boolean endSeen() {
+    /** Whether it had answered this server as the owner shortly before its last link ended, or before now if a loop has not noticed that yet. */
+    private boolean endedSoonAfterProof() {
         long ended = linksUp.get() > 0 ? System.nanoTime() : unlinkedSince;
         return held.standing.isClaimed() && ended - proven.get() < END_SEEN_NANOS;
     }

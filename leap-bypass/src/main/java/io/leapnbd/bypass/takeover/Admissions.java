@@ -2,11 +2,13 @@ package io.leapnbd.bypass.takeover;
 
 import io.leapnbd.bypass.link.Donor;
 import io.leapnbd.bypass.link.DonorStanding;
+import io.leapnbd.bypass.path.Suspensions;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.UUID;
 import java.util.concurrent.TimeUnit;
+import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -35,14 +37,21 @@ public final class Admissions {
 
     private long missedAt;
 
+    private final Suspensions suspensions;
+
+    /** What was sent before the end of the machine's last suspend proves nothing: others went on, and the clock stood still. */
+    private long voidBefore = System.nanoTime();
+
     /**
      * Of one server.
      *
      * @param donors in the order of its list
      * @param note that goes to all of them
      * @param reach which of them has it
+     * @param suspendedNanos for how long the machine has been suspended in all; may be too high, and is never too low
      */
-    public Admissions(List<Donor> donors, ExportNote note, Reach reach) {
+    public Admissions(List<Donor> donors, ExportNote note, Reach reach, LongSupplier suspendedNanos) {
+        suspensions = new Suspensions(suspendedNanos);
         this.donors = donors;
         this.note = note;
         this.reach = reach;
@@ -79,18 +88,23 @@ public final class Admissions {
 
     /**
      * Whether no other server can have taken over. A donor that has answered this one as the owner within the last second shows it: another is
-     * not ready before it has claimed that donor, and has waited for longer. Otherwise every donor must have ended before this server's eyes.
+     * not ready before it has claimed that donor, and has waited for longer. Otherwise every donor must have ended before this server's eyes, and
+     * another process must be where it was: a connection that ends may have been ended by another server's claim.
      */
     private boolean ownsForCertain() {
+        if (suspensions.ended()) {
+            missedEnd();
+            voidBefore = missedAt;
+        }
         long now = System.nanoTime();
         boolean allEnded = true;
         for (Donor donor : donors) {
             long proven = donor.provenNanos();
-            if (now - proven < PROOF_NANOS) {
+            if (now - proven < PROOF_NANOS && proven - voidBefore > 0) {
                 missedEnd &= proven - missedAt <= 0;
                 return true;
             }
-            allEnded &= donor.incarnation() == null || donor.endSeen();
+            allEnded &= donor.incarnation() == null;
         }
         return allEnded && !missedEnd;
     }

@@ -10,6 +10,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.UUID;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicLong;
 import org.junit.jupiter.api.Test;
 
 /** Rules 3 and 4 of docs/ownership.md, "Nobody goes on without the others". */
@@ -23,9 +24,13 @@ class AdmissionsTest {
     private final Donor one = new Donor("d1", new IgnoringListener());
     private final Donor two = new Donor("d2", new IgnoringListener());
     private final Map<Integer, Long> reached = new HashMap<>();
+    private final AtomicLong suspended = new AtomicLong();
     private final ExportNote note = new ExportNote(4, 1 << 20, 20, Note.NONE, false);
     private final Admissions admissions = new Admissions(
-            List.of(zero, one, two), note, (donor, version) -> reached.getOrDefault(donor, 0L) >= version);
+            List.of(zero, one, two),
+            note,
+            (donor, version) -> reached.getOrDefault(donor, 0L) >= version,
+            suspended::get);
 
     AdmissionsTest() {
         note.add(P0, "d0");
@@ -56,6 +61,25 @@ class AdmissionsTest {
         assertThat(admissions.admit(one, NEW)).isNotNull();
         one.stand(DonorStanding.NONE);
         zero.stand(DonorStanding.NONE);
+        assertThat(admissions.admit(one, NEW)).isNull();
+    }
+
+    @Test
+    void a_donor_whose_connection_ended_has_not_ended_until_another_process_is_there() {
+        // A claim of another server ends connections as well.
+        zero.proven(System.nanoTime() - TimeUnit.SECONDS.toNanos(2));
+        one.stand(DonorStanding.NONE);
+        assertThat(admissions.admit(one, NEW)).contains("no other donor answers");
+        zero.stand(DonorStanding.NONE);
+        assertThat(admissions.admit(one, NEW)).isNull();
+    }
+
+    @Test
+    void what_a_donor_answered_before_the_machine_was_suspended_proves_nothing() {
+        zero.proven(System.nanoTime());
+        suspended.addAndGet(TimeUnit.HOURS.toNanos(1));
+        assertThat(admissions.admit(one, NEW)).contains("no other donor answers");
+        answers(zero);
         assertThat(admissions.admit(one, NEW)).isNull();
     }
 
