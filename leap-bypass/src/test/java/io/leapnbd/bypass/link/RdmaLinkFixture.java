@@ -59,9 +59,9 @@ abstract class RdmaLinkFixture {
     };
 
     final List<LinkRequest> done = new ArrayList<>();
-    RdmaLink link = link(false);
+    ReconnectingLink link = link(false);
 
-    RdmaLink link(boolean busyPoll) {
+    ReconnectingLink link(boolean busyPoll) {
         LinkSettings settings = new LinkSettings(
                 "swap0",
                 new UUID(1, 1),
@@ -74,7 +74,9 @@ abstract class RdmaLinkFixture {
                 Duration.ofSeconds(30),
                 1 << 20);
         donor.stand(DonorStanding.claimed(script.incarnation, 1));
-        return new RdmaLink(loop, 0, donor, script, settings, Duration.ofSeconds(30), MINUTE, watch, busyPoll);
+        LinkTransport transport =
+                of -> new RdmaSession(of, loop, script, Duration.ofSeconds(30), settings.slabSize(), watch, busyPoll);
+        return new ReconnectingLink(loop, 0, donor, transport, settings, MINUTE);
     }
 
     @AfterEach
