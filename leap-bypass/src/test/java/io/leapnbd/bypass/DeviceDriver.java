@@ -13,6 +13,7 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.function.BiConsumer;
+import java.util.function.LongSupplier;
 
 /** Drives a device's queue from a test's thread, as a connection would from its loop; answers are error codes, 0 for success. */
 final class DeviceDriver implements AutoCloseable {
@@ -20,10 +21,21 @@ final class DeviceDriver implements AutoCloseable {
     private static final long LIMIT_SECONDS = 60;
 
     private final EventLoop loop;
+    private final LongSupplier arrivals;
     private final DeviceQueue queue;
 
     DeviceDriver(BlockDevice device, EventLoop loop) {
+        this(device, loop, System::nanoTime);
+    }
+
+    /**
+     * A driver of a clock of its own.
+     *
+     * @param arrivals when each request is said to have arrived
+     */
+    DeviceDriver(BlockDevice device, EventLoop loop, LongSupplier arrivals) {
         this.loop = loop;
+        this.arrivals = arrivals;
         queue = join(supply(device, loop));
     }
 
@@ -117,11 +129,19 @@ final class DeviceDriver implements AutoCloseable {
     CompletableFuture<Integer> submit(BiConsumer<DeviceQueue, Completion> request) {
         CompletableFuture<Integer> done = new CompletableFuture<>();
         loop.execute(() -> {
-            request.accept(queue, error -> {
-                if (!loop.inEventLoop()) {
-                    done.completeExceptionally(new AssertionError("completed on another thread"));
-                } else if (!done.complete(error)) {
-                    throw new AssertionError("completed twice");
+            request.accept(queue, new Completion() {
+                @Override
+                public long submittedNanos() {
+                    return arrivals.getAsLong();
+                }
+
+                @Override
+                public void complete(int error) {
+                    if (!loop.inEventLoop()) {
+                        done.completeExceptionally(new AssertionError("completed on another thread"));
+                    } else if (!done.complete(error)) {
+                        throw new AssertionError("completed twice");
+                    }
                 }
             });
             queue.endOfTurn();

@@ -134,6 +134,10 @@ class PrefetchedReadsTest {
         DeviceDriver.Read same = driver.startRead(PAGE, PAGE);
         DeviceDriver.Read across = other.startRead(2 * PAGE, PAGE);
         DeviceDriver.Read again = other.startRead(2 * PAGE, PAGE);
+        // All three wait for their page before it comes. A page leaves when it has been read; who comes later fetches
+        // it once more.
+        driver.awaitTurn();
+        other.awaitTurn();
         held.forEach(FaultProxy.Relay::release);
 
         assertThat(bytes(first)).isEqualTo(content(0, 0));
@@ -275,6 +279,7 @@ class PrefetchedReadsTest {
         DeviceDriver.Read miss = driver.startRead(0, PAGE);
         Await.until(() -> device.cache().figures().slotsInUse() == 8);
         DeviceDriver.Read waiting = driver.startRead(PAGE, PAGE);
+        driver.awaitTurn();
         donor.close();
         proxy.cut();
         donor = new DonorProcess(PAGES * PAGE / DonorProcess.SLAB);

@@ -7,6 +7,7 @@ import io.leapnbd.bypass.cache.Prefetching;
 import io.leapnbd.bypass.latency.LatencyRecorders;
 import io.leapnbd.bypass.link.Donor;
 import io.leapnbd.bypass.link.DonorLink;
+import io.leapnbd.bypass.link.IgnoringListener;
 import io.leapnbd.bypass.map.AddressMap;
 import io.leapnbd.bypass.map.StateFile;
 import io.leapnbd.bypass.path.DeviceLoop;
@@ -47,6 +48,7 @@ final class ScriptedDevice implements BlockDevice, AutoCloseable {
     private final Prefetching prefetching;
     private final FetchOwners owners;
     private final Map<EventLoop, Paths> loops = new ConcurrentHashMap<>();
+    final ArrivalClock clock = new ArrivalClock();
     final StateFile state;
     final AddressMap map;
     final PageCache cache;
@@ -76,14 +78,14 @@ final class ScriptedDevice implements BlockDevice, AutoCloseable {
         owners = new FetchOwners(cache.capacity());
         prefetching = new Prefetching(size / PageCache.PAGE_SIZE, policy, LeapSettings.PUBLISHED);
         for (int i = 0; i < donors; i++) {
-            stores.add(new ScriptedStore("donor " + i, listener(), random, onLoss));
+            stores.add(new ScriptedStore("donor " + i, listener(), random, clock, onLoss));
         }
         losses = new SlabLosses(map, stores.stream().map(store -> store.donor).toList(), this::lost, slab -> {});
         allocator = new SlabAllocator(map, versions, donors);
     }
 
     private Donor.Listener listener() {
-        return new Donor.Listener() {
+        return new IgnoringListener() {
             @Override
             public void donorLost(Donor donor, UUID gone, UUID found) {
                 for (int i = 0; i < stores.size(); i++) {
@@ -92,15 +94,6 @@ final class ScriptedDevice implements BlockDevice, AutoCloseable {
                     }
                 }
             }
-
-            @Override
-            public void donorClaiming(Donor donor, UUID found) {}
-
-            @Override
-            public void donorClaimed(Donor donor, UUID found, long epoch) {}
-
-            @Override
-            public void fenced(Donor donor) {}
         };
     }
 

@@ -19,6 +19,7 @@ import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.IntConsumer;
+import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -34,6 +35,7 @@ final class ScriptedStore {
     final AtomicInteger mostUnderWay = new AtomicInteger();
     final AtomicInteger pings = new AtomicInteger();
     private final Random random;
+    private final LongSupplier clock;
     private final IntConsumer onLoss;
     private final Donor.Listener listener;
     private final Map<Integer, Held> slabs = new HashMap<>();
@@ -56,9 +58,10 @@ final class ScriptedStore {
 
     private record Held(int index, Map<Integer, byte[]> pages, Map<Integer, Long> versions) {}
 
-    ScriptedStore(String name, Donor.Listener listener, Random random, IntConsumer onLoss) {
+    ScriptedStore(String name, Donor.Listener listener, Random random, LongSupplier clock, IntConsumer onLoss) {
         donor = new Donor(name, listener);
         this.random = random;
+        this.clock = clock;
         this.onLoss = onLoss;
         this.listener = listener;
         donor.met(1000, 1000);
@@ -200,7 +203,7 @@ final class ScriptedStore {
             }
             mostUnderWay.accumulateAndGet(underWay.incrementAndGet(), Math::max);
             if (request.postNanos == 0) {
-                request.postNanos = System.nanoTime();
+                request.postNanos = clock.getAsLong();
             }
             waiting.add(request);
             if (!holdsEverything) {

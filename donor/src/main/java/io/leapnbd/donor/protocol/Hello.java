@@ -16,32 +16,21 @@ import org.jspecify.annotations.Nullable;
  * @param maxVersion highest protocol version that the server speaks
  * @param lane number of the server's event loop that this link belongs to; for people
  * @param mode what the server wants
- * @param blank what the export holds at this donor is given up. For a claim only: it has to say so if it begins other contents, and may
- *     if it goes on with those that it found, but without what is held here
- * @param epoch for a claim the one that was observed here, 0 or more; for a join the one that this donor gave, 1 or more
- * @param foundContent for a claim the contents that were observed here; {@link HelloReply#NONE} if there were none
- * @param content for a claim the contents that the server goes on with, or begins
- * @param instance random number of the server process; for a claim or a join
- * @param term for a claim the server's number among those of the export, 1 to {@link Version#MAX_TERM}
- * @param host for a claim the number of the machine that the server runs on
  * @param export name of the export, 1 to {@link Protocol#MAX_EXPORT_NAME} bytes in UTF-8
- * @param owner for a claim what people call the server, up to {@link Protocol#MAX_OWNER} bytes in UTF-8
- * @param note for a claim what the next server has to know, up to {@link Protocol#MAX_NOTE} bytes: those that remain in the buffer
+ * @param epoch for a claim, the epoch that was observed here, 0 or more; for a join, the claim's epoch, 1 or more
+ * @param contents for a claim, what becomes of the export's contents
+ * @param claimant for a claim, the server; for a join, its instance
+ * @param note for a claim, what the next server has to know; the buffer's remaining bytes, up to {@link Protocol#MAX_NOTE}
  */
 public record Hello(
         int minVersion,
         int maxVersion,
         int lane,
         Mode mode,
-        boolean blank,
-        long epoch,
-        UUID foundContent,
-        UUID content,
-        UUID instance,
-        long term,
-        UUID host,
         String export,
-        String owner,
+        long epoch,
+        Contents contents,
+        Claimant claimant,
         ByteBuffer note) {
 
     /** What a hello asks for; its place in the list is its number on the wire. */
@@ -61,12 +50,33 @@ public record Hello(
         }
     }
 
+    /**
+     * Which contents a claim has found at the donor, and which it goes on with.
+     *
+     * @param blank whether the slabs that the donor holds are given up. A claim has to say so if it begins other contents. A claim may
+     *     say so if it goes on with the contents that it found
+     * @param found contents that were observed here; {@link HelloReply#NONE} if there were none
+     * @param next contents that the server goes on with, or begins
+     */
+    public record Contents(boolean blank, UUID found, UUID next) {
+
+        /** Of a hello that claims nothing. */
+        public static final Contents NONE = new Contents(false, HelloReply.NONE, HelloReply.NONE);
+
+        private boolean begunWithoutBlank() {
+            return !blank && !next.equals(found) && !found.equals(HelloReply.NONE);
+        }
+    }
+
     /** Bytes before the name. */
     public static final int FIXED_LENGTH = 8 + 2 + 2 + 4 + 8 + 16 + 16 + 2;
 
+    /** Bytes after the epoch of a claim, without those of the owner's name and of the note. */
+    private static final int CLAIM_LENGTH = 16 + Claimant.TERM_AND_HOST + 2 + 2;
+
     /** Longest body, in bytes. */
     public static final int MAX_LENGTH =
-            FIXED_LENGTH + Protocol.MAX_EXPORT_NAME + 8 + 16 + 8 + 16 + 2 + 2 + Protocol.MAX_OWNER + Protocol.MAX_NOTE;
+            FIXED_LENGTH + Protocol.MAX_EXPORT_NAME + 8 + CLAIM_LENGTH + Protocol.MAX_OWNER + Protocol.MAX_NOTE;
 
     private static final int BLANK = 1;
     private static final ByteBuffer NO_NOTE = ByteBuffer.allocate(0);
@@ -78,21 +88,7 @@ public record Hello(
 
     /** A hello that changes nothing. */
     public static Hello observe(String export, int lane) {
-        return new Hello(
-                Protocol.VERSION,
-                Protocol.VERSION,
-                lane,
-                Mode.OBSERVE,
-                false,
-                0,
-                HelloReply.NONE,
-                HelloReply.NONE,
-                HelloReply.NONE,
-                0,
-                HelloReply.NONE,
-                export,
-                "",
-                NO_NOTE);
+        return ours(lane, Mode.OBSERVE, export, 0, Contents.NONE, Claimant.NOBODY, NO_NOTE);
     }
 
     /** A hello that claims the export, provided that the donor's epoch and contents are those that were observed. */
@@ -108,40 +104,38 @@ public record Hello(
             UUID host,
             String owner,
             ByteBuffer note) {
-        return new Hello(
-                Protocol.VERSION,
-                Protocol.VERSION,
-                lane,
-                Mode.CLAIM,
-                blank,
-                epoch,
-                foundContent,
-                content,
-                instance,
-                term,
-                host,
-                export,
-                owner,
-                note);
+        Contents contents = new Contents(blank, foundContent, content);
+        return ours(lane, Mode.CLAIM, export, epoch, contents, new Claimant(instance, term, host, owner), note);
     }
 
     /** A hello of another link of the server that has claimed the export with this epoch. */
     public static Hello join(String export, int lane, long epoch, UUID instance) {
-        return new Hello(
-                Protocol.VERSION,
-                Protocol.VERSION,
-                lane,
-                Mode.JOIN,
-                false,
-                epoch,
-                HelloReply.NONE,
-                HelloReply.NONE,
-                instance,
-                0,
-                HelloReply.NONE,
-                export,
-                "",
-                NO_NOTE);
+        return ours(lane, Mode.JOIN, export, epoch, Contents.NONE, Claimant.of(instance), NO_NOTE);
+    }
+
+    private static Hello ours(
+            int lane, Mode mode, String export, long epoch, Contents contents, Claimant claimant, ByteBuffer note) {
+        return new Hello(Protocol.VERSION, Protocol.VERSION, lane, mode, export, epoch, contents, claimant, note);
+    }
+
+    /** Whether a claim gives up what the donor holds. */
+    public boolean blank() {
+        return contents.blank;
+    }
+
+    /** The contents that a claim has observed. */
+    public UUID foundContent() {
+        return contents.found;
+    }
+
+    /** The contents that a claim goes on with. */
+    public UUID content() {
+        return contents.next;
+    }
+
+    /** The server process that claims or joins. */
+    public UUID instance() {
+        return claimant.instance();
     }
 
     /** The note, in a buffer of the caller's own. */
@@ -167,14 +161,14 @@ public record Hello(
         if (name < 1 || name > Protocol.MAX_EXPORT_NAME) {
             return "hello with an export name of " + name + " bytes, not 1.." + Protocol.MAX_EXPORT_NAME;
         }
-        if (ByteBufUtil.utf8Bytes(owner) > Protocol.MAX_OWNER || note.remaining() > Protocol.MAX_NOTE) {
+        if (ByteBufUtil.utf8Bytes(claimant.owner()) > Protocol.MAX_OWNER || note.remaining() > Protocol.MAX_NOTE) {
             return "hello with an owner's name or a note that is too long";
         }
         return switch (mode) {
-            case OBSERVE -> blank ? "hello that observes, and says blank" : null;
+            case OBSERVE -> blank() ? "hello that observes, and says blank" : null;
             case JOIN ->
-                epoch < 1 || blank || instance.equals(HelloReply.NONE)
-                        ? "hello that joins epoch " + epoch + " of " + instance
+                epoch < 1 || blank() || instance().equals(HelloReply.NONE)
+                        ? "hello that joins epoch " + epoch + " of " + instance()
                         : null;
             case CLAIM -> problemOfClaim();
         };
@@ -184,13 +178,14 @@ public record Hello(
         if (epoch < 0 || epoch == Long.MAX_VALUE) {
             return "hello that has observed epoch " + epoch;
         }
-        if (content.equals(HelloReply.NONE) || instance.equals(HelloReply.NONE)) {
+        if (content().equals(HelloReply.NONE) || instance().equals(HelloReply.NONE)) {
             return "hello that claims without contents or without an instance";
         }
+        long term = claimant.term();
         if (term < 1 || term > Version.MAX_TERM) {
             return "hello with term " + term + ", not in 1.." + Version.MAX_TERM;
         }
-        if (!blank && !content.equals(foundContent) && !foundContent.equals(HelloReply.NONE)) {
+        if (contents.begunWithoutBlank()) {
             return "hello that begins other contents, and does not say blank";
         }
         return null;
@@ -202,7 +197,7 @@ public record Hello(
         return switch (mode) {
             case OBSERVE -> length;
             case JOIN -> length + 8;
-            case CLAIM -> length + 8 + 16 + 8 + 16 + 2 + 2 + ByteBufUtil.utf8Bytes(owner) + note.remaining();
+            case CLAIM -> length + 8 + CLAIM_LENGTH + ByteBufUtil.utf8Bytes(claimant.owner()) + note.remaining();
         };
     }
 
@@ -214,9 +209,9 @@ public record Hello(
         out.writeInt(lane);
         out.writeZero(6);
         out.writeByte(mode.ordinal());
-        out.writeByte(blank ? BLANK : 0);
-        Fields.writeUuid(out, instance);
-        Fields.writeUuid(out, content);
+        out.writeByte(blank() ? BLANK : 0);
+        Fields.writeUuid(out, instance());
+        Fields.writeUuid(out, content());
         out.writeShort(ByteBufUtil.utf8Bytes(export));
         ByteBufUtil.writeUtf8(out, export);
         if (mode == Mode.OBSERVE) {
@@ -224,12 +219,11 @@ public record Hello(
         }
         out.writeLong(epoch);
         if (mode == Mode.CLAIM) {
-            Fields.writeUuid(out, foundContent);
-            out.writeLong(term);
-            Fields.writeUuid(out, host);
-            out.writeShort(ByteBufUtil.utf8Bytes(owner));
+            Fields.writeUuid(out, foundContent());
+            claimant.encodeTermAndHost(out);
+            out.writeShort(ByteBufUtil.utf8Bytes(claimant.owner()));
             out.writeShort(note.remaining());
-            ByteBufUtil.writeUtf8(out, owner);
+            ByteBufUtil.writeUtf8(out, claimant.owner());
             out.writeBytes(note());
         }
     }
@@ -252,21 +246,7 @@ public record Hello(
         int lane = in.readInt();
         Hello hello = min <= Protocol.VERSION && max >= Protocol.VERSION
                 ? decodeRest(min, max, lane, in)
-                : new Hello(
-                        min,
-                        max,
-                        lane,
-                        Mode.OBSERVE,
-                        false,
-                        0,
-                        HelloReply.NONE,
-                        HelloReply.NONE,
-                        HelloReply.NONE,
-                        0,
-                        HelloReply.NONE,
-                        "",
-                        "",
-                        NO_NOTE);
+                : new Hello(min, max, lane, Mode.OBSERVE, "", 0, Contents.NONE, Claimant.NOBODY, NO_NOTE);
         String problem = hello.problem();
         if (problem != null) {
             throw new ProtocolException(problem);
@@ -285,42 +265,26 @@ public record Hello(
         UUID content = Fields.readUuid(in);
         String export = Fields.readText(in, in.readUnsignedShort(), "an export name");
         long epoch = 0;
-        UUID found = HelloReply.NONE;
-        long term = 0;
-        UUID host = HelloReply.NONE;
-        String owner = "";
+        Contents contents = new Contents((flags & BLANK) != 0, HelloReply.NONE, content);
+        Claimant claimant = Claimant.of(instance);
         ByteBuffer note = NO_NOTE;
         if (mode != Mode.OBSERVE) {
             Fields.require(in, 8, "a hello");
             epoch = in.readLong();
         }
         if (mode == Mode.CLAIM) {
-            Fields.require(in, 16 + 8 + 16 + 2 + 2, "a hello");
-            found = Fields.readUuid(in);
-            term = in.readLong();
-            host = Fields.readUuid(in);
+            Fields.require(in, CLAIM_LENGTH, "a hello");
+            contents = new Contents(contents.blank, Fields.readUuid(in), content);
+            long term = in.readLong();
+            UUID host = Fields.readUuid(in);
             int ownerLength = in.readUnsignedShort();
             int noteLength = in.readUnsignedShort();
-            owner = Fields.readText(in, ownerLength, "an owner's name");
+            claimant = new Claimant(instance, term, host, Fields.readText(in, ownerLength, "an owner's name"));
             note = Fields.readBytes(in, noteLength, "a note");
         }
         if (in.isReadable()) {
             throw new ProtocolException("hello with " + in.readableBytes() + " bytes too many");
         }
-        return new Hello(
-                min,
-                max,
-                lane,
-                mode,
-                (flags & BLANK) != 0,
-                epoch,
-                found,
-                content,
-                instance,
-                term,
-                host,
-                export,
-                owner,
-                note);
+        return new Hello(min, max, lane, mode, export, epoch, contents, claimant, note);
     }
 }

@@ -10,53 +10,100 @@ import java.util.UUID;
  * links are those after it: an accepted claim is told the epoch that it was given.
  *
  * @param version protocol version that the link speaks from here on
- * @param slabSize bytes of a slab
  * @param incarnation random number of the donor process
+ * @param limits what the donor is set to
  * @param epoch how many times the export was claimed here, or more; 0 proves that this donor process has never had it
  * @param content the export's contents; {@link #NONE} if it has none here: it never had, or its lease has ended
- * @param instance the server process that owns the export; {@link #NONE} if there is none
- * @param term that server's number among those of the export; 0 if there is none
- * @param host number of the machine that it runs on
- * @param owner what people call it
- * @param claimedMillisAgo since it claimed; -1 if there is none
- * @param heardMillisAgo since one of its links was last heard; -1 if it has no link
- * @param answeredMillisAgo since this donor last answered it, at most; -1 if this process never has
- * @param links open links of the owner
- * @param freeLinks links that the donor would take now
- * @param totalSlabs slabs that the donor lends in all
- * @param freeSlabs slabs that it could grant now
- * @param heldSlabs slabs that it keeps for this export
- * @param maxInFlight requests that the link may have in flight, above zero
- * @param leaseSeconds how long slabs are kept after the export's last link is gone
+ * @param claimant the server that owns the export; {@link Claimant#NOBODY} if there is none
+ * @param activity when that server was last seen here
+ * @param room slabs and links
  * @param highest highest version of a request on links of the owner's epoch; 0 if there was none
  * @param note what the owner has left for the next server
  */
 public record HelloReply(
         int version,
-        int slabSize,
         UUID incarnation,
+        Limits limits,
         long epoch,
         UUID content,
-        UUID instance,
-        long term,
-        UUID host,
-        String owner,
-        long claimedMillisAgo,
-        long heardMillisAgo,
-        long answeredMillisAgo,
-        int links,
-        int freeLinks,
-        int totalSlabs,
-        int freeSlabs,
-        int heldSlabs,
-        int maxInFlight,
-        int leaseSeconds,
+        Claimant claimant,
+        Activity activity,
+        Room room,
         long highest,
         ByteBuffer note) {
 
+    /**
+     * What a donor is set to.
+     *
+     * @param slabSize bytes of a slab
+     * @param maxInFlight requests that the link may have in flight, above zero
+     * @param leaseSeconds how long slabs are kept after the export's last link is gone
+     */
+    public record Limits(int slabSize, int maxInFlight, int leaseSeconds) {
+
+        private boolean inRange() {
+            return maxInFlight >= 1 && leaseSeconds >= 0;
+        }
+    }
+
+    /**
+     * When an export's owner was last seen by the donor.
+     *
+     * @param claimedMillisAgo since it claimed; -1 if there is no owner
+     * @param heardMillisAgo since one of its links was last heard; -1 if it has no link
+     * @param answeredMillisAgo since this donor last answered it, at most; -1 if this process never has
+     * @param links its open links
+     */
+    public record Activity(long claimedMillisAgo, long heardMillisAgo, long answeredMillisAgo, int links) {
+
+        /** Of an export that nobody owns. */
+        public static final Activity NONE = new Activity(-1, -1, -1, 0);
+
+        private boolean inRange() {
+            return claimedMillisAgo >= -1 && heardMillisAgo >= -1 && answeredMillisAgo >= -1 && links >= 0;
+        }
+
+        private void encode(ByteBuf out) {
+            out.writeLong(claimedMillisAgo);
+            out.writeLong(heardMillisAgo);
+            out.writeLong(answeredMillisAgo);
+            out.writeInt(links);
+        }
+
+        private static Activity decode(ByteBuf in) {
+            return new Activity(in.readLong(), in.readLong(), in.readLong(), in.readInt());
+        }
+    }
+
+    /**
+     * What a donor has, and has left.
+     *
+     * @param freeLinks links that it would take now
+     * @param totalSlabs slabs that it lends in all
+     * @param freeSlabs slabs that it could grant now
+     * @param heldSlabs slabs that it keeps for this export
+     */
+    public record Room(int freeLinks, int totalSlabs, int freeSlabs, int heldSlabs) {
+
+        private boolean inRange() {
+            return freeLinks >= 0 && freeSlabs >= 0 && heldSlabs >= 0;
+        }
+
+        private void encode(ByteBuf out) {
+            out.writeInt(freeLinks);
+            out.writeInt(totalSlabs);
+            out.writeInt(freeSlabs);
+            out.writeInt(heldSlabs);
+        }
+
+        private static Room decode(ByteBuf in) {
+            return new Room(in.readInt(), in.readInt(), in.readInt(), in.readInt());
+        }
+    }
+
     /** Bytes before the owner's name. */
     public static final int FIXED_LENGTH =
-            4 + 4 + 16 + 8 + 16 + 16 + 8 + 16 + 8 + 8 + 8 + 4 + 4 + 4 + 4 + 4 + 4 + 4 + 8 + 2 + 2;
+            4 + 4 + 16 + 8 + 16 + 16 + Claimant.TERM_AND_HOST + 3 * 8 + 4 + 4 * 4 + 4 + 4 + 8 + 2 + 2;
 
     /** Longest body, in bytes. */
     public static final int MAX_LENGTH = FIXED_LENGTH + Protocol.MAX_OWNER + Protocol.MAX_NOTE;
@@ -82,85 +129,116 @@ public record HelloReply(
 
     /** This, with what an accepted claim has changed. */
     public HelloReply claimed(long newEpoch, int nowHeld, int nowFree) {
-        return new HelloReply(
-                version,
-                slabSize,
-                incarnation,
-                newEpoch,
-                content,
-                instance,
-                term,
-                host,
-                owner,
-                claimedMillisAgo,
-                heardMillisAgo,
-                answeredMillisAgo,
-                links,
-                freeLinks,
-                totalSlabs,
-                nowFree,
-                nowHeld,
-                maxInFlight,
-                leaseSeconds,
-                highest,
-                note);
+        return with(newEpoch, new Room(room.freeLinks, room.totalSlabs, nowFree, nowHeld));
     }
 
     /** This, with the number of links that the donor's listener would take. */
     public HelloReply withFreeLinks(int other) {
+        return with(epoch, new Room(other, room.totalSlabs, room.freeSlabs, room.heldSlabs));
+    }
+
+    private HelloReply with(long itsEpoch, Room itsRoom) {
         return new HelloReply(
-                version,
-                slabSize,
-                incarnation,
-                epoch,
-                content,
-                instance,
-                term,
-                host,
-                owner,
-                claimedMillisAgo,
-                heardMillisAgo,
-                answeredMillisAgo,
-                links,
-                other,
-                totalSlabs,
-                freeSlabs,
-                heldSlabs,
-                maxInFlight,
-                leaseSeconds,
-                highest,
-                note);
+                version, incarnation, limits, itsEpoch, content, claimant, activity, itsRoom, highest, note);
+    }
+
+    /** Bytes of a slab. */
+    public int slabSize() {
+        return limits.slabSize;
+    }
+
+    /** Requests that the link may have in flight, above zero. */
+    public int maxInFlight() {
+        return limits.maxInFlight;
+    }
+
+    /** How long slabs are kept after the export's last link is gone, in seconds. */
+    public int leaseSeconds() {
+        return limits.leaseSeconds;
+    }
+
+    /** The server process that owns the export; {@link #NONE} if there is none. */
+    public UUID instance() {
+        return claimant.instance();
+    }
+
+    /** That server's number among those of the export; 0 if there is none. */
+    public long term() {
+        return claimant.term();
+    }
+
+    /** Number of the machine that it runs on. */
+    public UUID host() {
+        return claimant.host();
+    }
+
+    /** What people call it. */
+    public String owner() {
+        return claimant.owner();
+    }
+
+    /** Since it claimed; -1 if there is none. */
+    public long claimedMillisAgo() {
+        return activity.claimedMillisAgo;
+    }
+
+    /** Since one of its links was last heard; -1 if it has no link. */
+    public long heardMillisAgo() {
+        return activity.heardMillisAgo;
+    }
+
+    /** Since this donor last answered it, at most; -1 if this process never has. */
+    public long answeredMillisAgo() {
+        return activity.answeredMillisAgo;
+    }
+
+    /** Open links of the owner. */
+    public int links() {
+        return activity.links;
+    }
+
+    /** Links that the donor would take now. */
+    public int freeLinks() {
+        return room.freeLinks;
+    }
+
+    /** Slabs that the donor lends in all. */
+    public int totalSlabs() {
+        return room.totalSlabs;
+    }
+
+    /** Slabs that it could grant now. */
+    public int freeSlabs() {
+        return room.freeSlabs;
+    }
+
+    /** Slabs that it keeps for this export. */
+    public int heldSlabs() {
+        return room.heldSlabs;
     }
 
     /** Bytes of the body. */
     public int encodedLength() {
-        return FIXED_LENGTH + ByteBufUtil.utf8Bytes(owner) + note.remaining();
+        return FIXED_LENGTH + ByteBufUtil.utf8Bytes(owner()) + note.remaining();
     }
 
     /** Appends the body. */
     public void encode(ByteBuf out) {
         out.writeInt(version);
-        out.writeInt(slabSize);
+        out.writeInt(limits.slabSize);
         Fields.writeUuid(out, incarnation);
         out.writeLong(epoch);
         Fields.writeUuid(out, content);
-        Fields.writeUuid(out, instance);
-        out.writeLong(term);
-        Fields.writeUuid(out, host);
-        out.writeLong(claimedMillisAgo);
-        out.writeLong(heardMillisAgo);
-        out.writeLong(answeredMillisAgo);
-        out.writeInt(links);
-        out.writeInt(freeLinks);
-        out.writeInt(totalSlabs);
-        out.writeInt(freeSlabs);
-        out.writeInt(heldSlabs);
-        out.writeInt(maxInFlight);
-        out.writeInt(leaseSeconds);
+        Fields.writeUuid(out, claimant.instance());
+        claimant.encodeTermAndHost(out);
+        activity.encode(out);
+        room.encode(out);
+        out.writeInt(limits.maxInFlight);
+        out.writeInt(limits.leaseSeconds);
         out.writeLong(highest);
-        out.writeShort(ByteBufUtil.utf8Bytes(owner));
+        out.writeShort(ByteBufUtil.utf8Bytes(claimant.owner()));
         out.writeShort(note.remaining());
-        ByteBufUtil.writeUtf8(out, owner);
+        ByteBufUtil.writeUtf8(out, claimant.owner());
         out.writeBytes(note());
     }
 
@@ -179,43 +257,17 @@ public record HelloReply(
         UUID instance = Fields.readUuid(in);
         long term = in.readLong();
         UUID host = Fields.readUuid(in);
-        long claimed = in.readLong();
-        long heard = in.readLong();
-        long answered = in.readLong();
-        int links = in.readInt();
-        int freeLinks = in.readInt();
-        int totalSlabs = in.readInt();
-        int freeSlabs = in.readInt();
-        int heldSlabs = in.readInt();
-        int maxInFlight = in.readInt();
-        int leaseSeconds = in.readInt();
+        Activity activity = Activity.decode(in);
+        Room room = Room.decode(in);
+        Limits limits = new Limits(slabSize, in.readInt(), in.readInt());
         long highest = in.readLong();
         int ownerLength = in.readUnsignedShort();
         int noteLength = in.readUnsignedShort();
         String owner = Fields.readText(in, ownerLength, "an owner's name");
         ByteBuffer note = Fields.readBytes(in, noteLength, "a note");
-        HelloReply reply = new HelloReply(
-                version,
-                slabSize,
-                incarnation,
-                epoch,
-                content,
-                instance,
-                term,
-                host,
-                owner,
-                claimed,
-                heard,
-                answered,
-                links,
-                freeLinks,
-                totalSlabs,
-                freeSlabs,
-                heldSlabs,
-                maxInFlight,
-                leaseSeconds,
-                highest,
-                note);
+        Claimant claimant = new Claimant(instance, term, host, owner);
+        HelloReply reply =
+                new HelloReply(version, incarnation, limits, epoch, content, claimant, activity, room, highest, note);
         if (in.isReadable() || ownerLength > Protocol.MAX_OWNER || noteLength > Protocol.MAX_NOTE) {
             throw new ProtocolException("reply to hello with " + in.readableBytes() + " bytes too many");
         }
@@ -227,22 +279,12 @@ public record HelloReply(
         if (version != Protocol.VERSION) {
             throw new ProtocolException("donor that answers in version " + version);
         }
+        int slabSize = limits.slabSize;
         if (slabSize < Protocol.MIN_SLAB_SIZE || slabSize > Protocol.MAX_SLAB_SIZE || Integer.bitCount(slabSize) != 1) {
             throw new ProtocolException("donor with slabs of " + slabSize + " bytes");
         }
-        if (epoch < 0
-                || term < 0
-                || term > Version.MAX_TERM
-                || claimedMillisAgo < -1
-                || heardMillisAgo < -1
-                || answeredMillisAgo < -1
-                || links < 0
-                || freeLinks < 0
-                || freeSlabs < 0
-                || heldSlabs < 0
-                || maxInFlight < 1
-                || leaseSeconds < 0
-                || highest < 0) {
+        boolean inRange = limits.inRange() && activity.inRange() && room.inRange();
+        if (epoch < 0 || term() < 0 || term() > Version.MAX_TERM || highest < 0 || !inRange) {
             throw new ProtocolException("reply to hello out of range: " + this);
         }
     }

@@ -1,5 +1,6 @@
 package io.leapnbd.donor.store;
 
+import io.leapnbd.donor.protocol.Claimant;
 import io.leapnbd.donor.protocol.Hello;
 import io.leapnbd.donor.protocol.HelloReply;
 import java.nio.ByteBuffer;
@@ -21,12 +22,8 @@ final class Export {
     /** Of all its slabs. */
     UUID content = HelloReply.NONE;
 
-    /** The server process that has claimed it, and what that said of itself. */
-    UUID instance = HelloReply.NONE;
-
-    long term;
-    UUID host = HelloReply.NONE;
-    String owner = "";
+    /** The server that has claimed it. */
+    Claimant claimant = Claimant.NOBODY;
 
     /** What the owner leaves for the next server. Never written to. */
     ByteBuffer note = NO_NOTE;
@@ -125,10 +122,7 @@ final class Export {
         claims.clear();
         epoch++;
         content = hello.content();
-        instance = hello.instance();
-        term = hello.term();
-        host = hello.host();
-        owner = hello.owner();
+        claimant = hello.claimant();
         note = itsNote;
         noteVersion = 0;
         claimedAt = now;

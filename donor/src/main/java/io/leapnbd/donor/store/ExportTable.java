@@ -95,7 +95,9 @@ final class ExportTable {
 
     private Admission join(Hello hello, @Nullable Export export, Runnable onFenced) {
         HelloReply found = describe(hello.export(), export);
-        if (export == null || export.epoch != hello.epoch() || !export.instance.equals(hello.instance())) {
+        if (export == null
+                || export.epoch != hello.epoch()
+                || !export.claimant.instance().equals(hello.instance())) {
             return new Admission(Status.FENCED, found, null);
         }
         return new Admission(Status.OK, found, open(export, onFenced));
@@ -152,26 +154,24 @@ final class ExportTable {
     private HelloReply describe(String name, @Nullable Export known) {
         long now = now();
         Export export = known != null ? known : new Export(name, tombstones.epochOf(name));
-        return new HelloReply(
-                Protocol.VERSION,
-                settings.slabSize(),
-                incarnation,
-                export.epoch,
-                export.content,
-                export.instance,
-                export.term,
-                export.host,
-                export.owner,
+        HelloReply.Limits limits = new HelloReply.Limits(settings.slabSize(), settings.maxInFlight(), (int)
+                settings.lease().toSeconds());
+        HelloReply.Activity activity = new HelloReply.Activity(
                 known == null ? -1 : millisSince(export.claimedAt, now),
                 export.claims.isEmpty() ? -1 : millisSince(export.heard(), now),
                 known == null ? -1 : millisSince(export.answered(now), now),
-                export.claims.size(),
-                Integer.MAX_VALUE,
-                settings.totalSlabs(),
-                pool.free(),
-                export.slabs.size(),
-                settings.maxInFlight(),
-                (int) settings.lease().toSeconds(),
+                export.claims.size());
+        HelloReply.Room room =
+                new HelloReply.Room(Integer.MAX_VALUE, settings.totalSlabs(), pool.free(), export.slabs.size());
+        return new HelloReply(
+                Protocol.VERSION,
+                incarnation,
+                limits,
+                export.epoch,
+                export.content,
+                export.claimant,
+                activity,
+                room,
                 export.highest(),
                 export.note);
     }
@@ -436,13 +436,13 @@ final class ExportTable {
                         export.name,
                         export.slabs.size(),
                         export.epoch,
-                        export.instance,
+                        export.claimant.instance(),
                         links,
                         TimeUnit.NANOSECONDS.toSeconds(left),
                         export.content,
-                        export.term,
-                        export.host,
-                        export.owner));
+                        export.claimant.term(),
+                        export.claimant.host(),
+                        export.claimant.owner()));
             }
             return all;
         } finally {

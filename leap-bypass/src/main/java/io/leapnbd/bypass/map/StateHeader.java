@@ -15,16 +15,18 @@ import org.jspecify.annotations.Nullable;
  *  80 term  88 boot  104 clean  112 sum of rows and bitmaps  120 sum of all before
  * </pre>
  *
- * @param sequence the higher one of a file's two headers counts
+ * <p>A file has two headers. The one with the higher sequence counts.
+ *
+ * @param sequence 0 or more; grows by one with every header that is written
  * @param size bytes of the device
  * @param slabShift binary logarithm of the slab size
- * @param content whose slabs the rows name; {@link #NOBODY} if none
- * @param owner the server that the file is the truth of; {@link #NOBODY} if there is none
- * @param claimer a server that began to take over with the file; {@link #NOBODY} if there is none
- * @param term of the owner or the claimer, the higher one
- * @param boot of the machine, when the file was last opened to be changed
- * @param clean whether it was closed in good order since
- * @param cleanSum checksum of rows and bitmaps then
+ * @param content contents whose slabs the rows name; {@link #NOBODY} if there are none
+ * @param owner server whose map this is; {@link #NOBODY} if there is none
+ * @param claimer server that began to take over with this file, and has not ended; {@link #NOBODY} if there is none
+ * @param term the higher of the owner's term and the claimer's; 0 if there is neither
+ * @param boot boot of the machine in which the file was last opened to be changed
+ * @param clean whether the file was closed in good order since then
+ * @param cleanSum if it was: checksum of rows and bitmaps
  */
 public record StateHeader(
         long sequence,

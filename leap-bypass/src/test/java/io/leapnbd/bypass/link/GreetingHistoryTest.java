@@ -2,6 +2,7 @@ package io.leapnbd.bypass.link;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.leapnbd.donor.protocol.Claimant;
 import io.leapnbd.donor.protocol.Hello;
 import io.leapnbd.donor.protocol.HelloReply;
 import io.leapnbd.donor.protocol.Status;
@@ -63,24 +64,13 @@ class GreetingHistoryTest {
         HelloReply describe() {
             return new HelloReply(
                     2,
-                    SLAB,
                     process,
+                    new HelloReply.Limits(SLAB, 9, 600),
                     epoch,
                     content,
-                    instance,
-                    term,
-                    HelloReply.NONE,
-                    "x",
-                    0,
-                    0,
-                    0,
-                    1,
-                    9,
-                    9,
-                    9,
-                    slabs.size(),
-                    9,
-                    600,
+                    new Claimant(instance, term, HelloReply.NONE, "x"),
+                    new HelloReply.Activity(0, 0, 0, 1),
+                    new HelloReply.Room(9, 9, 9, slabs.size()),
                     highest,
                     ByteBuffer.allocate(0));
         }
@@ -107,7 +97,7 @@ class GreetingHistoryTest {
             epoch++;
             content = hello.content();
             instance = hello.instance();
-            term = hello.term();
+            term = hello.claimant().term();
             highest = 0;
             claimsOfMine.add(epoch);
             return new Answer(Status.OK, describe(), epoch);

@@ -25,17 +25,11 @@ abstract class LinkFixture {
     final ManualIoEventLoop loop = new ManualIoEventLoop(Thread.currentThread(), EpollIoHandler.newFactory());
     final ScriptedDonor script = new ScriptedDonor();
     final List<String> told = new ArrayList<>();
-    final Donor donor = new Donor("scripted", new Donor.Listener() {
+    final Donor donor = new Donor("scripted", new IgnoringListener() {
         @Override
         public void donorLost(Donor d, UUID gone, UUID found) {
             told.add("restarted");
         }
-
-        @Override
-        public void donorClaiming(Donor d, UUID found) {}
-
-        @Override
-        public void donorClaimed(Donor d, UUID found, long epoch) {}
 
         @Override
         public void fenced(Donor d) {

@@ -6,7 +6,6 @@ import io.leapnbd.bypass.link.LinkRequest.Outcome;
 import io.leapnbd.donor.protocol.Operation;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.UUID;
 import org.junit.jupiter.api.Test;
 
 class PendingRequestsTest {
@@ -189,19 +188,7 @@ class PendingRequestsTest {
     @Test
     void aDonorThatNobodyReachesIsDownAfterARequestsTime() {
         // B5
-        Donor donor = new Donor("away", new Donor.Listener() {
-            @Override
-            public void donorLost(Donor d, UUID gone, UUID found) {}
-
-            @Override
-            public void donorClaiming(Donor d, UUID found) {}
-
-            @Override
-            public void donorClaimed(Donor d, UUID found, long epoch) {}
-
-            @Override
-            public void fenced(Donor d) {}
-        });
+        Donor donor = new Donor("away", new IgnoringListener());
         long hour = 3_600_000_000_000L;
         long now = System.nanoTime();
         assertThat(donor.down(now, hour)).isFalse();

@@ -3,6 +3,7 @@ package io.leapnbd.bypass.link;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.leapnbd.bypass.link.Rejoin.Action;
+import io.leapnbd.donor.protocol.Claimant;
 import io.leapnbd.donor.protocol.HelloReply;
 import java.nio.ByteBuffer;
 import java.util.UUID;
@@ -25,24 +26,13 @@ class RejoinTest {
     private static HelloReply says(UUID process, long epoch, UUID content, UUID instance, long term) {
         return new HelloReply(
                 2,
-                1 << 20,
                 process,
+                new HelloReply.Limits(1 << 20, 9, 600),
                 epoch,
                 content,
-                instance,
-                term,
-                OTHERS,
-                "x",
-                0,
-                0,
-                0,
-                1,
-                9,
-                9,
-                9,
-                0,
-                9,
-                600,
+                new Claimant(instance, term, OTHERS, "x"),
+                new HelloReply.Activity(0, 0, 0, 1),
+                new HelloReply.Room(9, 9, 9, 0),
                 0,
                 ByteBuffer.allocate(0));
     }

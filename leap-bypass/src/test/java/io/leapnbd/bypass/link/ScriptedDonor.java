@@ -1,5 +1,6 @@
 package io.leapnbd.bypass.link;
 
+import io.leapnbd.donor.protocol.Claimant;
 import io.leapnbd.donor.protocol.Hello;
 import io.leapnbd.donor.protocol.HelloReply;
 import io.leapnbd.donor.protocol.Operation;
@@ -134,24 +135,13 @@ final class ScriptedDonor implements RdmaDialer {
             case Operation.HELLO ->
                 new HelloReply(
                                 2,
-                                slabSize,
                                 incarnation,
+                                new HelloReply.Limits(slabSize, 8, 60),
                                 ownedByNewer ? 2 : 1,
                                 ownedByNewer ? CONTENT : HelloReply.NONE,
-                                ownedByNewer ? new UUID(9, 9) : HelloReply.NONE,
-                                ownedByNewer ? 2 : 0,
-                                HelloReply.NONE,
-                                "",
-                                -1,
-                                -1,
-                                -1,
-                                0,
-                                9,
-                                8,
-                                5,
-                                0,
-                                8,
-                                60,
+                                ownedByNewer ? new Claimant(new UUID(9, 9), 2, HelloReply.NONE, "") : Claimant.NOBODY,
+                                HelloReply.Activity.NONE,
+                                new HelloReply.Room(9, 8, 5, 0),
                                 highest,
                                 ByteBuffer.allocate(0))
                         .encode(body);

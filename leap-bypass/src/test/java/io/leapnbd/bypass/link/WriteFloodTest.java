@@ -2,6 +2,7 @@ package io.leapnbd.bypass.link;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.leapnbd.donor.protocol.Claimant;
 import io.leapnbd.donor.protocol.HelloReply;
 import io.leapnbd.donor.protocol.Operation;
 import io.leapnbd.donor.protocol.Protocol;
@@ -55,24 +56,13 @@ class WriteFloodTest {
 
     private static final HelloReply HELLO = new HelloReply(
             Protocol.VERSION,
-            Protocol.MIN_SLAB_SIZE,
             PROCESS,
+            new HelloReply.Limits(Protocol.MIN_SLAB_SIZE, 2 * PIECES, 60),
             1,
             HelloReply.NONE,
-            HelloReply.NONE,
-            0,
-            HelloReply.NONE,
-            "",
-            -1,
-            -1,
-            -1,
-            0,
-            9,
-            8,
-            5,
-            0,
-            2 * PIECES,
-            60,
+            Claimant.NOBODY,
+            HelloReply.Activity.NONE,
+            new HelloReply.Room(9, 8, 5, 0),
             0,
             ByteBuffer.allocate(0));
 
@@ -118,19 +108,7 @@ class WriteFloodTest {
     }
 
     private DonorLink link(DeafDonor donor) throws Exception {
-        Donor known = new Donor("deaf", new Donor.Listener() {
-            @Override
-            public void donorLost(Donor restarted, UUID gone, UUID found) {}
-
-            @Override
-            public void donorClaiming(Donor claimed, UUID found) {}
-
-            @Override
-            public void donorClaimed(Donor claimed, UUID found, long epoch) {}
-
-            @Override
-            public void fenced(Donor by) {}
-        });
+        Donor known = new Donor("deaf", new IgnoringListener());
         known.stand(DonorStanding.claimed(PROCESS, 1));
         DonorConnector connector = new TcpConnector(
                 known,

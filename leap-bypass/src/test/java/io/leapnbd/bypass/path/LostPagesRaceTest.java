@@ -4,7 +4,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.leapnbd.bypass.latency.LatencyRecorders;
 import io.leapnbd.bypass.latency.Operation;
-import io.leapnbd.bypass.link.Donor;
 import io.leapnbd.bypass.link.DonorLink;
 import io.leapnbd.bypass.link.LinkRequest;
 import io.leapnbd.bypass.map.AddressMap;
@@ -89,24 +88,12 @@ class LostPagesRaceTest {
     }
 
     private void read(EventLoop eventLoop, AtomicLong zeros, AtomicLong right) {
-        Donor donor = new Donor("test", new Donor.Listener() {
-            @Override
-            public void donorLost(Donor one, UUID gone, UUID found) {}
-
-            @Override
-            public void donorClaiming(Donor one, UUID found) {}
-
-            @Override
-            public void donorClaimed(Donor one, UUID found, long epoch) {}
-
-            @Override
-            public void fenced(Donor one) {}
-        });
-        SlabLosses losses = new SlabLosses(map, List.of(donor), (offset, length) -> {}, slab -> {});
+        DonorLink link = new Answering();
+        SlabLosses losses = new SlabLosses(map, List.of(link.donor()), (offset, length) -> {}, slab -> {});
         DeviceLoop loop = new DeviceLoop(
                 eventLoop,
                 new LatencyRecorders().openLoop(),
-                new DonorLink[] {new Answering(donor)},
+                new DonorLink[] {link},
                 true,
                 TimeUnit.MINUTES.toNanos(1));
         ReadPath reads = new ReadPath(loop, map, losses);
@@ -126,18 +113,7 @@ class LostPagesRaceTest {
     }
 
     /** A donor that answers at once: what it has, or that it has the slab no more. */
-    private final class Answering implements DonorLink {
-
-        private final Donor donor;
-
-        Answering(Donor donor) {
-            this.donor = donor;
-        }
-
-        @Override
-        public Donor donor() {
-            return donor;
-        }
+    private final class Answering extends IdleLink {
 
         @Override
         public boolean ready() {
@@ -155,17 +131,5 @@ class LostPagesRaceTest {
             request.outcome = here ? LinkRequest.Outcome.OK : LinkRequest.Outcome.LOST;
             request.completion.linkDone(request, request.startNanos);
         }
-
-        @Override
-        public void promote(LinkRequest request) {}
-
-        @Override
-        public void flush() {}
-
-        @Override
-        public void tick(long now) {}
-
-        @Override
-        public void close() {}
     }
 }

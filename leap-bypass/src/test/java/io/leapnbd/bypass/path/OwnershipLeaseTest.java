@@ -4,9 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.leapnbd.bypass.link.Donor;
 import io.leapnbd.bypass.link.DonorLink;
-import io.leapnbd.bypass.link.LinkRequest;
 import io.leapnbd.donor.linux.SuspendedTime;
-import java.util.UUID;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.LongSupplier;
@@ -17,14 +15,15 @@ class OwnershipLeaseTest {
 
     private static final long LEASE = OwnershipLease.LEASE_NANOS;
 
-    private final Donor one = new Donor("one", new Ignoring());
-    private final Donor other = new Donor("other", new Ignoring());
+    private final DonorLink[] links = {new IdleLink(), new IdleLink()};
+    private final Donor one = links[0].donor();
+    private final Donor other = links[1].donor();
     private final AtomicLong suspended = new AtomicLong(TimeUnit.HOURS.toNanos(3));
     private final OwnershipLease lease = lease(suspended::get);
     private final long start = System.nanoTime();
 
     private OwnershipLease lease(LongSupplier suspendedNanos) {
-        return new OwnershipLease(new DonorLink[] {new Idle(one), new Idle(other)}, suspendedNanos, false, LEASE);
+        return new OwnershipLease(links, suspendedNanos, false, LEASE);
     }
 
     @Test
@@ -81,46 +80,5 @@ class OwnershipLeaseTest {
         for (int i = 0; i < 1_000; i++) {
             assertThat(suspensions.ended()).isFalse();
         }
-    }
-
-    private static final class Ignoring implements Donor.Listener {
-
-        @Override
-        public void donorLost(Donor donor, UUID gone, UUID found) {}
-
-        @Override
-        public void donorClaiming(Donor donor, UUID found) {}
-
-        @Override
-        public void donorClaimed(Donor donor, UUID found, long epoch) {}
-
-        @Override
-        public void fenced(Donor donor) {}
-    }
-
-    /** A link that is never connected. */
-    private record Idle(Donor donor) implements DonorLink {
-
-        @Override
-        public boolean ready() {
-            return false;
-        }
-
-        @Override
-        public void post(LinkRequest request) {
-            throw new AssertionError("not connected");
-        }
-
-        @Override
-        public void promote(LinkRequest request) {}
-
-        @Override
-        public void flush() {}
-
-        @Override
-        public void tick(long now) {}
-
-        @Override
-        public void close() {}
     }
 }
