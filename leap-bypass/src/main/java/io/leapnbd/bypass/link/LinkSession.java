@@ -10,7 +10,7 @@ import org.jspecify.annotations.Nullable;
  * requests whose connection ends, is the link's affair.
  *
  * <p>A session tells the link what it has come to: {@link ReconnectingLink#connected}, {@link ReconnectingLink#helloAnswered}, {@link
- * ReconnectingLink#answered}, {@link ReconnectingLink#fail}. It tells nothing any more once the link {@linkplain ReconnectingLink#has
+ * PostedRequests#answered}, {@link ReconnectingLink#fail}. It tells nothing any more once the link {@linkplain ReconnectingLink#has
  * has} it no longer. It never ends a request that it was not asked to send.
  *
  * <p>For the link's loop.

@@ -109,7 +109,7 @@ final class RdmaSession implements LinkSession, RdmaClient.Events {
     /** Does what must not be done from inside the queue pair's own calls. */
     void endOfTurn() {
         if (live()) {
-            link.pump();
+            link.requests().pump();
         }
     }
 
@@ -160,7 +160,7 @@ final class RdmaSession implements LinkSession, RdmaClient.Events {
             return;
         }
         long now = System.nanoTime();
-        link.proven(request, now);
+        link.requests().proven(request, now);
         if (from.undisturbed(request, slot)) {
             link.donor().readByDevice();
             request.finish(LinkRequest.Outcome.OK, now);
@@ -231,7 +231,7 @@ final class RdmaSession implements LinkSession, RdmaClient.Events {
             reads.exposed(request.slab, SlabKey.decode(frame, ReplyHeader.LENGTH));
         }
         boolean last = request.queue == null && complete(request);
-        link.answered(request, status, ReplyHeader.freeSlabs(frame, 0), last, System.nanoTime());
+        link.requests().answered(request, status, ReplyHeader.freeSlabs(frame, 0), last, System.nanoTime());
     }
 
     /** Whether nothing of a request is left to be sent, to be answered or to be read by the device. */
@@ -285,7 +285,7 @@ final class RdmaSession implements LinkSession, RdmaClient.Events {
     private DeviceReads.Start read(DeviceReads device, LinkRequest request) {
         DeviceReads.Start start;
         try {
-            start = device.start(request, link.demandsWait());
+            start = device.start(request, link.requests().demandsWait());
         } catch (IOException e) {
             broken(e);
             return DeviceReads.Start.BEGUN;
@@ -300,7 +300,7 @@ final class RdmaSession implements LinkSession, RdmaClient.Events {
     private void askForKey(int slab) {
         loop.execute(() -> {
             if (live()) {
-                link.ask(Operation.EXPOSE, slab, System.nanoTime());
+                link.requests().ask(Operation.EXPOSE, slab, System.nanoTime());
             }
         });
     }

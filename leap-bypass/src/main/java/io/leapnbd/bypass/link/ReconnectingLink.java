@@ -11,8 +11,6 @@ import java.time.Duration;
 import java.util.UUID;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 
 /**
  * The life of a link, over any transport. It stays: it connects, claims the export, and when the connection breaks it connects again, with
@@ -26,14 +24,11 @@ import org.slf4j.LoggerFactory;
  *      +---- no time left, broken, LATER -------+-- overdue ----+       FENCED, close: over, for good
  * </pre>
  *
- * <p>Requests wait in {@link PendingRequests} while they cannot be sent. One that waits on a link without a connection ends, or goes to
- * another loop's link, when there is no point in waiting ({@link Donor#relieves}).
+ * <p>What it is asked for is in {@link PostedRequests}.
  *
  * <p>Every field belongs to the loop's thread.
  */
-final class ReconnectingLink implements DonorLink, PendingRequests.Sender {
-
-    private static final Logger LOG = LoggerFactory.getLogger(ReconnectingLink.class);
+final class ReconnectingLink implements DonorLink {
 
     /** A link that has nothing else to say says so often that it is there. */
     private static final long PING_AFTER_NANOS = TimeUnit.SECONDS.toNanos(10);
@@ -49,10 +44,9 @@ final class ReconnectingLink implements DonorLink, PendingRequests.Sender {
     private final Donor donor;
     private final LinkTransport transport;
     private final LinkSettings settings;
-    private final long requestTimeoutNanos;
     private final Patience patience;
 
-    private final PendingRequests pending = new PendingRequests(this);
+    private final PostedRequests requests;
     private final Backoff backoff = new Backoff();
 
     private @Nullable LinkSession session;
@@ -65,23 +59,16 @@ final class ReconnectingLink implements DonorLink, PendingRequests.Sender {
     /** The donor process that the link has met last. */
     private @Nullable UUID incarnation;
 
-    private Donor.Held held;
     private boolean ready;
     private boolean wasReady;
 
     /** Whether the latest attempt to connect has ended without a link: a donor that is full of links ends it at once. */
     private boolean failed;
 
-    /** How every further request ends, once the link is closed or fenced off for good. */
-    private @Nullable Outcome over;
-
     /** When a session that is not ready is given up, and how long it has had. */
     private long readyDeadline;
 
     private long readyNanos;
-
-    private long lastHeard;
-    private long lastTick = System.nanoTime();
 
     /**
      * A link that is not connected; {@link #connect()} starts it.
@@ -99,10 +86,9 @@ final class ReconnectingLink implements DonorLink, PendingRequests.Sender {
         this.loop = loop;
         this.lane = lane;
         this.donor = donor;
-        held = donor.held();
         this.transport = transport;
         this.settings = settings;
-        this.requestTimeoutNanos = requestTimeoutNanos;
+        requests = new PostedRequests(this, loop, donor, requestTimeoutNanos);
         patience = Patience.of(requestTimeoutNanos);
     }
 
@@ -120,7 +106,7 @@ final class ReconnectingLink implements DonorLink, PendingRequests.Sender {
 
     /** Starts to connect. On the loop. */
     void connect() {
-        if (over != null || session != null) {
+        if (requests.over() || session != null) {
             return;
         }
         LinkSession fresh = transport.session(this);
@@ -190,18 +176,15 @@ final class ReconnectingLink implements DonorLink, PendingRequests.Sender {
         donor.met(reply.totalSlabs(), reply.freeSlabs());
         incarnation = reply.incarnation();
         LinkGreeting said = greeting;
-        if (said != null) {
-            held = said.held();
-        }
         on.greeted(reply);
         ready = true;
         failed = false;
         backoff.reset();
-        lastHeard = System.nanoTime();
+        requests.begin(on, reply.incarnation(), said == null ? donor.held() : said.held());
         donor.linkUp(wasReady);
         donor.readyLinks().add(this, loop);
         wasReady = true;
-        pending.pump();
+        requests.pump();
         flush();
     }
 
@@ -214,6 +197,7 @@ final class ReconnectingLink implements DonorLink, PendingRequests.Sender {
         LinkSession on = session;
         if (on != null && !broken) {
             broken = true;
+            requests.stop();
             loop.execute(() -> {
                 if (on.equals(session)) {
                     disconnect(why);
@@ -230,6 +214,7 @@ final class ReconnectingLink implements DonorLink, PendingRequests.Sender {
         greeting = null;
         broken = false;
         failed = !ready;
+        requests.stop();
         if (said != null) {
             said.ended();
         }
@@ -239,35 +224,32 @@ final class ReconnectingLink implements DonorLink, PendingRequests.Sender {
         if (ready) {
             ready = false;
             donor.readyLinks().remove(this);
-            donor.linkDown(String.valueOf(why), over == null);
-        } else if (over == null && why != null) {
+            donor.linkDown(String.valueOf(why), !requests.over());
+        } else if (!requests.over() && why != null) {
             donor.unreachable(why);
         }
         if (ended != null) {
-            long now = System.nanoTime();
-            for (LinkRequest r = ended.removeAny(); r != null; r = ended.removeAny()) {
-                pending.again(r, over, now);
-            }
+            requests.again(ended);
         }
-        if (over == null && !loop.isShuttingDown()) {
+        if (!requests.over() && !loop.isShuttingDown()) {
             loop.schedule(this::connect, backoff.next(), TimeUnit.MILLISECONDS);
         }
     }
 
     /** The donor knows of a newer server: every request ends so from now on. */
     void fenced() {
-        if (over != null) {
+        if (requests.over()) {
             return;
         }
         donor.listener().fenced(donor);
-        over = Outcome.FENCED;
+        requests.refuse(Outcome.FENCED);
         broken = session != null;
         loop.execute(() -> end(Outcome.FENCED, "a newer server has claimed the export"));
     }
 
     @Override
     public void stoodStill(long gapNanos) {
-        pending.postpone(gapNanos);
+        requests.postpone(gapNanos);
         readyDeadline += gapNanos;
         backoff.reset();
         LinkSession on = session;
@@ -286,38 +268,28 @@ final class ReconnectingLink implements DonorLink, PendingRequests.Sender {
 
     /** Ends the link for good. */
     private void end(Outcome how, String why) {
-        Outcome first = over;
-        Outcome outcome = first == null ? how : first;
-        over = outcome;
+        requests.refuse(how);
         if (session != null) {
             disconnect(why);
         }
-        pending.end(outcome, System.nanoTime());
+        requests.end();
+    }
+
+    /** Whether its latest attempt to connect has failed, so that requests had better go elsewhere. */
+    boolean failed() {
+        return failed;
+    }
+
+    /** What it was asked for. */
+    PostedRequests requests() {
+        return requests;
     }
 
     // Requests.
 
     @Override
     public void post(LinkRequest request) {
-        Outcome ended = over;
-        if (ended != null) {
-            request.finish(ended, System.nanoTime());
-            return;
-        }
-        if (request.startNanos - request.deadlineNanos >= 0) {
-            request.finish(Outcome.UNREACHABLE, request.startNanos);
-            return;
-        }
-        request.unanswered = 0;
-        if (ready && pending.noneAhead(request) && advance(request, request.startNanos)) {
-            left(request, request.startNanos);
-        } else if (ready || !relieved(request, System.nanoTime())) {
-            pending.add(request);
-        }
-    }
-
-    private boolean relieved(LinkRequest request, long now) {
-        return donor.relieves(request, failed, loop, now, requestTimeoutNanos);
+        requests.post(request);
     }
 
     @Override
@@ -326,9 +298,7 @@ final class ReconnectingLink implements DonorLink, PendingRequests.Sender {
             return;
         }
         LinkSession on = session;
-        if (pending.promote(request)) {
-            pending.pumpIfFirst(request, System.nanoTime());
-        } else if (on != null) {
+        if (!requests.promote(request) && on != null) {
             on.promoted(request);
         }
     }
@@ -342,121 +312,14 @@ final class ReconnectingLink implements DonorLink, PendingRequests.Sender {
     }
 
     @Override
-    public boolean advance(LinkRequest request, long now) {
-        LinkSession on = session;
-        if (on == null || !ready || broken) {
-            return false;
-        }
-        UUID process = request.incarnation;
-        if (process != null && !process.equals(incarnation)) {
-            return isLost(request, process);
-        }
-        if (request.sent == 0) {
-            // When the first of it leaves. It may have begun long ago, and have waited for a slab.
-            request.sentNanos = now - lastTick > 0 ? now : lastTick;
-        }
-        boolean goes = on.advance(request);
-        if (request.postNanos == 0 && (goes || request.sent > 0)) {
-            request.postNanos = now;
-        }
-        return goes;
-    }
-
-    /**
-     * Of a request for another process than the connection's. If another loop has met that one as the donor's new process, the request
-     * waits for the next connection, and this one ends.
-     */
-    private boolean isLost(LinkRequest request, UUID process) {
-        if (process.equals(donor.incarnation())) {
-            fail("the donor has restarted");
-            return false;
-        }
-        request.worst = Outcome.LOST;
-        return true;
-    }
-
-    @Override
-    public void left(LinkRequest request, long now) {
-        LinkSession on = session;
-        if (request.worst != Outcome.OK && request.unanswered == 0) {
-            request.finish(request.worst, now);
-        } else if (on != null) {
-            if (request.operation == Operation.GRANT) {
-                request.incarnation = incarnation;
-            }
-            on.send(request, now);
-        }
-    }
-
-    /** Whether demands wait, so that background reads must not go now. */
-    boolean demandsWait() {
-        return pending.demandsWait();
-    }
-
-    /** Called by the session: there is room again. Sends what can be sent, without a flush. */
-    void pump() {
-        pending.pump();
-    }
-
-    /** Called by the session: the donor has done what was sent at the request's {@code sentNanos} or later, and this server owned the export then. */
-    void proven(LinkRequest request, long now) {
-        lastHeard = now;
-        donor.proven(request.sentNanos);
-    }
-
-    /**
-     * Called by the session: the donor has answered a request, or a piece of it.
-     *
-     * @param status one of {@link Status}
-     * @param last whether that was all of it, so that it ends, as its worst answer says
-     */
-    void answered(LinkRequest request, byte status, int freeSlabs, boolean last, long now) {
-        lastHeard = now;
-        donor.freeSlabs(freeSlabs);
-        Outcome outcome = Outcome.of(status);
-        if (outcome.provesOwnership()) {
-            donor.proven(request.sentNanos);
-        }
-        if (outcome == Outcome.OK) {
-            if (!request.urgent() && !request.background) {
-                held.acknowledged(request.version);
-            }
-        } else if (request.operation != Operation.EXPOSE) {
-            request.worst = outcome;
-            if (outcome == Outcome.REFUSED) {
-                LOG.error("donor {} refused operation {}: {}", donor, request.operation, Status.name(status));
-            }
-        }
-        if (last) {
-            request.finish(request.worst, now);
-        }
-        if (outcome == Outcome.FENCED) {
-            fenced();
-        }
-    }
-
-    /** Asks the donor for something that no client has asked for. */
-    void ask(byte operation, int slab, long now) {
-        LinkRequest request = new LinkRequest();
-        request.operation = operation;
-        request.slab = slab;
-        request.startNanos = now;
-        request.deadlineNanos = now + requestTimeoutNanos;
-        post(request);
-    }
-
-    @Override
     public void tick(long now) {
-        lastTick = now;
+        requests.tick(now);
         LinkSession on = session;
         if (on != null && !broken) {
             look(on, now);
         }
-        pending.expire(now);
-        if (!ready && over == null) {
-            pending.offer(request -> relieved(request, now));
-        }
-        pending.pump();
+        requests.expire(now);
+        requests.pump();
         flush();
     }
 
@@ -468,11 +331,11 @@ final class ReconnectingLink implements DonorLink, PendingRequests.Sender {
             }
         } else if (!donor.standing().isOf(incarnation)) {
             disconnect("the donor has restarted");
-        } else if (on.anyOverdue(patience, now, lastHeard)) {
+        } else if (on.anyOverdue(patience, now, requests.lastHeardNanos())) {
             donor.timedOut();
             disconnect("a request had no reply in time");
         } else if (!on.awaitsReply() && now - on.lastAskedNanos() > silence()) {
-            ask(Operation.PING, 0, now);
+            requests.ask(Operation.PING, 0, now);
         }
     }
 

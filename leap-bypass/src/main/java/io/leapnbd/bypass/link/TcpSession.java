@@ -148,13 +148,13 @@ final class TcpSession implements LinkSession {
         } else {
             bulk.answered(request.bytesOnTheWay(), request.deliveredBefore, request.sentNanos, now);
         }
-        link.answered(request, status, freeSlabs, true, now);
+        link.requests().answered(request, status, freeSlabs, true, now);
     }
 
     /** Replies have come, or the socket has taken what was sent: there is room. */
     void mayGoOn() {
         if (live()) {
-            link.pump();
+            link.requests().pump();
             flush();
         }
     }
@@ -194,7 +194,7 @@ final class TcpSession implements LinkSession {
             return true;
         }
         if (request.background) {
-            return backgroundCount < MAX_BACKGROUND && !link.demandsWait();
+            return backgroundCount < MAX_BACKGROUND && !link.requests().demandsWait();
         }
         return to.isWritable() && bulk.admits(request.bytesOnTheWay());
     }
