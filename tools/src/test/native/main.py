@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 import urllib.request
+from contextlib import contextmanager
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 HOME = os.path.abspath(os.path.join(HERE, "../../../.."))
@@ -38,7 +39,7 @@ def wait_for(condition, seconds=HANG_SECONDS):
 class Program:
     """Something that runs in the rig's cgroup and waits for a line before it touches its pages."""
 
-    def __init__(self, pattern, touches, work="0", shell=None, prefix=None):
+    def __init__(self, pattern, touches, work=0, shell=None, prefix=None):
         command = [PATTERN, str(MIB), pattern, str(work), str(touches)]
         environment = dict(os.environ, START_WAIT=str(HANG_SECONDS))
         if shell:
@@ -95,24 +96,19 @@ class Agent:
             raise RuntimeError("the agent did not start; see " + log.name)
         self.url = ready.split()[-1]
 
-    def status(self):
-        with urllib.request.urlopen(self.url + "/status", timeout=10) as answer:
-            return json.load(answer)
+    def text(self, page, method="GET"):
+        with urllib.request.urlopen(urllib.request.Request(self.url + page, method=method), timeout=10) as answer:
+            return answer.read().decode()
 
-    def figures(self, pid=None):
-        """What it counts for a process, or for the only one."""
-        for process in self.status()["processes"]:
-            if pid is None or process["pid"] == pid:
-                return process
-        return {}
+    def status(self):
+        return json.loads(self.text("/status"))
+
+    def figures(self):
+        """What it counts for the only process."""
+        return next(iter(self.status()["processes"]), {})
 
     def set(self, query):
-        with urllib.request.urlopen(urllib.request.Request(self.url + "/settings?" + query, method="PUT"), timeout=10) as answer:
-            return json.load(answer)
-
-    def text(self, page):
-        with urllib.request.urlopen(self.url + page, timeout=10) as answer:
-            return answer.read().decode()
+        self.text("/settings?" + query, "PUT")
 
     def __enter__(self):
         return self
@@ -126,31 +122,55 @@ class Agent:
                 self.process.kill()
 
 
-def pushed(pattern, touches, most_major, *arguments):
-    with Program(pattern, touches) as program:
+@contextmanager
+def watched(pattern, touches, *arguments, work=0, agent=None):
+    """A program whose pages are out, and its agent, which is told to watch this process unless 'agent' says otherwise."""
+    with Program(pattern, touches, work) as program:
         program.filled()
-        with Agent("--pid", str(program.process.pid), *arguments) as agent:
-            program.go()
-            result = program.result()
-            check(f"{pattern}: every page is right", result is not None and result["wrong"] == 0, result)
-            check(
-                f"{pattern}: major faults became minor ones",
-                result is not None and result["major"] <= touches * most_major,
-                f"{result and result['major']} of {touches} are major",
-            )
-            check(f"{pattern}: the agent ends with the program", wait_for(lambda: agent.process.poll() is not None))
-            check(f"{pattern}: and says that all is well", agent.process.wait(20) == 0, agent.process.returncode)
+        with Agent(*(agent or ["--pid", str(program.process.pid)]), *arguments) as watching:
+            yield program, watching
+
+
+def ends_well(name, program, most_major=None):
+    """Checks what a program says in the end, and returns it."""
+    result = program.result()
+    check(f"{name}: every page is right", result is not None and result["wrong"] == 0, result)
+    if most_major is not None:
+        check(f"{name}: major faults became minor ones", result is not None and result["major"] <= most_major, result)
+    return result or {"major": 0}
+
+
+def agent_ends_well(name, agent):
+    check(f"{name}: the agent ends with the program", wait_for(lambda: agent.process.poll() is not None))
+    check(f"{name}: and says that all is well", agent.process.returncode == 0, agent.process.returncode)
+
+
+def pushes(name, agent):
+    check(f"{name}: the agent pushes", wait_for(lambda: agent.figures().get("hits", 0) > 300))
+
+
+def figures_to_the_end(program, agent):
+    """The last figures of a program that is left to end."""
+    seen = {}
+    while program.process.poll() is None:
+        seen = agent.figures() or seen
+        time.sleep(0.05)
+    return seen
+
+
+def pushed(pattern, touches, most_major, *arguments):
+    with watched(pattern, touches, *arguments) as (program, agent):
+        program.go()
+        ends_well(pattern, program, touches * most_major)
+        agent_ends_well(pattern, agent)
 
 
 def nothing():
     """Without pushing the same program waits for nearly each page: the suite can tell."""
-    with Program("s10", 3000) as program:
-        program.filled()
-        with Agent("--pid", str(program.process.pid), "--policy", "off"):
-            program.go()
-            result = program.result()
-            check("with the policy off every page is right", result["wrong"] == 0, result)
-            check("with the policy off nearly every touch is a major fault", result["major"] > 2700, result)
+    with watched("s10", 3000, "--policy", "off") as (program, _):
+        program.go()
+        major = ends_well("policy off", program)["major"]
+        check("policy off: nearly every touch is a major fault", major > 2700, major)
 
 
 def stride():
@@ -178,42 +198,30 @@ def unmap():
 
 
 def random():
-    with Program("rand", 3000) as program:
-        program.filled()
-        with Agent("--pid", str(program.process.pid)) as agent:
-            program.go()
-            seen = {}
-            while program.process.poll() is None:
-                seen = agent.figures() or seen
-                time.sleep(0.1)
-            result = program.result()
-            check("rand: every page is right", result["wrong"] == 0, result)
-            check("rand: it is left alone", seen.get("major", 0) > 500 and seen["pushed"] <= seen["major"] * 0.02, seen)
+    with watched("rand", 3000) as (program, agent):
+        program.go()
+        seen = figures_to_the_end(program, agent)
+        ends_well("rand", program)
+        check("rand: it is left alone", seen.get("major", 0) > 500 and seen["pushed"] <= seen["major"] * 0.02, seen)
 
 
 def killed_agent():
-    with Program("s10", 6000, 200) as program:
-        program.filled()
-        with Agent("--pid", str(program.process.pid)) as agent:
-            program.go()
-            check("the agent pushes before it is killed", wait_for(lambda: agent.figures().get("hits", 0) > 300))
-            agent.process.kill()
-            agent.process.wait()
-            result = program.result()
-            check("after the agent was killed every page is right", result is not None and result["wrong"] == 0, result)
-            check("after the agent was killed the program waits for its pages again", result["major"] > 500, result)
+    with watched("s10", 6000, work=200) as (program, agent):
+        program.go()
+        pushes("killed agent", agent)
+        agent.process.kill()
+        agent.process.wait()
+        major = ends_well("killed agent", program)["major"]
+        check("killed agent: the program waits for its pages again", major > 500, major)
 
 
 def killed_program():
-    with Program("s10", 20000, 200) as program:
-        program.filled()
-        with Agent("--pid", str(program.process.pid)) as agent:
-            program.go()
-            check("the agent pushes before the program is killed", wait_for(lambda: agent.figures().get("hits", 0) > 300))
-            program.process.send_signal(signal.SIGKILL)
-            program.process.wait()
-            check("the agent ends when the program was killed", wait_for(lambda: agent.process.poll() is not None))
-            check("and says that all is well", agent.process.returncode == 0, agent.process.returncode)
+    with watched("s10", 20000, work=200) as (program, agent):
+        program.go()
+        pushes("killed program", agent)
+        program.process.send_signal(signal.SIGKILL)
+        program.process.wait()
+        agent_ends_well("killed program", agent)
 
 
 def executed():
@@ -223,13 +231,8 @@ def executed():
             program.go()
             program.filled()
             program.go()
-            seen = {}
-            while program.process.poll() is None:
-                seen = agent.figures() or seen
-                time.sleep(0.05)
-            result = program.result()
-            check("exec: every page is right", result["wrong"] == 0, result)
-            check("exec: the new program is pushed for", result["major"] < 600, result)
+            figures_to_the_end(program, agent)
+            ends_well("exec", program, 600)
 
 
 def executed_twice():
@@ -256,53 +259,44 @@ def run():
     with Program("s10", 6000, prefix=[LEAP_NBD, "run", "--push", "--"], shell='echo $$ >"$SWAP_CGROUP"; exec "$@"') as program:
         program.filled()
         program.go()
-        result = program.result()
-        check("run --push: every page is right, and nothing else is on standard output", result["wrong"] == 0, result)
-        check("run --push: major faults became minor ones", result["major"] < 600, result)
+        # What it says is all that is on standard output.
+        ends_well("run --push", program, 600)
         check("run --push: the exit code is the program's", program.process.returncode == 0, program.process.returncode)
 
 
 def group():
-    with Program("s10", 6000) as program:
-        program.filled()
-        with Agent("--cgroup", os.path.dirname(os.environ["SWAP_CGROUP"])):
-            program.go()
-            result = program.result()
-            check("cgroup: every page is right", result["wrong"] == 0, result)
-            check("cgroup: major faults became minor ones", result["major"] < 600, result)
+    with watched("s10", 6000, agent=["--cgroup", os.path.dirname(os.environ["SWAP_CGROUP"])]) as (program, _):
+        program.go()
+        ends_well("cgroup", program, 600)
 
 
 def settings():
-    with Program("s10", 12000, 200) as program:
-        program.filled()
-        with Agent("--pid", str(program.process.pid)) as agent:
-            program.go()
-            check("settings: it pushes", wait_for(lambda: agent.figures().get("hits", 0) > 300))
-            agent.set(f"pid={program.process.pid}&policy=off")
-            time.sleep(0.5)
-            calls = agent.figures()["calls"]
-            major = agent.figures()["major"]
-            check("settings: off stops it", wait_for(lambda: agent.figures().get("major", 0) > major + 300))
-            check("settings: off makes no call", agent.figures()["calls"] == calls)
-            agent.set("policy=adaptive")
-            check("settings: on again pushes again", wait_for(lambda: agent.figures().get("calls", 0) > calls + 10))
-            check("settings: metrics name the process", f'leap_push_hits_total{{pid="{program.process.pid}"}}' in agent.text("/metrics"))
-            check("settings: the histogram counts touches", "Total count" in agent.text(f"/histogram?pid={program.process.pid}"))
+    with watched("s10", 12000, work=200) as (program, agent):
+        pid = program.process.pid
+        program.go()
+        pushes("settings", agent)
+        agent.set(f"pid={pid}&policy=off")
+        time.sleep(0.5)
+        calls = agent.figures()["calls"]
+        major = agent.figures()["major"]
+        check("settings: off stops it", wait_for(lambda: agent.figures().get("major", 0) > major + 300))
+        check("settings: off makes no call", agent.figures()["calls"] == calls)
+        agent.set("policy=adaptive")
+        check("settings: on again pushes again", wait_for(lambda: agent.figures().get("calls", 0) > calls + 10))
+        check("settings: metrics name the process", f'leap_push_hits_total{{pid="{pid}"}}' in agent.text("/metrics"))
+        check("settings: the histogram counts touches", "Total count" in agent.text(f"/histogram?pid={pid}"))
 
 
 def idle():
-    with Program("s10", 3000) as program:
-        program.filled()
-        with Agent("--pid", str(program.process.pid)) as agent:
-            time.sleep(2)
-            before = agent.status()["turns"]
-            time.sleep(5)
-            turns = agent.status()["turns"] - before
-            # One a second without a reason; a loop that polls would make ten thousand.
-            check("idle: the agent sleeps while no faults come", turns < 50, turns)
-            program.go()
-            result = program.result()
-            check("idle: and wakes when they do", result["wrong"] == 0 and result["major"] < 300, result)
+    with watched("s10", 3000) as (program, agent):
+        time.sleep(2)
+        before = agent.status()["turns"]
+        time.sleep(5)
+        turns = agent.status()["turns"] - before
+        # One a second without a reason; a loop that polls would make ten thousand.
+        check("idle: the agent sleeps while no faults come", turns < 50, turns)
+        program.go()
+        ends_well("idle, and woken", program, 300)
 
 
 SCENARIOS = [

@@ -166,7 +166,7 @@ final class Probe {
         local.add(memory.address(), memory.byteSize());
         Donor known = new Donor("probe", new Donor.Listener() {
             @Override
-            public void donorLost(Donor d, UUID gone, UUID found) {}
+            public void donorLost(Donor d, UUID gone, UUID found, boolean seen) {}
 
             @Override
             public void donorClaiming(Donor d, UUID found) {}
@@ -195,7 +195,7 @@ final class Probe {
         int slabSize = size.slabSize;
         size.close();
         LinkSettings settings = new LinkSettings(
-                EXPORT, UUID.randomUUID(), INSTANCE, term + 1, INSTANCE, "probe", () -> NO_NOTE, slabSize, Duration.ofSeconds(20), 1 << 20);
+                EXPORT, UUID.randomUUID(), INSTANCE, term + 1, INSTANCE, "probe", () -> NO_NOTE, _ -> false, slabSize, Duration.ofSeconds(20), 1 << 20);
         DonorLink link = loop.submit(() -> connector.link(loop, 0, settings, TimeUnit.SECONDS.toNanos(20))).get();
         while (!link.ready()) {
             Thread.sleep(20);
@@ -294,7 +294,7 @@ final class Probe {
             Hello.observe(export, 0).encode(body);
             HelloReply found = hello(body);
             Hello.claim(
-                            export, 0, false, found.epoch(), found.content(), INSTANCE, UUID.randomUUID(), term, INSTANCE, "probe",
+                            export, 0, false, found.epoch(), found.content(), found.noteVersion(), INSTANCE, UUID.randomUUID(), term, INSTANCE, "probe",
                             NO_NOTE)
                     .encode(body.clear());
             slabSize = hello(body).slabSize();

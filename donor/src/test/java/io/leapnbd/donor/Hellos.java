@@ -28,14 +28,25 @@ public final class Hellos {
         return claim(export, false, epoch, found, content, server);
     }
 
-    /** Any claim. */
+    /** Likewise, of an export whose owner has left a note since its claim. */
+    public static Hello claimAfterNote(String export, long epoch, UUID found, long foundNote, long server) {
+        return claim(export, false, epoch, found, foundNote, found, server);
+    }
+
+    /** Any claim of an export whose owner has left no note since its claim. */
     public static Hello claim(String export, boolean blank, long epoch, UUID found, UUID content, long server) {
+        return claim(export, blank, epoch, found, 0, content, server);
+    }
+
+    private static Hello claim(
+            String export, boolean blank, long epoch, UUID found, long foundNote, UUID content, long server) {
         return Hello.claim(
                 export,
                 0,
                 blank,
                 epoch,
                 found,
+                foundNote,
                 content,
                 instance(server),
                 server,
@@ -48,7 +59,14 @@ public final class Hellos {
     public static Hello after(HelloReply found, String export, long server) {
         return found.instance().equals(instance(server))
                 ? Hello.join(export, 0, found.epoch(), instance(server))
-                : claim(export, found.epoch(), found.content(), server);
+                : claim(
+                        export,
+                        false,
+                        found.epoch(),
+                        found.content(),
+                        found.noteVersion(),
+                        found.hasContent() ? found.content() : CONTENT,
+                        server);
     }
 
     /** The instance of a server. */

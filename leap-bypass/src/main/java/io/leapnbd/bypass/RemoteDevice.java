@@ -81,6 +81,7 @@ public final class RemoteDevice implements BlockDevice, AutoCloseable {
     private final SlabAllocator allocator;
     private final SlabLosses losses;
     private final NoteSpreader notes;
+    private final Admissions admissions;
     private final Map<EventLoop, LoopPaths> loops = new ConcurrentHashMap<>();
     private final CompletableFuture<Donor> fenced;
 
@@ -111,6 +112,7 @@ public final class RemoteDevice implements BlockDevice, AutoCloseable {
         allocator = new SlabAllocator(map, versions, donors.size());
         losses = new SlabLosses(map, donors, this::bytesLost, taken.note()::lose);
         notes = new NoteSpreader(taken.note()::version, taken.note()::encode, donors.size());
+        admissions = new Admissions(donors, taken.note(), notes);
         linkSettings = new LinkSettings(
                 context.export(),
                 taken.instance(),
@@ -119,6 +121,7 @@ public final class RemoteDevice implements BlockDevice, AutoCloseable {
                 context.host(),
                 context.owner(),
                 taken.note()::encode,
+                taken.note()::isGivenUp,
                 taken.slabSize(),
                 context.connectTimeout(),
                 context.bulkWindow());
@@ -344,7 +347,10 @@ public final class RemoteDevice implements BlockDevice, AutoCloseable {
         cache.endWrite(page, count);
     }
 
-    private void donorLost(Donor donor, UUID gone, UUID found) {
+    private void donorLost(Donor donor, UUID gone, UUID found, boolean seen) {
+        if (!seen) {
+            admissions.missedEnd();
+        }
         long pages = losses.restarted(donors.indexOf(donor), gone);
         LOG.error(
                 "donor {} {}: {} written pages are lost; reading one is an I/O error",
@@ -366,8 +372,13 @@ public final class RemoteDevice implements BlockDevice, AutoCloseable {
         private volatile @Nullable RemoteDevice device;
 
         @Override
-        public void donorLost(Donor donor, UUID gone, UUID found) {
-            present().donorLost(donor, gone, found);
+        public void donorLost(Donor donor, UUID gone, UUID found, boolean seen) {
+            present().donorLost(donor, gone, found, seen);
+        }
+
+        @Override
+        public @Nullable String admit(Donor donor, UUID found) {
+            return present().admissions.admit(donor, found);
         }
 
         @Override

@@ -469,6 +469,7 @@ class DonorFaultsTest {
                                 false,
                                 0,
                                 HelloReply.NONE,
+                                0,
                                 content,
                                 UUID.randomUUID(),
                                 9,

@@ -159,6 +159,7 @@ class EmbeddedDeviceTest {
                 false,
                 0,
                 HelloReply.NONE,
+                0,
                 UUID.randomUUID(),
                 UUID.randomUUID(),
                 1,

@@ -87,7 +87,7 @@ final class ScriptedDevice implements BlockDevice, AutoCloseable {
     private Donor.Listener listener() {
         return new IgnoringListener() {
             @Override
-            public void donorLost(Donor donor, UUID gone, UUID found) {
+            public void donorLost(Donor donor, UUID gone, UUID found, boolean seen) {
                 for (int i = 0; i < stores.size(); i++) {
                     if (stores.get(i).donor == donor) {
                         losses.restarted(i, gone);

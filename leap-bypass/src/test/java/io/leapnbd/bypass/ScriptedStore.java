@@ -88,7 +88,7 @@ final class ScriptedStore {
         synchronized (donor) {
             UUID known = donor.incarnation();
             if (known != null && !known.equals(now)) {
-                listener.donorLost(donor, known, now);
+                listener.donorLost(donor, known, now, true);
                 donor.stand(DonorStanding.claimed(now, 1));
             }
         }

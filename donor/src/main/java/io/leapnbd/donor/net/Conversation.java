@@ -14,6 +14,13 @@ import org.slf4j.LoggerFactory;
  * The life of one link, over whichever transport: from its connection over its hellos to its end, with all deadlines. There is one timer
  * a link, which looks at the deadline that is next; {@code donor/PROTOCOL.md}, section 8, has their list.
  *
+ * <p><b>A suspend.</b> Deadlines go by {@link System#nanoTime}, which stands still while the machine is suspended. That is right, in both
+ * directions. A good link does not end by a suspend: what its server sent meanwhile is in the socket, or is sent again, and counts as
+ * heard. A link whose server has gone meanwhile ends by the same deadlines as any other, counted from the end of the suspend. Until
+ * then it costs a place, and the lease of its export begins later: slabs are kept too long, never too short. The times that a
+ * claimer is told go by the same clock, so they are too short by the suspend. A claimer waits for the rest of a time, so it waits too
+ * long, never too short. A clock that goes on would end every link at the end of a suspend, before its socket is read.
+ *
  * <p>The loop's thread, except {@link #fencedOff}, {@link #evicted} and {@link #lastHeard}.
  */
 final class Conversation implements LinkPlaces.Occupant {

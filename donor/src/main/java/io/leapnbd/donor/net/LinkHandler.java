@@ -38,6 +38,12 @@ final class LinkHandler extends ChannelInboundHandlerAdapter implements Conversa
     /** {@linkplain LinkRequests#cost Work} after which a link lets others of its loop come in: about half a millisecond. */
     private static final int WORK_IN_A_TURN = 1 << 15;
 
+    /** What {@link #answerNext} says of a request that has to wait for memory. */
+    private static final int WAITS_FOR_MEMORY = -1;
+
+    /** What it says of one that is done in several turns. */
+    private static final int UNFINISHED = -2;
+
     private final Listener listener;
     private final Channel channel;
     private final ReplyBuffer replies;
@@ -141,6 +147,15 @@ final class LinkHandler extends ChannelInboundHandlerAdapter implements Conversa
         }
     }
 
+    /**
+     * Others of the loop come in before. A loop takes up scheduled tasks once a turn, after its sockets; plain tasks it takes up for as long
+     * as there are some.
+     */
+    private void goOnInNextTurn() {
+        continues = true;
+        ScheduledFuture<?> _ = channel.eventLoop().schedule(this::goOn, 1, TimeUnit.NANOSECONDS);
+    }
+
     private void goOn() {
         continues = false;
         answerAll();
@@ -167,7 +182,7 @@ final class LinkHandler extends ChannelInboundHandlerAdapter implements Conversa
     private boolean answerReceived() {
         ByteBuf in = received;
         int work = 0;
-        while (!conversation.ended() && in != null && in.isReadable()) {
+        while (!conversation.ended() && (partial.whole() != null || (in != null && in.isReadable()))) {
             if (!channel.isWritable()) {
                 // Perhaps the socket takes it at once.
                 channel.flush();
@@ -176,13 +191,17 @@ final class LinkHandler extends ChannelInboundHandlerAdapter implements Conversa
                 }
             }
             if (work >= WORK_IN_A_TURN) {
-                continues = true;
-                execute(this::goOn);
+                goOnInNextTurn();
                 return true;
             }
-            int done = answerNext(in);
-            if (done < 0) {
+            ByteBuf waits = partial.whole();
+            int done = waits != null ? answerGathered(waits) : in != null ? answerNext(in) : 0;
+            if (done == WAITS_FOR_MEMORY) {
                 conversation.waitsForMemory(true);
+                return true;
+            }
+            if (done == UNFINISHED) {
+                goOnInNextTurn();
                 return true;
             }
             work += done;
@@ -242,8 +261,7 @@ final class LinkHandler extends ChannelInboundHandlerAdapter implements Conversa
     private void pace(boolean paused) {
         if (paused && channel.isWritable() && !continues && !memory.waits()) {
             // The last flush made room, and nobody else will say so.
-            continues = true;
-            execute(this::goOn);
+            goOnInNextTurn();
         }
         if (paused == channel.config().isAutoRead()) {
             if (paused) {
@@ -253,7 +271,7 @@ final class LinkHandler extends ChannelInboundHandlerAdapter implements Conversa
         }
     }
 
-    /** Answers one request, or puts the beginning of one aside. Tells how much work it was; negative if it has to wait for memory. */
+    /** Answers one request, or puts the beginning of one aside. Tells how much work it was, or {@link #WAITS_FOR_MEMORY} or {@link #UNFINISHED}. */
     private int answerNext(ByteBuf in) {
         if (partial.begun() || in.readableBytes() < RequestHeader.LENGTH) {
             return gather(in);
@@ -290,30 +308,40 @@ final class LinkHandler extends ChannelInboundHandlerAdapter implements Conversa
         }
         int length = RequestHeader.LENGTH + payload;
         if (!partial.takeMemory(length)) {
-            return -1;
+            return WAITS_FOR_MEMORY;
         }
         if (!partial.take(in, length)) {
             return 0;
         }
+        conversation.frameEnded();
+        return answerGathered(request);
+    }
+
+    /** It may have to be asked again, when nothing more has arrived. */
+    private int answerGathered(ByteBuf request) {
         int work = answer(request, 0);
         if (work >= 0) {
             partial.drop();
-            conversation.frameEnded();
         }
         return work;
     }
 
     private int answer(ByteBuf in, int at) {
-        int most = requests.mostReplyBytes(in, at);
-        if (most <= SMALL_REPLY) {
-            memory.force(most);
-        } else if (!memory.take(most)) {
-            return -1;
+        if (!requests.unfinished()) {
+            int most = requests.mostReplyBytes(in, at);
+            if (most <= SMALL_REPLY) {
+                memory.force(most);
+            } else if (!memory.take(most)) {
+                return WAITS_FOR_MEMORY;
+            }
+            repliesCounted += most;
         }
-        repliesCounted += most;
         byte operation = RequestHeader.operation(in, at);
         int work = LinkRequests.cost(in, at);
         byte status = requests.answer(in, at);
+        if (status == LinkRequests.UNFINISHED) {
+            return UNFINISHED;
+        }
         if (conversation.answered(operation, status)) {
             end();
         }

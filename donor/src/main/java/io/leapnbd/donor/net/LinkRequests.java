@@ -28,6 +28,9 @@ import org.slf4j.LoggerFactory;
 /** What a link asks for: judges request headers, and answers whole requests from the store. The loop's thread. */
 final class LinkRequests {
 
+    /** Answer of {@link #answer} for a request of which a part is done. It is to be asked again, in another turn of the loop. */
+    static final byte UNFINISHED = -1;
+
     /** Answer of {@link #payload} for a header that does not follow the protocol. */
     static final int BAD = -1;
 
@@ -51,6 +54,9 @@ final class LinkRequests {
 
     /** Run when a newer server claims the export; on any thread. */
     private final Runnable onFenced;
+
+    /** Bytes of the trim at hand that are done. */
+    private int trimmed;
 
     /** What the last hello that was accepted was given; null before. */
     private @Nullable Claim claim;
@@ -146,7 +152,7 @@ final class LinkRequests {
     /**
      * Answers the request at {@code at}, all of whose bytes are there.
      *
-     * @return the status; the link has to end after any that {@link #ends}
+     * @return the status, or {@link #UNFINISHED}; the link has to end after any that {@link #ends}
      */
     byte answer(ByteBuf in, int at) {
         byte operation = RequestHeader.operation(in, at);
@@ -165,6 +171,7 @@ final class LinkRequests {
             case Operation.LIST -> list(its, in, at);
             case Operation.PAGES -> pages(its, in, at);
             case Operation.EXPOSE -> expose(its, in, at);
+            case Operation.TRIM -> trim(its, in, at);
             default -> change(its, operation, in, at);
         };
     }
@@ -177,7 +184,6 @@ final class LinkRequests {
         int payload = at + RequestHeader.LENGTH;
         byte status = switch (operation) {
             case Operation.WRITE -> store.write(its, slab, offset, length, version, in, payload);
-            case Operation.TRIM -> store.trim(its, slab, offset, length, version);
             case Operation.FREE -> store.free(its, slab);
             case Operation.PING -> store.ping(its);
             case Operation.NOTE -> store.note(its, version, in.nioBuffer(payload, RequestHeader.payload(in, at)));
@@ -185,6 +191,33 @@ final class LinkRequests {
         };
         refuse(in, at, status);
         return status;
+    }
+
+    /** Does the next part. A long trim would keep the other links of the loop waiting. */
+    private byte trim(Claim its, ByteBuf in, int at) {
+        int slab = RequestHeader.slab(in, at);
+        int offset = RequestHeader.offset(in, at);
+        int length = RequestHeader.length(in, at);
+        int from = trimmed;
+        int to = endOfPart(offset, Math.max(0, length), from, store.trimStep(slab));
+        byte status = store.trimPart(its, slab, offset, length, from, to, RequestHeader.version(in, at));
+        if (status == Status.OK && to < length) {
+            trimmed = to;
+            return UNFINISHED;
+        }
+        trimmed = 0;
+        refuse(in, at, status);
+        return status;
+    }
+
+    /** Where a part that begins at {@code from} ends, both from the range's offset on. Parts end where pages do. */
+    private static int endOfPart(int offset, int length, int from, int step) {
+        return length - from <= step ? length : from + step - ((offset + from) & (Protocol.PAGE_SIZE - 1));
+    }
+
+    /** Whether a part of a request is done. */
+    boolean unfinished() {
+        return trimmed > 0;
     }
 
     /** Whether the link ends after this status of an answer, be it to a hello or not. */

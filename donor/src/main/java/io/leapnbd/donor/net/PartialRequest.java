@@ -18,6 +18,8 @@ final class PartialRequest {
     /** How many of them count as used memory. */
     private int counted;
 
+    private boolean whole;
+
     /** None has begun. */
     PartialRequest(ByteBufAllocator allocator, LinkMemory.Account memory) {
         this.allocator = allocator;
@@ -66,7 +68,14 @@ final class PartialRequest {
             return false;
         }
         part.writeBytes(in, Math.min(in.readableBytes(), length - part.writerIndex()));
-        return part.writerIndex() == length;
+        whole = part.writerIndex() == length;
+        return whole;
+    }
+
+    /** The request, if it has arrived whole by now and was not dropped. */
+    @Nullable
+    ByteBuf whole() {
+        return whole ? bytes : null;
     }
 
     /** Forgets it; it was answered, or will not arrive any more. */
@@ -78,5 +87,6 @@ final class PartialRequest {
             memory.give(counted);
         }
         counted = 0;
+        whole = false;
     }
 }

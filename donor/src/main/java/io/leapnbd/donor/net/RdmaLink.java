@@ -108,7 +108,11 @@ final class RdmaLink implements QueuePair.Completions, Replies, Conversation.Con
             close();
             return;
         }
-        while (waitingCount > 0 && freeCount > 0 && !conversation.ended()) {
+        answerWaiting();
+    }
+
+    private void answerWaiting() {
+        while (waitingCount > 0 && freeCount > 0 && !conversation.ended() && !requests.unfinished()) {
             int received = waiting[waitingFrom];
             int length = waiting[waitingFrom + 1];
             waitingFrom = (waitingFrom + 2) % waiting.length;
@@ -123,7 +127,7 @@ final class RdmaLink implements QueuePair.Completions, Replies, Conversation.Con
         if (conversation.ended()) {
             return;
         }
-        if (freeCount > 0 && waitingCount == 0) {
+        if (freeCount > 0 && waitingCount == 0 && !requests.unfinished()) {
             answer(slot, length);
         } else {
             int at = (waitingFrom + 2 * waitingCount) % waiting.length;
@@ -147,6 +151,11 @@ final class RdmaLink implements QueuePair.Completions, Replies, Conversation.Con
 
     private void answer(int slot, int length) {
         current = freeSends[--freeCount];
+        proceed(slot, length);
+    }
+
+    /** Does the request, or the next part of it; what comes meanwhile waits. */
+    private void proceed(int slot, int length) {
         ByteBuf out = pair.sendFrame(current);
         out.clear();
         ByteBuf in = pair.receiveFrame(slot);
@@ -157,6 +166,10 @@ final class RdmaLink implements QueuePair.Completions, Replies, Conversation.Con
         if (closed) {
             return;
         }
+        if (status == LinkRequests.UNFINISHED) {
+            after(1, () -> goOn(slot, length));
+            return;
+        }
         if (conversation.answered(operation, status)) {
             conversation.end();
         }
@@ -165,6 +178,21 @@ final class RdmaLink implements QueuePair.Completions, Replies, Conversation.Con
             pair.send(current, out.writerIndex());
         } catch (IOException e) {
             LOG.debug("link from {}: {}", peer, e.getMessage());
+            close();
+        }
+    }
+
+    private void goOn(int slot, int length) {
+        if (closed) {
+            return;
+        }
+        try {
+            proceed(slot, length);
+            if (!closed) {
+                answerWaiting();
+            }
+        } catch (RuntimeException e) {
+            LOG.error("link from {} failed", peer, e);
             close();
         }
     }

@@ -56,12 +56,13 @@ public record Hello(
      * @param blank whether the slabs that the donor holds are given up. A claim has to say so if it begins other contents. A claim may
      *     say so if it goes on with the contents that it found
      * @param found contents that were observed here; {@link HelloReply#NONE} if there were none
+     * @param foundNote version of the note that was observed here, 0 or more
      * @param next contents that the server goes on with, or begins
      */
-    public record Contents(boolean blank, UUID found, UUID next) {
+    public record Contents(boolean blank, UUID found, long foundNote, UUID next) {
 
         /** Of a hello that claims nothing. */
-        public static final Contents NONE = new Contents(false, HelloReply.NONE, HelloReply.NONE);
+        public static final Contents NONE = new Contents(false, HelloReply.NONE, 0, HelloReply.NONE);
 
         private boolean begunWithoutBlank() {
             return !blank && !next.equals(found) && !found.equals(HelloReply.NONE);
@@ -72,7 +73,7 @@ public record Hello(
     public static final int FIXED_LENGTH = 8 + 2 + 2 + 4 + 8 + 16 + 16 + 2;
 
     /** Bytes after the epoch of a claim, without those of the owner's name and of the note. */
-    private static final int CLAIM_LENGTH = 16 + Claimant.TERM_AND_HOST + 2 + 2;
+    private static final int CLAIM_LENGTH = 16 + 8 + Claimant.TERM_AND_HOST + 2 + 2;
 
     /** Longest body, in bytes. */
     public static final int MAX_LENGTH =
@@ -91,20 +92,21 @@ public record Hello(
         return ours(lane, Mode.OBSERVE, export, 0, Contents.NONE, Claimant.NOBODY, NO_NOTE);
     }
 
-    /** A hello that claims the export, provided that the donor's epoch and contents are those that were observed. */
+    /** A hello that claims the export, provided that the donor's epoch, contents and note are those that were observed. */
     public static Hello claim(
             String export,
             int lane,
             boolean blank,
             long epoch,
             UUID foundContent,
+            long foundNote,
             UUID content,
             UUID instance,
             long term,
             UUID host,
             String owner,
             ByteBuffer note) {
-        Contents contents = new Contents(blank, foundContent, content);
+        Contents contents = new Contents(blank, foundContent, foundNote, content);
         return ours(lane, Mode.CLAIM, export, epoch, contents, new Claimant(instance, term, host, owner), note);
     }
 
@@ -126,6 +128,11 @@ public record Hello(
     /** The contents that a claim has observed. */
     public UUID foundContent() {
         return contents.found;
+    }
+
+    /** Version of the note that a claim has observed. */
+    public long foundNote() {
+        return contents.foundNote;
     }
 
     /** The contents that a claim goes on with. */
@@ -175,8 +182,8 @@ public record Hello(
     }
 
     private @Nullable String problemOfClaim() {
-        if (epoch < 0 || epoch == Long.MAX_VALUE) {
-            return "hello that has observed epoch " + epoch;
+        if (epoch < 0 || epoch == Long.MAX_VALUE || foundNote() < 0) {
+            return "hello that has observed epoch " + epoch + " and a note of version " + foundNote();
         }
         if (content().equals(HelloReply.NONE) || instance().equals(HelloReply.NONE)) {
             return "hello that claims without contents or without an instance";
@@ -220,6 +227,7 @@ public record Hello(
         out.writeLong(epoch);
         if (mode == Mode.CLAIM) {
             Fields.writeUuid(out, foundContent());
+            out.writeLong(foundNote());
             claimant.encodeTermAndHost(out);
             out.writeShort(ByteBufUtil.utf8Bytes(claimant.owner()));
             out.writeShort(note.remaining());
@@ -265,7 +273,7 @@ public record Hello(
         UUID content = Fields.readUuid(in);
         String export = Fields.readText(in, in.readUnsignedShort(), "an export name");
         long epoch = 0;
-        Contents contents = new Contents((flags & BLANK) != 0, HelloReply.NONE, content);
+        Contents contents = new Contents((flags & BLANK) != 0, HelloReply.NONE, 0, content);
         Claimant claimant = Claimant.of(instance);
         ByteBuffer note = NO_NOTE;
         if (mode != Mode.OBSERVE) {
@@ -274,7 +282,7 @@ public record Hello(
         }
         if (mode == Mode.CLAIM) {
             Fields.require(in, CLAIM_LENGTH, "a hello");
-            contents = new Contents(contents.blank, Fields.readUuid(in), content);
+            contents = new Contents(contents.blank, Fields.readUuid(in), in.readLong(), content);
             long term = in.readLong();
             UUID host = Fields.readUuid(in);
             int ownerLength = in.readUnsignedShort();

@@ -18,6 +18,7 @@ import java.util.UUID;
  * @param activity when that server was last seen here
  * @param room slabs and links
  * @param highest highest version of a request on links of the owner's epoch; 0 if there was none
+ * @param noteVersion of the note, as the owner numbers it; 0 for the note of a claim
  * @param note what the owner has left for the next server
  */
 public record HelloReply(
@@ -30,6 +31,7 @@ public record HelloReply(
         Activity activity,
         Room room,
         long highest,
+        long noteVersion,
         ByteBuffer note) {
 
     /**
@@ -103,7 +105,7 @@ public record HelloReply(
 
     /** Bytes before the owner's name. */
     public static final int FIXED_LENGTH =
-            4 + 4 + 16 + 8 + 16 + 16 + Claimant.TERM_AND_HOST + 3 * 8 + 4 + 4 * 4 + 4 + 4 + 8 + 2 + 2;
+            4 + 4 + 16 + 8 + 16 + 16 + Claimant.TERM_AND_HOST + 3 * 8 + 4 + 4 * 4 + 4 + 4 + 8 + 8 + 2 + 2;
 
     /** Longest body, in bytes. */
     public static final int MAX_LENGTH = FIXED_LENGTH + Protocol.MAX_OWNER + Protocol.MAX_NOTE;
@@ -139,7 +141,17 @@ public record HelloReply(
 
     private HelloReply with(long itsEpoch, Room itsRoom) {
         return new HelloReply(
-                version, incarnation, limits, itsEpoch, content, claimant, activity, itsRoom, highest, note);
+                version,
+                incarnation,
+                limits,
+                itsEpoch,
+                content,
+                claimant,
+                activity,
+                itsRoom,
+                highest,
+                noteVersion,
+                note);
     }
 
     /** Bytes of a slab. */
@@ -236,6 +248,7 @@ public record HelloReply(
         out.writeInt(limits.maxInFlight);
         out.writeInt(limits.leaseSeconds);
         out.writeLong(highest);
+        out.writeLong(noteVersion);
         out.writeShort(ByteBufUtil.utf8Bytes(claimant.owner()));
         out.writeShort(note.remaining());
         ByteBufUtil.writeUtf8(out, claimant.owner());
@@ -261,13 +274,14 @@ public record HelloReply(
         Room room = Room.decode(in);
         Limits limits = new Limits(slabSize, in.readInt(), in.readInt());
         long highest = in.readLong();
+        long noteVersion = in.readLong();
         int ownerLength = in.readUnsignedShort();
         int noteLength = in.readUnsignedShort();
         String owner = Fields.readText(in, ownerLength, "an owner's name");
         ByteBuffer note = Fields.readBytes(in, noteLength, "a note");
         Claimant claimant = new Claimant(instance, term, host, owner);
-        HelloReply reply =
-                new HelloReply(version, incarnation, limits, epoch, content, claimant, activity, room, highest, note);
+        HelloReply reply = new HelloReply(
+                version, incarnation, limits, epoch, content, claimant, activity, room, highest, noteVersion, note);
         if (in.isReadable() || ownerLength > Protocol.MAX_OWNER || noteLength > Protocol.MAX_NOTE) {
             throw new ProtocolException("reply to hello with " + in.readableBytes() + " bytes too many");
         }
@@ -284,7 +298,7 @@ public record HelloReply(
             throw new ProtocolException("donor with slabs of " + slabSize + " bytes");
         }
         boolean inRange = limits.inRange() && activity.inRange() && room.inRange();
-        if (epoch < 0 || term() < 0 || term() > Version.MAX_TERM || highest < 0 || !inRange) {
+        if (epoch < 0 || term() < 0 || term() > Version.MAX_TERM || highest < 0 || noteVersion < 0 || !inRange) {
             throw new ProtocolException("reply to hello out of range: " + this);
         }
     }

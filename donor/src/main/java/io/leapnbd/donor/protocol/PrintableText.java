@@ -1,6 +1,9 @@
 package io.leapnbd.donor.protocol;
 
-/** Names that peers choose, made fit for a log or a terminal. */
+/**
+ * Names that peers choose, made fit for a log or a terminal. For all modules that see the donor's protocol; the NBD server does not, and
+ * has a class of its own for it.
+ */
 public final class PrintableText {
 
     private PrintableText() {}
@@ -12,7 +15,7 @@ public final class PrintableText {
             if (isPrintable(c)) {
                 out.appendCodePoint(c);
             } else {
-                out.append(String.format("\\u%04x", c));
+                out.append(Character.isBmpCodePoint(c) ? "\\u%04x".formatted(c) : "\\u{%x}".formatted(c));
             }
         });
         return out.toString();

@@ -2,6 +2,7 @@ package io.leapnbd.donor.protocol;
 
 import io.netty.buffer.ByteBuf;
 import java.util.Arrays;
+import java.util.BitSet;
 
 /**
  * The body of the reply to a list: some of an export's slabs, by growing index. Of primitive arrays, as an export may hold a million.
@@ -10,14 +11,16 @@ import java.util.Arrays;
 public final class SlabList {
 
     /** Bytes of one slab's entry. */
-    public static final int ENTRY_LENGTH = 4 + 4 + 8;
+    public static final int ENTRY_LENGTH = 4 + 4 + 8 + 4;
 
     private static final int FIXED_LENGTH = 8;
+    private static final int TOUCHED = 1;
     private static final int FIRST_CAPACITY = 16;
 
     private int[] indices;
     private int[] handles;
     private long[] grantVersions;
+    private final BitSet touched = new BitSet();
     private int size;
     private boolean more;
 
@@ -38,7 +41,7 @@ public final class SlabList {
     }
 
     /** Appends a slab, with an index above that of the last. */
-    public void add(int index, int handle, long grantVersion) {
+    public void add(int index, int handle, long grantVersion, boolean used) {
         if (size == indices.length) {
             int capacity = Math.max(FIRST_CAPACITY, 2 * size);
             indices = Arrays.copyOf(indices, capacity);
@@ -48,6 +51,7 @@ public final class SlabList {
         indices[size] = index;
         handles[size] = handle;
         grantVersions[size] = grantVersion;
+        touched.set(size, used);
         size++;
     }
 
@@ -81,6 +85,11 @@ public final class SlabList {
         return grantVersions[at];
     }
 
+    /** Whether a write or trim has ever reached it. One that was granted in vain was not. */
+    public boolean touched(int at) {
+        return touched.get(at);
+    }
+
     /** Bytes of the body. */
     public int encodedLength() {
         return FIXED_LENGTH + size * ENTRY_LENGTH;
@@ -94,6 +103,7 @@ public final class SlabList {
             out.writeInt(indices[i]);
             out.writeInt(handles[i]);
             out.writeLong(grantVersions[i]);
+            out.writeInt(touched.get(i) ? TOUCHED : 0);
         }
     }
 
@@ -122,7 +132,7 @@ public final class SlabList {
                 throw new ProtocolException("slab list with index " + index + " after " + last);
             }
             last = index;
-            list.add(index, in.readInt(), in.readLong());
+            list.add(index, in.readInt(), in.readLong(), (in.readInt() & TOUCHED) != 0);
         }
         return list;
     }

@@ -107,7 +107,10 @@ final class ExportTable {
     private Admission claim(Hello hello, @Nullable Export known, Runnable onFenced, List<Claim> fenced) {
         long epoch = known == null ? tombstones.epochOf(hello.export()) : known.epoch;
         UUID content = known == null ? HelloReply.NONE : known.content;
-        if (epoch != hello.epoch() || !content.equals(hello.foundContent())) {
+        long noteVersion = known == null ? 0 : known.noteVersion;
+        boolean same =
+                epoch == hello.epoch() && content.equals(hello.foundContent()) && noteVersion == hello.foundNote();
+        if (!same) {
             return new Admission(Status.CONFLICT, describe(hello.export(), known), null);
         }
         ByteBuffer note = hello.note();
@@ -173,6 +176,7 @@ final class ExportTable {
                 activity,
                 room,
                 export.highest(),
+                export.noteVersion,
                 export.note);
     }
 
@@ -219,7 +223,7 @@ final class ExportTable {
             if (version < 1 || note.remaining() > Protocol.MAX_NOTE) {
                 return Status.BAD_REQUEST;
             }
-            if (version < export.noteVersion) {
+            if (version <= export.noteVersion) {
                 return Status.OK;
             }
             int notesAfter = noteBytes + note.remaining() - export.note.remaining();
@@ -338,7 +342,7 @@ final class ExportTable {
             if (listed++ == LISTED_AT_ONCE) {
                 return slab.index;
             }
-            into.add(slab.index, slab.handle, slab.grantVersion);
+            into.add(slab.index, slab.handle, slab.grantVersion, slab.touched);
         }
         return -1;
     }

@@ -52,6 +52,9 @@ final class Slab {
     /** Version of its grant. */
     final long grantVersion;
 
+    /** Whether a write or trim was ever let in. Never false again once it is true. */
+    volatile boolean touched;
+
     /**
      * Whether the memory can be read without a look at the words: then the bytes of pages that are not written are zeros. Never
      * false again once it is true.
@@ -72,6 +75,16 @@ final class Slab {
         this.data = data;
         this.words = words;
         this.grantVersion = grantVersion;
+    }
+
+    /**
+     * A write or trim is about to look at its claim. Whoever claims first and then reads {@link #touched} sees it, or the write sees that it is
+     * fenced.
+     */
+    void touch() {
+        if (!touched) {
+            touched = true;
+        }
     }
 
     /** Begins to use the memory; false if it was handed back. */

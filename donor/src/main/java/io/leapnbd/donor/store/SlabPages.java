@@ -133,15 +133,19 @@ final class SlabPages {
         return stale;
     }
 
-    /** As {@link #write}, for zeros that take no memory. */
-    static int trim(Slab slab, Claim claim, int offset, int length, long version) {
+    /**
+     * As {@link #write}, for zeros that take no memory. May be done in parts, one after the other.
+     *
+     * @param from where the part begins: {@code offset}, or the end of the part before
+     * @param to where it ends: a page's beginning, or the end of the range
+     */
+    static int trim(Slab slab, Claim claim, int offset, int length, int from, int to, long version) {
         int stale = 0;
-        int end = offset + length;
-        if (cutsLostPage(slab, offset, end)) {
+        if (cutsLostPage(slab, offset, offset + length)) {
             return LOST;
         }
-        for (int at = offset; at < end; ) {
-            int piece = Math.min(PAGE - (at & PAGE - 1), end - at);
+        for (int at = from; at < to; ) {
+            int piece = Math.min(PAGE - (at & PAGE - 1), to - at);
             long word = wordOf(slab, at);
             long was = lock(word);
             if (claim.fenced()) {

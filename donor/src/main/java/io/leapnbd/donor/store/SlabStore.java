@@ -37,6 +37,8 @@ public final class SlabStore implements AutoCloseable {
     private static final long LEASE_CHECK_NANOS = TimeUnit.SECONDS.toNanos(1);
     private static final long CLOSE_NANOS = TimeUnit.SECONDS.toNanos(10);
 
+    private static final int TRIM_STEP = 128 << 20;
+    private static final int EXPOSED_TRIM_STEP = 4 << 20;
     private static final long[] NOTHING_LOST = {};
 
     private final StoreSettings settings;
@@ -232,6 +234,7 @@ public final class SlabStore implements AutoCloseable {
         if (status != Status.OK || slab == null) {
             return counters.ended(status);
         }
+        slab.touch();
         int stale;
         try {
             Objects.checkFromIndexSize(index, length, from.capacity());
@@ -254,19 +257,42 @@ public final class SlabStore implements AutoCloseable {
      * @param version 1 to {@link Version#MAX_REQUEST}
      */
     public byte trim(Claim claim, int handle, int offset, int length, long version) {
-        counters.trims.increment();
+        return trimPart(claim, handle, offset, length, 0, Math.max(0, length), version);
+    }
+
+    /**
+     * How much of a trim can be done in about half a millisecond, in bytes; a multiple of a page. Trimmed pages of a slab that is exposed
+     * are zeroed.
+     */
+    public int trimStep(int handle) {
+        Slab slab = table.find(handle);
+        return slab != null && slab.exposed ? EXPOSED_TRIM_STEP : TRIM_STEP;
+    }
+
+    /**
+     * Does a part of a trim, so that a long one need not be done in one go. The first part is refused if the whole is not in order, and
+     * then nothing is changed. A later part is refused like a request of its own, for example because the claim has ended meanwhile.
+     *
+     * @param from bytes of the range that the parts before have done; 0 for the first part
+     * @param to bytes of the range that are done after this part. It ends where a page of the slab begins, or with the range
+     */
+    public byte trimPart(Claim claim, int handle, int offset, int length, int from, int to, long version) {
+        if (from == 0) {
+            counters.trims.increment();
+        }
         Slab slab = table.find(handle);
         byte status = enter(claim, slab, offset, length, version);
         if (status != Status.OK || slab == null) {
             return counters.ended(status);
         }
+        slab.touch();
         int stale;
         try {
-            stale = SlabPages.trim(slab, claim, offset, length, claim.base + version);
+            stale = SlabPages.trim(slab, claim, offset, length, offset + from, offset + to, claim.base + version);
         } finally {
             leave(slab);
         }
-        return changed(stale, length, counters.bytesTrimmed);
+        return changed(stale, to - from, counters.bytesTrimmed);
     }
 
     /**

@@ -7,25 +7,32 @@ import io.leapnbd.donor.Await;
 import io.leapnbd.donor.Hellos;
 import io.leapnbd.donor.Pages;
 import io.leapnbd.donor.loop.LoopSettings;
+import io.leapnbd.donor.protocol.Hello;
 import io.leapnbd.donor.protocol.Operation;
 import io.leapnbd.donor.protocol.Protocol;
 import io.leapnbd.donor.protocol.RequestHeader;
 import io.leapnbd.donor.protocol.Status;
 import io.leapnbd.donor.protocol.Version;
+import io.leapnbd.donor.store.Claim;
+import io.leapnbd.donor.store.Exposure;
 import io.leapnbd.donor.store.SlabStore;
 import io.leapnbd.donor.store.StoreSettings;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
 import io.netty.channel.embedded.EmbeddedChannel;
 import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.nio.ByteBuffer;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Objects;
 import java.util.Queue;
 import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.atomic.AtomicReference;
 import org.junit.jupiter.api.Test;
 import org.slf4j.LoggerFactory;
 
@@ -172,19 +179,8 @@ class LinkFairnessTest {
         for (byte operation : new byte[] {Operation.TRIM, Operation.PAGES, Operation.LIST}) {
             try (SlabStore store =
                     SlabStore.open(StoreSettings.ofMemory(slab, slab).withReadySlabs(0))) {
-                ServerSettings settings = ServerSettings.listenOn(new InetSocketAddress(0));
-                LinkMemory memory = new LinkMemory(settings.memory());
-                EmbeddedChannel channel = new EmbeddedChannel();
-                channel.pipeline()
-                        .addLast(new LinkHandler(
-                                new Listener(
-                                        store,
-                                        settings,
-                                        new ServerCounters(),
-                                        new LinkPlaces(1),
-                                        memory,
-                                        new LimitedLog(LoggerFactory.getLogger(LinkFairnessTest.class))),
-                                channel));
+                LinkMemory memory = new LinkMemory(ServerSettings.DEFAULT_MEMORY);
+                EmbeddedChannel channel = channel(store, memory);
                 ByteBuf opening = Unpooled.directBuffer();
                 opening.writeBytes(RawLink.frame(Hellos.claim("a", 1)));
                 opening.writeBytes(RawLink.frame(Operation.GRANT, 0, 0, 0, 0, Version.ofGrant(1, 0)));
@@ -206,8 +202,163 @@ class LinkFairnessTest {
                 }
                 assertThat(all).isEqualTo(requests);
                 channel.finishAndReleaseAll();
-                assertThat(memory.free()).isEqualTo(settings.memory());
+                assertThat(memory.free()).isEqualTo(ServerSettings.DEFAULT_MEMORY);
             }
+        }
+    }
+
+    private static EmbeddedChannel channel(SlabStore store, LinkMemory memory) {
+        EmbeddedChannel channel = new EmbeddedChannel();
+        channel.pipeline()
+                .addLast(new LinkHandler(
+                        new Listener(
+                                store,
+                                ServerSettings.listenOn(new InetSocketAddress(0)),
+                                new ServerCounters(),
+                                new LinkPlaces(1),
+                                memory,
+                                new LimitedLog(LoggerFactory.getLogger(LinkFairnessTest.class))),
+                        channel));
+        return channel;
+    }
+
+    /** A trim of a slab that is exposed zeroes its bytes: 1 GiB of them took a quarter of a second, in one turn. */
+    @Test
+    void aTrimOfALargeExposedSlabIsDoneInManyTurnsAndOthersAreServedBetween() throws Exception {
+        int slab = 64 << 20;
+        LinkMemory memory = new LinkMemory(ServerSettings.DEFAULT_MEMORY);
+        try (SlabStore store = SlabStore.open(StoreSettings.ofMemory(slab, slab).withReadySlabs(0))) {
+            EmbeddedChannel trimmer = channel(store, memory);
+            ByteBuf opening = Unpooled.directBuffer();
+            opening.writeBytes(RawLink.frame(Hellos.claim("a", 1)));
+            opening.writeBytes(RawLink.frame(Operation.GRANT, 0, 0, 0, 0, Version.ofGrant(1, 0)));
+            trimmer.writeInbound(opening);
+            Claim other = Objects.requireNonNull(
+                    store.hello(Hello.join("a", 1, 1, Hellos.instance(1))).claim());
+            for (int offset : new int[] {0, slab / 2, slab - PAGE}) {
+                ByteBuf bytes = Unpooled.directBuffer().writeBytes(Pages.array(7, PAGE));
+                assertThat(store.write(other, 1, offset, PAGE, 1, bytes, 0)).isEqualTo(Status.OK);
+            }
+            Exposure exposure = store.expose(other, 1, () -> {});
+            drain(trimmer);
+
+            ByteBuf trim = Unpooled.directBuffer();
+            trim.writeBytes(RawLink.frame(Operation.TRIM, 1, 1, 100, slab - 200, 2));
+            trim.writeBytes(RawLink.frame(Operation.PING, 2, 0, 0, 0, 0));
+            trimmer.pipeline().fireChannelRead(trim);
+            assertThat(drain(trimmer)).as("replies after the first turn").isZero();
+            ByteBuf newer = Unpooled.directBuffer().writeBytes(Pages.array(8, PAGE));
+            assertThat(store.write(other, 1, PAGE, PAGE, 3, newer, 0)).isEqualTo(Status.OK);
+            assertThat(store.write(other, 1, slab / 2 + PAGE, PAGE, 3, newer, 0))
+                    .isEqualTo(Status.OK);
+            int turns = 1;
+            while (drain(trimmer) == 0) {
+                trimmer.runPendingTasks();
+                turns++;
+                assertThat(turns).isLessThan(1000);
+            }
+
+            assertThat(turns).isGreaterThan(8);
+            byte[] first = new byte[PAGE];
+            System.arraycopy(Pages.array(7, PAGE), 0, first, 0, 100);
+            byte[] last = new byte[PAGE];
+            System.arraycopy(Pages.array(7, PAGE), PAGE - 100, last, PAGE - 100, 100);
+            assertThat(read(store, other, 0)).isEqualTo(first);
+            assertThat(read(store, other, PAGE)).isEqualTo(Pages.array(8, PAGE));
+            assertThat(read(store, other, slab / 2)).containsOnly(0);
+            assertThat(read(store, other, slab / 2 + PAGE)).isEqualTo(Pages.array(8, PAGE));
+            assertThat(read(store, other, slab - PAGE)).isEqualTo(last);
+            assertThat(store.statistics().trims()).isEqualTo(1);
+            exposure.close();
+            trimmer.finishAndReleaseAll();
+            assertThat(memory.free()).isEqualTo(ServerSettings.DEFAULT_MEMORY);
+        }
+    }
+
+    /** A request that came in two pieces is in no receive buffer any more: that more arrives is not what it waits for. */
+    @Test
+    void aLongTrimThatCameInPiecesGoesOnAlthoughNothingMoreArrives() throws Exception {
+        int slab = 64 << 20;
+        LinkMemory memory = new LinkMemory(ServerSettings.DEFAULT_MEMORY);
+        try (SlabStore store = SlabStore.open(StoreSettings.ofMemory(slab, slab).withReadySlabs(0))) {
+            EmbeddedChannel trimmer = channel(store, memory);
+            ByteBuf opening = Unpooled.directBuffer();
+            opening.writeBytes(RawLink.frame(Hellos.claim("a", 1)));
+            opening.writeBytes(RawLink.frame(Operation.GRANT, 0, 0, 0, 0, Version.ofGrant(1, 0)));
+            trimmer.writeInbound(opening);
+            Claim other = Objects.requireNonNull(
+                    store.hello(Hello.join("a", 1, 1, Hellos.instance(1))).claim());
+            Exposure exposure = store.expose(other, 1, () -> {});
+            drain(trimmer);
+
+            byte[] trim = RawLink.frame(Operation.TRIM, 1, 1, 0, slab, 2);
+            trimmer.pipeline().fireChannelRead(Unpooled.directBuffer().writeBytes(trim, 0, 10));
+            trimmer.pipeline().fireChannelRead(Unpooled.directBuffer().writeBytes(trim, 10, trim.length - 10));
+            assertThat(drain(trimmer)).as("replies after the first turn").isZero();
+            int turns = 1;
+            while (drain(trimmer) == 0) {
+                trimmer.runPendingTasks();
+                turns++;
+                assertThat(turns).isLessThan(1000);
+            }
+            assertThat(turns).isGreaterThan(8);
+            assertThat(store.statistics().trims()).isEqualTo(1);
+            exposure.close();
+            trimmer.finishAndReleaseAll();
+            assertThat(memory.free()).isEqualTo(ServerSettings.DEFAULT_MEMORY);
+        }
+    }
+
+    private static byte[] read(SlabStore store, Claim claim, int offset) {
+        ByteBuf into = Unpooled.directBuffer(PAGE).writeZero(PAGE);
+        assertThat(store.read(claim, 1, offset, PAGE, into, 0)).isEqualTo(Status.OK);
+        byte[] bytes = new byte[PAGE];
+        into.getBytes(0, bytes);
+        return bytes;
+    }
+
+    /**
+     * A link that goes on with much work lets the loop look at its sockets. As a plain task it did not: a loop takes up such tasks for as
+     * long as there are some, up to a second.
+     */
+    @Test
+    void betweenTwoTurnsOfALinkWithMuchWorkTheLoopLooksAtItsSockets() throws Exception {
+        int requests = 400;
+        AtomicReference<Runnable> onLoop = new AtomicReference<>(() -> {});
+        StoreSettings settings = StoreSettings.ofMemory(TestDonor.SLAB, TestDonor.SLAB)
+                .withReadySlabs(0)
+                .withNanoClock(() -> {
+                    onLoop.getAndSet(() -> {}).run();
+                    return System.nanoTime();
+                });
+        try (SlabStore store = SlabStore.open(settings);
+                DonorServer server = DonorServer.start(
+                        store,
+                        ServerSettings.listenOn(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0))
+                                .withLoops(LoopSettings.of(1)));
+                RawLink busy = RawLink.claim(server.address(), "a", 1);
+                RawLink other = RawLink.claim(server.address(), "b", 1)) {
+            int handle = other.grant(0);
+            // The donor believes the length: each of them is more work than a turn has.
+            ByteArrayOutputStream flood = new ByteArrayOutputStream();
+            for (int i = 0; i < requests; i++) {
+                flood.write(RawLink.frame(Operation.GRANT, i, i, 0, 1 << 28, Version.ofGrant(1, 0)));
+            }
+            // When the loop has begun with the flood, the other link gives its slab back.
+            onLoop.set(() -> {
+                try {
+                    other.send(RawLink.frame(Operation.FREE, 1, handle, 0, 0, 0));
+                } catch (IOException e) {
+                    throw new AssertionError(e);
+                }
+            });
+            busy.send(flood.toByteArray());
+            int refused = 0;
+            while (refused < requests && busy.receive().status() == Status.NO_SPACE) {
+                refused++;
+            }
+            // The kernel may take a moment to hand the bytes over.
+            assertThat(refused).as("grants before the other link had its turn").isLessThan(32);
         }
     }
 

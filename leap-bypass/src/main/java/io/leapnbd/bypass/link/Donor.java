@@ -18,6 +18,9 @@ public final class Donor {
     /** Proofs that are newer by less are not told to other loops. */
     private static final long PROOF_NANOS = TimeUnit.MILLISECONDS.toNanos(50);
 
+    /** Ten pings of an idle link: a process that was cut off is older than that when its links are given up. */
+    private static final long END_SEEN_NANOS = TimeUnit.SECONDS.toNanos(5);
+
     /** Why a donor that answers is of no use. */
     enum Unfit {
         /** It refuses the hello, for example because it has as many links as it takes. */
@@ -25,7 +28,9 @@ public final class Donor {
         /** It lends in slabs of another size. */
         SLAB_SIZE,
         /** It has other contents of the export's name. */
-        FOREIGN
+        FOREIGN,
+        /** It may not be claimed, or not yet. */
+        HELD_BACK
     }
 
     private final String name;
@@ -113,20 +118,37 @@ public final class Donor {
 
     /**
      * What the known process held is lost; {@code found} is there instead, or is that process without its slabs. For the link that has the
-     * right to decide, as are the three below.
+     * right to decide, as are the four below.
+     *
+     * @param unclaimed whether the donor shows that nobody else has claimed there
      */
-    void lost(UUID found) {
+    void lost(UUID found, boolean unclaimed) {
         UUID gone = held.standing.incarnation();
         if (gone != null) {
+            boolean seen = unclaimed || endSeen();
             held = new Held(DonorStanding.NONE);
-            listener.donorLost(this, gone, found);
+            listener.donorLost(this, gone, found, seen);
         }
+    }
+
+    /**
+     * Whether the process is not connected any more, and had answered this server as the owner shortly before its last link ended: so it has
+     * most likely ended, and nobody else has claimed there.
+     */
+    public boolean endSeen() {
+        return held.standing.isClaimed() && reach.linkedUntil() - proven.get() < END_SEEN_NANOS;
     }
 
     /** The process has forgotten writes that it had acknowledged: it is treated as another one. */
     void rolledBack(UUID process) {
         LOG.error("donor {} has forgotten writes that it acknowledged; was its machine set back to a snapshot?", name);
-        lost(process);
+        lost(process, false);
+    }
+
+    /** Asks whether a process that has nothing of this server may be claimed; answers null if so, otherwise why not, for the log. */
+    @Nullable
+    String admit(UUID process) {
+        return listener.admit(this, process);
     }
 
     /** A link is about to claim there. */
@@ -309,8 +331,20 @@ public final class Donor {
         /**
          * What the process {@code gone} behind {@code donor} held is lost: it has ended, or has forgotten the export; {@code found} is
          * there now. Before anything is claimed there. Any thread.
+         *
+         * @param seen whether nobody else can have claimed at {@code gone}
          */
-        void donorLost(Donor donor, UUID gone, UUID found);
+        void donorLost(Donor donor, UUID gone, UUID found, boolean seen);
+
+        /**
+         * Asks whether the process {@code found}, which has nothing of this server, may be claimed. If so it may hold slabs soon. Any thread.
+         *
+         * @return null if it may; otherwise why it may not, for the log
+         */
+        default @Nullable String admit(Donor donor, UUID found) {
+            donorClaiming(donor, found);
+            return null;
+        }
 
         /** The process {@code found} may hold slabs soon: it is about to be claimed. Any thread. */
         void donorClaiming(Donor donor, UUID found);

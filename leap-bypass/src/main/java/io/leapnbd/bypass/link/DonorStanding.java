@@ -22,11 +22,11 @@ public record DonorStanding(
     }
 
     /** Whether a link may join. */
-    boolean isClaimed() {
+    public boolean isClaimed() {
         return incarnation != null && expected == null;
     }
 
-    boolean isOf(@Nullable UUID process) {
+    public boolean isOf(@Nullable UUID process) {
         return process != null && process.equals(incarnation);
     }
 }

@@ -3,6 +3,7 @@ package io.leapnbd.bypass.link;
 import io.leapnbd.donor.protocol.Hello;
 import io.leapnbd.donor.protocol.HelloReply;
 import io.leapnbd.donor.protocol.Status;
+import java.util.UUID;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -86,7 +87,7 @@ final class LinkGreeting {
     /** A process has one slab size as long as it lives, so this is another one than that which we know, if we know one. */
     private Step otherSlabs(HelloReply reply) {
         if (!donor.standing().isOf(reply.incarnation())) {
-            donor.lost(reply.incarnation());
+            donor.lost(reply.incarnation(), false);
         }
         donor.unfit(Donor.Unfit.SLAB_SIZE);
         return Step.later("lends in slabs of " + reply.slabSize() + " bytes now, instead of " + settings.slabSize());
@@ -126,20 +127,37 @@ final class LinkGreeting {
             return refusedWith(status);
         }
         DonorStanding known = donor.standing();
-        Rejoin decision = Rejoin.decide(known, reply, settings.content(), settings.instance(), settings.term());
+        UUID process = reply.incarnation();
+        Rejoin decision = Rejoin.decide(
+                known,
+                reply,
+                settings.content(),
+                settings.instance(),
+                settings.givenUp().test(process));
         if (decision.lost()) {
-            donor.lost(reply.incarnation());
+            donor.lost(process, decision.action() == Rejoin.Action.CLAIM);
         }
         return switch (decision.action()) {
             case JOIN -> {
-                donor.claimed(reply.incarnation(), reply.epoch());
+                donor.claimed(process, reply.epoch());
                 donor.endClaim(this);
                 yield begin();
             }
             case CLAIM -> {
-                donor.claiming(reply.incarnation());
-                state = State.CLAIMING;
-                yield Step.say(settings.claim(lane, decision.blank(), reply.epoch(), reply.content()));
+                donor.claiming(process);
+                yield claim(reply, decision.blank());
+            }
+            case ADMIT -> {
+                String why = donor.admit(process);
+                if (why == null) {
+                    yield claim(reply, decision.blank());
+                }
+                donor.unfit(Donor.Unfit.HELD_BACK);
+                yield Step.later(why);
+            }
+            case GIVEN_UP -> {
+                donor.unfit(Donor.Unfit.HELD_BACK);
+                yield Step.later("was given up with --lose-missing and is not used; restart it, and it is");
             }
             case FOREIGN -> {
                 donor.unfit(Donor.Unfit.FOREIGN);
@@ -147,6 +165,11 @@ final class LinkGreeting {
             }
             case FENCED -> Step.FENCED;
         };
+    }
+
+    private Step claim(HelloReply found, boolean blank) {
+        state = State.CLAIMING;
+        return Step.say(settings.claim(lane, blank, found));
     }
 
     private Step claimAnswered(byte status, HelloReply reply) {

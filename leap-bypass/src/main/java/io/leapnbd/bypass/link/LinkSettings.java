@@ -1,9 +1,11 @@
 package io.leapnbd.bypass.link;
 
 import io.leapnbd.donor.protocol.Hello;
+import io.leapnbd.donor.protocol.HelloReply;
 import java.nio.ByteBuffer;
 import java.time.Duration;
 import java.util.UUID;
+import java.util.function.Predicate;
 import java.util.function.Supplier;
 
 /**
@@ -16,6 +18,7 @@ import java.util.function.Supplier;
  * @param host number of this machine
  * @param owner what people call this server
  * @param note what donors are to keep for the next server, as it is at the time
+ * @param givenUp whether an operator gave a donor process up
  * @param slabSize bytes of a slab, the same at all donors
  * @param connectTimeout how long a connection and its hello may take
  * @param bulkWindow bytes of writes that may be on the way to one donor over one link, so that a read never has more than
@@ -29,6 +32,7 @@ public record LinkSettings(
         UUID host,
         String owner,
         Supplier<ByteBuffer> note,
+        Predicate<UUID> givenUp,
         int slabSize,
         Duration connectTimeout,
         int bulkWindow) {
@@ -41,7 +45,20 @@ public record LinkSettings(
         return Hello.observe(export, lane);
     }
 
-    Hello claim(int lane, boolean blank, long epoch, UUID found) {
-        return Hello.claim(export, lane, blank, epoch, found, content, instance, term, host, owner, note.get());
+    /** Claims what was found, as it was found. */
+    Hello claim(int lane, boolean blank, HelloReply found) {
+        return Hello.claim(
+                export,
+                lane,
+                blank,
+                found.epoch(),
+                found.content(),
+                found.noteVersion(),
+                content,
+                instance,
+                term,
+                host,
+                owner,
+                note.get());
     }
 }

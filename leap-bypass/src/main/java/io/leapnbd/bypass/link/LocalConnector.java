@@ -70,7 +70,7 @@ public final class LocalConnector implements DonorConnector {
                 check(listing.status());
                 SlabList slabs = listing.slabs();
                 for (int i = 0; i < slabs.size(); i++) {
-                    sink.on(slabs.index(i), slabs.handle(i), slabs.grantVersion(i));
+                    sink.on(slabs.index(i), slabs.handle(i), slabs.grantVersion(i), slabs.touched(i));
                 }
                 if (!slabs.more()) {
                     return;

@@ -60,7 +60,7 @@ final class ProtocolConversation implements Conversation {
                 throw new IOException("its list of slabs does not come to an end");
             }
             for (int i = 0; i < part.size(); i++) {
-                sink.on(part.index(i), part.handle(i), part.grantVersion(i));
+                sink.on(part.index(i), part.handle(i), part.grantVersion(i), part.touched(i));
             }
             if (!part.more()) {
                 return;

@@ -14,14 +14,18 @@ import java.util.UUID;
 record Rejoin(Action action, boolean lost, boolean blank) {
 
     enum Action {
-        /** Claim the export there, as it was found. */
+        /** Claim the export there, as it was found: this shows that nobody else has claimed it there since. */
         CLAIM,
+        /** Likewise, but it shows nothing: first it has to be certain that this server still owns the export. */
+        ADMIT,
         /** Another of this server's links has claimed anew: join with the epoch that was found. */
         JOIN,
         /** A newer server owns the export. */
         FENCED,
         /** The donor has other contents of this name; it is of no use to this server. */
-        FOREIGN
+        FOREIGN,
+        /** An operator gave it up. What it holds is not used; it is when its lease has ended, or its process has. */
+        GIVEN_UP
     }
 
     /**
@@ -31,14 +35,16 @@ record Rejoin(Action action, boolean lost, boolean blank) {
      * @param found what the donor says
      * @param content this server's
      * @param instance this server
-     * @param term this server's
+     * @param givenUp whether an operator gave this donor process up
      */
-    static Rejoin decide(DonorStanding known, HelloReply found, UUID content, UUID instance, long term) {
+    static Rejoin decide(DonorStanding known, HelloReply found, UUID content, UUID instance, boolean givenUp) {
         boolean same = known.isOf(found.incarnation());
         boolean held = known.incarnation() != null;
         if (!found.hasContent()) {
-            // Another process, or the lease has ended.
-            return new Rejoin(Action.CLAIM, held, false);
+            // Another process, or the lease has ended: then the epoch is left, and tells whether somebody has claimed
+            // since.
+            boolean ours = same && known.isClaimed() && found.epoch() == known.epoch();
+            return new Rejoin(ours ? Action.CLAIM : Action.ADMIT, held, false);
         }
         if (!found.content().equals(content)) {
             return new Rejoin(Action.FOREIGN, held, false);
@@ -52,10 +58,6 @@ record Rejoin(Action action, boolean lost, boolean blank) {
         if (same && found.epoch() == known.epoch() && found.instance().equals(known.expected())) {
             return new Rejoin(Action.CLAIM, false, false);
         }
-        if (!same && found.term() < term) {
-            // An older server's, which nobody goes on with.
-            return new Rejoin(Action.CLAIM, held, true);
-        }
-        return new Rejoin(Action.FENCED, false, false);
+        return givenUp ? new Rejoin(Action.GIVEN_UP, held, false) : new Rejoin(Action.FENCED, false, false);
     }
 }

@@ -10,6 +10,7 @@ public interface SlabSink {
      * @param index which part of the device it holds
      * @param handle what the donor calls it
      * @param grantVersion version of its grant
+     * @param touched whether a write or trim has ever reached it
      */
-    void on(int index, int handle, long grantVersion);
+    void on(int index, int handle, long grantVersion, boolean touched);
 }

@@ -7,8 +7,6 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
 import java.nio.channels.FileChannel;
-import java.nio.channels.FileLock;
-import java.nio.channels.OverlappingFileLockException;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.OpenOption;
@@ -43,12 +41,12 @@ public final class LockedStateFile implements AutoCloseable {
 
     private final @Nullable Path path;
     private final UUID boot;
-    private final @Nullable FileChannel lock;
+    private final @Nullable StateLock lock;
     private @Nullable StateFile found;
     private @Nullable String ignored;
     private boolean complete;
 
-    private LockedStateFile(@Nullable Path path, @Nullable FileChannel lock, UUID boot) {
+    private LockedStateFile(@Nullable Path path, @Nullable StateLock lock, UUID boot) {
         this.path = path;
         this.lock = lock;
         this.boot = boot;
@@ -146,7 +144,8 @@ public final class LockedStateFile implements AutoCloseable {
         return taken;
     }
 
-    /** Gives the lock back, after every {@link StateFile} that was handed out is closed. Leaves the file as it is. */
+    /** Gives the lock back, and removes its file, after every {@link StateFile} that was handed out is closed. Leaves the state file as it
+     * is. */
     @Override
     public void close() throws IOException {
         dropFound();
@@ -211,31 +210,20 @@ public final class LockedStateFile implements AutoCloseable {
     }
 
     /** The lock is on a file of its own, which is never replaced. */
-    private static FileChannel lock(Path path) throws IOException {
+    private static StateLock lock(Path path) throws IOException {
         Path folder = path.toAbsolutePath().getParent();
         if (folder != null) {
             Files.createDirectories(folder);
         }
-        FileChannel channel = open(path.resolveSibling(path.getFileName() + ".lock"), StandardOpenOption.CREATE);
-        FileLock lock = null;
-        try {
-            lock = channel.tryLock();
-        } catch (OverlappingFileLockException e) {
-            // Another device of this very process has it: as good as locked.
-            lock = null;
-        } finally {
-            if (lock == null) {
-                channel.close();
-            }
-        }
+        StateLock lock = StateLock.take(path.resolveSibling(path.getFileName() + ".lock"));
         if (lock == null) {
             throw new IOException("another server of this export is running on this machine: it holds " + path
                     + "; stop it, or give this one another --export or --state-dir");
         }
-        return channel;
+        return lock;
     }
 
-    private static FileChannel open(Path path, StandardOpenOption... more) throws IOException {
+    static FileChannel open(Path path, StandardOpenOption... more) throws IOException {
         Set<OpenOption> options = new HashSet<>(Set.of(more));
         options.addAll(Set.of(StandardOpenOption.READ, StandardOpenOption.WRITE, LinkOption.NOFOLLOW_LINKS));
         return FileChannel.open(path, options, OWNER_ONLY);

@@ -337,7 +337,8 @@ public final class StateFile implements AutoCloseable {
      *
      * @param written pages of the slab that the donor calls written
      * @param lostThere pages that it calls lost
-     * @param join whether the file's own bits are of this very slab: then a page is written if either says so
+     * @param join whether the file's own bits are of this very slab: then a page is written if either says so. What is lost the donor knows,
+     *     since it was told with the grant
      */
     public void mark(int slab, BitSet written, BitSet lostThere, boolean join) {
         PageBitmap writtenBits = written();
@@ -346,13 +347,11 @@ public final class StateFile implements AutoCloseable {
         long end = firstPage(slab + 1);
         if (!join) {
             writtenBits.clear(first, end);
-            lostBits.clear(first, end);
         }
+        lostBits.clear(first, end);
         for (int from = written.nextSetBit(0); from >= 0; ) {
             int to = written.nextClearBit(from);
             writtenBits.set(first + from, Math.min(end, first + to));
-            // Whatever was lost there has been written again.
-            lostBits.clear(first + from, Math.min(end, first + to));
             from = written.nextSetBit(to);
         }
         for (int from = lostThere.nextSetBit(0); from >= 0; ) {

@@ -41,20 +41,26 @@ public final class NoteSpreader {
         sending = new AtomicIntegerArray(donors);
     }
 
+    /** Whether a donor has acknowledged the note of a version, or a later one. Any thread. */
+    public boolean hasReached(int donor, long noteVersion) {
+        return acknowledged.get(donor) >= noteVersion;
+    }
+
     /** Sends the note to the donors that do not have it, over one loop's links. On that loop. */
     public void spread(DeviceLoop loop) {
-        // Before the note is encoded: it may be newer than its number says, and is sent once more then.
         long now = version.getAsLong();
         for (int donor = 0; donor < acknowledged.length(); donor++) {
             DonorLink link = loop.link(donor);
             if (acknowledged.get(donor) < now && link.ready() && sending.compareAndSet(donor, 0, 1)) {
-                send(loop, donor, now);
+                send(loop, donor);
             }
         }
     }
 
-    private void send(DeviceLoop loop, int donor, long noteVersion) {
+    private void send(DeviceLoop loop, int donor) {
         ByteBuf note = Unpooled.directBuffer().writeBytes(encoded.get());
+        // It begins with its version, which may be later than the one that was asked for.
+        long noteVersion = note.getLong(0);
         LinkRequest request = loop.newRequest();
         request.operation = Operation.NOTE;
         request.slab = 0;

@@ -3,14 +3,19 @@ package io.leapnbd.bypass.takeover;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.BitSet;
+import java.util.Iterator;
 import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.UUID;
 
 /**
  * The note of the server that runs: changes as donor processes come and go and as slabs are lost. It goes with every claim, and to every
  * donor when it has changed. Any thread.
+ *
+ * <p>An address that was named once stays until an operator gives its donor up: {@link #remove} takes the process away, not the address.
  */
 public final class ExportNote {
 
@@ -19,12 +24,14 @@ public final class ExportNote {
     private final long size;
     private final int slabShift;
     private final Map<UUID, String> members = new LinkedHashMap<>();
+    private final Set<String> ended = new LinkedHashSet<>();
+    private final Set<UUID> givenUp = new LinkedHashSet<>();
     private final BitSet lost;
     private boolean allLost;
     private long version;
 
     /**
-     * A note that names nobody.
+     * A note that names nobody, and knows what the one before knew of lost slabs and of donors that were given up.
      *
      * @param term of the server
      * @param size bytes of the device
@@ -36,22 +43,59 @@ public final class ExportNote {
         this.size = size;
         this.slabShift = slabShift;
         version = term << TERM_SHIFT;
+        givenUp.addAll(before.givenUp());
         lost = (BitSet) before.lost().clone();
         this.allLost = allLost;
     }
 
     /** A donor process may hold slabs from now on. */
     public synchronized void add(UUID incarnation, String address) {
-        if (!address.equals(members.put(incarnation, address))) {
+        boolean fresh = !address.equals(members.put(incarnation, address));
+        boolean asked = ended.remove(address);
+        boolean back = givenUp.remove(incarnation);
+        if (fresh || asked || back) {
             version++;
         }
     }
 
-    /** A donor process has ended, or forgot the export; {@link #lose} names what it held. */
-    public synchronized void remove(UUID incarnation) {
-        if (members.remove(incarnation) != null) {
+    /** A process that was named ended, or came to be, at this address: whoever reads this note has to ask there. */
+    public synchronized void addAddress(String address) {
+        if (!namesAddress(address)) {
+            ended.add(address);
             version++;
         }
+    }
+
+    /** A donor process has ended, or forgot the export; {@link #lose} names what it held. Its address is still asked. */
+    public synchronized void remove(UUID incarnation) {
+        String address = members.remove(incarnation);
+        if (address != null) {
+            version++;
+            addAddress(address);
+        }
+    }
+
+    /** An operator says that a donor process will not come back. Its address is not asked any more. */
+    synchronized void giveUp(UUID incarnation) {
+        members.remove(incarnation);
+        givenUp.remove(incarnation);
+        givenUp.add(incarnation);
+        Iterator<UUID> oldest = givenUp.iterator();
+        while (givenUp.size() > Note.MAX_GIVEN_UP) {
+            oldest.next();
+            oldest.remove();
+        }
+        version++;
+    }
+
+    /** Whether an operator gave this donor process up. */
+    public synchronized boolean isGivenUp(UUID incarnation) {
+        return givenUp.contains(incarnation);
+    }
+
+    /** Whether every donor of the contents is known to have been told of a donor at this address. */
+    public synchronized boolean namesAddress(String address) {
+        return members.containsValue(address) || ended.contains(address);
     }
 
     /** A slab is lost, and nobody holds another for its index. */
@@ -76,10 +120,12 @@ public final class ExportNote {
     public synchronized Note now() {
         List<Note.Member> all = new ArrayList<>();
         members.forEach((incarnation, address) -> all.add(new Note.Member(incarnation, address)));
-        return new Note(version, size, slabShift, List.copyOf(all), (BitSet) lost.clone(), allLost);
+        ended.forEach(address -> all.add(new Note.Member(Note.Member.ENDED, address)));
+        return new Note(
+                version, size, slabShift, List.copyOf(all), Set.copyOf(givenUp), (BitSet) lost.clone(), allLost);
     }
 
-    /** As bytes, for a claim or a NOTE. */
+    /** As bytes, for a claim or a NOTE; the first eight are the version. */
     public ByteBuffer encode() {
         return now().encode();
     }

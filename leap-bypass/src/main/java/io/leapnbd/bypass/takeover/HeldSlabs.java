@@ -1,9 +1,10 @@
 package io.leapnbd.bypass.takeover;
 
 import java.util.Arrays;
+import java.util.BitSet;
 import java.util.UUID;
 
-/** What one donor lists: slabs by growing index, in 16 bytes each. Filled by one thread, then read. */
+/** What one donor lists: slabs by growing index, in 17 bytes each. Filled by one thread, then read. */
 final class HeldSlabs {
 
     private final int donor;
@@ -11,6 +12,7 @@ final class HeldSlabs {
     private int[] indices;
     private int[] handles;
     private long[] grants;
+    private final BitSet touched = new BitSet();
     private int count;
 
     /**
@@ -28,7 +30,12 @@ final class HeldSlabs {
         grants = new long[indices.length];
     }
 
-    void add(int index, int handle, long grantVersion) {
+    /**
+     * Adds one.
+     *
+     * @param used whether a write or trim has ever reached it
+     */
+    void add(int index, int handle, long grantVersion, boolean used) {
         if (count == indices.length) {
             int larger = count + (count >> 1);
             indices = Arrays.copyOf(indices, larger);
@@ -38,7 +45,13 @@ final class HeldSlabs {
         indices[count] = index;
         handles[count] = handle;
         grants[count] = grantVersion;
+        touched.set(count, used);
         count++;
+    }
+
+    /** Place in the list of the slab with this index; negative if there is none. */
+    int find(int index) {
+        return Arrays.binarySearch(indices, 0, count, index);
     }
 
     int donor() {
@@ -63,5 +76,10 @@ final class HeldSlabs {
 
     long grantVersion(int i) {
         return grants[i];
+    }
+
+    /** Whether a write or trim has ever reached it. One that was granted and never mapped was not: it holds nothing. */
+    boolean touched(int i) {
+        return touched.get(i);
     }
 }

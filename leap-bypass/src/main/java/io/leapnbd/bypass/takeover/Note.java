@@ -5,27 +5,34 @@ import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.BitSet;
+import java.util.Collections;
+import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Set;
 import java.util.UUID;
 
 /**
- * What a server leaves at every donor for a later one that has no state file: how large the device is, which donor processes may
- * hold slabs of it, and which slabs were lost. Donors keep it as bytes and do not look inside.
+ * What a server leaves at every donor for a later one: how large the device is, which donors have to be heard, which were given up, and
+ * which slabs were lost. Donors keep it as bytes and do not look inside. {@code docs/ownership.md}, "Nobody goes on without the others",
+ * says what the members prove.
  *
  * <pre>
- *  version (8)  size (8)  slab shift (1)  all lost (1)  members (2)  runs (4)
+ *  version (8)  size (8)  slab shift (1)  all lost (1)  members (2)  given up (2)  runs (4)
  *  members: incarnation (16)  address's length (1)  address
+ *  given up: incarnation (16)
  *  runs of lost slabs: first (4)  count (4)
  * </pre>
  *
  * @param version the higher one is the newer: term in the upper 32 bits, then a counter
  * @param size bytes of the device
  * @param slabShift binary logarithm of the slab size
- * @param members every donor process that may hold slabs
- * @param lost slabs that were lost and that nobody holds now
- * @param allLost whether every slab that nobody holds is to be taken for lost; {@code lost} need not name them then
+ * @param members every donor process that may hold slabs, and every address at which one did: those have {@link Member#ENDED}
+ * @param givenUp donor processes that an operator gave up with {@code --lose-missing}; the latest {@link #MAX_GIVEN_UP}
+ * @param lost slabs of which pages were lost. It counts for those of which no donor holds a slab that was ever used
+ * @param allLost whether every such slab is to be taken for lost; {@code lost} need not name them then
  */
-public record Note(long version, long size, int slabShift, List<Member> members, BitSet lost, boolean allLost) {
+public record Note(
+        long version, long size, int slabShift, List<Member> members, Set<UUID> givenUp, BitSet lost, boolean allLost) {
 
     /** Most bytes of a note; one RDMA message holds it. */
     public static final int MAX_LENGTH = 32 << 10;
@@ -33,11 +40,14 @@ public record Note(long version, long size, int slabShift, List<Member> members,
     /** Most members; their addresses are cut to what fits. */
     public static final int MAX_MEMBERS = 256;
 
-    private static final int FIXED = 8 + 8 + 1 + 1 + 2 + 4;
+    /** Most donor processes that are remembered as given up. */
+    public static final int MAX_GIVEN_UP = 64;
+
+    private static final int FIXED = 8 + 8 + 1 + 1 + 2 + 2 + 4;
     private static final int MAX_ADDRESS = 100;
 
     /** Of an export that nobody has. */
-    public static final Note NONE = new Note(0, 0, 0, List.of(), new BitSet(), false);
+    public static final Note NONE = new Note(0, 0, 0, List.of(), Set.of(), new BitSet(), false);
 
     /**
      * A donor process.
@@ -45,14 +55,18 @@ public record Note(long version, long size, int slabShift, List<Member> members,
      * @param incarnation its identity
      * @param address where it was found
      */
-    public record Member(UUID incarnation, String address) {}
+    public record Member(UUID incarnation, String address) {
+
+        /** In place of the identity: the process that was there has ended, and another one may be claimed there. */
+        public static final UUID ENDED = new UUID(0, 0);
+    }
 
     /** As bytes, at most {@link #MAX_LENGTH}: where the runs do not fit, all that nobody holds is called lost. */
     public ByteBuffer encode() {
         ByteBuffer out = ByteBuffer.allocate(MAX_LENGTH);
         out.putLong(version).putLong(size).put((byte) slabShift);
         int allLostAt = out.position();
-        out.put((byte) 0).putShort((short) members.size());
+        out.put((byte) 0).putShort((short) members.size()).putShort((short) givenUp.size());
         int runsAt = out.position();
         out.putInt(0);
         for (Member member : members) {
@@ -61,6 +75,10 @@ public record Note(long version, long size, int slabShift, List<Member> members,
             out.putLong(member.incarnation().getMostSignificantBits());
             out.putLong(member.incarnation().getLeastSignificantBits());
             out.put((byte) length).put(address, 0, length);
+        }
+        for (UUID incarnation : givenUp) {
+            out.putLong(incarnation.getMostSignificantBits());
+            out.putLong(incarnation.getLeastSignificantBits());
         }
         boolean all = allLost;
         int runs = 0;
@@ -100,8 +118,14 @@ public record Note(long version, long size, int slabShift, List<Member> members,
             int slabShift = in.get();
             boolean allLost = in.get() != 0;
             int count = in.getShort() & 0xffff;
+            int given = in.getShort() & 0xffff;
             int runs = in.getInt();
-            if (count > MAX_MEMBERS || runs < 0 || size < 0 || slabShift < 0 || slabShift > 30) {
+            if (count > MAX_MEMBERS
+                    || given > MAX_GIVEN_UP
+                    || runs < 0
+                    || size < 0
+                    || slabShift < 0
+                    || slabShift > 30) {
                 throw new IllegalArgumentException("a note that contradicts itself");
             }
             List<Member> members = new ArrayList<>(count);
@@ -110,6 +134,10 @@ public record Note(long version, long size, int slabShift, List<Member> members,
                 byte[] address = new byte[in.get() & 0xff];
                 in.get(address);
                 members.add(new Member(incarnation, new String(address, StandardCharsets.UTF_8)));
+            }
+            Set<UUID> givenUp = new LinkedHashSet<>();
+            for (int i = 0; i < given; i++) {
+                givenUp.add(new UUID(in.getLong(), in.getLong()));
             }
             BitSet lost = new BitSet();
             long slabs = slabShift == 0 ? 0 : (size + (1L << slabShift) - 1) >>> slabShift;
@@ -121,7 +149,14 @@ public record Note(long version, long size, int slabShift, List<Member> members,
                 }
                 lost.set(first, first + length);
             }
-            return new Note(version, size, slabShift, List.copyOf(members), lost, allLost);
+            return new Note(
+                    version,
+                    size,
+                    slabShift,
+                    List.copyOf(members),
+                    Collections.unmodifiableSet(givenUp),
+                    lost,
+                    allLost);
         } catch (BufferUnderflowException e) {
             throw new IllegalArgumentException("a note that is cut short", e);
         }
@@ -129,5 +164,9 @@ public record Note(long version, long size, int slabShift, List<Member> members,
 
     boolean names(UUID incarnation) {
         return members.stream().anyMatch(member -> member.incarnation().equals(incarnation));
+    }
+
+    boolean namesAddress(String address) {
+        return members.stream().anyMatch(member -> member.address().equals(address));
     }
 }

@@ -13,8 +13,8 @@ import org.jspecify.annotations.Nullable;
  * @param owner the server that wrote it
  * @param claimer a server that began to take over with this file and did not get to the end; null if there is none
  * @param term of the owner or claimer, the higher one
- * @param complete whether it was written in this boot, or closed in good order, and every checksum is right: then what it does not
- *     name is blank
+ * @param complete whether it was written in this boot, or closed in good order, and every checksum is right
+ * @param thisBoot whether it was written in this boot: then it is no old copy
  * @param donors every donor process that rows may name
  * @param slabs the rows
  */
@@ -26,6 +26,7 @@ record Recorded(
         @Nullable UUID claimer,
         long term,
         boolean complete,
+        boolean thisBoot,
         List<DonorRow> donors,
         SlabRows slabs) {
 

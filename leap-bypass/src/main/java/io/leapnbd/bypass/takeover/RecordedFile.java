@@ -30,6 +30,7 @@ final class RecordedFile {
                 header.claimer().equals(StateHeader.NOBODY) ? null : header.claimer(),
                 header.term(),
                 complete,
+                header.boot().equals(locked.boot()),
                 file.donors().stream()
                         .map(row ->
                                 new Recorded.DonorRow(row.incarnation(), row.address(), row.epoch(), row.instance()))

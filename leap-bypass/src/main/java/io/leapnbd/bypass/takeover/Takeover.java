@@ -139,6 +139,7 @@ public final class Takeover {
         private final int slabShift;
         private final long[] epochs = new long[connectors.size()];
         private final ExportNote note;
+        private int goneSlabs;
 
         /** Until when the server before may believe that it owns the export, as {@link System#nanoTime} has it. */
         private final AtomicLong oldOwnerUntil = new AtomicLong(Long.MIN_VALUE);
@@ -153,11 +154,7 @@ public final class Takeover {
             slabSize = survey.reply(granted.claims().getFirst().donor()).slabSize();
             slabShift = Integer.numberOfTrailingZeros(slabSize);
             note = TakeoverNotes.atClaim(
-                    granted,
-                    settings.size(),
-                    slabShift,
-                    TakeoverNotes.lostAndUnheld(recorded, locked.found()),
-                    survey::address);
+                    granted, settings.size(), slabShift, TakeoverNotes.lost(granted, locked.found()), survey::address);
         }
 
         TakenExport run() throws IOException {
@@ -179,6 +176,7 @@ public final class Takeover {
                 tellNote();
                 free(plan);
                 awaitOldOwner();
+                confirm();
                 List<DonorStanding> standings = standings(file);
                 file.bind(places(standings));
                 done = true;
@@ -196,6 +194,7 @@ public final class Takeover {
             UUID boot = locked.boot();
             if (granted.source() == Source.FILE) {
                 file = locked.take();
+                goneSlabs = TakeoverExecution.loseGone(file, granted);
                 if (!granted.complete()) {
                     boot = StateHeader.NOBODY;
                 }
@@ -206,11 +205,20 @@ public final class Takeover {
             return file;
         }
 
-        /** Step 4: of two servers that begin at the same time one wins at the first donor, and takes the rest undisturbed. */
+        /**
+         * Step 4: of two servers that begin at the same time one wins at the first donor, and takes the rest undisturbed. Donors that know of
+         * these contents come first: their notes name the others, before any of these is claimed.
+         */
         private void claim() throws IOException {
-            List<ClaimOrder> orders = granted.claims();
-            claim(orders.getFirst());
-            Parallel.run(orders.size() - 1, i -> claim(orders.get(i + 1)));
+            claim(granted.members());
+            claim(granted.others());
+        }
+
+        private void claim(List<ClaimOrder> orders) throws IOException {
+            if (!orders.isEmpty()) {
+                claim(orders.getFirst());
+                Parallel.run(orders.size() - 1, i -> claim(orders.get(i + 1)));
+            }
         }
 
         private void claim(ClaimOrder order) throws IOException {
@@ -221,6 +229,7 @@ public final class Takeover {
                             order.blank(),
                             order.epoch(),
                             order.found(),
+                            survey.reply(order.donor()).noteVersion(),
                             content,
                             instance,
                             granted.term(),
@@ -294,11 +303,12 @@ public final class Takeover {
                         Words.printable(settings.export()),
                         granted.source() == Source.FILE ? "the state file" : "the donors' lists");
             }
-            if (execution.lostSlabs() > 0) {
+            long lost = goneSlabs + execution.lostSlabs();
+            if (lost > 0) {
                 LOG.warn(
                         "{} slabs are lost, because no donor holds them any more; reading a page of theirs is an I/O error"
                                 + " until it is written again (--fresh would start blank)",
-                        execution.lostSlabs());
+                        lost);
             }
             if (plan.unexplained() > 0) {
                 LOG.warn("donors hold {} slabs for nothing that is known; they stay", plan.unexplained());
@@ -349,6 +359,18 @@ public final class Takeover {
             long until = oldOwnerUntil.get();
             if (until != Long.MIN_VALUE) {
                 pause(Math.max(0, TimeUnit.NANOSECONDS.toMillis(until - System.nanoTime())));
+            }
+        }
+
+        /**
+         * The last word before {@code ready}: every donor that was claimed still says that the export is this server's. One that has ended since
+         * may have been claimed anew, by the owner before.
+         */
+        private void confirm() throws IOException {
+            try {
+                tellNote();
+            } catch (IOException e) {
+                throw new ConflictException("while the export was taken over, " + e.getMessage());
             }
         }
 

@@ -27,6 +27,9 @@ import org.jspecify.annotations.Nullable;
  */
 final class TakeoverCheck {
 
+    /** How far a start goes ahead of the terms that it has seen, if it gives up donors that may have seen later ones. */
+    static final long UNSEEN_TERMS = 1024;
+
     private final @Nullable Recorded file;
     private final List<Greeting> greetings;
     private final TakeoverOptions options;
@@ -34,7 +37,11 @@ final class TakeoverCheck {
     private final Map<UUID, Integer> place = new HashMap<>();
     private final Set<UUID> gone = new LinkedHashSet<>();
     private final Map<UUID, Integer> waiting = new LinkedHashMap<>();
+    private final Map<UUID, String> unnamed = new LinkedHashMap<>();
+    private final Set<String> unclaimed = new LinkedHashSet<>();
+    private final Set<UUID> givenUp = new LinkedHashSet<>();
     private final Set<Integer> abandoned = new LinkedHashSet<>();
+    private final Set<Integer> unused = new LinkedHashSet<>();
     private final List<String> warnings = new ArrayList<>();
     private boolean unheldLost;
     private boolean complete;
@@ -191,12 +198,17 @@ final class TakeoverCheck {
         }
         gone.clear();
         waiting.clear();
+        unnamed.clear();
+        unclaimed.clear();
+        unused.clear();
+        givenUp.clear();
         note = Note.NONE;
         return granted(null, Source.BLANK);
     }
 
     /** Whether a server that this file does not know has claimed these contents after the one that wrote it. */
     private boolean claimedSince(Recorded known) {
+        Note newest = newestNote(known.content());
         for (Found found : answered.values()) {
             if (known.isOwner(found.owner().instance())) {
                 continue;
@@ -210,7 +222,8 @@ final class TakeoverCheck {
                 if (!asExpected) {
                     return true;
                 }
-            } else if (found.content().equals(known.content()) && found.owner().term() >= known.term()) {
+            } else if (found.content().equals(known.content())
+                    && !newest.givenUp().contains(found.incarnation())) {
                 return true;
             }
         }
@@ -220,14 +233,16 @@ final class TakeoverCheck {
     private Verdict fromFile(Recorded known) throws Refusal {
         checkSize(known.size(), known.slabShift());
         note = newestNote(known.content());
-        complete = known.complete() && confirmed(known);
+        // A file of another boot may be a copy that somebody brought back. If a server came after it, a donor shows
+        // that.
+        boolean newest = known.complete() && (known.thisBoot() || asWritten(known));
+        complete = newest && confirmed(known);
         Set<UUID> holding = holders(known);
         for (DonorRow row : known.donors()) {
-            // Where nothing is held, every donor has to take part: a start with others only would be unknown to these.
-            boolean holds = !complete || holding.isEmpty() || holding.contains(row.incarnation());
-            place(row.incarnation(), row.address(), known.content(), holds, known.complete());
+            boolean holds = !complete || holding.contains(row.incarnation());
+            place(row.incarnation(), row.address(), known.content(), holds, newest);
         }
-        if (known.complete() && !complete && !waiting.isEmpty()) {
+        if (newest && !complete && !waiting.isEmpty()) {
             throw new Refusal(new Refused(
                     "no donor that answers can tell whether another server has taken " + export()
                             + " since this machine's state file was written; start donor "
@@ -235,7 +250,7 @@ final class TakeoverCheck {
                     silent()));
         }
         if (!confirmed(known)) {
-            if (holding.isEmpty()) {
+            if (newest && holding.isEmpty()) {
                 requireAll("it is not known whether they hold pages of " + export());
                 return blank();
             }
@@ -244,10 +259,19 @@ final class TakeoverCheck {
                             + " any more: they have restarted, or the lease has ended; start blank with --fresh",
                     silent()));
         }
-        if (!complete) {
-            for (Note.Member member : note.members()) {
-                place(member.incarnation(), member.address(), known.content(), true, false);
+        if (complete) {
+            // The file knows what is held: this is about who has to be heard before others are added.
+            placeAll(note, known.content(), false, true);
+            if (!givenUp.isEmpty() && !waiting.isEmpty()) {
+                throw new Refusal(new Refused(
+                        "donor " + String.join(", ", silent())
+                                + " does not answer, and would not learn that others are given"
+                                + " up; start it, or leave it out of --donors as well",
+                        silent()));
             }
+            holdBack(known);
+        } else {
+            placeAll(note, known.content(), true, false);
             unheldLost = !gone.isEmpty() || note.allLost();
         }
         for (Greeting greeting : greetings) {
@@ -257,16 +281,68 @@ final class TakeoverCheck {
                     && known.donor(found.incarnation()) == null
                     && !holding.contains(found.incarnation())
                     && (complete || !note.names(found.incarnation()))) {
-                abandoned.add(greeting.donor());
+                if (note.givenUp().contains(found.incarnation())) {
+                    leaveOut(greeting);
+                } else {
+                    abandoned.add(greeting.donor());
+                }
             }
         }
         return granted(known.content(), Source.FILE);
     }
 
+    /** Whether every donor of the file answers, and each with the very claim that the file expects. Nobody has come after it then. */
+    private boolean asWritten(Recorded known) {
+        for (DonorRow row : known.donors()) {
+            Found found = answered.get(row.incarnation());
+            if (found == null
+                    || !found.content().equals(known.content())
+                    || found.epoch() != row.epoch()
+                    || !found.owner().instance().equals(row.instance())) {
+                return false;
+            }
+        }
+        return true;
+    }
+
     /**
-     * Whether any donor says that the file's server was the last to claim. A server that takes over has to claim at every donor that holds
-     * pages, so one is enough; without any the file may be old, whatever its checksums say. Of a lease that has ended the epoch is left, and
-     * says as much. Whoever claimed since was found before: {@link #claimedSince}.
+     * While a donor is not heard nobody may join who it does not know of: a later server that hears only that donor would not look for them.
+     */
+    private void holdBack(Recorded known) throws Refusal {
+        List<String> left = new ArrayList<>(unnamed.values());
+        unclaimed.stream().filter(address -> !isNamed(address)).forEach(left::add);
+        if (left.isEmpty() && waiting.isEmpty() && unclaimed.stream().allMatch(this::isHeard)) {
+            return;
+        }
+        for (Greeting greeting : greetings) {
+            String address = greeting.address();
+            if (note.namesAddress(address)
+                    || known.donors().stream().anyMatch(row -> row.address().equals(address))) {
+                continue;
+            }
+            if (!left.isEmpty()) {
+                throw refuse("donor " + String.join(", ", left) + " belongs to " + export()
+                        + " and would not learn of donor " + address
+                        + ", which is new; name it as well, or give it up with --lose-missing");
+            }
+            Found found = greeting.found();
+            if (found != null && known.donor(found.incarnation()) != null) {
+                throw new Refusal(new Refused(
+                        "donor " + address + " has another address than before, and donor "
+                                + String.join(", ", silent())
+                                + " does not answer and would not learn of it; start that one",
+                        silent()));
+            }
+            unused.add(greeting.donor());
+            warnings.add("donor " + address + " is new, and is not used until donor " + String.join(", ", silent())
+                    + " answers and knows of it");
+        }
+    }
+
+    /**
+     * Whether any donor says that the file's server was the last to claim. A server that comes after it has to claim every donor of these
+     * contents that has not ended, so one is enough; without any the file may be old, whatever its checksums say. Of a lease that has ended the
+     * epoch is left, and says as much. Whoever claimed since was found before: {@link #claimedSince}.
      */
     private boolean confirmed(Recorded known) {
         for (Found found : answered.values()) {
@@ -286,9 +362,7 @@ final class TakeoverCheck {
         if (note.version() != 0) {
             checkSize(note.size(), note.slabShift());
         }
-        for (Note.Member member : note.members()) {
-            place(member.incarnation(), member.address(), content, true, false);
-        }
+        placeAll(note, content, true, false);
         unheldLost = !gone.isEmpty() || note.allLost() || note.version() == 0;
         for (Greeting greeting : greetings) {
             Found found = greeting.found();
@@ -296,10 +370,58 @@ final class TakeoverCheck {
                     && note.version() != 0
                     && found.content().equals(content)
                     && !note.names(found.incarnation())) {
-                abandoned.add(greeting.donor());
+                if (!note.givenUp().contains(found.incarnation()) && !options.loseMissing()) {
+                    throw refuse("donor " + greeting.address() + " holds " + held(found) + " of " + export()
+                            + " that no other donor knows of; leave it out of --donors, or give its pages up with"
+                            + " --lose-missing");
+                }
+                givenUp.add(found.incarnation());
+                leaveOut(greeting);
             }
         }
         return granted(content, Source.LISTS);
+    }
+
+    private void placeAll(Note of, UUID content, boolean holds, boolean mayWait) throws Refusal {
+        for (Note.Member member : of.members()) {
+            if (member.incarnation().equals(Note.Member.ENDED)) {
+                placeAddress(member.address(), mayWait);
+            } else {
+                place(member.incarnation(), member.address(), content, holds, mayWait);
+            }
+        }
+    }
+
+    /** Somebody may have claimed a donor process at an address whose process before had ended. */
+    private void placeAddress(String address, boolean mayWait) throws Refusal {
+        if (!mayWait && !isHeard(address)) {
+            if (options.loseMissing()) {
+                return;
+            }
+            throw missing(address);
+        }
+        unclaimed.add(address);
+    }
+
+    /** Whether a donor process was known at another address before. Then addresses have moved, and whoever was at this one may be elsewhere. */
+    private boolean hasMovedTo(String address, UUID incarnation) {
+        Recorded known = file;
+        DonorRow row = known == null ? null : known.donor(incarnation);
+        return (row != null && !row.address().equals(address))
+                || note.members().stream()
+                        .anyMatch(member -> member.incarnation().equals(incarnation)
+                                && !member.address().equals(address));
+    }
+
+    private boolean isNamed(String address) {
+        return greetings.stream().anyMatch(greeting -> greeting.address().equals(address));
+    }
+
+    private boolean isHeard(String address) {
+        return greetings.stream()
+                .anyMatch(greeting -> greeting.address().equals(address)
+                        && greeting.found() != null
+                        && !hasMovedTo(address, greeting.found().incarnation()));
     }
 
     /**
@@ -323,22 +445,30 @@ final class TakeoverCheck {
                 there = greeting;
             }
         }
-        if (there != null && there.found() != null) {
+        Found other = there == null ? null : there.found();
+        if (other != null && !hasMovedTo(address, other.incarnation())) {
             // Another process is where it was: it has ended.
             lose(incarnation, holds);
-        } else if (there != null && mayWait) {
+        } else if (there != null && other == null && mayWait) {
             waiting.put(incarnation, there.donor());
-        } else if (holds && !options.loseMissing()) {
-            throw there == null
-                    ? refuse("donor " + address + " may hold pages of " + export()
-                            + " and is not named; add it to --donors, or give its pages up with --lose-missing")
-                    : new Refusal(new Refused(
-                            "donor " + address + " may hold pages of " + export()
-                                    + " and does not answer; start it, or give its pages up with --lose-missing",
-                            List.of(address)));
-        } else if (holds) {
-            lose(incarnation, true);
+        } else if (options.loseMissing()) {
+            lose(incarnation, holds);
+            givenUp.add(incarnation);
+        } else if (!holds) {
+            unnamed.put(incarnation, address);
+        } else {
+            throw missing(address);
         }
+    }
+
+    private Refusal missing(String address) {
+        return isNamed(address)
+                ? new Refusal(new Refused(
+                        "donor " + address + " may hold pages of " + export()
+                                + " and does not answer; start it, or give its pages up with --lose-missing",
+                        List.of(address)))
+                : refuse("donor " + address + " may hold pages of " + export()
+                        + " and is not named; add it to --donors, or give its pages up with --lose-missing");
     }
 
     private void lose(UUID incarnation, boolean holds) {
@@ -347,14 +477,19 @@ final class TakeoverCheck {
         }
     }
 
+    /** A donor that was given up is not used again before its lease has ended: until then it is not known who believes it. */
+    private void leaveOut(Greeting greeting) {
+        unused.add(greeting.donor());
+        warnings.add("donor " + greeting.address()
+                + " was given up with --lose-missing and is not used; restart it, and it is");
+    }
+
     private Note newestNote(UUID content) {
-        Note newest = Note.NONE;
-        for (Found found : answered.values()) {
-            if (found.content().equals(content) && found.note().version() > newest.version()) {
-                newest = found.note();
-            }
-        }
-        return newest;
+        return answered.values().stream()
+                .filter(found -> found.content().equals(content))
+                .map(Found::note)
+                .max(Comparator.comparingLong(Note::version))
+                .orElse(Note.NONE);
     }
 
     private void checkSize(long size, int slabShift) throws Refusal {
@@ -378,7 +513,8 @@ final class TakeoverCheck {
     }
 
     private Granted granted(@Nullable UUID content, Source source) {
-        List<ClaimOrder> claims = new ArrayList<>();
+        List<ClaimOrder> members = new ArrayList<>();
+        List<ClaimOrder> others = new ArrayList<>();
         long term = file == null ? 0 : file.term();
         for (Greeting greeting : greetings) {
             Found found = greeting.found();
@@ -387,18 +523,27 @@ final class TakeoverCheck {
             }
             int donor = greeting.donor();
             term = Math.max(term, found.owner().term());
+            if (unused.contains(donor)) {
+                continue;
+            }
             boolean blank = !found.content().equals(content) || abandoned.contains(donor);
-            claims.add(new ClaimOrder(donor, found.incarnation(), found.epoch(), found.content(), blank));
+            (blank ? others : members)
+                    .add(new ClaimOrder(donor, found.incarnation(), found.epoch(), found.content(), blank));
         }
-        claims.sort(Comparator.comparing(ClaimOrder::incarnation));
+        members.sort(Comparator.comparing(ClaimOrder::incarnation));
+        others.sort(Comparator.comparing(ClaimOrder::incarnation));
         return new Granted(
                 content,
                 source,
                 complete,
-                term + 1,
-                List.copyOf(claims),
+                term + (givenUp.isEmpty() ? 1 : UNSEEN_TERMS),
+                List.copyOf(members),
+                List.copyOf(others),
                 Set.copyOf(gone),
                 Map.copyOf(waiting),
+                Map.copyOf(unnamed),
+                Set.copyOf(unclaimed),
+                Set.copyOf(givenUp),
                 Set.copyOf(abandoned),
                 unheldLost,
                 note,

@@ -2,6 +2,7 @@ package io.leapnbd.bypass.takeover;
 
 import io.leapnbd.bypass.map.StateFile;
 import io.leapnbd.bypass.takeover.TakeoverPlan.Fate;
+import io.leapnbd.bypass.takeover.Verdict.Granted;
 import java.io.IOException;
 import java.util.BitSet;
 import java.util.UUID;
@@ -29,6 +30,24 @@ final class TakeoverExecution {
         this.file = file;
         this.incarnations = incarnations;
         this.marks = marks;
+    }
+
+    /**
+     * Before the claims: what a true file says of donors that have lost what they held. A claim wipes out what shows it, so that a later start
+     * would wait for a slab that is not there.
+     *
+     * @return how many slabs that were
+     */
+    static int loseGone(StateFile file, Granted granted) {
+        int lost = 0;
+        for (int slab = 0; slab < file.slabs() && granted.complete(); slab++) {
+            UUID holder = file.incarnation(slab);
+            if (holder != null && granted.gone().contains(holder)) {
+                file.lose(slab, false);
+                lost++;
+            }
+        }
+        return lost;
     }
 
     /**

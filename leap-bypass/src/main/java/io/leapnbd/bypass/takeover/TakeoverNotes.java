@@ -19,22 +19,22 @@ final class TakeoverNotes {
 
     private TakeoverNotes() {}
 
-    /** Slabs of which pages are lost and that no donor holds, as the file has it. */
-    static BitSet lostAndUnheld(@Nullable Recorded recorded, @Nullable StateFile file) {
+    /** Slabs of which pages are lost, as a file has it that is gone on with. */
+    static BitSet lost(Granted granted, @Nullable StateFile file) {
+        return granted.source() == Verdict.Source.FILE && file != null ? lost(file) : new BitSet();
+    }
+
+    /** Held or not: a slab that was granted for such an index and never used does not tell. */
+    private static BitSet lost(StateFile file) {
         BitSet lost = new BitSet();
-        if (recorded != null && file != null) {
-            for (int slab = 0; slab < file.slabs(); slab++) {
-                if (file.incarnation(slab) == null && file.anyLost(slab)) {
-                    lost.set(slab);
-                }
-            }
+        for (int slab = 0; slab < file.slabs(); slab++) {
+            lost.set(slab, file.anyLost(slab));
         }
         return lost;
     }
 
     /** The note of the claims: whoever may hold slabs, those included that are gone, and all that is known to be lost. */
-    static ExportNote atClaim(
-            Granted granted, long size, int slabShift, BitSet lostAndUnheld, IntFunction<String> addresses) {
+    static ExportNote atClaim(Granted granted, long size, int slabShift, BitSet lost, IntFunction<String> addresses) {
         boolean blank = granted.source() == Verdict.Source.BLANK;
         Note before = blank ? Note.NONE : granted.note();
         // A claim wipes out what shows that a donor has forgotten its slabs, so the note has to say that something is
@@ -43,9 +43,12 @@ final class TakeoverNotes {
                 before.allLost() || granted.unheldLost() || !granted.gone().isEmpty();
         ExportNote note = new ExportNote(granted.term(), size, slabShift, before, allLost);
         if (!blank) {
-            lostAndUnheld.stream().forEach(note::lose);
+            lost.stream().forEach(note::lose);
             granted.gone().forEach(incarnation -> note.add(incarnation, addressIn(granted.note(), incarnation)));
+            granted.givenUp().forEach(note::giveUp);
         }
+        granted.unnamed().forEach(note::add);
+        granted.unclaimed().forEach(note::addAddress);
         granted.waiting().forEach((incarnation, place) -> note.add(incarnation, addresses.apply(place)));
         for (ClaimOrder order : granted.claims()) {
             note.add(order.incarnation(), addresses.apply(order.donor()));
@@ -55,13 +58,7 @@ final class TakeoverNotes {
 
     /** The note once the plan is in the file: the gone are forgotten, and what they held is named. */
     static void exact(ExportNote note, Granted granted, StateFile file) {
-        BitSet lost = new BitSet();
-        for (int slab = 0; slab < file.slabs(); slab++) {
-            if (file.incarnation(slab) == null && file.anyLost(slab)) {
-                lost.set(slab);
-            }
-        }
-        note.loseExactly(lost);
+        note.loseExactly(lost(file));
         Set<UUID> claimed =
                 granted.claims().stream().map(ClaimOrder::incarnation).collect(Collectors.toSet());
         // A donor that has forgotten its slabs is a member again: it was claimed anew.
@@ -77,12 +74,14 @@ final class TakeoverNotes {
         }
     }
 
-    /** Forgets donor processes that no row names and that are not waited for. */
+    /** Forgets donor processes that have ended or were given up. */
     static void forgetDonors(StateFile file, Granted granted) {
         for (StateFile.DonorRow row : file.donors()) {
             boolean claimed = granted.claims().stream()
                     .anyMatch(order -> order.incarnation().equals(row.incarnation()));
-            if (!claimed && !granted.waiting().containsKey(row.incarnation())) {
+            boolean expected = granted.waiting().containsKey(row.incarnation())
+                    || granted.unnamed().containsKey(row.incarnation());
+            if (!claimed && !expected) {
                 file.removeDonor(row.incarnation());
             }
         }

@@ -12,9 +12,11 @@ import org.jspecify.annotations.Nullable;
  * What becomes of each slab of the device: decided from the state file and from what the donors list after the claim, when nothing
  * changes any more. A pure function, in about 20 bytes a slab, whatever the device's size.
  *
- * <p>Of all that are known for one index, the slab with the highest grant version is the one in use: rows of the file and slabs that
- * donors list compete alike. If the winner is a row whose donor process has ended, or does not hold the slab any more, the index is
- * lost, however many older slabs there are.
+ * <p>If the file is the truth, its rows are: a slab that a donor lists and the file does not name was granted and never written down, so it
+ * was never used. Otherwise, of all that are known for one index, the slab with the highest grant version is the one in use. Rows of the file
+ * compete with slabs that donors list, if a write or trim has ever reached these: a slab that was never used may have been granted in vain,
+ * before or after the one in use. If the winner is a row whose donor process has ended, or does not hold the slab any more, the index is lost,
+ * however many older slabs there are.
  */
 final class TakeoverPlan {
 
@@ -60,7 +62,7 @@ final class TakeoverPlan {
      */
     static TakeoverPlan of(Granted granted, @Nullable Recorded file, int slabs, List<HeldSlabs> held) {
         TakeoverPlan plan = new TakeoverPlan(slabs);
-        if (granted.source() != Source.BLANK) {
+        if (granted.source() == Source.LISTS || (granted.source() == Source.FILE && !granted.complete())) {
             plan.takeLists(granted, held);
         }
         if (granted.source() == Source.FILE && file != null) {
@@ -98,7 +100,7 @@ final class TakeoverPlan {
         return grants[slab];
     }
 
-    /** Slabs that donors hold for nothing: a newer one of the same index was granted. These are freed. */
+    /** Slabs that donors hold for nothing: never used, or a newer one of the same index was granted. These are freed. */
     List<Superseded> superseded() {
         return superseded;
     }
@@ -116,7 +118,9 @@ final class TakeoverPlan {
             }
             for (int i = 0; i < at.count(); i++) {
                 int slab = at.index(i);
-                if (slab < fates.length && (donors[slab] == NO_DONOR || at.grantVersion(i) > grants[slab])) {
+                if (slab < fates.length
+                        && at.touched(i)
+                        && (donors[slab] == NO_DONOR || at.grantVersion(i) > grants[slab])) {
                     donors[slab] = at.donor();
                     handles[slab] = at.handle(i);
                     grants[slab] = at.grantVersion(i);
@@ -143,15 +147,16 @@ final class TakeoverPlan {
                 continue;
             }
             Integer waited = granted.waiting().get(at);
+            int place = holder(held, at, slab, rows.handle(slab), version);
             if (waited != null) {
                 donors[slab] = waited;
                 handles[slab] = rows.handle(slab);
                 grants[slab] = version;
                 set(slab, Fate.KEPT);
-            } else if (listed
-                    && grants[slab] == version
-                    && handles[slab] == rows.handle(slab)
-                    && at.equals(incarnation(held, donors[slab]))) {
+            } else if (place != NO_DONOR) {
+                donors[slab] = place;
+                handles[slab] = rows.handle(slab);
+                grants[slab] = version;
                 set(slab, Fate.KEPT);
             } else {
                 donors[slab] = NO_DONOR;
@@ -168,7 +173,7 @@ final class TakeoverPlan {
                 if (slab < fates.length && donors[slab] == at.donor() && handles[slab] == at.handle(i)) {
                     continue;
                 }
-                if (slab < fates.length && at.grantVersion(i) < grants[slab]) {
+                if (!at.touched(i) || (slab < fates.length && at.grantVersion(i) < grants[slab])) {
                     superseded.add(new Superseded(at.donor(), slab, at.handle(i)));
                 } else {
                     unexplained++;
@@ -177,13 +182,15 @@ final class TakeoverPlan {
         }
     }
 
-    private static @Nullable UUID incarnation(List<HeldSlabs> held, int donor) {
+    /** Place in the server's list of the donor that lists the very slab of a row; {@link #NO_DONOR} if none does. */
+    private static int holder(List<HeldSlabs> held, UUID incarnation, int index, int handle, long grantVersion) {
         for (HeldSlabs at : held) {
-            if (at.donor() == donor) {
-                return at.incarnation();
+            if (at.incarnation().equals(incarnation)) {
+                int i = at.find(index);
+                return i >= 0 && at.handle(i) == handle && at.grantVersion(i) == grantVersion ? at.donor() : NO_DONOR;
             }
         }
-        return null;
+        return NO_DONOR;
     }
 
     private void set(int slab, Fate fate) {

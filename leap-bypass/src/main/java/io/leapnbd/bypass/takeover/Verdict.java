@@ -4,6 +4,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.UUID;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /** Whether an export may be taken, and how. */
@@ -24,9 +25,13 @@ sealed interface Verdict {
      * @param source where slabs are looked up
      * @param complete whether what the state file does not name is blank
      * @param term of this server
-     * @param claims what to claim, in this order
+     * @param members what to claim first: donors that know of these contents
+     * @param others what to claim when all of those are claimed, and their notes name these
      * @param gone donor processes whose slabs are lost
      * @param waiting by identity, donors of the file that do not answer now: their place in the server's list
+     * @param unnamed by identity, addresses of donors of the file that hold nothing and are not among the server's
+     * @param unclaimed addresses that a later server has to ask, since an earlier one may have claimed a process there
+     * @param givenUp donor processes that an operator gives up
      * @param abandoned donors whose slabs of these contents are not in use any more and are freed
      * @param unheldLost whether a slab that nobody holds is lost; otherwise it is blank unless {@code note} says that it is lost
      * @param note of the server before, the newest that was found
@@ -37,14 +42,24 @@ sealed interface Verdict {
             Source source,
             boolean complete,
             long term,
-            List<ClaimOrder> claims,
+            List<ClaimOrder> members,
+            List<ClaimOrder> others,
             Set<UUID> gone,
             Map<UUID, Integer> waiting,
+            Map<UUID, String> unnamed,
+            Set<String> unclaimed,
+            Set<UUID> givenUp,
             Set<Integer> abandoned,
             boolean unheldLost,
             Note note,
             List<String> warnings)
-            implements Verdict {}
+            implements Verdict {
+
+        /** All that is claimed. */
+        List<ClaimOrder> claims() {
+            return Stream.concat(members.stream(), others.stream()).toList();
+        }
+    }
 
     /** Where slabs are looked up. */
     enum Source {

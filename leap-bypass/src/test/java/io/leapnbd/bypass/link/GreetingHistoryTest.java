@@ -39,6 +39,7 @@ class GreetingHistoryTest {
             new UUID(4, 4),
             "test",
             () -> ByteBuffer.allocate(0),
+            _ -> false,
             SLAB,
             Duration.ofSeconds(30),
             1 << 20);
@@ -72,6 +73,7 @@ class GreetingHistoryTest {
                     new HelloReply.Activity(0, 0, 0, 1),
                     new HelloReply.Room(9, 9, 9, slabs.size()),
                     highest,
+                    0,
                     ByteBuffer.allocate(0));
         }
 
@@ -182,7 +184,7 @@ class GreetingHistoryTest {
         }
 
         @Override
-        public void donorLost(Donor lost, UUID gone, UUID found) {
+        public void donorLost(Donor lost, UUID gone, UUID found, boolean seen) {
             assertThat(model.process.equals(gone) && holds(gone) && !rolledBack && !forgotten)
                     .as("a process that has everything is called lost")
                     .isFalse();

@@ -9,7 +9,7 @@ public class IgnoringListener implements Donor.Listener {
     public IgnoringListener() {}
 
     @Override
-    public void donorLost(Donor donor, UUID gone, UUID found) {}
+    public void donorLost(Donor donor, UUID gone, UUID found, boolean seen) {}
 
     @Override
     public void donorClaiming(Donor donor, UUID found) {}

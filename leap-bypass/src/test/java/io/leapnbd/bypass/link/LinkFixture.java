@@ -27,7 +27,7 @@ abstract class LinkFixture {
     final List<String> told = new ArrayList<>();
     final Donor donor = new Donor("scripted", new IgnoringListener() {
         @Override
-        public void donorLost(Donor d, UUID gone, UUID found) {
+        public void donorLost(Donor d, UUID gone, UUID found, boolean seen) {
             told.add("restarted");
         }
 
@@ -46,6 +46,7 @@ abstract class LinkFixture {
             new UUID(4, 4),
             "test",
             () -> ByteBuffer.allocate(0),
+            _ -> false,
             ScriptedDonor.SLAB_SIZE,
             Duration.ofSeconds(30),
             1 << 20);

@@ -34,7 +34,7 @@ class LocalLinkTest extends LinkFixture {
         Admission observed = store.hello(settings.observe(0));
         HelloReply found = Objects.requireNonNull(observed.reply());
         Objects.requireNonNull(observed.claim()).close();
-        Admission claimed = store.hello(settings.claim(0, false, found.epoch(), found.content()));
+        Admission claimed = store.hello(settings.claim(0, false, found));
         claim = Objects.requireNonNull(claimed.claim());
         donor.stand(DonorStanding.claimed(
                 store.incarnation(), Objects.requireNonNull(claimed.reply()).epoch()));
@@ -133,6 +133,7 @@ class LocalLinkTest extends LinkFixture {
                 false,
                 found.epoch(),
                 found.content(),
+                found.noteVersion(),
                 ScriptedDonor.CONTENT,
                 new UUID(9, 9),
                 2,

@@ -21,7 +21,7 @@ import org.junit.jupiter.api.Test;
 class RdmaConversationTest {
 
     private static final Hello HELLO = Hello.observe("swap0", 0);
-    private static final SlabSink NOWHERE = (index, handle, version) -> {};
+    private static final SlabSink NOWHERE = (index, handle, version, touched) -> {};
 
     private final ScriptedDonor script = new ScriptedDonor();
 
@@ -59,7 +59,7 @@ class RdmaConversationTest {
             script.slabsHeld = 5;
             script.slabsAListTakes = 2;
             List<Integer> handles = new ArrayList<>();
-            talk.list((index, handle, version) -> handles.add(handle));
+            talk.list((index, handle, version, touched) -> handles.add(handle));
             assertThat(handles).containsExactly(100, 101, 102, 103, 104);
         }
     }

@@ -34,25 +34,34 @@ class RejoinTest {
                 new HelloReply.Activity(0, 0, 0, 1),
                 new HelloReply.Room(9, 9, 9, 0),
                 0,
+                0,
                 ByteBuffer.allocate(0));
     }
 
     private static Rejoin decide(DonorStanding known, HelloReply found) {
-        return Rejoin.decide(known, found, CONTENT, MINE, TERM);
+        return Rejoin.decide(known, found, CONTENT, MINE, false);
     }
 
     @Test
     void a_new_process_has_lost_what_the_old_one_held() {
         assertThat(decide(CLAIMED, says(NEW_PROCESS, 0, HelloReply.NONE, HelloReply.NONE, 0)))
-                .isEqualTo(new Rejoin(Action.CLAIM, true, false));
+                .isEqualTo(new Rejoin(Action.ADMIT, true, false));
         assertThat(decide(DonorStanding.NONE, says(NEW_PROCESS, 0, HelloReply.NONE, HelloReply.NONE, 0)))
-                .isEqualTo(new Rejoin(Action.CLAIM, false, false));
+                .isEqualTo(new Rejoin(Action.ADMIT, false, false));
     }
 
     @Test
     void A3_a_lease_that_ended_has_lost_what_was_held() {
         assertThat(decide(CLAIMED, says(PROCESS, 4, HelloReply.NONE, HelloReply.NONE, 0)))
                 .isEqualTo(new Rejoin(Action.CLAIM, true, false));
+    }
+
+    @Test
+    void a_lease_that_ended_after_somebody_elses_claim_does_not_show_that_nobody_took_over() {
+        assertThat(decide(CLAIMED, says(PROCESS, 5, HelloReply.NONE, HelloReply.NONE, 0)))
+                .isEqualTo(new Rejoin(Action.ADMIT, true, false));
+        assertThat(decide(EXPECTED, says(PROCESS, 3, HelloReply.NONE, HelloReply.NONE, 0)))
+                .isEqualTo(new Rejoin(Action.ADMIT, true, false));
     }
 
     @Test
@@ -78,9 +87,16 @@ class RejoinTest {
     }
 
     @Test
-    void what_an_older_server_has_left_is_given_up() {
+    void a_claim_that_this_server_does_not_know_fences_it_whatever_its_term() {
         assertThat(decide(DonorStanding.NONE, says(NEW_PROCESS, 2, CONTENT, BEFORE, 3)))
-                .isEqualTo(new Rejoin(Action.CLAIM, false, true));
+                .isEqualTo(new Rejoin(Action.FENCED, false, false));
+    }
+
+    @Test
+    void a_donor_that_an_operator_gave_up_is_left_alone() {
+        HelloReply back = says(NEW_PROCESS, 2, CONTENT, BEFORE, 3);
+        assertThat(Rejoin.decide(DonorStanding.NONE, back, CONTENT, MINE, true))
+                .isEqualTo(new Rejoin(Action.GIVEN_UP, false, false));
     }
 
     @Test

@@ -143,6 +143,7 @@ final class ScriptedDonor implements RdmaDialer {
                                 HelloReply.Activity.NONE,
                                 new HelloReply.Room(9, 8, 5, 0),
                                 highest,
+                                0,
                                 ByteBuffer.allocate(0))
                         .encode(body);
             case Operation.READ -> {
@@ -161,7 +162,7 @@ final class ScriptedDonor implements RdmaDialer {
     private SlabList list(int from) {
         SlabList part = new SlabList();
         for (int index = from; index < slabsHeld && part.size() < slabsAListTakes; index++) {
-            part.add(index, 100 + index, 1);
+            part.add(index, 100 + index, 1, true);
         }
         part.more(from + part.size() < slabsHeld);
         return part;

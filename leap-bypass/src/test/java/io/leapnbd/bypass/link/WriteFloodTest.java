@@ -48,6 +48,7 @@ class WriteFloodTest {
             new UUID(4, 4),
             "test",
             () -> ByteBuffer.allocate(0),
+            _ -> false,
             Protocol.MIN_SLAB_SIZE,
             Duration.ofSeconds(DEADLINE_SECONDS),
             WINDOW);
@@ -63,6 +64,7 @@ class WriteFloodTest {
             Claimant.NOBODY,
             HelloReply.Activity.NONE,
             new HelloReply.Room(9, 8, 5, 0),
+            0,
             0,
             ByteBuffer.allocate(0));
 

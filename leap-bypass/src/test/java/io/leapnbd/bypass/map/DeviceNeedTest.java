@@ -34,7 +34,7 @@ class DeviceNeedTest {
     void aStateFileThatItsFolderHasNoRoomForIsRefusedWithWhatItTakes() throws Exception {
         long room = Files.getFileStore(folder).getUsableSpace();
         long size = 4096 * TIB;
-        assumeTrue(DeviceNeed.stateFile(size, 1 << 30) > room, "a folder with less room than 256 GiB");
+        assumeTrue(DeviceNeed.stateFile(size, 1 << 30) > room, "the temporary folder has room for more than 256 GiB");
         assertThatThrownBy(() -> DeviceNeed.check(size, 1 << 30, folder.resolve("not/yet/leap.state")))
                 .hasMessageContaining(" MiB for its state file, and " + folder + " has room for ");
         assertThat(folder).isEmptyDirectory();

@@ -212,6 +212,17 @@ class StateFileTest {
     }
 
     @Test
+    void a_start_that_is_refused_leaves_nothing_behind() throws IOException {
+        try (LockedStateFile locked = lock(BOOT)) {
+            assertThat(locked.found()).isNull();
+        }
+        assertThat(folder).isEmptyDirectory();
+        Files.writeString(path, "x".repeat(5000));
+        assertThatThrownBy(() -> lock(BOOT)).isInstanceOf(IOException.class);
+        assertThat(folder).isDirectoryNotContaining(file -> !file.equals(path));
+    }
+
+    @Test
     void E7_a_new_file_has_all_its_space_and_is_its_owners_alone() throws IOException {
         try (LockedStateFile locked = lock(BOOT)) {
             StateFile file = locked.create(1L << 40, 26);

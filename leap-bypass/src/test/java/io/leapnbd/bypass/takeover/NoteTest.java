@@ -6,8 +6,10 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.BitSet;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Random;
+import java.util.Set;
 import java.util.UUID;
 import org.junit.jupiter.api.Test;
 
@@ -23,12 +25,20 @@ class NoteTest {
         return all;
     }
 
+    private static Set<UUID> givenUp() {
+        Set<UUID> all = new LinkedHashSet<>();
+        for (int i = 0; i < Note.MAX_GIVEN_UP; i++) {
+            all.add(new UUID(3, i));
+        }
+        return all;
+    }
+
     @Test
     void a_note_is_read_as_it_was_written() {
         BitSet lost = new BitSet();
         lost.set(3);
         lost.set(100, 200);
-        Note note = new Note(5L << 32 | 7, SIZE, 26, members(3), lost, false);
+        Note note = new Note(5L << 32 | 7, SIZE, 26, members(3), Set.of(new UUID(2, 1), new UUID(2, 2)), lost, false);
         assertThat(Note.decode(note.encode())).isEqualTo(note);
         assertThat(Note.decode(ByteBuffer.allocate(0))).isEqualTo(Note.NONE);
     }
@@ -39,12 +49,13 @@ class NoteTest {
         for (int slab = 0; slab < 20_000; slab += 2) {
             lost.set(slab);
         }
-        Note note = new Note(1, 16L << 40, 26, members(Note.MAX_MEMBERS), lost, false);
+        Note note = new Note(1, 16L << 40, 26, members(Note.MAX_MEMBERS), givenUp(), lost, false);
         ByteBuffer bytes = note.encode();
         assertThat(bytes.remaining()).isLessThanOrEqualTo(Note.MAX_LENGTH);
         Note read = Note.decode(bytes);
         assertThat(read.allLost()).isTrue();
         assertThat(read.members()).hasSize(Note.MAX_MEMBERS);
+        assertThat(read.givenUp()).hasSize(Note.MAX_GIVEN_UP);
     }
 
     @Test

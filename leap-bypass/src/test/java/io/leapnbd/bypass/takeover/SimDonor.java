@@ -2,6 +2,7 @@ package io.leapnbd.bypass.takeover;
 
 import io.leapnbd.bypass.takeover.Greeting.Found;
 import io.leapnbd.bypass.takeover.Greeting.Owner;
+import java.util.BitSet;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.TreeMap;
@@ -17,7 +18,12 @@ final class SimDonor {
     static final long LOST = -1;
 
     final UUID incarnation;
-    boolean reachable = true;
+    /** Hosts that cannot reach it. */
+    final BitSet cutFrom = new BitSet();
+
+    /** Whether an operator has said that it will not come back. */
+    boolean givenUp;
+
     long epoch;
     UUID content = Found.NONE;
     Owner owner = Owner.NOBODY;
@@ -46,8 +52,9 @@ final class SimDonor {
 
     /** The compare-and-set; answers the slabs that it took back, or null if it was refused. */
     @Nullable
-    Map<Integer, SimSlab> claim(long seenEpoch, UUID seen, boolean blank, UUID next, Owner by, Note left) {
-        if (seenEpoch != epoch || !seen.equals(content)) {
+    Map<Integer, SimSlab> claim(
+            long seenEpoch, UUID seen, long seenNote, boolean blank, UUID next, Owner by, Note left) {
+        if (seenEpoch != epoch || !seen.equals(content) || seenNote != note.version()) {
             return null;
         }
         if (!next.equals(content) && !blank) {
@@ -59,6 +66,7 @@ final class SimDonor {
             slabs.clear();
         }
         epoch++;
+        givenUp = false;
         content = next;
         owner = by;
         note = left;
@@ -66,7 +74,11 @@ final class SimDonor {
     }
 
     boolean ownedBy(UUID instance) {
-        return reachable && owner.instance().equals(instance);
+        return owner.instance().equals(instance);
+    }
+
+    boolean reachableFrom(int host) {
+        return !cutFrom.get(host);
     }
 
     SimSlab grant(int index, long version, long[] lostPages) {
@@ -94,6 +106,9 @@ final class SimDonor {
         final int handle;
         final long grantVersion;
         final long[] pages = new long[PAGES];
+
+        /** Whether a write or trim has reached it. */
+        boolean touched;
 
         SimSlab(int handle, long grantVersion) {
             this.handle = handle;

@@ -14,6 +14,7 @@ import java.util.BitSet;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.UUID;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
@@ -73,7 +74,26 @@ class TakeoverCheckTest {
         for (int member : members) {
             all.add(new Note.Member(process(member), "d" + member));
         }
-        return new Note(version, SIZE, 20, all, new BitSet(), false);
+        return new Note(version, SIZE, 20, all, Set.of(), new BitSet(), false);
+    }
+
+    private static Note givingUp(Note note, int donor) {
+        return new Note(
+                note.version(),
+                note.size(),
+                note.slabShift(),
+                note.members(),
+                Set.of(process(donor)),
+                note.lost(),
+                note.allLost());
+    }
+
+    /** With a donor d3, which holds nothing. */
+    private static Recorded withIdleDonor(Recorded file) {
+        List<DonorRow> donors = new ArrayList<>(file.donors());
+        donors.add(new DonorRow(process(3), "d3", 7, MINE));
+        return new Recorded(
+                file.size(), file.slabShift(), file.content(), MINE, null, 4, true, true, donors, file.slabs());
     }
 
     /** By place in the list: what a donor at address "d" + its number said; null for silence. */
@@ -98,6 +118,7 @@ class TakeoverCheckTest {
                 MINE,
                 null,
                 4,
+                complete,
                 complete,
                 List.of(new DonorRow(process(0), "d0", 5, MINE), new DonorRow(process(1), "d1", 6, MINE)),
                 new Recorded.SlabRows() {
@@ -285,7 +306,16 @@ class TakeoverCheckTest {
     void F1_a_server_that_was_killed_among_its_claims_is_the_files_too() {
         Recorded file = file(true);
         Recorded claimed = new Recorded(
-                file.size(), file.slabShift(), file.content(), MINE, OTHERS, 5, true, file.donors(), file.slabs());
+                file.size(),
+                file.slabShift(),
+                file.content(),
+                MINE,
+                OTHERS,
+                5,
+                true,
+                true,
+                file.donors(),
+                file.slabs());
         Found half = holding(0, 6, CONTENT, OTHERS, HERE, 5, note(5L << 32, 0, 1));
         Granted granted = granted(TakeoverCheck.check(claimed, greetings(said(half, mine(1)), 0, 1), PLAIN));
         assertThat(granted.source()).isEqualTo(Source.FILE);
@@ -334,12 +364,102 @@ class TakeoverCheckTest {
     }
 
     @Test
-    void a_donor_that_others_have_gone_on_without_is_blanked_and_not_listened_to() {
-        // d1 was given up by a later server, whose note does not name it; now it is back with old pages.
-        Found current = holding(0, 9, CONTENT, OTHERS, HERE, 6, note(6L << 32, 0));
+    void a_donor_that_was_given_up_and_is_back_is_neither_used_nor_listened_to() {
+        // A later server gave d1 up, and its note says so; now it is back with old pages.
+        Found current = holding(0, 9, CONTENT, OTHERS, HERE, 6, givingUp(note(6L << 32, 0), 1));
         Granted granted = granted(TakeoverCheck.check(null, greetings(said(current, mine(1)), 0, 1), PLAIN));
-        assertThat(granted.abandoned()).containsExactly(1);
-        assertThat(granted.claims().get(1).blank()).isTrue();
+        assertThat(granted.claims()).extracting(ClaimOrder::donor).containsExactly(0);
+        assertThat(granted.warnings()).anyMatch(warning -> warning.contains("d1 was given up"));
         assertThat(granted.unheldLost()).isFalse();
+    }
+
+    @Test
+    void a_donor_whose_pages_no_other_donor_knows_of_is_not_decided_about_without_a_word() {
+        Found current = holding(0, 9, CONTENT, OTHERS, HERE, 6, note(6L << 32, 0));
+        List<Greeting> greetings = greetings(said(current, mine(1)), 0, 1);
+        assertThat(refused(TakeoverCheck.check(null, greetings, PLAIN)).sentence())
+                .contains("d1", "no other donor knows of", "--lose-missing");
+        assertThat(granted(TakeoverCheck.check(null, greetings, LOSE)).givenUp())
+                .containsExactly(process(1));
+    }
+
+    @Test
+    void seed_202478_a_clean_file_of_another_boot_is_the_truth_only_if_every_donor_is_as_it_says() {
+        Recorded here = file(true);
+        Recorded old = new Recorded(
+                here.size(), here.slabShift(), here.content(), MINE, null, 4, true, false, here.donors(), here.slabs());
+        List<Greeting> untouched = greetings(said(mine(0), mine(1)), 0, 1);
+        assertThat(granted(TakeoverCheck.check(old, untouched, PLAIN)).complete())
+                .isTrue();
+        // The lease has ended at d0, and d1 restarted: a server may have come in between.
+        Found restarted = new Found(process(9), SLAB, 0, Found.NONE, Owner.NOBODY, false, -1, 100, 100, 0, Note.NONE);
+        List<Greeting> greetings = greetings(said(forgot(0, 5), restarted), 0, 1);
+        Granted granted = granted(TakeoverCheck.check(old, greetings, PLAIN));
+        assertThat(granted.complete()).isFalse();
+        assertThat(granted.unheldLost()).isTrue();
+    }
+
+    @Test
+    void seed_311015_a_new_donor_is_not_claimed_while_one_is_waited_for_that_would_not_know_of_it() {
+        Granted granted =
+                granted(TakeoverCheck.check(file(true), greetings(said(mine(0), null, blank(2)), 0, 1, 2), PLAIN));
+        assertThat(granted.waiting()).containsKey(process(1));
+        assertThat(granted.claims()).extracting(ClaimOrder::donor).containsExactly(0);
+        assertThat(granted.warnings()).anyMatch(warning -> warning.contains("d2 is new"));
+    }
+
+    @Test
+    void a_new_donor_is_refused_while_one_is_not_named_that_would_not_know_of_it() {
+        // d3 is a donor of the file, and holds nothing.
+        Recorded file = withIdleDonor(file(true));
+        List<Greeting> greetings = greetings(said(mine(0), mine(1), blank(2)), 0, 1, 2);
+        assertThat(refused(TakeoverCheck.check(file, greetings, PLAIN)).sentence())
+                .contains("d3", "would not learn of donor d2", "--lose-missing");
+        Granted granted = granted(TakeoverCheck.check(file, greetings, LOSE));
+        assertThat(granted.claims()).hasSize(3);
+        assertThat(granted.givenUp()).containsExactly(process(3));
+        assertThat(granted.gone()).isEmpty();
+        // Without the new one nobody has to learn anything.
+        Granted fewer = granted(TakeoverCheck.check(file, greetings(said(mine(0), mine(1)), 0, 1), PLAIN));
+        assertThat(fewer.unnamed()).containsKey(process(3));
+    }
+
+    @Test
+    void nothing_is_given_up_while_a_donor_is_silent_that_would_not_learn_of_it() {
+        Recorded file = withIdleDonor(file(true));
+        List<Greeting> greetings = greetings(said(mine(0), null), 0, 1);
+        assertThat(refused(TakeoverCheck.check(file, greetings, LOSE)).waitFor())
+                .containsExactly("d1");
+    }
+
+    @Test
+    void a_start_that_gives_donors_up_is_ahead_of_every_server_that_it_did_not_hear_of() {
+        Granted granted = granted(TakeoverCheck.check(null, greetings(said(mine(0)), 0), LOSE));
+        assertThat(granted.term()).isEqualTo(4 + TakeoverCheck.UNSEEN_TERMS);
+    }
+
+    @Test
+    void an_address_whose_donor_ended_is_asked_by_a_start_without_a_file() {
+        List<Note.Member> members =
+                List.of(new Note.Member(process(0), "d0"), new Note.Member(Note.Member.ENDED, "d1"));
+        Note note = new Note(4L << 32, SIZE, 20, members, Set.of(), new BitSet(), false);
+        Found left = holding(0, 5, CONTENT, MINE, HERE, 4, note);
+        assertThat(refused(TakeoverCheck.check(null, greetings(said(left), 0), PLAIN))
+                        .sentence())
+                .contains("d1", "not named");
+        assertThat(refused(TakeoverCheck.check(null, greetings(said(left, null), 0, 1), PLAIN))
+                        .waitFor())
+                .containsExactly("d1");
+        assertThat(granted(TakeoverCheck.check(null, greetings(said(left, blank(1)), 0, 1), PLAIN))
+                        .unheldLost())
+                .isFalse();
+    }
+
+    @Test
+    void donors_that_know_of_the_contents_are_claimed_before_others() {
+        Granted granted =
+                granted(TakeoverCheck.check(file(true), greetings(said(mine(0), mine(1), blank(-5)), 2, 1, 0), PLAIN));
+        assertThat(granted.members()).extracting(ClaimOrder::incarnation).containsExactly(process(0), process(1));
+        assertThat(granted.others()).extracting(ClaimOrder::incarnation).containsExactly(process(-5));
     }
 }

@@ -1,5 +1,7 @@
 package io.leapnbd.bypass.takeover;
 
+import static java.util.Objects.requireNonNull;
+
 import io.leapnbd.bypass.map.LockedStateFile;
 import io.leapnbd.bypass.map.PageProbe;
 import io.leapnbd.bypass.map.StateFile;
@@ -51,6 +53,10 @@ final class TakeoverWorld implements AutoCloseable {
     private final Map<UUID, Truth[]> truths = new HashMap<>();
 
     private long lastValue;
+    private boolean disturbing;
+
+    /** Donors have other addresses than the last server knew. */
+    private boolean moved;
 
     TakeoverWorld(Path folder, long seed, Tally tally) throws IOException {
         this.folder = Files.createDirectories(folder);
@@ -83,7 +89,7 @@ final class TakeoverWorld implements AutoCloseable {
             step();
         }
         for (SimDonor donor : donors) {
-            donor.reachable = true;
+            donor.cutFrom.clear();
         }
         for (Host host : hosts) {
             if (host.server != null) {
@@ -103,6 +109,10 @@ final class TakeoverWorld implements AutoCloseable {
         Host host = hosts[random.nextInt(HOSTS)];
         SimServer server = host.server;
         int what = random.nextInt(100);
+        if (host.starting) {
+            // Only what happens to donors.
+            what = 79 + random.nextInt(14);
+        }
         if (what < 40) {
             if (server != null) {
                 server.change(random.nextInt(PAGES), random.nextInt(5) == 0);
@@ -120,11 +130,11 @@ final class TakeoverWorld implements AutoCloseable {
         } else if (what < 79) {
             host.closeInOrder();
         } else if (what < 84) {
-            int i = random.nextInt(DONORS);
-            donors[i].reachable ^= true;
-            say("donor " + i + (donors[i].reachable ? " is reachable again" : " is cut off"));
+            cutOrMend(random.nextInt(DONORS));
         } else if (what < 88) {
-            restart(random.nextInt(DONORS));
+            if (!moved) {
+                restart(random.nextInt(DONORS));
+            }
         } else if (what < 91) {
             swapAddresses();
         } else if (what < 93) {
@@ -138,24 +148,58 @@ final class TakeoverWorld implements AutoCloseable {
         }
     }
 
-    private void restart(int i) {
-        say("donor " + i + " restarts");
-        gone(donors[i].slabs);
-        boolean reachable = donors[i].reachable;
-        donors[i].reachable = false;
-        donors[i] = new SimDonor(newId());
-        donors[i].reachable = reachable;
+    /** For one host, or for both. */
+    private void cutOrMend(int i) {
+        if (moved) {
+            return;
+        }
+        BitSet cut = donors[i].cutFrom;
+        if (!cut.isEmpty()) {
+            cut.clear();
+            say("donor " + i + " is reachable again");
+        } else if (random.nextBoolean()) {
+            cut.set(0, HOSTS);
+            say("donor " + i + " is cut off");
+        } else {
+            int host = random.nextInt(HOSTS);
+            cut.set(host);
+            say("donor " + i + " is cut off from host " + host);
+        }
     }
 
-    /** Only while nobody serves: a server takes a process that is not where it was for one that has ended. */
+    private void restart(int i) {
+        say("donor " + i + " restarts");
+        for (Host host : hosts) {
+            if (host.server != null && host.server.owns(donors[i])) {
+                host.server.sawEnd.add(donors[i].incarnation);
+            }
+        }
+        gone(donors[i].slabs);
+        SimDonor next = new SimDonor(newId());
+        next.cutFrom.or(donors[i].cutFrom);
+        // What still knows the old process finds nothing there.
+        donors[i].cutFrom.set(0, HOSTS);
+        donors[i] = next;
+    }
+
+    /**
+     * Only while nobody serves and all is well: a server takes a process that is not where it was for one that has ended. Nothing else happens
+     * to donors until a server has seen where they are.
+     */
     private void swapAddresses() {
         for (Host host : hosts) {
-            if (host.server != null) {
+            if (host.server != null || host.starting) {
                 return;
             }
         }
         int one = random.nextInt(DONORS);
         int other = random.nextInt(DONORS);
+        for (SimDonor donor : donors) {
+            if (!donor.cutFrom.isEmpty()) {
+                return;
+            }
+        }
+        moved = true;
         say("donors " + one + " and " + other + " swap addresses");
         SimDonor was = donors[one];
         donors[one] = donors[other];
@@ -164,9 +208,12 @@ final class TakeoverWorld implements AutoCloseable {
 
     /** Only of an export whose server has no link. */
     private void expire(int i) {
+        if (moved) {
+            return;
+        }
         for (Host host : hosts) {
             SimServer server = host.server;
-            if (server != null && donors[i].ownedBy(server.instance)) {
+            if (server != null && server.owns(donors[i])) {
                 return;
             }
         }
@@ -181,6 +228,17 @@ final class TakeoverWorld implements AutoCloseable {
                 for (int page = 0; page < SimSlab.PAGES; page++) {
                     Truth at = truth[index * SimSlab.PAGES + page];
                     at.lose(slab);
+                }
+            }
+        });
+    }
+
+    private void mayBeLost(Map<Integer, SimSlab> slabs) {
+        slabs.forEach((index, slab) -> {
+            for (Truth[] truth : truths.values()) {
+                for (int page = 0; page < SimSlab.PAGES; page++) {
+                    Truth at = truth[index * SimSlab.PAGES + page];
+                    at.vague |= slab == at.holder || slab == at.unanswered;
                 }
             }
         });
@@ -251,6 +309,9 @@ final class TakeoverWorld implements AutoCloseable {
         private UUID boot = newId();
         private @Nullable SimServer server;
 
+        /** Its server is in the middle of its start. */
+        private boolean starting;
+
         Host(int number) {
             this.number = number;
             state = folder.resolve("host" + number + ".state");
@@ -260,7 +321,7 @@ final class TakeoverWorld implements AutoCloseable {
         void start() throws IOException {
             boolean takeOver = random.nextInt(3) == 0;
             boolean fresh = random.nextInt(25) == 0;
-            boolean loseMissing = random.nextInt(8) == 0;
+            boolean loseMissing = random.nextInt(8) == 0 && !disturbing;
             List<Integer> named = new ArrayList<>();
             List<Integer> order = new ArrayList<>(List.of(0, 1, 2));
             java.util.Collections.shuffle(order, random);
@@ -269,7 +330,12 @@ final class TakeoverWorld implements AutoCloseable {
                     named.add(donor);
                 }
             }
-            if (named.isEmpty()) {
+            if (moved) {
+                // Who has moved donors names them all, until a server has seen where they are.
+                named.clear();
+                named.addAll(order);
+            }
+            if (named.isEmpty() || breaksPromise(named)) {
                 return;
             }
             TakeoverOptions options = new TakeoverOptions("e", SIZE, id, 1, takeOver, fresh, loseMissing);
@@ -282,7 +348,21 @@ final class TakeoverWorld implements AutoCloseable {
                 }
             }
             SimServer next = new SimServer(this, options, named);
+            starting = true;
             next.start();
+            starting = false;
+        }
+
+        /** Nobody starts from donors that were given up, and no others. */
+        private boolean breaksPromise(List<Integer> named) {
+            Set<UUID> givenUp = new HashSet<>();
+            Set<UUID> alive = new HashSet<>();
+            for (int i : named) {
+                if (donors[i].reachableFrom(number)) {
+                    (donors[i].givenUp ? givenUp : alive).add(donors[i].content);
+                }
+            }
+            return !alive.containsAll(givenUp);
         }
 
         void kill(String how) {
@@ -354,6 +434,18 @@ final class TakeoverWorld implements AutoCloseable {
         private ExportNote note;
         private final Map<UUID, SimDonor> known = new HashMap<>();
 
+        /** By place, versions of the notes that were observed. */
+        private final Map<Integer, Long> seenNotes = new HashMap<>();
+
+        /** Donor processes that ended while this server was their owner and was connected to them. */
+        private final Set<UUID> sawEnd = new HashSet<>();
+
+        /** Another one ended unseen, and no donor has answered since as one that nobody else has claimed. */
+        private boolean missedEnd;
+
+        /** How the promise of --lose-missing is kept: the donors that it gives up do not come back; otherwise the other servers do not. */
+        private boolean donorsAreDead;
+
         @SuppressWarnings("NullAway")
         SimServer(Host host, TakeoverOptions options, List<Integer> named) {
             this.host = host;
@@ -368,7 +460,8 @@ final class TakeoverWorld implements AutoCloseable {
             for (int place = 0; place < named.size(); place++) {
                 int donor = named.get(place);
                 String address = "d" + donor;
-                if (donors[donor].reachable) {
+                if (donors[donor].reachableFrom(host.number)) {
+                    seenNotes.put(place, donors[donor].note.version());
                     greetings.add(Greeting.of(place, address, donors[donor].observe(answers(donors[donor]))));
                 } else {
                     greetings.add(Greeting.none(place, address, "cut off"));
@@ -388,7 +481,7 @@ final class TakeoverWorld implements AutoCloseable {
 
         private boolean answers(SimDonor donor) {
             for (Host other : hosts) {
-                if (other.server != null && donor.ownedBy(other.server.instance)) {
+                if (other.server != null && other.server.owns(donor)) {
                     return true;
                 }
             }
@@ -399,17 +492,17 @@ final class TakeoverWorld implements AutoCloseable {
             say("  goes on by " + granted.source() + (recorded != null && recorded.complete() ? " (complete)" : "")
                     + (granted.unheldLost() ? ", what nobody holds is lost" : "") + ", term " + granted.term());
             count(granted);
+            if (granted.content() != null && !granted.givenUp().isEmpty()) {
+                keepPromise(granted);
+            }
             UUID known = granted.content();
             content = known == null ? newId() : known;
             term = granted.term();
             note = TakeoverNotes.atClaim(
-                    granted,
-                    SIZE,
-                    20,
-                    TakeoverNotes.lostAndUnheld(recorded, locked.found()),
-                    place -> "d" + named.get(place));
+                    granted, SIZE, 20, TakeoverNotes.lost(granted, locked.found()), place -> "d" + named.get(place));
             if (granted.source() == Source.FILE) {
                 file = locked.take();
+                int _ = TakeoverExecution.loseGone(file, granted);
                 file.claiming(instance, term, granted.complete() ? host.boot : StateHeader.NOBODY);
             } else {
                 file = locked.create(SIZE, 20);
@@ -419,18 +512,29 @@ final class TakeoverWorld implements AutoCloseable {
                 return;
             }
             for (ClaimOrder order : granted.claims()) {
+                disturb();
                 SimDonor donor = donors[named.get(order.donor())];
-                SimServer before = ownerOf(donor);
+                boolean givenUp = donor.givenUp;
                 Map<Integer, SimSlab> back =
-                        donor.claim(order.epoch(), order.found(), order.blank(), content, me(), note.now());
+                        donor.reachableFrom(host.number) && donor.incarnation.equals(order.incarnation())
+                                ? donor.claim(
+                                        order.epoch(),
+                                        order.found(),
+                                        requireNonNull(seenNotes.get(order.donor())),
+                                        order.blank(),
+                                        content,
+                                        me(),
+                                        note.now())
+                                : null;
                 if (back == null) {
-                    throw new AssertionError("nobody else claimed meanwhile");
+                    say("  something has changed at the donor at " + named.get(order.donor()) + ": the start ends");
+                    tally.conflicts++;
+                    file.abandon();
+                    locked.close();
+                    return;
                 }
-                if (before != null && before != this) {
-                    before.host.kill("fencing");
-                }
-                if (known == null) {
-                    giveUp(back);
+                if (known == null || givenUp) {
+                    gone(back);
                 } else if (!back.isEmpty()) {
                     requireUnused(back);
                 }
@@ -438,8 +542,15 @@ final class TakeoverWorld implements AutoCloseable {
                     return;
                 }
             }
-            if (known != null) {
-                granted.gone().forEach(this::buryMissing);
+            for (ClaimOrder order : granted.claims()) {
+                SimDonor donor = donors[named.get(order.donor())];
+                if (!donor.incarnation.equals(order.incarnation()) || !owns(donor)) {
+                    say("  the donor at " + named.get(order.donor()) + " is not there any more: the start ends");
+                    tally.conflicts++;
+                    file.abandon();
+                    locked.close();
+                    return;
+                }
             }
             execute(granted, recorded);
         }
@@ -457,7 +568,7 @@ final class TakeoverWorld implements AutoCloseable {
             for (ClaimOrder order : granted.claims()) {
                 SimDonor donor = donors[named.get(order.donor())];
                 HeldSlabs list = new HeldSlabs(order.donor(), order.incarnation(), donor.slabs.size());
-                donor.slabs.forEach((index, slab) -> list.add(index, slab.handle, slab.grantVersion));
+                donor.slabs.forEach((index, slab) -> list.add(index, slab.handle, slab.grantVersion, slab.touched));
                 held.add(list);
                 known.put(order.incarnation(), donor);
             }
@@ -494,7 +605,9 @@ final class TakeoverWorld implements AutoCloseable {
                     donor.slabs.remove(one.index());
                 }
             }
+            giveUp(granted, true);
             host.server = this;
+            moved = false;
             readAll();
         }
 
@@ -528,10 +641,6 @@ final class TakeoverWorld implements AutoCloseable {
             throw new AssertionError("the plan names a slab that its donor does not hold");
         }
 
-        private void giveUp(Map<Integer, SimSlab> back) {
-            gone(back);
-        }
-
         private void giveUpProcess(UUID incarnation) {
             for (SimDonor donor : donors) {
                 if (donor.incarnation.equals(incarnation) && donor.content.equals(content)) {
@@ -540,13 +649,68 @@ final class TakeoverWorld implements AutoCloseable {
             }
         }
 
-        /** What an operator gives up with --lose-missing is dead for good. */
-        private void buryMissing(UUID incarnation) {
+        /**
+         * What an operator says with --lose-missing: no other server lives on, or comes back, with what is given up. Either the donors are dead
+         * for good, or the other servers are, with their files.
+         */
+        private void keepPromise(Granted granted) throws IOException {
+            donorsAreDead = random.nextInt(3) != 0;
+            for (Host other : hosts) {
+                if (!donorsAreDead && other != host) {
+                    other.loseFile();
+                    Files.deleteIfExists(other.copy);
+                }
+            }
+            Set<UUID> kept = kept(granted);
             for (int i = 0; i < DONORS; i++) {
-                if (donors[i].incarnation.equals(incarnation)) {
+                if (donorsAreDead && !kept.contains(donors[i].incarnation)) {
                     restart(i);
                 }
             }
+            giveUp(granted, false);
+        }
+
+        /** What is given up may be lost as soon as a start has begun, since its file says so. When the server is there it is. */
+        private void giveUp(Granted granted, boolean forGood) {
+            Set<UUID> kept = kept(granted);
+            for (SimDonor donor : donors) {
+                if (!donorsAreDead
+                        && !kept.contains(donor.incarnation)
+                        && donor.content.equals(granted.content())
+                        && !granted.givenUp().isEmpty()) {
+                    donor.givenUp = true;
+                    if (forGood) {
+                        gone(donor.slabs);
+                    } else {
+                        mayBeLost(donor.slabs);
+                    }
+                }
+            }
+        }
+
+        private static Set<UUID> kept(Granted granted) {
+            Set<UUID> kept = new HashSet<>(granted.waiting().keySet());
+            granted.claims().forEach(order -> kept.add(order.incarnation()));
+            return kept;
+        }
+
+        /** Others go on while this one starts. */
+        private void disturb() throws IOException {
+            if (disturbing || random.nextInt(6) != 0) {
+                return;
+            }
+            disturbing = true;
+            say("  meanwhile");
+            for (int i = random.nextInt(4); i >= 0; i--) {
+                step();
+            }
+            say("  the start on host " + host.number + " goes on");
+            disturbing = false;
+        }
+
+        /** Whether its requests there are served. */
+        boolean owns(SimDonor donor) {
+            return donor.reachableFrom(host.number) && donor.ownedBy(instance);
         }
 
         /** Slabs that a server frees for want of use hold nothing that was acknowledged last. */
@@ -554,21 +718,14 @@ final class TakeoverWorld implements AutoCloseable {
             back.forEach((index, slab) -> {
                 for (int page = 0; page < SimSlab.PAGES; page++) {
                     Truth at = truth(content)[index * SimSlab.PAGES + page];
-                    if (at.holder == slab && at.value != 0) {
+                    if (at.vague) {
+                        // A start that was told to give it up did not get to its end.
+                        at.lose(slab);
+                    } else if (at.holder == slab && at.value != 0) {
                         throw new AssertionError("a slab that is in use was freed: " + index);
                     }
                 }
             });
-        }
-
-        private @Nullable SimServer ownerOf(SimDonor donor) {
-            for (Host one : hosts) {
-                SimServer server = one.server;
-                if (server != null && donor.owner.instance().equals(server.instance)) {
-                    return server;
-                }
-            }
-            return null;
         }
 
         private Owner me() {
@@ -577,7 +734,7 @@ final class TakeoverWorld implements AutoCloseable {
 
         private void tellNote() {
             for (SimDonor donor : donors) {
-                if (donor.ownedBy(instance) && donor.note.version() < note.version()) {
+                if (owns(donor) && donor.note.version() < note.version()) {
                     donor.note = note.now();
                 }
             }
@@ -591,14 +748,15 @@ final class TakeoverWorld implements AutoCloseable {
                 return null;
             }
             SimDonor donor = known.get(at);
-            return donor != null && donor.ownedBy(instance) ? donor : null;
+            return donor != null && owns(donor) ? donor : null;
         }
 
         /** What links do when they come back: docs/ownership.md, "A link that comes back". */
         private void meetAll() {
             for (int place : named) {
                 SimDonor donor = donors[place];
-                if (!donor.reachable || (donor.ownedBy(instance) && known.containsKey(donor.incarnation))) {
+                if (!donor.reachableFrom(host.number)
+                        || (donor.ownedBy(instance) && known.containsKey(donor.incarnation))) {
                     continue;
                 }
                 StateFile.DonorRow row = file.donors().stream()
@@ -612,27 +770,33 @@ final class TakeoverWorld implements AutoCloseable {
                     loseProcess(donor.incarnation);
                     continue;
                 }
-                boolean buried = donor.ownedBy(instance);
-                boolean older = buried || (donor.content.equals(content) && donor.owner.term() < term && !expected);
+                if (donor.content.equals(content) && note.isGivenUp(donor.incarnation)) {
+                    continue;
+                }
+                boolean older = donor.ownedBy(instance);
                 if (donor.content.equals(content) && !expected && !older) {
                     host.kill("fencing by a link");
                     return;
                 }
+                boolean proven = expected || isProven();
                 if (!expected) {
                     loseProcess(donor.incarnation);
                     for (StateFile.DonorRow other : file.donors()) {
                         if (other.address().equals("d" + place)) {
-                            boolean elsewhere = known.containsKey(other.incarnation())
-                                    && known.get(other.incarnation()).ownedBy(instance);
+                            boolean elsewhere =
+                                    known.containsKey(other.incarnation()) && owns(known.get(other.incarnation()));
                             if (!elsewhere && !other.incarnation().equals(donor.incarnation)) {
                                 loseProcess(other.incarnation());
                             }
                         }
                     }
                 }
+                if (!proven || (!expected && !admit("d" + place))) {
+                    continue;
+                }
                 note.add(donor.incarnation, "d" + place);
-                Map<Integer, SimSlab> back =
-                        donor.claim(donor.epoch, donor.content, !expected, content, me(), note.now());
+                Map<Integer, SimSlab> back = donor.claim(
+                        donor.epoch, donor.content, donor.note.version(), !expected, content, me(), note.now());
                 if (back == null) {
                     throw new AssertionError("nobody else claimed meanwhile");
                 }
@@ -644,8 +808,45 @@ final class TakeoverWorld implements AutoCloseable {
             }
         }
 
+        /** Whether no other server can have taken the contents over. */
+        private boolean isProven() {
+            boolean allEnded = !missedEnd;
+            for (StateFile.DonorRow row : file.donors()) {
+                SimDonor donor = known.get(row.incarnation());
+                if (donor != null
+                        && donor.reachableFrom(host.number)
+                        && donor.epoch == row.epoch()
+                        && (donor.ownedBy(instance) || donor.content.equals(Found.NONE))) {
+                    missedEnd = false;
+                    return true;
+                }
+                allEnded &= sawEnd.contains(row.incarnation());
+            }
+            return allEnded;
+        }
+
+        /** A donor at a new address is claimed when every member has been told of it. */
+        private boolean admit(String address) {
+            if (!note.namesAddress(address)) {
+                for (Note.Member member : note.now().members()) {
+                    SimDonor donor = known.get(member.incarnation());
+                    boolean ended = member.incarnation().equals(Note.Member.ENDED);
+                    if (!ended && (donor == null || !owns(donor))) {
+                        return false;
+                    }
+                }
+                note.addAddress(address);
+                tellNote();
+            }
+            return true;
+        }
+
         /** A donor process is known to have ended, or to have forgotten. */
         private void loseProcess(UUID incarnation) {
+            boolean member =
+                    file.donors().stream().anyMatch(row -> row.incarnation().equals(incarnation));
+            say("  host " + host.number + " takes a donor process for ended: " + incarnation);
+            missedEnd |= member && !sawEnd.contains(incarnation);
             for (int slab = 0; slab < SLABS; slab++) {
                 if (incarnation.equals(file.incarnation(slab))) {
                     file.lose(slab, false);
@@ -680,7 +881,8 @@ final class TakeoverWorld implements AutoCloseable {
             }
             SimSlab held = donor.slabs.get(slab);
             if (held == null || held.handle != file.handle(slab)) {
-                throw new AssertionError("the map names a slab that its donor does not hold");
+                takenBack(slab);
+                return;
             }
             Truth at = truth(content)[page];
             if (!trim) {
@@ -697,6 +899,7 @@ final class TakeoverWorld implements AutoCloseable {
                 return;
             }
             held.pages[within] = value;
+            held.touched = true;
             if (fate == 1) {
                 say("host " + host.number + " is killed before the write of page " + page + " was answered");
                 at.perhaps.add(value);
@@ -714,10 +917,16 @@ final class TakeoverWorld implements AutoCloseable {
             say("host " + host.number + (trim ? " trims page " : " writes page ") + page + " = " + value);
         }
 
+        /** The donor says that it does not have the slab of the map. */
+        private void takenBack(int slab) {
+            file.lose(slab, false);
+            note.lose(slab);
+        }
+
         private @Nullable SimDonor allocate(int slab) {
             List<SimDonor> able = new ArrayList<>();
             for (int place : named) {
-                if (donors[place].ownedBy(instance)) {
+                if (owns(donors[place])) {
                     able.add(donors[place]);
                 }
             }
@@ -730,6 +939,16 @@ final class TakeoverWorld implements AutoCloseable {
                 lost[page] = isLost(slab, page) ? SimDonor.LOST : 0;
             }
             long version = term << 32 | ++grants;
+            SimDonor other = able.get(random.nextInt(able.size()));
+            if (random.nextInt(8) == 0 && other != donor) {
+                // Two were asked, as the first was late, and both have granted; which one is used is chance.
+                if (random.nextBoolean()) {
+                    boolean _ = other.grant(slab, version, lost) != null;
+                    version = term << 32 | ++grants;
+                } else {
+                    boolean _ = other.grant(slab, term << 32 | ++grants, lost) != null;
+                }
+            }
             SimSlab granted = donor.grant(slab, version, lost);
             if (random.nextInt(20) == 0) {
                 say("host " + host.number + " is killed before it has written down the grant of slab " + slab);
@@ -758,6 +977,10 @@ final class TakeoverWorld implements AutoCloseable {
                 return;
             }
             Truth at = truth(content)[page];
+            if (known.values().stream().noneMatch(this::owns)) {
+                // It cannot prove that it still owns the export, and answers nothing by itself.
+                return;
+            }
             boolean error = false;
             long value = 0;
             if (isLost(slab, within)) {
@@ -770,10 +993,12 @@ final class TakeoverWorld implements AutoCloseable {
                 }
                 SimSlab held = donor.slabs.get(slab);
                 if (held == null || held.handle != file.handle(slab)) {
-                    throw new AssertionError("the map names a slab that its donor does not hold");
+                    takenBack(slab);
+                    error = true;
+                } else {
+                    value = held.pages[within];
+                    error = value == SimDonor.LOST;
                 }
-                value = held.pages[within];
-                error = value == SimDonor.LOST;
             }
             boolean right = error ? at.lost || at.vague : (!at.lost && value == at.value) || at.perhaps.contains(value);
             if (error) {
@@ -825,12 +1050,14 @@ final class TakeoverWorld implements AutoCloseable {
         int fromFile;
         int fromLists;
         int killedInStart;
+        int conflicts;
         long right;
         long lostSeen;
 
         @Override
         public String toString() {
-            return starts + " starts (" + refused + " refused, " + killedInStart + " killed; " + blank + " blank, "
+            return starts + " starts (" + refused + " refused, " + killedInStart + " killed, " + conflicts
+                    + " in conflict; " + blank + " blank, "
                     + fromFile + " by file, " + fromLists + " by lists), " + right + " right pages, " + lostSeen
                     + " errors";
         }

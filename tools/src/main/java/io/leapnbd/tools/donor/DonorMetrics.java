@@ -3,8 +3,8 @@ package io.leapnbd.tools.donor;
 import io.leapnbd.donor.store.StoreStatistics;
 import io.leapnbd.tools.http.LoopMetrics;
 import io.leapnbd.tools.http.Metrics;
+import io.leapnbd.tools.http.MetricsOf;
 import io.prometheus.metrics.model.registry.PrometheusRegistry;
-import java.util.function.ToLongFunction;
 
 /** A donor's counters under their Prometheus names, read when they are asked for. */
 final class DonorMetrics {
@@ -13,21 +13,18 @@ final class DonorMetrics {
 
     static PrometheusRegistry registry(DonorStatus status) {
         Metrics metrics = new Metrics();
+        MetricsOf<StoreStatistics> store = metrics.of(() -> status.store().statistics());
         metrics.gauge("leap_lender_slabs", "Slabs lent in all, by what they are doing.", "state")
                 .from(sink -> {
                     StoreStatistics now = status.store().statistics();
                     sink.accept(now.freeSlabs(), "free");
                     sink.accept(now.lentSlabs(), "lent");
                 });
-        gauge(metrics, status, "leap_lender_slab_bytes", "Bytes of a slab.", StoreStatistics::slabSize);
-        gauge(metrics, status, "leap_lender_resident_bytes", "Memory taken.", StoreStatistics::residentBytes);
-        gauge(metrics, status, "leap_lender_locked_bytes", "Memory locked.", StoreStatistics::lockedBytes);
-        gauge(
-                metrics,
-                status,
-                "leap_lender_exports",
-                "Exports known.",
-                now -> now.exports().size());
+        store.gauge("leap_lender_slab_bytes", "Bytes of a slab.", StoreStatistics::slabSize);
+        store.gauge("leap_lender_resident_bytes", "Memory taken.", StoreStatistics::residentBytes);
+        store.gauge("leap_lender_locked_bytes", "Memory locked.", StoreStatistics::lockedBytes);
+        store.gauge(
+                "leap_lender_exports", "Exports known.", now -> now.exports().size());
         metrics.gauge("leap_lender_links", "Links open now.").from(sink -> sink.accept(status.openLinks()));
         metrics.counter("leap_lender_requests_total", "Requests, by what they asked for.", "operation")
                 .from(sink -> {
@@ -40,13 +37,11 @@ final class DonorMetrics {
                     sink.accept(now.lists(), "list");
                     sink.accept(now.hellos(), "hello");
                 });
-        counter(metrics, status, "leap_lender_read_bytes_total", "Bytes read.", StoreStatistics::bytesRead);
-        counter(metrics, status, "leap_lender_written_bytes_total", "Bytes written.", StoreStatistics::bytesWritten);
-        counter(metrics, status, "leap_lender_refused_total", "Requests refused.", StoreStatistics::refused);
-        counter(metrics, status, "leap_lender_fenced_total", "Requests of outdated servers.", StoreStatistics::fenced);
-        counter(
-                metrics,
-                status,
+        store.counter("leap_lender_read_bytes_total", "Bytes read.", StoreStatistics::bytesRead);
+        store.counter("leap_lender_written_bytes_total", "Bytes written.", StoreStatistics::bytesWritten);
+        store.counter("leap_lender_refused_total", "Requests refused.", StoreStatistics::refused);
+        store.counter("leap_lender_fenced_total", "Requests of outdated servers.", StoreStatistics::fenced);
+        store.counter(
                 "leap_lender_leases_expired_total",
                 "Exports forgotten because their server did not come back.",
                 StoreStatistics::leasesExpired);
@@ -54,17 +49,5 @@ final class DonorMetrics {
                 .from(sink -> sink.accept(status.startMillis() / 1000));
         LoopMetrics.add(metrics, status.loops());
         return metrics.registry();
-    }
-
-    private static void gauge(
-            Metrics metrics, DonorStatus status, String name, String help, ToLongFunction<StoreStatistics> value) {
-        metrics.gauge(name, help)
-                .from(sink -> sink.accept(value.applyAsLong(status.store().statistics())));
-    }
-
-    private static void counter(
-            Metrics metrics, DonorStatus status, String name, String help, ToLongFunction<StoreStatistics> value) {
-        metrics.counter(name, help)
-                .from(sink -> sink.accept(value.applyAsLong(status.store().statistics())));
     }
 }

@@ -2,12 +2,12 @@ package io.leapnbd.tools.donor;
 
 import io.leapnbd.donor.loop.LoopTurns;
 import io.leapnbd.donor.net.ServerStatistics;
+import io.leapnbd.donor.protocol.PrintableText;
 import io.leapnbd.donor.store.ExportStatistics;
 import io.leapnbd.donor.store.SlabStore;
 import io.leapnbd.donor.store.StoreStatistics;
 import io.leapnbd.tools.cli.Durations;
 import io.leapnbd.tools.cli.Json;
-import io.leapnbd.tools.cli.Printable;
 import io.leapnbd.tools.cli.Size;
 import io.leapnbd.tools.cli.Table;
 import io.leapnbd.tools.http.Answer;
@@ -120,7 +120,7 @@ record DonorStatus(
         Table exports = new Table("export", "holds", "links", "epoch", "lease");
         for (ExportStatistics export : now.exports()) {
             exports.row(
-                    Printable.of(export.name()),
+                    PrintableText.of(export.name()),
                     Size.approximate(export.slabs() * slab),
                     Integer.toString(export.links()),
                     Long.toString(export.epoch()),

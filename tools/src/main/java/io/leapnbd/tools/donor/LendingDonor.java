@@ -7,6 +7,7 @@ import io.leapnbd.donor.net.DonorServer;
 import io.leapnbd.donor.net.RdmaServer;
 import io.leapnbd.donor.net.ServerSettings;
 import io.leapnbd.donor.net.ServerStatistics;
+import io.leapnbd.donor.protocol.PrintableText;
 import io.leapnbd.donor.store.ExportStatistics;
 import io.leapnbd.donor.store.SlabStore;
 import io.leapnbd.donor.store.StoreSettings;
@@ -14,7 +15,6 @@ import io.leapnbd.donor.store.StoreStatistics;
 import io.leapnbd.donor.verbs.VerbsException;
 import io.leapnbd.tools.cli.Closings;
 import io.leapnbd.tools.cli.HostPort;
-import io.leapnbd.tools.cli.Printable;
 import io.leapnbd.tools.cli.Size;
 import io.leapnbd.tools.http.Answer;
 import io.leapnbd.tools.http.EndpointAddress;
@@ -154,7 +154,7 @@ public final class LendingDonor implements AutoCloseable {
                 log.warn(
                         "this donor ends: the {} that it held for export '{}' are lost",
                         Size.approximate((long) export.slabs() * last.slabSize()),
-                        Printable.of(export.name()));
+                        PrintableText.of(export.name()));
             }
         }
     }

@@ -5,6 +5,8 @@ import io.prometheus.metrics.core.metrics.GaugeWithCallback;
 import io.prometheus.metrics.model.registry.PrometheusRegistry;
 import java.util.function.Consumer;
 import java.util.function.DoubleSupplier;
+import java.util.function.Function;
+import java.util.function.Supplier;
 
 /** Registers numbers that others count, to be read at each scrape. */
 public final class Metrics {
@@ -48,6 +50,27 @@ public final class Metrics {
                 .help(help)
                 .callback(callback -> callback.call(value.getAsDouble()))
                 .register(registry);
+    }
+
+    /**
+     * Numbers of one thing.
+     *
+     * @param thing asked for it at each scrape of each number, on any thread
+     */
+    public <T> MetricsOf<T> of(Supplier<T> thing) {
+        return new MetricsOf<>(this, sink -> sink.accept(thing.get()));
+    }
+
+    /**
+     * Numbers of several things, told apart by a label.
+     *
+     * @param label its name
+     * @param things asked for them at each scrape of each number, on any thread
+     * @param value the label's value of a thing
+     */
+    public <T> MetricsOf<T> ofEach(String label, Supplier<? extends Iterable<T>> things, Function<T, String> value) {
+        return new MetricsOf<>(
+                this, sink -> things.get().forEach(thing -> sink.accept(thing, value.apply(thing))), label);
     }
 
     /** A metric that still wants to know where its values come from. */

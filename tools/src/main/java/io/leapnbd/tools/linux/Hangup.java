@@ -4,9 +4,18 @@ import static java.lang.foreign.ValueLayout.JAVA_LONG;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import org.jline.utils.Signals;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
-/** SIGHUP, which a process gets when the terminal or ssh session that it was started from ends. */
+/**
+ * SIGHUP, which a process gets when the terminal or ssh session that it was started from ends. By default a JVM ends. A process that
+ * keeps other programs' pages stays.
+ */
 public final class Hangup {
+
+    private static final Logger log = LoggerFactory.getLogger(Hangup.class);
+
     private static final int SIGHUP = 1;
     private static final long SIG_IGN = 1;
     /** The kernel's {@code struct sigaction}: handler, flags, restorer and mask, of eight bytes each. */
@@ -16,7 +25,12 @@ public final class Hangup {
 
     private Hangup() {}
 
-    /** From now on this process, and every child that it starts, ignores it; by default a JVM ends. */
+    /** From now on SIGHUP is a line in the log, and nothing else; where it was ignored, as under nohup, not even that. */
+    public static void outlive() {
+        Signals.register("HUP", () -> log.info("hang-up: this process stays; SIGTERM ends it"));
+    }
+
+    /** From now on this process, and every child that it starts, ignores it. */
     public static void ignore() throws LinuxException {
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment action = arena.allocate(SIGACTION, 8);

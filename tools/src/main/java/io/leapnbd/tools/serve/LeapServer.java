@@ -29,8 +29,8 @@ import io.leapnbd.tools.http.HttpEndpoint;
 import io.leapnbd.tools.http.MetricsPage;
 import io.leapnbd.tools.http.Page;
 import io.leapnbd.tools.http.RunFile;
+import io.leapnbd.tools.linux.Machine;
 import io.leapnbd.tools.linux.PrivateFolder;
-import io.leapnbd.tools.linux.ThisMachine;
 import io.leapnbd.tools.record.Recording;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -270,7 +270,7 @@ public final class LeapServer implements AutoCloseable {
                 .takeOver(settings.takeover().takeOver())
                 .loseMissing(settings.takeover().loseMissing())
                 .wait(settings.takeover().patience())
-                .server(ThisMachine.number(), ThisMachine.process());
+                .server(Machine.number(), Machine.process());
         if (store != null) {
             // What it holds ends with this process, so there is nothing to know later.
             return context.embedded(store).conclude();

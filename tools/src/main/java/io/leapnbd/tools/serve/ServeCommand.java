@@ -16,9 +16,9 @@ import io.leapnbd.tools.cli.Size;
 import io.leapnbd.tools.http.EndpointAddress;
 import io.leapnbd.tools.http.EndpointOptions;
 import io.leapnbd.tools.http.RunFile;
+import io.leapnbd.tools.linux.Machine;
 import io.leapnbd.tools.linux.NativeHeap;
 import io.leapnbd.tools.linux.Protection;
-import io.leapnbd.tools.linux.ThisMachine;
 import io.leapnbd.tools.memory.FittingHeap;
 import io.leapnbd.tools.memory.HeapNeed;
 import io.leapnbd.tools.memory.MachineMemory;
@@ -296,7 +296,7 @@ public final class ServeCommand implements Callable<Integer> {
             MachineMemory.now()
                     .check("--size", bytes.bytes(), 0, Runtime.getRuntime().maxMemory());
         }
-        String name = export == null ? ThisMachine.defaultExport() : export;
+        String name = export == null ? Machine.defaultExport() : export;
         int nameLength = name.getBytes(StandardCharsets.UTF_8).length;
         require(
                 nameLength >= 1 && nameLength <= 255,

@@ -13,6 +13,7 @@ import io.leapnbd.prefetch.CacheFigures;
 import io.leapnbd.prefetch.PageCache;
 import io.leapnbd.tools.http.LoopMetrics;
 import io.leapnbd.tools.http.Metrics;
+import io.leapnbd.tools.http.MetricsOf;
 import io.prometheus.metrics.model.registry.PrometheusRegistry;
 import io.prometheus.metrics.model.snapshots.ClassicHistogramBuckets;
 import io.prometheus.metrics.model.snapshots.HistogramSnapshot;
@@ -20,7 +21,6 @@ import io.prometheus.metrics.model.snapshots.HistogramSnapshot.HistogramDataPoin
 import io.prometheus.metrics.model.snapshots.Labels;
 import io.prometheus.metrics.model.snapshots.MetricSnapshot;
 import java.util.Locale;
-import java.util.function.ToLongFunction;
 import org.HdrHistogram.Histogram;
 
 /** A server's counters under their Prometheus names. All are read when they are asked for; nothing is kept twice. */
@@ -101,10 +101,11 @@ final class ServerMetrics {
     }
 
     private void donors() {
-        donorGauge("leap_donor_up", "Whether any link to the donor is connected.", donor -> donor.up() ? 1 : 0);
-        donorGauge("leap_donor_links", "Links to the donor that are connected.", Donor::linksUp);
-        donorGauge("leap_donor_slabs_free", "Slabs that the donor could grant.", Donor::freeSlabs);
-        donorGauge("leap_donor_slabs", "Slabs that the donor lends in all.", Donor::totalSlabs);
+        MetricsOf<Donor> donor = metrics.ofEach("donor", () -> status.device().donors(), Donor::name);
+        donor.gauge("leap_donor_up", "Whether any link to the donor is connected.", one -> one.up() ? 1 : 0);
+        donor.gauge("leap_donor_links", "Links to the donor that are connected.", Donor::linksUp);
+        donor.gauge("leap_donor_slabs_free", "Slabs that the donor could grant.", Donor::freeSlabs);
+        donor.gauge("leap_donor_slabs", "Slabs that the donor lends in all.", Donor::totalSlabs);
         metrics.gauge("leap_donor_slabs_held", "Slabs of the export that the donor holds.", "donor")
                 .from(sink -> {
                     int[] held = status.slabsHeld();
@@ -112,22 +113,20 @@ final class ServerMetrics {
                         sink.accept(held[i], status.device().donors().get(i).name());
                     }
                 });
-        metrics.counter(
-                        "leap_donor_timeouts_total",
-                        "Links broken because a request was not answered in time.",
-                        "donor")
-                .from(sink -> eachDonor(donor -> sink.accept(donor.timeouts(), donor.name())));
+        donor.counter(
+                "leap_donor_timeouts_total",
+                "Links broken because a request was not answered in time.",
+                Donor::timeouts);
         metrics.counter(
                         "leap_donor_rdma_reads_total",
                         "Reads over RDMA, by who did them: the device alone, or the donor's processors.",
                         "donor",
                         "by")
-                .from(sink -> eachDonor(donor -> {
-                    sink.accept(donor.deviceReads(), donor.name(), "device");
-                    sink.accept(donor.askedReads() + donor.disturbedReads(), donor.name(), "processor");
+                .from(sink -> status.device().donors().forEach(one -> {
+                    sink.accept(one.deviceReads(), one.name(), "device");
+                    sink.accept(one.askedReads() + one.disturbedReads(), one.name(), "processor");
                 }));
-        metrics.counter("leap_donor_reconnects_total", "Times that a link was lost and found again.", "donor")
-                .from(sink -> eachDonor(donor -> sink.accept(donor.reconnects(), donor.name())));
+        donor.counter("leap_donor_reconnects_total", "Times that a link was lost and found again.", Donor::reconnects);
     }
 
     private void cache(PageCache cache) {
@@ -189,15 +188,6 @@ final class ServerMetrics {
 
     private static double orZero(double ratio) {
         return Double.isNaN(ratio) ? 0 : ratio;
-    }
-
-    private void donorGauge(String name, String help, ToLongFunction<Donor> value) {
-        metrics.gauge(name, help, "donor")
-                .from(sink -> eachDonor(donor -> sink.accept(value.applyAsLong(donor), donor.name())));
-    }
-
-    private void eachDonor(java.util.function.Consumer<Donor> action) {
-        status.device().donors().forEach(action);
     }
 
     private MetricSnapshot latencies() {

@@ -91,7 +91,9 @@ class RunFileTest {
 
     @Test
     void aFolderThatSomebodyElseMadeIsNeitherUsedNorBelieved() throws Exception { // B7, E8
-        assumeTrue("root".equals(System.getProperty("user.name")), "only root can give a folder away");
+        assumeTrue(
+                "root".equals(System.getProperty("user.name")),
+                "this is not root, and only root can give a folder away");
         Path folder = parent.resolve("run");
         RunFile own = new RunFile(ProcessHandle.current().pid(), "serve", null, URI);
         own.write(folder);

@@ -8,6 +8,7 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.HashSet;
+import java.util.Optional;
 import java.util.Set;
 import org.junit.jupiter.api.Test;
 
@@ -24,7 +25,8 @@ class PageFaultEventsTest {
 
     @Test
     void thePagesThatThisThreadTouchesComeInTheOrderOfTheirTouch() throws IOException {
-        assumeTrue(PageFaultEvents.refusal().isEmpty(), "perf events are not allowed here");
+        Optional<String> refusal = PageFaultEvents.refusal();
+        assumeTrue(refusal.isEmpty(), () -> "perf events are not to be had: " + refusal.orElse(""));
         try (PageFaultEvents events = new PageFaultEvents(16);
                 Arena arena = Arena.ofConfined()) {
             assertThat(events.watch((int) ProcessHandle.current().pid())).isTrue();
@@ -64,7 +66,8 @@ class PageFaultEventsTest {
 
     @Test
     void aProcessThatIsNotThereIsNotWatched() throws IOException {
-        assumeTrue(PageFaultEvents.refusal().isEmpty(), "perf events are not allowed here");
+        Optional<String> refusal = PageFaultEvents.refusal();
+        assumeTrue(refusal.isEmpty(), () -> "perf events are not to be had: " + refusal.orElse(""));
         try (PageFaultEvents events = new PageFaultEvents(1)) {
             assertThat(events.watch(Integer.MAX_VALUE)).isFalse();
         }

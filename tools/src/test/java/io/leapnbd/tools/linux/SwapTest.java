@@ -76,7 +76,7 @@ class SwapTest {
     @Test
     void swaplabel_reads_what_was_written(@TempDir Path directory) throws IOException, InterruptedException {
         Path tool = Path.of("/sbin/swaplabel");
-        assumeTrue(Files.isExecutable(tool), "util-linux is not installed");
+        assumeTrue(Files.isExecutable(tool), tool + " is not there: util-linux is not installed");
         Path area = directory.resolve("area");
         Files.write(area, new byte[1 << 20]);
         try (FileChannel file = FileChannel.open(area, StandardOpenOption.WRITE)) {

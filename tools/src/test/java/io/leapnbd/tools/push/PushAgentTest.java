@@ -16,6 +16,7 @@ import java.lang.management.ManagementFactory;
 import java.nio.charset.StandardCharsets;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicReference;
 import org.junit.jupiter.api.BeforeEach;
@@ -34,7 +35,8 @@ class PushAgentTest {
 
     @BeforeEach
     void perfIsAllowed() {
-        assumeTrue(PageFaultEvents.refusal().isEmpty(), "perf events are not allowed here");
+        Optional<String> refusal = PageFaultEvents.refusal();
+        assumeTrue(refusal.isEmpty(), () -> "perf events are not to be had: " + refusal.orElse(""));
     }
 
     private static int self() {

@@ -1,0 +1,114 @@
+package io.leapnbd.bypass;
+
+import io.leapnbd.bypass.link.Donor;
+import io.leapnbd.bypass.link.DonorStanding;
+import io.leapnbd.bypass.path.NoteSpreader;
+import io.leapnbd.bypass.takeover.ExportNote;
+import io.leapnbd.bypass.takeover.Note;
+import io.leapnbd.bypass.takeover.Takeover;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.UUID;
+import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Whether a donor process that has nothing of this server may be claimed while the device is in use. {@code docs/ownership.md}, "Nobody goes
+ * on without the others", has the proof.
+ *
+ * <p>Two things are asked. This server has to be certain that it still owns the export: such a process shows nothing, and another server may
+ * have taken over at the donors that are not connected. And a donor at an address that is new to the contents is claimed only when every donor
+ * of the contents has been told of it.
+ *
+ * <p>Any thread.
+ */
+final class Admissions {
+
+    private static final long PROOF_NANOS = TimeUnit.MILLISECONDS.toNanos(Takeover.SELF_ANSWER_MILLIS);
+
+    private final List<Donor> donors;
+    private final ExportNote note;
+    private final NoteSpreader notes;
+
+    /** By address, the version of the note that names it first, of donors that not everybody is known to have been told of. */
+    private final Map<String, Long> told = new HashMap<>();
+
+    /** Whether a donor process ended unseen, so that it may have been claimed by another server before. */
+    private boolean missedEnd;
+
+    private long missedAt;
+
+    Admissions(List<Donor> donors, ExportNote note, NoteSpreader notes) {
+        this.donors = donors;
+        this.note = note;
+        this.notes = notes;
+    }
+
+    /** A donor process is gone, and another server may have claimed it before. */
+    synchronized void missedEnd() {
+        missedEnd = true;
+        missedAt = System.nanoTime();
+    }
+
+    /** Answers null if the process may be claimed, and names it in the note; otherwise why it may not, for the log. */
+    synchronized @Nullable String admit(Donor donor, UUID found) {
+        if (!ownsForCertain()) {
+            return "has nothing of this export, and no other donor answers that this server still owns it; it is not used until one does";
+        }
+        String address = donor.name();
+        Long version = told.get(address);
+        if (version == null && !note.namesAddress(address)) {
+            note.addAddress(address);
+            version = note.version();
+            told.put(address, version);
+        }
+        if (version != null) {
+            String missing = whoDoesNotKnow(donor, version);
+            if (missing != null) {
+                return "is new to this export, and is not used until donor " + missing + " knows of it";
+            }
+            told.remove(address);
+        }
+        note.add(found, address);
+        return null;
+    }
+
+    /**
+     * Whether no other server can have taken over. A donor that has answered this one as the owner within the last second shows it: another is
+     * not ready before it has claimed that donor, and has waited for longer. Otherwise every donor must have ended before this server's eyes.
+     */
+    private boolean ownsForCertain() {
+        long now = System.nanoTime();
+        boolean allEnded = true;
+        for (Donor donor : donors) {
+            long proven = donor.provenNanos();
+            if (now - proven < PROOF_NANOS) {
+                missedEnd &= proven - missedAt <= 0;
+                return true;
+            }
+            allEnded &= donor.incarnation() == null || donor.endSeen();
+        }
+        return allEnded && !missedEnd;
+    }
+
+    private @Nullable String whoDoesNotKnow(Donor newcomer, long version) {
+        for (Note.Member member : note.now().members()) {
+            boolean ended = member.incarnation().equals(Note.Member.ENDED);
+            if (!ended && !member.address().equals(newcomer.name()) && !knows(member.incarnation(), version)) {
+                return member.address();
+            }
+        }
+        return null;
+    }
+
+    private boolean knows(UUID member, long version) {
+        for (int i = 0; i < donors.size(); i++) {
+            DonorStanding standing = donors.get(i).standing();
+            if (standing.isClaimed() && standing.isOf(member)) {
+                return notes.hasReached(i, version);
+            }
+        }
+        return false;
+    }
+}

@@ -1,0 +1,33 @@
+package io.leapnbd.bypass.map;
+
+import java.nio.file.Files;
+import java.nio.file.Path;
+
+/** A process that takes and gives back a lock, many times, and says how often two had it at once. */
+final class StateLockProbe {
+
+    private StateLockProbe() {}
+
+    /** The lock's file and how often to take it; prints how often another process was met inside. */
+    public static void main(String[] arguments) throws Exception {
+        Path file = Path.of(arguments[0]);
+        Path inside = file.resolveSibling("inside");
+        int met = 0;
+        for (int left = Integer.parseInt(arguments[1]); left > 0; ) {
+            try (StateLock lock = StateLock.take(file)) {
+                if (lock == null) {
+                    Thread.onSpinWait();
+                    continue;
+                }
+                left--;
+                if (Files.exists(inside)) {
+                    met++;
+                } else {
+                    Files.createFile(inside);
+                    Files.delete(inside);
+                }
+            }
+        }
+        System.out.println(met);
+    }
+}
