@@ -10,7 +10,7 @@ import time
 
 import load
 import parts
-from peers import HOME, Processes
+from peers import HOME, Processes, resident_mib
 from report import Row, write_report
 
 CHECKS = {}
@@ -199,7 +199,13 @@ def connections(bench):
 
 # A device of the size that docs/memory.md speaks of, at donors that promise it and are not asked for it.
 LARGE = "64G"
-SCALE = ["64G", "1T", "4T", "16T"]
+SCALE = ["64G", "1T", "2T", "16T"]
+SLAB_MIB = 64
+
+# More donors than anybody has tried, at more loops than most machines have.
+MANY_DONORS = 100
+MANY_LOOPS = 16
+MANY_CLIENTS = 4
 
 
 @check("memory")
@@ -227,16 +233,68 @@ def say_parts(bench, ours):
 @check("scale")
 def scale(bench):
     rows = []
-    for size in SCALE:
+    table = []
+    for size in bench.options.sizes.split(","):
+        name = f"scale-{size}"
+        slabs = mib_of(size) // SLAB_MIB
         donor = bench.processes.donor(f"donor-{size}", size, "--overcommit", "--no-lock")
-        begin = time.monotonic()
-        ours = bench.processes.serve(f"scale-{size}", size, donors=[donor])
-        took = time.monotonic() - begin
-        bench.say(f"  {size}: ready after {took:.2f} s, {ours.resident_mib():.0f} MiB resident")
-        say_parts(bench, ours)
-        rows.append(Row(f"a blank device of {size}, from the command to ready", "seconds", took, 1, 5))
-        bench.processes.end(*ours.processes)
+
+        def started(how, wanted):
+            begin = time.monotonic()
+            ours = bench.processes.serve(name, size, donors=[donor])
+            took = time.monotonic() - begin
+            found = parts.parts(ours.processes[0].pid)
+            state = found.get("state file", (0, 0))[0] / 1024
+            table.append((size, how, took, ours.resident_mib(), ours.heap_mib(), state, resident_mib(donor[0])))
+            bench.say("  %s, %s: ready after %.2f s, %.0f MiB resident, %d of heap" % table[-1][:5])
+            rows.append(Row(f"a device of {size}, {how}, from the command to ready", "seconds", took, 1, wanted))
+            return ours
+
+        ours = started("blank", 5)
+        held = load.hold(bench.processes, ours, size, slabs, SLAB_MIB)
+        bench.say(f"  {slabs} slabs held after {held:.1f} s")
+        bench.processes.end(ours.processes[0])
+        for how in ("held, by the file", "held, by the donor's list"):
+            if "list" in how:
+                bench.processes.forget(name)
+            ours = started(how, 5 + slabs / 4000)
+            bench.processes.end(ours.processes[0])
+        bench.processes.end(donor[0])
+    bench.say("")
+    bench.say("| device | slabs | to ready | resident | of it Java heap | of it state file | the donor |")
+    bench.say("|---|---|---|---|---|---|---|")
+    for size, how, took, *mib in table:
+        bench.say("| %s | %s | %.1f s | %.0f MiB | %.0f MiB | %.0f MiB | %.0f MiB |" % (size, how, took, *mib))
     return rows
+
+
+def mib_of(size):
+    return int(size[:-1]) << {"M": 0, "G": 10, "T": 20}[size[-1]]
+
+
+@check("donors")
+def many_donors(bench):
+    # Not protected: realtime loops would keep the donors on the same machine from running.
+    donors = bench.processes.donors(MANY_DONORS, f"{SLAB_MIB}M", "--unprotected", "--overcommit", "--threads", "1")
+    size = f"{MANY_DONORS * SLAB_MIB}M"
+    begin = time.monotonic()
+    ours = bench.processes.serve("many", size, "--unprotected", "--threads", str(MANY_LOOPS), donors=donors, loops=())
+    took = time.monotonic() - begin
+    held = load.hold(bench.processes, ours, size, MANY_DONORS, SLAB_MIB)
+    bench.say(f"  {MANY_DONORS} donors, {MANY_LOOPS} loops: ready after {took:.2f} s, a slab of each held after {held:.1f} s")
+    run = load.fio(bench.processes, ours, "randread", 8, bench.options.seconds, size, jobs=MANY_CLIENTS)
+    bench.say(f"  {MANY_CLIENTS} clients: {run.iops:.0f} IOPS, p50 {run.p50:.0f} us, p99 {run.p99:.0f} us")
+    say_parts(bench, ours)
+    bench.processes.end(ours.processes[0])
+    begin = time.monotonic()
+    ours = bench.processes.serve("many", size, "--unprotected", "--threads", str(MANY_LOOPS), donors=donors, loops=())
+    again = time.monotonic() - begin
+    bench.say(f"  started again: ready after {again:.2f} s, {ours.resident_mib():.0f} MiB resident, {ours.heap_mib()} of heap")
+    bench.processes.end(*ours.processes)
+    return [
+        Row(f"{MANY_DONORS} donors and {MANY_LOOPS} loops, blank, from the command to ready", "seconds", took, 1, 10),
+        Row(f"{MANY_DONORS} donors and {MANY_LOOPS} loops, held, from the command to ready", "seconds", again, 1, 10),
+    ]
 
 
 @check("start")
@@ -267,6 +325,7 @@ def main():
     parser.add_argument("--warm-up", type=int, default=5, help="seconds a pattern before anything counts; default: 5")
     parser.add_argument("--size", default="1024M", help="of each device, in MiB; default: 1024M")
     parser.add_argument("--soak", type=int, default=600, help="seconds of the memory check; default: 600")
+    parser.add_argument("--sizes", default=",".join(SCALE), help="of the devices of the scale check; default: " + ",".join(SCALE))
     parser.add_argument("--no-pin", action="store_true", help="leap-nbd without --pin")
     parser.add_argument("--out", default=os.path.join(HOME, "tools/target/bench"), help="folder for the results")
     parser.add_argument("--build", required=True, help=argparse.SUPPRESS)

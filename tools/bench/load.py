@@ -3,6 +3,7 @@
 import json
 import statistics
 import subprocess
+import time
 
 MEASURES = ("iops", "p50", "p99", "p999", "cpu")
 
@@ -45,6 +46,19 @@ def fill(processes, peer, size):
         ["fio", "--name=fill", "--ioengine=nbd", f"--uri={peer.uri}", "--rw=write", "--bs=256k", "--iodepth=8", f"--size={size}"],
         capture_output=True, check=True, cwd=processes.folder, timeout=600,
     )
+
+
+def hold(processes, peer, size, slabs, slab_mib):
+    """Writes a page of each slab, so that donors hold all of them. Returns the seconds that took."""
+    begin = time.monotonic()
+    subprocess.run(
+        [
+            "fio", "--name=hold", "--ioengine=nbd", f"--uri={peer.uri}", f"--rw=write:{(slab_mib << 10) - 4}k", "--bs=4k",
+            "--iodepth=32", f"--size={size}", f"--number_ios={slabs}",
+        ],
+        capture_output=True, check=True, cwd=processes.folder, timeout=600,
+    )
+    return time.monotonic() - begin
 
 
 def swap_out(processes, peer, size):

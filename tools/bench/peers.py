@@ -11,7 +11,7 @@ import time
 
 HOME = os.path.realpath(os.path.join(os.path.dirname(__file__), "../.."))
 LAUNCHER = os.path.join(HOME, "leap-nbd")
-START_DEADLINE = 60
+START_DEADLINE = 300  # for hangs: the largest devices take a minute
 LIBC = ctypes.CDLL(None)
 
 
@@ -36,8 +36,17 @@ class Peer:
         return ticks / os.sysconf("SC_CLK_TCK")
 
     def resident_mib(self):
-        with open(f"/proc/{self.processes[0].pid}/status") as status:
-            return int(next(line for line in status if line.startswith("VmRSS:")).split()[1]) / 1024
+        return resident_mib(self.processes[0])
+
+    def heap_mib(self):
+        with open(f"/proc/{self.processes[0].pid}/cmdline") as words:
+            most = next(word for word in words.read().split("\0") if word.startswith("-Xmx"))
+        return int(most.removeprefix("-Xmx").removesuffix("m"))
+
+
+def resident_mib(process):
+    with open(f"/proc/{process.pid}/status") as status:
+        return int(next(line for line in status if line.startswith("VmRSS:")).split()[1]) / 1024
 
 
 class Processes:
@@ -119,19 +128,34 @@ class Processes:
 
     def donor(self, name, memory, *options):
         command = [LAUNCHER, "donor", "--listen", "127.0.0.1:0", "--memory", memory, "--http", "none", *self.loops, *options]
-        process = self.start(name, *command)
+        return self.listening(name, self.start(name, *command))
+
+    def listening(self, name, process):
         address = next(word for word in self.ready_line(name, process) if word.startswith("tcp://"))
         return process, address.removeprefix("tcp://")
 
-    def serve(self, name, size, *options, donors=(), label="leap-nbd"):
+    def donors(self, count, memory, *options):
+        """Many donors, four at a time, so that their starts do not take each other's time for long."""
+        found = []
+        for first in range(0, count, 4):
+            names = [f"donor-{number}" for number in range(first, min(first + 4, count))]
+            command = [LAUNCHER, "donor", "--listen", "127.0.0.1:0", "--memory", memory, "--http", "none", *options]
+            found += [self.listening(name, process) for name, process in [(name, self.start(name, *command)) for name in names]]
+        return found
+
+    def serve(self, name, size, *options, donors=(), label="leap-nbd", loops=None):
         path = self.path(name + ".sock")
         command = [LAUNCHER, "serve", "--size", size, "--unix", path, "--http", "none", "--export", name]
-        command += ["--state-dir", self.path("state"), *self.loops, *options]
+        command += ["--state-dir", self.path("state"), *(self.loops if loops is None else loops), *options]
         if donors:
             command += ["--donors", ",".join(address for _, address in donors)]
         process = self.start(name, *command)
         self.ready_line(name, process)
         return Peer(label, f"nbd+unix:///?socket={path}", [process, *(donor for donor, _ in donors)])
+
+    def forget(self, name):
+        """Removes the state file of a server that has ended."""
+        os.remove(os.path.join(self.path("state"), name + ".state"))
 
     def delay(self, name, target, micros):
         """The address of a relay in front of a donor, each way so many microseconds long."""

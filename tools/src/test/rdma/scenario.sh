@@ -82,7 +82,7 @@ if part probe; then
   class_path=$(ls $lib/donor-*.jar)
   for jar in "$lib"/*.jar; do class_path=$class_path:$jar; done
   $JAVA_HOME/bin/java -XX:+UseSerialGC -XX:+UseCompactObjectHeaders -XX:-UsePerfData ${cached% *} \
-    -XX:AOTCache="$(ls "$lib"/../*.aot)" -Xmx128m --enable-native-access=ALL-UNNAMED --sun-misc-unsafe-memory-access=allow \
+    -XX:AOTCache="$(ls "$lib"/../serve-*.aot)" -Xmx128m --enable-native-access=ALL-UNNAMED --sun-misc-unsafe-memory-access=allow \
     --add-exports=java.base/sun.nio.ch=ALL-UNNAMED -cp "$class_path:$BUILD/classes" \
     Probe $ADDRESS 9400 4000 "$reference" "$woken" 2>"$OUT/probe.err" || { failed 'the probe ends well'; tail -n 5 "$OUT/probe.err"; }
 fi

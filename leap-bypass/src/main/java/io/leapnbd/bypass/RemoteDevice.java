@@ -25,6 +25,7 @@ import io.leapnbd.bypass.path.Versions;
 import io.leapnbd.bypass.path.WriteOrder;
 import io.leapnbd.bypass.path.WritePath;
 import io.leapnbd.bypass.path.ZeroPath;
+import io.leapnbd.bypass.takeover.Admissions;
 import io.leapnbd.bypass.takeover.TakenExport;
 import io.leapnbd.bypass.takeover.Takeover;
 import io.leapnbd.donor.rdma.LocalMemory;
@@ -112,7 +113,7 @@ public final class RemoteDevice implements BlockDevice, AutoCloseable {
         allocator = new SlabAllocator(map, versions, donors.size());
         losses = new SlabLosses(map, donors, this::bytesLost, taken.note()::lose);
         notes = new NoteSpreader(taken.note()::version, taken.note()::encode, donors.size());
-        admissions = new Admissions(donors, taken.note(), notes);
+        admissions = new Admissions(donors, taken.note(), notes::hasReached);
         linkSettings = new LinkSettings(
                 context.export(),
                 taken.instance(),
@@ -374,6 +375,11 @@ public final class RemoteDevice implements BlockDevice, AutoCloseable {
         @Override
         public void donorLost(Donor donor, UUID gone, UUID found, boolean seen) {
             present().donorLost(donor, gone, found, seen);
+        }
+
+        @Override
+        public boolean isElsewhere(Donor donor, UUID found) {
+            return present().donors.stream().anyMatch(other -> other != donor && found.equals(other.incarnation()));
         }
 
         @Override

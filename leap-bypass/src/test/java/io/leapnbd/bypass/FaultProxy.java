@@ -51,8 +51,10 @@ final class FaultProxy implements AutoCloseable {
     }
 
     void cut() {
-        relays.forEach(Relay::close);
-        relays.clear();
+        // Not all that there are: one that is being accepted is not to be forgotten without being closed.
+        List<Relay> open = List.copyOf(relays);
+        open.forEach(Relay::close);
+        relays.removeAll(open);
     }
 
     @Override
@@ -64,24 +66,27 @@ final class FaultProxy implements AutoCloseable {
     private void accept() {
         while (!listener.isClosed()) {
             try {
-                Socket client = listener.accept();
-                Socket server = new Socket();
-                try {
-                    server.connect(upstream);
-                } catch (IOException e) {
-                    client.close();
-                    server.close();
-                    continue;
-                }
-                client.setTcpNoDelay(true);
-                server.setTcpNoDelay(true);
-                Relay relay = new Relay(client, server);
-                relays.add(relay);
-                relay.start();
+                relay(listener.accept());
             } catch (IOException e) {
-                return;
+                // This proxy is closed, or one connection broke while it was made: others are still taken.
             }
         }
+    }
+
+    private void relay(Socket client) throws IOException {
+        Socket server = new Socket();
+        try {
+            server.connect(upstream);
+            client.setTcpNoDelay(true);
+            server.setTcpNoDelay(true);
+        } catch (IOException e) {
+            client.close();
+            server.close();
+            throw e;
+        }
+        Relay relay = new Relay(client, server);
+        relays.add(relay);
+        relay.start();
     }
 
     /** One connection. */

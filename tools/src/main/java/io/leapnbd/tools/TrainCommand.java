@@ -1,34 +1,21 @@
 package io.leapnbd.tools;
 
-import io.leapnbd.donor.loop.LoopSettings;
-import io.leapnbd.donor.store.StoreSettings;
 import io.leapnbd.nbd.NbdUri;
 import io.leapnbd.nbd.client.NbdClient;
-import io.leapnbd.tools.cli.DonorAddress;
 import io.leapnbd.tools.cli.HostPort;
-import io.leapnbd.tools.donor.LendingDonor;
-import io.leapnbd.tools.http.EndpointAddress;
 import io.leapnbd.tools.http.EndpointClient;
-import io.leapnbd.tools.linux.Hangup;
-import io.leapnbd.tools.serve.DataPath;
-import io.leapnbd.tools.serve.LeapServer;
-import io.leapnbd.tools.serve.PrefetchSettings;
-import io.leapnbd.tools.serve.ServerSettings;
-import io.leapnbd.tools.serve.TakeoverChoice;
 import java.io.IOException;
 import java.nio.ByteBuffer;
-import java.nio.file.DirectoryStream;
-import java.nio.file.Files;
-import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
 import java.util.Random;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Parameters;
 
 /**
- * What the launcher's build runs once while the JVM takes notes for its AOT cache: everything that {@code serve},
- * {@code donor} and the small commands go through when they start, and enough requests for the paths that are hot.
+ * The client of the server and the donor that the launcher's build runs once, while their JVMs take notes for their AOT caches:
+ * enough requests for the paths that are hot, and a look at every page.
  */
 @Command(name = "train", hidden = true, description = "Used by the launcher's build.")
 final class TrainCommand implements Callable<Integer> {
@@ -39,49 +26,25 @@ final class TrainCommand implements Callable<Integer> {
     private static final int DEPTH = 16;
     private static final int PAGE_SIZE = 4096;
 
+    @Parameters(paramLabel = "URI", description = "What the server and the donor listen at.")
+    private List<String> uris = List.of();
+
     TrainCommand() {}
 
     @Override
     public Integer call() throws IOException {
-        Hangup.outlive();
-        LeapNbd.commandLine().parseArgs("serve", "--size", "16M", "--listen", "127.0.0.1:0", "--io-timeout", "20s");
-        LeapNbd.commandLine().parseArgs("donor", "--memory", "16M", "--listen", "127.0.0.1:0", "--lease", "10m");
-        LeapNbd.commandLine().parseArgs("status", "--json");
-        HostPort anywhere = new HostPort("127.0.0.1", 0);
-        Path folder = Files.createTempDirectory("leap-nbd-train-");
-        Path socket = folder.resolve("leap.sock");
-        StoreSettings store = StoreSettings.ofMemory(SIZE, 1 << 20).withLock(false);
-        try (LendingDonor donor = LendingDonor.open(store, anywhere, 1, EndpointAddress.exactly(anywhere), List.of());
-                LeapServer server = LeapServer.open(new ServerSettings(
-                        DonorAddress.parseList(donor.uris().getFirst()),
-                        SIZE,
-                        "leap",
-                        List.of(anywhere),
-                        List.of(socket),
-                        EndpointAddress.exactly(anywhere),
-                        TIMEOUT,
-                        new LoopSettings(1, false, true, 0),
-                        folder,
-                        TakeoverChoice.DEFAULT,
-                        null,
-                        Duration.ofSeconds(1),
-                        PrefetchSettings.DEFAULT,
-                        null,
-                        DataPath.BYPASS,
-                        List.of()))) {
-            load(NbdUri.unix(socket.toString(), "leap"));
-            for (String uri : List.of(donor.uris().getLast(), server.uris().getLast())) {
+        for (String uri : uris) {
+            if (uri.startsWith("nbd+unix:")) {
+                load(NbdUri.parse(uri));
+            }
+        }
+        for (String uri : uris) {
+            if (uri.startsWith("http:")) {
                 EndpointClient client = new EndpointClient(HostPort.parseListen(uri.substring("http://".length())));
                 client.get("/status?format=text");
                 client.get("/metrics");
             }
         }
-        try (DirectoryStream<Path> left = Files.newDirectoryStream(folder)) {
-            for (Path file : left) {
-                Files.delete(file);
-            }
-        }
-        Files.delete(folder);
         return 0;
     }
 

@@ -21,7 +21,7 @@ import java.util.concurrent.locks.ReentrantLock;
  * <p>READY is resident and zero; FRESH is not resident; DIRTY holds what its last owner wrote. A slot can be taken in any of
  * these states at once, so a grant never waits and never fails for want of preparation: one that is taken FRESH becomes
  * resident behind the back of its new owner, and one that is taken DIRTY is blank because its words are (see
- * {@link SlabPages}).
+ * {@link SlabPages}). A pool that is to keep no slot ready makes none resident, lent or not: pages become so as they are written.
  *
  * <p>The slow part is done in small bits by one worker thread. What must not meet a grant, wiping a DIRTY slot, goes in steps
  * of {@link #WIPE_STEP}, each under the lock: that, some 50 µs, is the longest that a grant waits.
@@ -109,7 +109,9 @@ final class SlabPool {
                 } else {
                     return NONE;
                 }
-                toPopulate.addLast(slot);
+                if (readyTarget > 0) {
+                    toPopulate.addLast(slot);
+                }
             }
             soiled.set(slot, !blank);
             free.decrementAndGet();

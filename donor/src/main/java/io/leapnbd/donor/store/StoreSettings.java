@@ -10,7 +10,8 @@ import java.util.function.LongSupplier;
  * @param memory upper limit of what is lent, in bytes; rounded down to whole slabs, at least one
  * @param slabSize bytes of a slab, a power of two in {@link Protocol#MIN_SLAB_SIZE}..{@link Protocol#MAX_SLAB_SIZE}
  * @param lease how long slabs are kept after an export's last link is gone; 1 s to {@link Integer#MAX_VALUE} s
- * @param readySlabs how many free slabs are kept resident, so that a grant does not have to fault them in; 0 or more
+ * @param readySlabs how many free slabs are kept resident, so that a grant does not have to fault them in; with 0 not even slabs that
+ *     are lent are made resident, but page by page as they are written
  * @param lock whether to lock slabs in memory; what could not be locked is counted and said once
  * @param hugePages whether to ask the kernel for huge pages
  * @param maxInFlight requests that a link may have in flight, as hellos are told; above zero

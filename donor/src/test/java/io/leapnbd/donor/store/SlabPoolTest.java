@@ -72,6 +72,17 @@ class SlabPoolTest {
     }
 
     @Test
+    void aPoolThatKeepsNothingReadyMakesNoSlabResident() {
+        SlabPool lazy = new SlabPool(memory, 0);
+        int slot = lazy.take();
+        while (lazy.work()) {
+            Thread.onSpinWait();
+        }
+        assertThat(memory.isResident(slot)).isFalse();
+        assertThat(memory.residentBytes()).isZero();
+    }
+
+    @Test
     void aSlabThatIsHandedBackIsWipedAndGivenBackToTheKernelIfEnoughAreReady() {
         finishWork();
         int slot = pool.take();

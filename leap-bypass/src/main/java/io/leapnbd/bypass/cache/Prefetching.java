@@ -57,11 +57,22 @@ public final class Prefetching {
     }
 
     /**
-     * Changes policy and settings; the new policy begins without a history. Any thread but a loop's.
+     * Changes policy and settings; the new policy begins without a history. Any thread but a loop's, one at a time.
+     *
+     * <p>The old one goes before the new one is made, and nothing is prefetched in between: a policy may take 7 MiB of the heap,
+     * which has room for one.
      *
      * @param settings for those policies that have some
      */
-    public void choose(PrefetchPolicy policy, LeapSettings settings) {
+    public synchronized void choose(PrefetchPolicy policy, LeapSettings settings) {
+        while (!deciding.compareAndSet(false, true)) {
+            Thread.onSpinWait(); // for a few hundred decisions of a loop
+        }
+        try {
+            choose(Chosen.of(pages, PrefetchPolicy.NONE, settings));
+        } finally {
+            deciding.set(false);
+        }
         choose(Chosen.of(pages, policy, settings));
     }
 

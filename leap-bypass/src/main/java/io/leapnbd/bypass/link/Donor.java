@@ -337,6 +337,14 @@ public final class Donor {
         void donorLost(Donor donor, UUID gone, UUID found, boolean seen);
 
         /**
+         * Whether this server knows the process {@code found} at another donor's address: then addresses have moved, and nothing is known of the
+         * process that was here. Any thread.
+         */
+        default boolean isElsewhere(Donor donor, UUID found) {
+            return false;
+        }
+
+        /**
          * Asks whether the process {@code found}, which has nothing of this server, may be claimed. If so it may hold slabs soon. Any thread.
          *
          * @return null if it may; otherwise why it may not, for the log

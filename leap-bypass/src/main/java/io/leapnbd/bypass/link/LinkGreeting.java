@@ -128,6 +128,11 @@ final class LinkGreeting {
         }
         DonorStanding known = donor.standing();
         UUID process = reply.incarnation();
+        if (donor.listener().isElsewhere(donor, process)) {
+            donor.unfit(Donor.Unfit.HELD_BACK);
+            return Step.later(
+                    "answers as a donor that this server knows at another address; restart the server, and it finds both");
+        }
         Rejoin decision = Rejoin.decide(
                 known,
                 reply,

@@ -59,7 +59,7 @@ public final class ExportNote {
     }
 
     /** A process that was named ended, or came to be, at this address: whoever reads this note has to ask there. */
-    public synchronized void addAddress(String address) {
+    synchronized void addAddress(String address) {
         if (!namesAddress(address)) {
             ended.add(address);
             version++;
@@ -94,7 +94,7 @@ public final class ExportNote {
     }
 
     /** Whether every donor of the contents is known to have been told of a donor at this address. */
-    public synchronized boolean namesAddress(String address) {
+    synchronized boolean namesAddress(String address) {
         return members.containsValue(address) || ended.contains(address);
     }
 

@@ -114,7 +114,8 @@ public final class DonorCommand implements Callable<Integer> {
             names = "--overcommit",
             hidden = true,
             description =
-                    "Promise more memory than there is, to measure servers of large devices; not for pages of worth.")
+                    "Promise more memory than there is, to measure servers of large devices; not for pages of worth. Slabs"
+                            + " take memory as they are written, page by page.")
     private boolean overcommit;
 
     @Spec
@@ -140,6 +141,9 @@ public final class DonorCommand implements Callable<Integer> {
             StoreSettings store = StoreSettings.ofMemory(lent.bytes(), Math.toIntExact(slabSize.bytes()))
                     .withLease(lease)
                     .withLock(!noLock && !unprotected);
+            if (overcommit) {
+                store = store.withReadySlabs(0).withHugePages(false);
+            }
             donor = LendingDonor.open(store, listen, transports(), running, endpoint, lacks);
         } catch (IllegalArgumentException e) {
             throw new ParameterException(spec.commandLine(), String.valueOf(e.getMessage()), e);

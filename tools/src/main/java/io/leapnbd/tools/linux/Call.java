@@ -7,6 +7,7 @@ enum Call {
     CLOSE(3, 57),
     MMAP(9, 222),
     MUNMAP(11, 215),
+    MADVISE(28, 233),
     IOCTL(16, 29),
     PREAD64(17, 67),
     PPOLL(271, 73),

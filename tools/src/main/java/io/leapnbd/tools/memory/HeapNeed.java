@@ -10,11 +10,14 @@ public final class HeapNeed {
 
     private static final long MIB = 1L << 20;
 
-    /** Classes, Netty, records of requests; 7 MiB of the adaptive prefetcher, twice for a moment when one policy takes another's place. */
-    private static final long SERVER = 20 * MIB;
+    /** Classes, Netty, records of requests; 7 MiB of the adaptive prefetcher; 4 MiB for what is new. */
+    private static final long SERVER = 18 * MIB;
 
     /** A loop's histograms, and its part of the requests that are under way. */
-    private static final long SERVER_LOOP = MIB;
+    private static final long SERVER_LOOP = MIB * 3 / 8;
+
+    /** A link's table of requests that are under way, and what else it has. Every loop has one to every donor. */
+    private static final long SERVER_LINK = 16 << 10;
 
     private static final long DONOR = 28 * MIB;
     private static final long DONOR_LOOP = MIB / 2;
@@ -28,11 +31,15 @@ public final class HeapNeed {
      * Of {@code serve}.
      *
      * @param loops event loops
+     * @param donors that each of them has a link to
      * @param slabs that the device is made of
      * @param cachedPages slots of the page cache, at its limit
      */
-    public static long server(int loops, long slabs, long cachedPages) {
-        return SERVER + loops * SERVER_LOOP + DeviceNeed.heap(slabs) + cache(cachedPages, loops);
+    public static long server(int loops, int donors, long slabs, long cachedPages) {
+        return SERVER
+                + loops * (SERVER_LOOP + donors * SERVER_LINK)
+                + DeviceNeed.heap(slabs)
+                + cache(cachedPages, loops);
     }
 
     /**

@@ -49,7 +49,7 @@ public final class LeapServer implements AutoCloseable {
 
     private static final Logger log = LoggerFactory.getLogger(LeapServer.class);
 
-    private static final long BUFFERS = 32L << 20;
+    private static final long BUFFERS = 16L << 20;
     private static final long LEAST_BUFFERS = 4L << 20;
     private static final long MOST_BUFFERS = 16L << 20;
 

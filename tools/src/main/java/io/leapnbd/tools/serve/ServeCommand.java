@@ -271,8 +271,17 @@ public final class ServeCommand implements Callable<Integer> {
         Exit exit = new Exit(server::close);
         settings.unprotected().forEach(lack -> spec.commandLine().getErr().println(spec.qualifiedName() + ": " + lack));
         server.onFenced(donor -> exit.request(ExitCode.FAILED));
+        collectGarbageOfTheStart();
         spec.commandLine().getOut().println("ready " + String.join(" ", server.uris()));
         return exit.await();
+    }
+
+    /**
+     * Nothing of a start is needed later. And a full collection is rare from here on, so its code is brought into memory, where it
+     * stays ({@link Protection.Measure#LOCKED}), while there is memory.
+     */
+    private static void collectGarbageOfTheStart() {
+        System.gc();
     }
 
     private ServerSettings settings() {
@@ -367,11 +376,13 @@ public final class ServeCommand implements Callable<Integer> {
     /** Starts this process anew with the heap that it needs, if it has less. */
     private void fitHeap(ServerSettings settings, long slabs) {
         int loops = settings.loops().count();
+        int donors = Math.max(1, settings.donors().size());
         long pages = settings.prefetch().cacheLimit() / Protocol.PAGE_SIZE;
         FittingHeap.require(
-                loops + " event loops, a device of " + slabs + " slabs and a cache of "
+                loops + " event loops with links to " + donors + " donors, a device of " + slabs
+                        + " slabs and a cache of "
                         + Size.format(settings.prefetch().cacheLimit()),
-                HeapNeed.server(loops, slabs, pages),
+                HeapNeed.server(loops, donors, slabs, pages),
                 spec.root().commandLine().getParseResult().originalArgs());
     }
 

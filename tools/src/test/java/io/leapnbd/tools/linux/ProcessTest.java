@@ -41,17 +41,40 @@ class ProcessTest {
     }
 
     @Test
-    void the_image_of_the_jdks_classes_is_not_brought_in() {
+    void the_image_of_the_jdks_classes_and_the_stacks_of_threads_are_not_brought_in() {
         List<MemoryLock.Mapping> mappings = MemoryLock.mappings("""
                 7f0000000000-7f0000001000 r--s 00000000 fd:00 131                        /opt/jdk 25/lib/modules
+                Anonymous:             0 kB
                 7f0000002000-7f0000005000 rw-p 00000000 00:00 0
+                Anonymous:             4 kB
                 7f0000006000-7f0000007000 ---p 00000000 00:00 0
+                Anonymous:             0 kB
+                7f0000007000-7f0000047000 rw-p 00000000 00:00 0
+                Anonymous:             8 kB
+                VmFlags: rd wr mr mw me ac sd
                 ffffffffff600000-ffffffffff601000 --xp 00000000 00:00 0                  [vsyscall]
                 """);
-        assertThat(mappings).hasSize(4);
+        assertThat(mappings).hasSize(5);
         assertThat(mappings.get(1).start()).isEqualTo(0x7f0000002000L);
         assertThat(mappings.get(1).length()).isEqualTo(0x3000);
-        assertThat(mappings.stream().map(MemoryLock.Mapping::wanted)).containsExactly(false, true, false, false);
+        assertThat(mappings.stream().map(MemoryLock.Mapping::wanted)).containsExactly(false, true, false, false, false);
+    }
+
+    @Test
+    void only_what_a_file_can_give_back_is_let_go() {
+        List<MemoryLock.Mapping> mappings = MemoryLock.mappings("""
+                7f0000000000-7f0000001000 r-xp 00001000 fd:00 131                        /opt/jdk 25/lib/server/libjvm.so
+                Anonymous:             0 kB
+                7f0000001000-7f0000002000 r--p 00002000 fd:00 131                        /opt/jdk 25/lib/server/libjvm.so
+                Anonymous:             4 kB
+                7f0000002000-7f0000003000 rw-p 00003000 fd:00 131                        /opt/jdk 25/lib/server/libjvm.so
+                Anonymous:             0 kB
+                7f0000006000-7f0000007000 r--p 00000000 00:00 0
+                Anonymous:             0 kB
+                """);
+        assertThat(mappings.stream().map(MemoryLock.Mapping::restorable)).containsExactly(true, false, false, false);
+        // Relocated pointers, which are only to be read but are not the file's, stay and are locked.
+        assertThat(mappings.stream().map(MemoryLock.Mapping::wanted)).containsExactly(false, true, true, true);
     }
 
     @Test

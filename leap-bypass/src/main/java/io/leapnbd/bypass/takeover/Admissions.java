@@ -1,11 +1,7 @@
-package io.leapnbd.bypass;
+package io.leapnbd.bypass.takeover;
 
 import io.leapnbd.bypass.link.Donor;
 import io.leapnbd.bypass.link.DonorStanding;
-import io.leapnbd.bypass.path.NoteSpreader;
-import io.leapnbd.bypass.takeover.ExportNote;
-import io.leapnbd.bypass.takeover.Note;
-import io.leapnbd.bypass.takeover.Takeover;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -23,13 +19,13 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>Any thread.
  */
-final class Admissions {
+public final class Admissions {
 
     private static final long PROOF_NANOS = TimeUnit.MILLISECONDS.toNanos(Takeover.SELF_ANSWER_MILLIS);
 
     private final List<Donor> donors;
     private final ExportNote note;
-    private final NoteSpreader notes;
+    private final Reach reach;
 
     /** By address, the version of the note that names it first, of donors that not everybody is known to have been told of. */
     private final Map<String, Long> told = new HashMap<>();
@@ -39,20 +35,27 @@ final class Admissions {
 
     private long missedAt;
 
-    Admissions(List<Donor> donors, ExportNote note, NoteSpreader notes) {
+    /**
+     * Of one server.
+     *
+     * @param donors in the order of its list
+     * @param note that goes to all of them
+     * @param reach which of them has it
+     */
+    public Admissions(List<Donor> donors, ExportNote note, Reach reach) {
         this.donors = donors;
         this.note = note;
-        this.notes = notes;
+        this.reach = reach;
     }
 
     /** A donor process is gone, and another server may have claimed it before. */
-    synchronized void missedEnd() {
+    public synchronized void missedEnd() {
         missedEnd = true;
         missedAt = System.nanoTime();
     }
 
     /** Answers null if the process may be claimed, and names it in the note; otherwise why it may not, for the log. */
-    synchronized @Nullable String admit(Donor donor, UUID found) {
+    public synchronized @Nullable String admit(Donor donor, UUID found) {
         if (!ownsForCertain()) {
             return "has nothing of this export, and no other donor answers that this server still owns it; it is not used until one does";
         }
@@ -106,9 +109,17 @@ final class Admissions {
         for (int i = 0; i < donors.size(); i++) {
             DonorStanding standing = donors.get(i).standing();
             if (standing.isClaimed() && standing.isOf(member)) {
-                return notes.hasReached(i, version);
+                return reach.hasReached(i, version);
             }
         }
         return false;
+    }
+
+    /** How far the note has come. */
+    @FunctionalInterface
+    public interface Reach {
+
+        /** Whether the donor at a place of the list has acknowledged the note of this version, or a later one. */
+        boolean hasReached(int donor, long version);
     }
 }

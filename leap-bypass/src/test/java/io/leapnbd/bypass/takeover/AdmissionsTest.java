@@ -1,0 +1,106 @@
+package io.leapnbd.bypass.takeover;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.leapnbd.bypass.link.Donor;
+import io.leapnbd.bypass.link.DonorStanding;
+import io.leapnbd.bypass.link.IgnoringListener;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.UUID;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.Test;
+
+/** Rules 3 and 4 of docs/ownership.md, "Nobody goes on without the others". */
+class AdmissionsTest {
+
+    private static final UUID P0 = new UUID(1, 0);
+    private static final UUID P1 = new UUID(1, 1);
+    private static final UUID NEW = new UUID(1, 9);
+
+    private final Donor zero = new Donor("d0", new IgnoringListener());
+    private final Donor one = new Donor("d1", new IgnoringListener());
+    private final Donor two = new Donor("d2", new IgnoringListener());
+    private final Map<Integer, Long> reached = new HashMap<>();
+    private final ExportNote note = new ExportNote(4, 1 << 20, 20, Note.NONE, false);
+    private final Admissions admissions = new Admissions(
+            List.of(zero, one, two), note, (donor, version) -> reached.getOrDefault(donor, 0L) >= version);
+
+    AdmissionsTest() {
+        note.add(P0, "d0");
+        note.add(P1, "d1");
+        zero.stand(DonorStanding.claimed(P0, 1));
+        one.stand(DonorStanding.claimed(P1, 1));
+    }
+
+    private static void answers(Donor donor) {
+        // Ahead, so that a machine that stops for a second does not make the proof old.
+        donor.proven(System.nanoTime() + TimeUnit.MINUTES.toNanos(5));
+    }
+
+    @Test
+    void seed_1145_a_donor_that_restarted_unseen_is_not_claimed_until_another_one_proves_that_nobody_took_over() {
+        one.stand(DonorStanding.NONE);
+        admissions.missedEnd();
+        assertThat(admissions.admit(one, NEW)).contains("no other donor answers");
+        assertThat(note.now().names(NEW)).isFalse();
+        answers(zero);
+        assertThat(admissions.admit(one, NEW)).isNull();
+        assertThat(note.now().names(NEW)).isTrue();
+    }
+
+    @Test
+    void a_server_that_saw_its_only_donors_end_goes_on_with_what_comes_after_them() {
+        // Never proven, so not seen.
+        assertThat(admissions.admit(one, NEW)).isNotNull();
+        one.stand(DonorStanding.NONE);
+        zero.stand(DonorStanding.NONE);
+        assertThat(admissions.admit(one, NEW)).isNull();
+    }
+
+    @Test
+    void a_proof_from_before_an_unseen_end_does_not_heal_it() {
+        zero.proven(System.nanoTime() - TimeUnit.SECONDS.toNanos(10));
+        one.stand(DonorStanding.NONE);
+        admissions.missedEnd();
+        zero.stand(DonorStanding.NONE);
+        assertThat(admissions.admit(one, NEW)).isNotNull();
+    }
+
+    @Test
+    void seed_311015_a_donor_at_a_new_address_waits_until_every_member_has_been_told() {
+        answers(zero);
+        assertThat(admissions.admit(two, NEW)).contains("is new", "d0");
+        assertThat(note.namesAddress("d2")).isTrue();
+        assertThat(note.now().names(NEW)).isFalse();
+        reached.put(0, note.version());
+        assertThat(admissions.admit(two, NEW)).contains("is new", "d1");
+        reached.put(1, note.version());
+        assertThat(admissions.admit(two, NEW)).isNull();
+        assertThat(note.now().names(NEW)).isTrue();
+    }
+
+    @Test
+    void a_donor_that_is_waited_for_keeps_new_ones_out() {
+        answers(zero);
+        one.stand(new DonorStanding(P1, 1, new UUID(7, 7)));
+        assertThat(admissions.admit(two, NEW)).contains("is new");
+        reached.put(0, Long.MAX_VALUE);
+        reached.put(1, Long.MAX_VALUE);
+        assertThat(admissions.admit(two, NEW)).contains("d1");
+        // It turns out to have restarted: nobody who does not know is left.
+        one.stand(DonorStanding.NONE);
+        note.remove(P1);
+        assertThat(admissions.admit(two, NEW)).isNull();
+    }
+
+    @Test
+    void a_donor_that_restarted_at_its_address_needs_no_announcement() {
+        answers(zero);
+        one.stand(DonorStanding.NONE);
+        note.remove(P1);
+        assertThat(note.namesAddress("d1")).isTrue();
+        assertThat(admissions.admit(one, NEW)).isNull();
+    }
+}

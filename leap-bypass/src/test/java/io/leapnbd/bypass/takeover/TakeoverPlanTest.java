@@ -1,0 +1,133 @@
+package io.leapnbd.bypass.takeover;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.leapnbd.bypass.takeover.TakeoverPlan.Fate;
+import io.leapnbd.bypass.takeover.TakeoverPlan.Superseded;
+import io.leapnbd.bypass.takeover.Verdict.Granted;
+import io.leapnbd.bypass.takeover.Verdict.Source;
+import java.util.BitSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.UUID;
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.Test;
+
+/** Slabs that were granted in vain, and what becomes of the one that was used. */
+class TakeoverPlanTest {
+
+    private static final UUID CONTENT = new UUID(8, 1);
+    private static final UUID P0 = new UUID(1, 0);
+    private static final UUID P1 = new UUID(1, 1);
+    private static final long USED = 4L << 32 | 7;
+    private static final long LATE = 4L << 32 | 8;
+
+    private static Granted granted(Source source, boolean complete, boolean unheldLost, BitSet lost) {
+        Note note = new Note(4L << 32, 1 << 20, 20, List.of(), Set.of(), lost, false);
+        return new Granted(
+                CONTENT,
+                source,
+                complete,
+                5,
+                List.of(),
+                List.of(),
+                Set.of(),
+                Map.of(),
+                Map.of(),
+                Set.of(),
+                Set.of(),
+                Set.of(),
+                unheldLost,
+                note,
+                List.of());
+    }
+
+    /** What the donor at a place lists for index 0. */
+    private static HeldSlabs lists(int place, UUID process, int handle, long grant, boolean touched) {
+        HeldSlabs held = new HeldSlabs(place, process, 1);
+        held.add(0, handle, grant, touched);
+        return held;
+    }
+
+    /** Of one slab; its row is {@code P0}'s slab 10, or none. */
+    private static Recorded file(boolean named) {
+        return new Recorded(
+                1 << 20, 20, CONTENT, new UUID(9, 1), null, 4, true, true, List.of(), new Recorded.SlabRows() {
+                    @Override
+                    public int count() {
+                        return 1;
+                    }
+
+                    @Override
+                    public @Nullable UUID incarnation(int slab) {
+                        return named ? P0 : null;
+                    }
+
+                    @Override
+                    public int handle(int slab) {
+                        return 10;
+                    }
+
+                    @Override
+                    public long grantVersion(int slab) {
+                        return USED;
+                    }
+
+                    @Override
+                    public boolean broken(int slab) {
+                        return false;
+                    }
+                });
+    }
+
+    @Test
+    void a_slab_granted_in_vain_does_not_take_the_place_of_the_files_though_its_grant_is_later() {
+        List<HeldSlabs> held = List.of(lists(0, P0, 10, USED, true), lists(1, P1, 20, LATE, false));
+        for (boolean complete : new boolean[] {true, false}) {
+            TakeoverPlan plan =
+                    TakeoverPlan.of(granted(Source.FILE, complete, false, new BitSet()), file(true), 1, held);
+            assertThat(plan.fate(0)).isEqualTo(Fate.KEPT);
+            assertThat(plan.handle(0)).isEqualTo(10);
+            assertThat(plan.superseded()).containsExactly(new Superseded(1, 0, 20));
+        }
+    }
+
+    @Test
+    void without_a_file_a_slab_granted_in_vain_does_not_win_either() {
+        List<HeldSlabs> held = List.of(lists(0, P0, 10, USED, true), lists(1, P1, 20, LATE, false));
+        TakeoverPlan plan = TakeoverPlan.of(granted(Source.LISTS, false, false, new BitSet()), null, 1, held);
+        assertThat(plan.fate(0)).isEqualTo(Fate.ADOPTED);
+        assertThat(plan.handle(0)).isEqualTo(10);
+    }
+
+    @Test
+    void seed_303830_a_slab_granted_in_vain_does_not_hide_that_the_used_one_is_lost() {
+        List<HeldSlabs> left = List.of(lists(1, P1, 20, LATE, false));
+        // The donor of the one that was used is gone.
+        TakeoverPlan byLists = TakeoverPlan.of(granted(Source.LISTS, false, true, new BitSet()), null, 1, left);
+        assertThat(byLists.fate(0)).isEqualTo(Fate.LOST_WHOLE);
+        assertThat(byLists.superseded()).containsExactly(new Superseded(1, 0, 20));
+        // The note remembers it, when that donor is long forgotten.
+        BitSet lost = new BitSet();
+        lost.set(0);
+        TakeoverPlan byNote = TakeoverPlan.of(granted(Source.LISTS, false, false, lost), null, 1, left);
+        assertThat(byNote.fate(0)).isEqualTo(Fate.LOST_WHOLE);
+        // The file says what was lost by its bitmap: the plan leaves that alone.
+        TakeoverPlan byFile = TakeoverPlan.of(granted(Source.FILE, true, false, lost), file(false), 1, left);
+        assertThat(byFile.fate(0)).isEqualTo(Fate.BLANK);
+        assertThat(byFile.superseded()).containsExactly(new Superseded(1, 0, 20));
+    }
+
+    @Test
+    void of_slabs_that_were_used_the_latest_grant_wins_and_a_touched_one_that_nobody_knows_stays() {
+        List<HeldSlabs> held = List.of(lists(0, P0, 10, USED, true), lists(1, P1, 20, LATE, true));
+        TakeoverPlan plan = TakeoverPlan.of(granted(Source.LISTS, false, false, new BitSet()), null, 1, held);
+        assertThat(plan.handle(0)).isEqualTo(20);
+        assertThat(plan.superseded()).containsExactly(new Superseded(0, 0, 10));
+        TakeoverPlan byFile = TakeoverPlan.of(granted(Source.FILE, true, false, new BitSet()), file(true), 1, held);
+        assertThat(byFile.handle(0)).isEqualTo(10);
+        assertThat(byFile.unexplained()).isEqualTo(1);
+        assertThat(byFile.superseded()).isEmpty();
+    }
+}
