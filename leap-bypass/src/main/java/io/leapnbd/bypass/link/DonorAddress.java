@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.UnknownHostException;
+import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 import java.util.List;
 
@@ -35,18 +36,25 @@ public record DonorAddress(Transport transport, String host, int port) {
         }
     }
 
+    /** Longest host name, in bytes. Every donor keeps the addresses of all of them. */
+    public static final int MAX_HOST = 80;
+
     /** Over TCP. */
     public DonorAddress(String host, int port) {
         this(Transport.TCP, host, port);
     }
 
-    /** Checks the port. */
+    /** Checks port and host. */
     public DonorAddress {
         if (port < 1 || port > 65_535) {
             throw new IllegalArgumentException("port " + port + " is not in 1..65535");
         }
         if (host.isEmpty()) {
             throw new IllegalArgumentException("the donor's host is empty");
+        }
+        if (host.getBytes(StandardCharsets.UTF_8).length > MAX_HOST) {
+            throw new IllegalArgumentException("the donor's host name '" + host + "' is longer than " + MAX_HOST
+                    + " bytes; use a shorter name or the address");
         }
     }
 

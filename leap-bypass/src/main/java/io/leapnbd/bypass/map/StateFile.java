@@ -45,13 +45,13 @@ import org.jspecify.annotations.Nullable;
 public final class StateFile implements AutoCloseable {
 
     /** Most donors that a device may have. */
-    public static final int MAX_DONORS = 256;
+    public static final int MAX_DONORS = 128;
 
     static final int PAGE_SHIFT = 12;
 
     private static final int HEADER_SLOT = 512;
     private static final int AT_DONORS = 4096;
-    private static final int DONOR_ROWS = 2 * MAX_DONORS;
+    private static final int DONOR_ROWS = 4 * MAX_DONORS;
     private static final int DONOR_ROW = 160;
     private static final int DONOR_ADDRESS = DONOR_ROW - 52;
     private static final long AT_SLABS = roundUp(AT_DONORS + (long) DONOR_ROWS * DONOR_ROW);

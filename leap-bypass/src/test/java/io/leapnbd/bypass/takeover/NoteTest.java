@@ -3,6 +3,8 @@ package io.leapnbd.bypass.takeover;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.leapnbd.bypass.link.DonorAddress;
+import io.leapnbd.bypass.map.StateFile;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.BitSet;
@@ -41,6 +43,22 @@ class NoteTest {
         Note note = new Note(5L << 32 | 7, SIZE, 26, members(3), Set.of(new UUID(2, 1), new UUID(2, 2)), lost, false);
         assertThat(Note.decode(note.encode())).isEqualTo(note);
         assertThat(Note.decode(ByteBuffer.allocate(0))).isEqualTo(Note.NONE);
+    }
+
+    @Test
+    void a_note_has_room_for_the_longest_addresses_of_all_donors_and_of_those_before_them() {
+        List<Note.Member> all = new ArrayList<>();
+        for (int i = 0; i < 2 * StateFile.MAX_DONORS; i++) {
+            String host = "h".repeat(DonorAddress.MAX_HOST - 3) + 100 + i % 100;
+            all.add(new Note.Member(
+                    new UUID(1, i),
+                    new DonorAddress(DonorAddress.Transport.RDMA, host.substring(0, DonorAddress.MAX_HOST), 65_535)
+                            .toString()));
+        }
+        Note note = new Note(1, SIZE, 26, all, givenUp(), new BitSet(), false);
+        assertThat(Note.decode(note.encode())).isEqualTo(note);
+        assertThatThrownBy(() -> new DonorAddress("h".repeat(DonorAddress.MAX_HOST + 1), 9400))
+                .hasMessageContaining("longer than 80 bytes");
     }
 
     @Test
