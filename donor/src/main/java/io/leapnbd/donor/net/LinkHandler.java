@@ -50,18 +50,13 @@ final class LinkHandler extends ChannelInboundHandlerAdapter implements Conversa
     private final Conversation conversation;
     private final LinkRequests requests;
     private final LinkMemory.Account memory;
+    private final PartialRequest partial;
 
     /** What has arrived and was not looked at yet. */
     private @Nullable ByteBuf received;
 
     /** How much of it counts as used memory. */
     private int receivedCounted;
-
-    /** The beginning of a request that has not arrived whole. */
-    private @Nullable ByteBuf gathered;
-
-    /** How much of it counts as used memory. */
-    private int gatheredCounted;
 
     /** Bytes of replies that count as used memory. */
     private long repliesCounted;
@@ -82,6 +77,7 @@ final class LinkHandler extends ChannelInboundHandlerAdapter implements Conversa
         conversation = new Conversation(listener, this, replies, Protocol.MAX_PAYLOAD, null, null);
         requests = conversation.requests;
         memory = listener.memory().open(() -> execute(this::memoryThere));
+        partial = new PartialRequest(channel.alloc(), memory);
     }
 
     Conversation conversation() {
@@ -186,7 +182,7 @@ final class LinkHandler extends ChannelInboundHandlerAdapter implements Conversa
     private boolean answerReceived() {
         ByteBuf in = received;
         int work = 0;
-        while (!conversation.ended() && in != null && in.isReadable()) {
+        while (!conversation.ended() && (partial.whole() != null || (in != null && in.isReadable()))) {
             if (!channel.isWritable()) {
                 // Perhaps the socket takes it at once.
                 channel.flush();
@@ -198,7 +194,8 @@ final class LinkHandler extends ChannelInboundHandlerAdapter implements Conversa
                 goOnInNextTurn();
                 return true;
             }
-            int done = answerNext(in);
+            ByteBuf waits = partial.whole();
+            int done = waits != null ? answerGathered(waits) : in != null ? answerNext(in) : 0;
             if (done == WAITS_FOR_MEMORY) {
                 conversation.waitsForMemory(true);
                 return true;
@@ -276,7 +273,7 @@ final class LinkHandler extends ChannelInboundHandlerAdapter implements Conversa
 
     /** Answers one request, or puts the beginning of one aside. Tells how much work it was, or {@link #WAITS_FOR_MEMORY} or {@link #UNFINISHED}. */
     private int answerNext(ByteBuf in) {
-        if (gathered != null || in.readableBytes() < RequestHeader.LENGTH) {
+        if (partial.begun() || in.readableBytes() < RequestHeader.LENGTH) {
             return gather(in);
         }
         int at = in.readerIndex();
@@ -297,41 +294,34 @@ final class LinkHandler extends ChannelInboundHandlerAdapter implements Conversa
     }
 
     private int gather(ByteBuf in) {
-        ByteBuf whole = gathered;
-        if (whole == null) {
-            memory.force(RequestHeader.LENGTH);
-            gatheredCounted = RequestHeader.LENGTH;
-            whole = channel.alloc().directBuffer(RequestHeader.LENGTH);
-            gathered = whole;
+        if (!partial.begun()) {
             conversation.frameBegan();
         }
-        if (whole.writerIndex() < RequestHeader.LENGTH) {
-            whole.writeBytes(in, Math.min(in.readableBytes(), RequestHeader.LENGTH - whole.writerIndex()));
-            if (whole.writerIndex() < RequestHeader.LENGTH) {
-                return 0;
-            }
+        ByteBuf request = partial.header(in);
+        if (request == null) {
+            return 0;
         }
-        int payload = requests.payload(whole, 0);
+        int payload = requests.payload(request, 0);
         if (payload == LinkRequests.BAD) {
-            refuse(whole, 0);
+            refuse(request, 0);
             return 0;
         }
         int length = RequestHeader.LENGTH + payload;
-        if (gatheredCounted < length) {
-            if (!memory.take(length - gatheredCounted)) {
-                return WAITS_FOR_MEMORY;
-            }
-            gatheredCounted = length;
-            whole.capacity(length);
+        if (!partial.takeMemory(length)) {
+            return WAITS_FOR_MEMORY;
         }
-        whole.writeBytes(in, Math.min(in.readableBytes(), length - whole.writerIndex()));
-        if (whole.writerIndex() < length) {
+        if (!partial.take(in, length)) {
             return 0;
         }
-        int work = answer(whole, 0);
+        conversation.frameEnded();
+        return answerGathered(request);
+    }
+
+    /** It may have to be asked again, when nothing more has arrived. */
+    private int answerGathered(ByteBuf request) {
+        int work = answer(request, 0);
         if (work >= 0) {
-            dropGathered();
-            conversation.frameEnded();
+            partial.drop();
         }
         return work;
     }
@@ -406,16 +396,6 @@ final class LinkHandler extends ChannelInboundHandlerAdapter implements Conversa
         ScheduledFuture<?> _ = channel.eventLoop().schedule(task, nanos, TimeUnit.NANOSECONDS);
     }
 
-    private void dropGathered() {
-        ByteBuf part = gathered;
-        gathered = null;
-        if (part != null) {
-            part.release();
-            memory.give(gatheredCounted);
-        }
-        gatheredCounted = 0;
-    }
-
     /** Netty tells of the end of a channel in a turn of its own, so never from inside {@link #answerAll}. */
     private void release() {
         conversation.closed();
@@ -425,7 +405,7 @@ final class LinkHandler extends ChannelInboundHandlerAdapter implements Conversa
         if (unread != null) {
             unread.release();
         }
-        dropGathered();
+        partial.drop();
         repliesCounted = 0;
         receivedCounted = 0;
         memory.close();

@@ -275,6 +275,40 @@ class LinkFairnessTest {
         }
     }
 
+    /** A request that came in two pieces is in no receive buffer any more: that more arrives is not what it waits for. */
+    @Test
+    void aLongTrimThatCameInPiecesGoesOnAlthoughNothingMoreArrives() throws Exception {
+        int slab = 64 << 20;
+        LinkMemory memory = new LinkMemory(ServerSettings.DEFAULT_MEMORY);
+        try (SlabStore store = SlabStore.open(StoreSettings.ofMemory(slab, slab).withReadySlabs(0))) {
+            EmbeddedChannel trimmer = channel(store, memory);
+            ByteBuf opening = Unpooled.directBuffer();
+            opening.writeBytes(RawLink.frame(Hellos.claim("a", 1)));
+            opening.writeBytes(RawLink.frame(Operation.GRANT, 0, 0, 0, 0, Version.ofGrant(1, 0)));
+            trimmer.writeInbound(opening);
+            Claim other = Objects.requireNonNull(
+                    store.hello(Hello.join("a", 1, 1, Hellos.instance(1))).claim());
+            Exposure exposure = store.expose(other, 1, () -> {});
+            drain(trimmer);
+
+            byte[] trim = RawLink.frame(Operation.TRIM, 1, 1, 0, slab, 2);
+            trimmer.pipeline().fireChannelRead(Unpooled.directBuffer().writeBytes(trim, 0, 10));
+            trimmer.pipeline().fireChannelRead(Unpooled.directBuffer().writeBytes(trim, 10, trim.length - 10));
+            assertThat(drain(trimmer)).as("replies after the first turn").isZero();
+            int turns = 1;
+            while (drain(trimmer) == 0) {
+                trimmer.runPendingTasks();
+                turns++;
+                assertThat(turns).isLessThan(1000);
+            }
+            assertThat(turns).isGreaterThan(8);
+            assertThat(store.statistics().trims()).isEqualTo(1);
+            exposure.close();
+            trimmer.finishAndReleaseAll();
+            assertThat(memory.free()).isEqualTo(ServerSettings.DEFAULT_MEMORY);
+        }
+    }
+
     private static byte[] read(SlabStore store, Claim claim, int offset) {
         ByteBuf into = Unpooled.directBuffer(PAGE).writeZero(PAGE);
         assertThat(store.read(claim, 1, offset, PAGE, into, 0)).isEqualTo(Status.OK);

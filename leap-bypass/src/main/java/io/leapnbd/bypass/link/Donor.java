@@ -1,9 +1,7 @@
 package io.leapnbd.bypass.link;
 
-import io.netty.channel.EventLoop;
 import java.util.UUID;
 import java.util.concurrent.TimeUnit;
-import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.atomic.LongAdder;
 import org.jspecify.annotations.Nullable;
@@ -19,9 +17,6 @@ public final class Donor {
 
     /** Proofs that are newer by less are not told to other loops. */
     private static final long PROOF_NANOS = TimeUnit.MILLISECONDS.toNanos(50);
-
-    /** A donor that refuses every hello for so long is down. It may be full of the links of a server that has just ended. */
-    static final long REFUSED_NANOS = TimeUnit.SECONDS.toNanos(2);
 
     /** Ten pings of an idle link: a process that was cut off is older than that when its links are given up. */
     private static final long END_SEEN_NANOS = TimeUnit.SECONDS.toNanos(5);
@@ -40,7 +35,7 @@ public final class Donor {
 
     private final String name;
     private final Listener listener;
-    private final AtomicInteger linksUp = new AtomicInteger();
+    private final Reachability reach;
     private final LongAdder timeouts = new LongAdder();
     private final LongAdder reconnects = new LongAdder();
     private final LongAdder deviceReads = new LongAdder();
@@ -49,19 +44,11 @@ public final class Donor {
     private volatile int freeSlabs;
     private volatile int totalSlabs;
     private volatile Held held = new Held(DonorStanding.NONE);
-    private volatile boolean reportedDown;
-    private volatile @Nullable Unfit unfit;
-
-    /** {@link System#nanoTime()} of the first answer that {@link #unfit} comes from. */
-    private volatile long unfitSince;
 
     /** {@link #provenNanos}. */
     private final AtomicLong proven = new AtomicLong(System.nanoTime() - TimeUnit.HOURS.toNanos(1));
 
     private final ReadyLinks readyLinks = new ReadyLinks();
-
-    /** {@link System#nanoTime()} when the last link ended, or when links were begun to be tried. */
-    private volatile long unlinkedSince = System.nanoTime();
 
     /** Which link may decide what becomes of the claim here; null if none does. Guarded by this object's monitor. */
     private @Nullable LinkGreeting claimer;
@@ -75,6 +62,7 @@ public final class Donor {
     public Donor(String name, Listener listener) {
         this.name = name;
         this.listener = listener;
+        reach = new Reachability(name);
     }
 
     /** Its address, for people and for the state file. */
@@ -110,7 +98,7 @@ public final class Donor {
     /** Says what this server is there, before the first link is opened. */
     public void stand(DonorStanding now) {
         held = new Held(now);
-        unlinkedSince = System.nanoTime();
+        reach.tried();
     }
 
     /** Gives the right to decide about the claim to one link at a time; whether it has it. */
@@ -148,8 +136,7 @@ public final class Donor {
 
     /** Whether it had answered this server as the owner shortly before its last link ended, or before now if a loop has not noticed that yet. */
     private boolean endedSoonAfterProof() {
-        long ended = linksUp.get() > 0 ? System.nanoTime() : unlinkedSince;
-        return held.standing.isClaimed() && ended - proven.get() < END_SEEN_NANOS;
+        return held.standing.isClaimed() && reach.linkedUntil() - proven.get() < END_SEEN_NANOS;
     }
 
     /** The process has forgotten writes that it had acknowledged: it is treated as another one. */
@@ -202,10 +189,7 @@ public final class Donor {
 
     /** A hello was answered, and the donor is of no use. */
     void unfit(Unfit why) {
-        if (unfit == null) {
-            unfitSince = System.nanoTime();
-        }
-        unfit = why;
+        reach.unfit(why);
         if (why == Unfit.FOREIGN) {
             listener.foreign(this);
         }
@@ -213,17 +197,17 @@ public final class Donor {
 
     /** Whether it has other contents of the export's name, as of its latest answer. */
     public boolean foreign() {
-        return unfit == Unfit.FOREIGN;
+        return reach.unfit() == Unfit.FOREIGN;
     }
 
     /** Whether any loop is connected to it. */
     public boolean up() {
-        return linksUp.get() > 0;
+        return reach.linksUp() > 0;
     }
 
     /** Links that are connected now. */
     public int linksUp() {
-        return linksUp.get();
+        return reach.linksUp();
     }
 
     /** Links broken because a request was not answered in time. */
@@ -276,75 +260,30 @@ public final class Donor {
         freeSlabs = free;
     }
 
+    /** A link can be used; whether it is one that was lost. */
     void linkUp(boolean again) {
-        linksUp.incrementAndGet();
-        unfit = null;
+        reach.linkUp();
         if (again) {
             reconnects.increment();
         }
-        if (reportedDown) {
-            reportedDown = false;
-            LOG.info("donor {} is back", name);
-        }
     }
 
-    /**
-     * Whether requests need not wait for it, whatever loop they come from: no loop has a link, and the donor has said that it is of no
-     * use, or has refused every hello for {@link #REFUSED_NANOS}, or nobody has reached it for as long as a request may take. Links go
-     * on trying, so it may come back.
-     *
-     * @param nanos how long a request may take
-     */
-    boolean down(long now, long nanos) {
-        if (linksUp.get() > 0) {
-            return false;
-        }
-        Unfit why = unfit;
-        if (why == null) {
-            return now - unlinkedSince >= nanos;
-        }
-        long patience = Math.min(REFUSED_NANOS, nanos);
-        return why != Unfit.REFUSES || (now - unfitSince >= patience && now - unlinkedSince >= patience);
-    }
-
-    /**
-     * Sees whether a request that a link without a connection has been given need not wait there. If the donor is {@link #down}, the
-     * request ends: as {@link LinkRequest.Outcome#LOST} if it is for a process that is gone, as the device knows where its pages are
-     * now. If the donor does not take this link, another loop's link gets the request.
-     *
-     * @param failed whether the link's latest attempt to connect has failed
-     * @param nanos how long a request may take
-     * @return whether it does not wait any more
-     */
-    boolean relieves(LinkRequest request, boolean failed, EventLoop loop, long now, long nanos) {
-        if (down(now, nanos)) {
-            UUID meant = request.incarnation;
-            boolean gone = meant != null && !held.standing.isOf(meant);
-            request.finish(gone ? LinkRequest.Outcome.LOST : LinkRequest.Outcome.UNREACHABLE, now);
-            return true;
-        }
-        return failed && readyLinks.handOver(request, loop);
-    }
-
+    /** A link that could be used has ended. */
     void linkDown(String why, boolean unexpected) {
-        if (linksUp.get() == 1) {
-            // Before the count, so that nobody sees an old time with no links.
-            unlinkedSince = System.nanoTime();
-        }
-        if (linksUp.decrementAndGet() == 0) {
-            unlinkedSince = System.nanoTime();
-        }
+        reach.linkDown();
         if (unexpected) {
-            unreachable(why);
+            reach.failed(why);
         }
     }
 
-    /** Says once that the donor cannot be reached; again only after it was back. */
+    /** A link could not be opened. */
     void unreachable(String why) {
-        if (!reportedDown) {
-            reportedDown = true;
-            LOG.warn("donor {}: {}; trying again until it answers", name, why);
-        }
+        reach.failed(why);
+    }
+
+    /** {@link Reachability#down}. */
+    boolean down(long now, long nanos) {
+        return reach.down(now, nanos);
     }
 
     void timedOut() {

@@ -36,19 +36,12 @@ public final class LocalConnector implements DonorConnector {
         return new LocalConversation(store);
     }
 
-    /** The export is claimed already: the store is this process's own, and nobody else can have claimed it since. */
     @Override
     public DonorLink link(EventLoop loop, int lane, LinkSettings settings, long requestTimeoutNanos) {
-        Admission admission = store.hello(
-                settings.join(lane, donor.standing().epoch()),
-                () -> donor.listener().fenced(donor));
-        Claim claim = admission.claim();
-        if (claim == null || admission.status() != Status.OK) {
-            throw new IllegalStateException("the embedded donor refused: " + Status.name(admission.status()));
-        }
-        donor.met(store.totalSlabs(), store.freeSlabs());
-        donor.linkUp(false);
-        return new LocalLink(donor, store, claim);
+        ReconnectingLink link = new ReconnectingLink(
+                loop, lane, donor, of -> new LocalSession(of, loop, store), settings, requestTimeoutNanos);
+        link.connect();
+        return link;
     }
 
     /** Method calls. */

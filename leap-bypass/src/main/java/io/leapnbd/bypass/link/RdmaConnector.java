@@ -53,16 +53,14 @@ public final class RdmaConnector implements DonorConnector {
 
     @Override
     public DonorLink link(EventLoop loop, int lane, LinkSettings settings, long requestTimeoutNanos) {
-        RdmaLink link = new RdmaLink(
-                (IoEventLoop) loop,
+        RdmaDialer dialer = dialer(settings.export(), memory);
+        ReconnectingLink link = new ReconnectingLink(
+                loop,
                 lane,
                 donor,
-                dialer(settings.export(), memory),
+                of -> new RdmaSession(of, (IoEventLoop) loop, dialer, timeout, settings.slabSize(), watch, busyPoll),
                 settings,
-                timeout,
-                requestTimeoutNanos,
-                watch,
-                busyPoll);
+                requestTimeoutNanos);
         link.connect();
         return link;
     }

@@ -17,17 +17,22 @@ import io.leapnbd.donor.rdma.Watched;
 import io.netty.buffer.ByteBuf;
 import io.netty.channel.IoEventLoop;
 import java.io.IOException;
-import java.util.concurrent.TimeUnit;
+import java.time.Duration;
 import org.jspecify.annotations.Nullable;
 
 /**
- * One connection of an {@link RdmaLink}, from the first attempt to the end: it says hello, has {@link DeviceReads} and {@link
- * Messages} under way, and takes what comes back, woken by descriptors or by looking in every turn of the loop.
+ * One connection over RDMA: it has {@link DeviceReads} and {@link Messages} under way, and takes what comes back, woken by descriptors or
+ * by looking in every turn of the loop.
  *
- * <p>What breaks it is only noted; the link is told at the end of the turn, outside of the queue pair's own calls. Every field
- * belongs to the loop's thread.
+ * <p><b>Reads</b> are the device's: it fetches the pages out of the donor's memory and puts them where the client's reply is sent
+ * from, and the donor's processors take no part. That is only done where it is known to be right ({@link DeviceReads}), and
+ * counts only if no write to the pages began meanwhile. Otherwise the donor is asked, by message. <b>Everything else</b> is a
+ * message: the donor has to look at the version of a write and at the claim behind it, and a write that arrives by half must
+ * have no effect, which no one-sided write can promise.
+ *
+ * <p>Every field belongs to the loop's thread.
  */
-final class RdmaSession implements RdmaClient.Events {
+final class RdmaSession implements LinkSession, RdmaClient.Events {
 
     private static final int MOST_READS = 64;
 
@@ -37,14 +42,10 @@ final class RdmaSession implements RdmaClient.Events {
             Protocol.RDMA_MESSAGES,
             RequestHeader.LENGTH + Protocol.MAX_RDMA_PAYLOAD);
 
-    private static final long PING_AFTER_NANOS = TimeUnit.SECONDS.toNanos(10);
-
-    /** Half of the time for which an answer proves that the export is ours, so that an idle server always has a proof. */
-    private static final long HEARTBEAT_NANOS = TimeUnit.MILLISECONDS.toNanos(500);
-
+    private final ReconnectingLink link;
     private final IoEventLoop loop;
-    private final RdmaLink link;
-    private final LinkGreeting greeting;
+    private final RdmaDialer dialer;
+    private final Duration connectTimeout;
     private final int slabSize;
     private final WriteWatch watch;
     private final boolean busyPoll;
@@ -56,39 +57,50 @@ final class RdmaSession implements RdmaClient.Events {
     private @Nullable Messages messages;
     private @Nullable Reaper reaper;
     private boolean greeted;
-    private @Nullable String broken;
-    private boolean closed;
 
-    private long lastSent;
+    private long lastAsked;
 
-    /** Not begun: {@link #open} does that. */
+    /**
+     * Not begun: {@link #open} does that.
+     *
+     * @param connectTimeout how long the connection and its hello may take
+     * @param slabSize bytes of a slab
+     * @param busyPoll see {@link RdmaConnector}
+     */
     RdmaSession(
-            IoEventLoop loop, RdmaLink link, LinkGreeting greeting, int slabSize, WriteWatch watch, boolean busyPoll) {
-        this.loop = loop;
+            ReconnectingLink link,
+            IoEventLoop loop,
+            RdmaDialer dialer,
+            Duration connectTimeout,
+            int slabSize,
+            WriteWatch watch,
+            boolean busyPoll) {
         this.link = link;
-        this.greeting = greeting;
+        this.loop = loop;
+        this.dialer = dialer;
+        this.connectTimeout = connectTimeout;
         this.slabSize = slabSize;
         this.watch = watch;
         this.busyPoll = busyPoll;
     }
 
-    /** Begins to connect. */
-    void open(RdmaDialer dialer) throws IOException {
+    @Override
+    public void open() throws IOException {
+        link.expectWithin(connectTimeout);
         RdmaConnection dialled = dialer.dial(SHAPE, this);
         connection = dialled;
         connectionEvents = Watched.on(loop, dialled.descriptor(), this::takeConnectionEvents);
     }
 
-    /** Whether requests can be sent: it is greeted, and not known to be broken. */
-    boolean usable() {
-        return greeted && broken == null && !closed;
-    }
-
     // What the connection tells.
+
+    private boolean live() {
+        return link.has(this);
+    }
 
     private void takeConnectionEvents() {
         RdmaConnection from = connection;
-        if (from != null && !closed) {
+        if (from != null && live()) {
             from.takeEvents(0);
             endOfTurn();
         }
@@ -96,26 +108,20 @@ final class RdmaSession implements RdmaClient.Events {
 
     /** Does what must not be done from inside the queue pair's own calls. */
     void endOfTurn() {
-        if (!closed) {
-            link.turnEnded(broken);
+        if (live()) {
+            link.requests().pump();
         }
     }
 
-    /** Notes that the connection is of no use any more; why, in a few words. */
+    /** The connection is of no use any more; why, in a few words. */
     void broken(String why) {
-        if (broken == null) {
-            broken = why;
+        if (live()) {
+            link.fail(why);
         }
     }
 
     void broken(IOException e) {
         broken(String.valueOf(e.getMessage()));
-    }
-
-    /** A request could not be posted: that ends the connection, but not from within whatever is posting. */
-    private void brokenByPosting(IOException e) {
-        broken(e);
-        loop.execute(this::endOfTurn);
     }
 
     @Override
@@ -130,15 +136,9 @@ final class RdmaSession implements RdmaClient.Events {
 
     @Override
     public void connected() {
-        Messages to = messages;
-        if (to == null || closed) {
-            return;
+        if (live()) {
+            link.connected();
         }
-        act(to, greeting.begin());
-        if (broken != null) {
-            loop.execute(this::endOfTurn);
-        }
-        posted();
     }
 
     @Override
@@ -157,8 +157,17 @@ final class RdmaSession implements RdmaClient.Events {
         LinkRequest request = from == null ? null : from.done(slot);
         if (from == null || request == null) {
             broken("a read ended that nobody has begun");
+            return;
+        }
+        long now = System.nanoTime();
+        link.requests().proven(request, now);
+        if (from.undisturbed(request, slot)) {
+            link.donor().readByDevice();
+            request.finish(LinkRequest.Outcome.OK, now);
         } else {
-            link.readDone(request, from.undisturbed(request, slot));
+            link.donor().readDisturbed();
+            request.asked = true;
+            link.post(request);
         }
     }
 
@@ -173,7 +182,7 @@ final class RdmaSession implements RdmaClient.Events {
     public void received(int slot, int length) {
         Transfers from = transfers;
         Messages waiting = messages;
-        if (from == null || waiting == null || broken != null || closed) {
+        if (from == null || waiting == null || !live()) {
             return;
         }
         ByteBuf frame = from.receiveFrame(slot);
@@ -185,7 +194,7 @@ final class RdmaSession implements RdmaClient.Events {
         } else {
             answered(waiting, frame, length - ReplyHeader.LENGTH);
         }
-        if (broken != null || closed) {
+        if (!live()) {
             return;
         }
         try {
@@ -208,32 +217,7 @@ final class RdmaSession implements RdmaClient.Events {
             }
         }
         waiting.helloAnswered();
-        act(waiting, greeting.answered(status, reply));
-    }
-
-    private void act(Messages to, LinkGreeting.Step step) {
-        switch (step.kind()) {
-            case SAY -> {
-                Hello hello = step.hello();
-                if (hello != null) {
-                    try {
-                        to.hello(hello);
-                    } catch (IOException e) {
-                        broken(e);
-                    }
-                }
-            }
-            case READY -> {
-                HelloReply reply = step.reply();
-                if (reply != null) {
-                    greeted = true;
-                    lastSent = System.nanoTime();
-                    link.greeted(reply);
-                }
-            }
-            case FENCED -> link.fenced();
-            case LATER -> broken(step.why() == null ? "another loop is about to claim there" : step.why());
-        }
+        link.helloAnswered(status, reply);
     }
 
     private void answered(Messages waiting, ByteBuf frame, int payload) {
@@ -246,22 +230,64 @@ final class RdmaSession implements RdmaClient.Events {
         if (request.operation == Operation.EXPOSE && status == Status.OK && reads != null) {
             reads.exposed(request.slab, SlabKey.decode(frame, ReplyHeader.LENGTH));
         }
-        link.answered(request, status, ReplyHeader.freeSlabs(frame, 0));
+        boolean last = request.queue == null && complete(request);
+        link.requests().answered(request, status, ReplyHeader.freeSlabs(frame, 0), last, System.nanoTime());
+    }
+
+    /** Whether nothing of a request is left to be sent, to be answered or to be read by the device. */
+    private boolean complete(LinkRequest request) {
+        return Messages.complete(request) && (reads == null || !reads.holds(request));
     }
 
     // What the link asks for.
 
-    /** Has the device read, if that is right; see {@link DeviceReads#start}. Only if {@link #usable}. */
-    DeviceReads.Start read(LinkRequest request, boolean demandsWait) {
-        DeviceReads with = reads;
-        if (with == null) {
-            return DeviceReads.Start.NO_SLOT;
+    @Override
+    public void hello(Hello hello) {
+        Messages to = messages;
+        if (to == null) {
+            return;
         }
+        try {
+            to.hello(hello);
+        } catch (IOException e) {
+            broken(e);
+        }
+        posted();
+    }
+
+    @Override
+    public void greeted(HelloReply reply) {
+        greeted = true;
+    }
+
+    @Override
+    public boolean advance(LinkRequest request) {
+        Messages to = messages;
+        DeviceReads device = reads;
+        if (to == null || device == null) {
+            return false;
+        }
+        if (request.operation == Operation.READ && !request.asked) {
+            DeviceReads.Start start = read(device, request);
+            if (start == DeviceReads.Start.BEGUN || start == DeviceReads.Start.NO_SLOT) {
+                return start == DeviceReads.Start.BEGUN;
+            }
+            if (start == DeviceReads.Start.ASK_ALSO_FOR_KEY) {
+                askForKey(request.slab);
+            }
+            request.asked = true;
+            link.donor().readAsked();
+        }
+        return sendPieces(to, request);
+    }
+
+    /** Has the device read, if that is right; see {@link DeviceReads#start}. */
+    private DeviceReads.Start read(DeviceReads device, LinkRequest request) {
         DeviceReads.Start start;
         try {
-            start = with.start(request, demandsWait);
+            start = device.start(request, link.requests().demandsWait());
         } catch (IOException e) {
-            brokenByPosting(e);
+            broken(e);
             return DeviceReads.Start.BEGUN;
         }
         if (start == DeviceReads.Start.BEGUN && reaper != null) {
@@ -270,18 +296,22 @@ final class RdmaSession implements RdmaClient.Events {
         return start;
     }
 
-    /** Sends as much of a request as can be sent, by message; whether that was the rest of it. Only if {@link #usable}. */
-    boolean send(LinkRequest request) {
-        Messages to = messages;
-        if (to == null) {
-            return false;
-        }
+    /** Once a slab and connection, after the read that lacks the key. */
+    private void askForKey(int slab) {
+        loop.execute(() -> {
+            if (live()) {
+                link.requests().ask(Operation.EXPOSE, slab, System.nanoTime());
+            }
+        });
+    }
+
+    private boolean sendPieces(Messages to, LinkRequest request) {
         int before = request.sent;
         boolean all = false;
         try {
             all = to.send(request);
         } catch (IOException e) {
-            brokenByPosting(e);
+            broken(e);
         }
         if (request.sent != before) {
             posted();
@@ -290,25 +320,29 @@ final class RdmaSession implements RdmaClient.Events {
     }
 
     private void posted() {
-        lastSent = System.nanoTime();
+        lastAsked = System.nanoTime();
         if (reaper != null) {
             reaper.posted();
         }
     }
 
-    boolean holds(LinkRequest request) {
-        return reads != null && reads.holds(request);
+    /** {@link #advance} has sent or begun all of it. */
+    @Override
+    public void send(LinkRequest request, long now) {
+        if (complete(request)) {
+            request.finish(request.worst, now);
+        }
     }
 
-    /** A background read that is not in a queue has become a demand. */
-    void promoted(LinkRequest request) {
+    @Override
+    public void promoted(LinkRequest request) {
         if (reads != null) {
             reads.promoted(request);
         }
     }
 
-    /** Moves the deadlines of what is under way by so many nanoseconds. What also stands in a queue is moved there. */
-    void postpone(long nanos) {
+    @Override
+    public void postpone(long nanos) {
         if (reads != null) {
             reads.postpone(nanos);
         }
@@ -317,22 +351,26 @@ final class RdmaSession implements RdmaClient.Events {
         }
     }
 
-    boolean anyOverdue(Patience patience, long now, long heardNanos) {
+    @Override
+    public boolean anyOverdue(Patience patience, long now, long heardNanos) {
         return (reads != null && reads.anyOverdue(patience, now, heardNanos))
                 || (messages != null && messages.anyOverdue(patience, now, heardNanos));
     }
 
-    /** Whether nothing was sent for so long that the donor should hear something; then not again for as long. */
-    boolean pingDue(long now, boolean heartbeat) {
-        boolean due = now - lastSent > (heartbeat ? HEARTBEAT_NANOS : PING_AFTER_NANOS);
-        if (due) {
-            lastSent = now;
-        }
-        return due;
+    /** What the device reads does not count: the donor hears nothing of it. */
+    @Override
+    public boolean awaitsReply() {
+        return messages != null && !messages.isEmpty();
+    }
+
+    @Override
+    public long lastAskedNanos() {
+        return lastAsked;
     }
 
     /** Everything is posted as it comes. What has come back by the end of the turn need not wait for its event. */
-    void flush() {
+    @Override
+    public void flush() {
         if (reaper != null) {
             reaper.reap();
         }
@@ -343,12 +381,12 @@ final class RdmaSession implements RdmaClient.Events {
     }
 
     boolean somethingUnderWay() {
-        return readsUnderWay() || (messages != null && !messages.isEmpty());
+        return readsUnderWay() || awaitsReply();
     }
 
-    /** Ends the connection: the device touches nothing any more, and nothing is told any more. */
-    void close() {
-        closed = true;
+    /** The device touches nothing any more when this returns. */
+    @Override
+    public void close() {
         if (connectionEvents != null) {
             connectionEvents.cancel();
         }
@@ -360,9 +398,8 @@ final class RdmaSession implements RdmaClient.Events {
         }
     }
 
-    /** Takes out any one request that was under way when the connection was closed; null when there is none left. */
-    @Nullable
-    LinkRequest removeAny() {
+    @Override
+    public @Nullable LinkRequest removeAny() {
         LinkRequest read = reads == null ? null : reads.removeAny();
         return read != null || messages == null ? read : messages.removeAny();
     }

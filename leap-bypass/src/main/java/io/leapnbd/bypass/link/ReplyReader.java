@@ -7,9 +7,9 @@ import io.leapnbd.donor.protocol.ReplyHeader;
 import io.leapnbd.donor.protocol.Status;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
-import io.netty.channel.Channel;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelInboundHandlerAdapter;
+import java.io.IOException;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -22,13 +22,11 @@ final class ReplyReader extends ChannelInboundHandlerAdapter {
 
     private static final Logger LOG = LoggerFactory.getLogger(ReplyReader.class);
 
-    private final TcpLink link;
+    private final TcpSession session;
     private final ByteBuf header = Unpooled.directBuffer(ReplyHeader.LENGTH, ReplyHeader.LENGTH);
     private final ByteBuf control = Unpooled.buffer(HelloReply.FIXED_LENGTH, HelloReply.MAX_LENGTH);
 
     private boolean greeted;
-    private boolean gone;
-    private @Nullable String whyGone;
 
     // The reply whose payload is being read.
     private boolean inPayload;
@@ -39,13 +37,13 @@ final class ReplyReader extends ChannelInboundHandlerAdapter {
     private int filled;
     private @Nullable LinkRequest request;
 
-    ReplyReader(TcpLink link) {
-        this.link = link;
+    ReplyReader(TcpSession session) {
+        this.session = session;
     }
 
     @Override
     public void channelActive(ChannelHandlerContext ctx) {
-        link.connected(ctx.channel());
+        session.connected(ctx.channel());
     }
 
     @Override
@@ -56,42 +54,27 @@ final class ReplyReader extends ChannelInboundHandlerAdapter {
 
     @Override
     public void channelInactive(ChannelHandlerContext ctx) {
-        if (!gone) {
-            gone = true;
-            link.disconnected(whyGone);
-        }
-    }
-
-    /** Ends the connection and hands its requests back to the link before this returns. */
-    void giveUp(Channel channel, @Nullable String why) {
-        if (!gone) {
-            gone = true;
-            whyGone = why;
-            channel.close();
-            link.disconnected(why);
-        }
+        session.ended("closed the connection");
     }
 
     @Override
     public void exceptionCaught(ChannelHandlerContext ctx, Throwable cause) {
-        if (!(cause instanceof java.io.IOException)) {
-            LOG.error("{} failed", link, cause);
+        if (!(cause instanceof IOException)) {
+            LOG.error("the connection to {} failed", ctx.channel().remoteAddress(), cause);
         }
-        giveUp(ctx.channel(), String.valueOf(cause.getMessage()));
+        session.ended(String.valueOf(cause.getMessage()));
     }
 
     @Override
     public void channelWritabilityChanged(ChannelHandlerContext ctx) {
-        if (!gone && ctx.channel().isWritable()) {
-            link.writabilityChanged();
+        if (ctx.channel().isWritable()) {
+            session.mayGoOn();
         }
     }
 
     @Override
     public void channelReadComplete(ChannelHandlerContext ctx) {
-        if (!gone) {
-            link.endOfReplies();
-        }
+        session.mayGoOn();
     }
 
     @Override
@@ -99,7 +82,7 @@ final class ReplyReader extends ChannelInboundHandlerAdapter {
         ByteBuf in = (ByteBuf) message;
         try {
             long now = System.nanoTime();
-            while (!gone && in.isReadable()) {
+            while (session.live() && in.isReadable()) {
                 if (inPayload) {
                     readPayload(in, now);
                 } else {
@@ -107,7 +90,7 @@ final class ReplyReader extends ChannelInboundHandlerAdapter {
                 }
             }
         } catch (ProtocolException e) {
-            giveUp(ctx.channel(), "broke the protocol: " + e.getMessage());
+            session.ended("broke the protocol: " + e.getMessage());
         } finally {
             in.release();
         }
@@ -135,7 +118,7 @@ final class ReplyReader extends ChannelInboundHandlerAdapter {
         filled = 0;
         if (greeted) {
             int cookie = ReplyHeader.cookie(buf, at);
-            LinkRequest found = link.awaiting(cookie);
+            LinkRequest found = session.awaiting(cookie);
             if (found == null || found.operation != operation) {
                 throw new ProtocolException("reply to operation " + operation + " that nobody waits for");
             }
@@ -186,8 +169,8 @@ final class ReplyReader extends ChannelInboundHandlerAdapter {
         if (of == null) {
             HelloReply reply = filled == 0 ? null : HelloReply.decode(control);
             control.clear();
-            link.helloAnswered(status, reply);
-            greeted = link.accepted();
+            session.helloAnswered(status, reply);
+            greeted = session.accepted();
             return;
         }
         request = null;
@@ -195,6 +178,6 @@ final class ReplyReader extends ChannelInboundHandlerAdapter {
             of.grantedHandle = control.readInt();
             control.clear();
         }
-        link.answered(of, status, freeSlabs, now);
+        session.answered(of, status, freeSlabs, now);
     }
 }

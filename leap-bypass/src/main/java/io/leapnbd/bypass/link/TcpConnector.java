@@ -33,7 +33,14 @@ public final class TcpConnector implements DonorConnector {
 
     @Override
     public DonorLink link(EventLoop loop, int lane, LinkSettings settings, long requestTimeoutNanos) {
-        TcpLink link = new TcpLink(loop, lane, donor, address, settings, requestTimeoutNanos, buffers);
+        DonorResolver resolver = new DonorResolver(address, loop);
+        ReconnectingLink link = new ReconnectingLink(
+                loop,
+                lane,
+                donor,
+                of -> new TcpSession(of, loop, resolver, settings.connectTimeout(), settings.bulkWindow(), buffers),
+                settings,
+                requestTimeoutNanos);
         link.connect();
         return link;
     }

@@ -186,7 +186,7 @@ class RdmaLinkTest extends RdmaLinkFixture {
 
     @Test
     void whatPollsIsNotWoken() {
-        link = link(true);
+        link = link(transport(true));
         connect();
         learnKey(3);
         ends(post(Operation.READ, 3, PAGE), Outcome.OK);

@@ -21,8 +21,8 @@ import java.util.List;
 import java.util.UUID;
 
 /**
- * A donor at the end of an RDMA connection, without a device: its slabs are filled with their handle, it answers every message as
- * a donor would unless it is told otherwise, and it does reads as a device would. For one thread.
+ * A donor that answers every request as one would unless it is told otherwise; its slabs are filled with their handle. It is reached over
+ * TCP ({@link ScriptedListener}), or over RDMA without a device, whose reads it does ({@link ScriptedWire}). For one thread.
  */
 final class ScriptedDonor implements RdmaDialer {
 
@@ -34,7 +34,10 @@ final class ScriptedDonor implements RdmaDialer {
     /** Reads may land in it. */
     final ByteBuf memory = Unpooled.directBuffer(4 << 20, 4 << 20);
 
-    /** All connections that were dialled, the latest last. */
+    /** All connections, the latest last. */
+    final List<ScriptedConnection> connections = new ArrayList<>();
+
+    /** Those of them that were dialled over RDMA. */
     final List<ScriptedWire> wires = new ArrayList<>();
 
     UUID incarnation = new UUID(7, 7);
@@ -63,14 +66,27 @@ final class ScriptedDonor implements RdmaDialer {
     /** What everything else is. */
     byte status = Status.OK;
 
-    /** Whether nothing is answered, and no read is done, until {@link ScriptedWire#answerAll}. */
+    /** Whether nothing is answered, and no read is done, until {@link ScriptedConnection#answerAll}. */
     boolean silent;
+
+    /** Whether hellos are not answered either. */
+    boolean deaf;
 
     @Override
     public RdmaConnection dial(RdmaClient.Shape shape, RdmaClient.Events events) {
         ScriptedWire wire = new ScriptedWire(this, shape, events);
         wires.add(wire);
+        connections.add(wire);
         return wire;
+    }
+
+    ScriptedConnection connection() {
+        return connections.getLast();
+    }
+
+    /** Whether the answer to a request waits for {@link ScriptedConnection#answerAll}. */
+    boolean holdsBack(boolean hello) {
+        return hello ? deaf : silent;
     }
 
     ScriptedWire wire() {

@@ -1,6 +1,5 @@
 package io.leapnbd.bypass.link;
 
-import io.leapnbd.donor.protocol.RequestHeader;
 import io.leapnbd.donor.rdma.RdmaClient;
 import io.leapnbd.donor.rdma.RdmaConnection;
 import io.leapnbd.donor.rdma.Transfers;
@@ -17,7 +16,7 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /** One connection to a {@link ScriptedDonor}. Its two descriptors are those of pipes, so that a real event loop waits on them. */
-final class ScriptedWire implements RdmaConnection {
+final class ScriptedWire implements ScriptedConnection, RdmaConnection {
 
     /** What was sent, the hello included: copies. */
     final List<ByteBuf> sent = new ArrayList<>();
@@ -84,8 +83,8 @@ final class ScriptedWire implements RdmaConnection {
 
     // What a test does.
 
-    /** The connection breaks. */
-    void breaks() {
+    @Override
+    public void breaks() {
         happens(() -> events.disconnected("pulled out"));
     }
 
@@ -94,24 +93,27 @@ final class ScriptedWire implements RdmaConnection {
         completes(() -> events.failed(12));
     }
 
-    /** Everything that was held back is answered, and done. */
-    void answerAll() {
+    /** Reads are done, too. */
+    @Override
+    public void answerAll() {
         while (!heldBack.isEmpty()) {
             completes(heldBack.poll());
         }
     }
 
-    /** A message arrives that the donor did not think of. */
-    void arrives(ByteBuf message) {
+    @Override
+    public void arrives(ByteBuf message) {
         completes(() -> receives(message));
     }
 
-    /** Operations of the messages that were sent, without the hello. */
-    List<Byte> operations() {
-        return sent.stream()
-                .skip(1)
-                .map(message -> RequestHeader.operation(message, 0))
-                .toList();
+    @Override
+    public List<ByteBuf> sent() {
+        return sent;
+    }
+
+    @Override
+    public boolean closed() {
+        return closed;
     }
 
     // The connection.
@@ -189,7 +191,7 @@ final class ScriptedWire implements RdmaConnection {
     }
 
     private void hand(Completion completion) {
-        if (donor.silent && !greeting) {
+        if (donor.holdsBack(greeting)) {
             heldBack.add(completion);
         } else {
             completes(completion);

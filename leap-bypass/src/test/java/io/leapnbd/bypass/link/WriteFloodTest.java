@@ -81,7 +81,7 @@ class WriteFloodTest {
     @Test
     void aReadHasNoMoreThanTheWindowOfWritesAheadOfIt() throws Exception {
         try (DeafDonor donor = new DeafDonor()) {
-            TcpLink link = link(donor);
+            DonorLink link = link(donor);
             AtomicInteger written = new AtomicInteger();
             CompletableFuture<LinkRequest.Outcome> read = new CompletableFuture<>();
             loop.execute(() -> {
@@ -109,25 +109,24 @@ class WriteFloodTest {
         }
     }
 
-    private TcpLink link(DeafDonor donor) throws Exception {
+    private DonorLink link(DeafDonor donor) throws Exception {
         Donor known = new Donor("deaf", new IgnoringListener());
         known.stand(DonorStanding.claimed(PROCESS, 1));
-        TcpLink link = new TcpLink(
-                loop,
-                0,
+        DonorConnector connector = new TcpConnector(
                 known,
                 new DonorAddress("127.0.0.1", donor.address().getPort()),
-                SETTINGS,
-                Duration.ofSeconds(DEADLINE_SECONDS).toNanos(),
+                SETTINGS.connectTimeout(),
                 UnpooledByteBufAllocator.DEFAULT);
-        loop.execute(link::connect);
+        DonorLink link = loop.submit(() -> connector.link(
+                        loop, 0, SETTINGS, Duration.ofSeconds(DEADLINE_SECONDS).toNanos()))
+                .get(DEADLINE_SECONDS, TimeUnit.SECONDS);
         while (!loop.submit(link::ready).get(DEADLINE_SECONDS, TimeUnit.SECONDS)) {
             Thread.onSpinWait();
         }
         return link;
     }
 
-    private void post(TcpLink link, byte operation, int offset, int length, LinkCompletion completion) {
+    private void post(DonorLink link, byte operation, int offset, int length, LinkCompletion completion) {
         LinkRequest request = new LinkRequest();
         request.operation = operation;
         request.offset = offset;

@@ -3,12 +3,9 @@ package io.leapnbd.nbd.server;
 import io.leapnbd.nbd.Printable;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.ByteBufAllocator;
-import io.netty.buffer.Unpooled;
 import io.netty.channel.Channel;
-import io.netty.channel.ChannelFutureListener;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelInboundHandlerAdapter;
-import io.netty.channel.ChannelOutboundBuffer;
 import io.netty.channel.socket.ChannelInputShutdownEvent;
 import io.netty.channel.socket.ChannelInputShutdownReadComplete;
 import io.netty.util.concurrent.Future;
@@ -32,15 +29,11 @@ import org.slf4j.LoggerFactory;
  *
  * <p><b>Back pressure.</b> When the phase is blocked, or the client lets replies pile up beyond the channel's high-water
  * mark, nothing more is consumed or received until that has passed. What a client can make the server hold is bounded by
- * the receive buffer, by {@link BufferPlan#SHORT_REPLIES}, and by its {@link ConnectionCredit}: a reply with data is paid for until
- * it has left. Whoever stands still in the middle is dropped ({@link StallWatch}).
+ * the receive buffer, by its {@link ReplyOutput}, and by its {@link ConnectionCredit}. Whoever stands still in the middle is dropped ({@link StallWatch}).
  */
 final class Connection extends ChannelInboundHandlerAdapter {
 
     private static final Logger LOG = LoggerFactory.getLogger(Connection.class);
-
-    /** Room for the short replies of a turn; those of a burst of writes. */
-    private static final int SHORT_REPLIES = 1024;
 
     /** How long a client that has said goodbye may take to read its last replies. */
     private static final Duration FAREWELL = Duration.ofSeconds(60);
@@ -50,13 +43,14 @@ final class Connection extends ChannelInboundHandlerAdapter {
     final ServerCore server;
     final ReceiveBuffer receive;
     final ConnectionCredit credit;
+    final IncomingPayload payload;
+    final ReplyOutput replies;
     private final Peer peer;
     private final LoopBuffers loop;
     private final StallWatch stalls;
     private final AtomicReference<Stage> stage = new AtomicReference<>(Stage.HANDSHAKE);
     private final Instant opened = Instant.now();
     private final Runnable turn = this::turn;
-    private final ChannelFutureListener whenDrained = future -> drained();
     private Phase phase;
 
     /** Whether it may be dropped to make room, and whether it was. */
@@ -66,27 +60,13 @@ final class Connection extends ChannelInboundHandlerAdapter {
         DROPPED
     }
 
-    /** Set before anything arrives; spares each write the way through the pipeline's tail. */
-    @SuppressWarnings("NullAway.Init")
-    private ChannelHandlerContext context;
-
     private @Nullable ScheduledFuture<?> deadline;
-    private @Nullable ByteBuf shortReplies;
     private boolean inTurn;
     private boolean turnScheduled;
-    private boolean flushNeeded;
     private boolean paused;
     private boolean closing;
     private boolean inactive;
     private boolean onLoop;
-
-    /** Credit of replies that have not left. */
-    private long unsentCredit;
-
-    /** Bytes of replies without data that have not left. */
-    private long unsentShort;
-
-    private boolean awaitsDrain;
 
     /** Written on the loop, read by whoever asks for {@link #info}. */
     private volatile @Nullable TransmissionPhase transmission;
@@ -100,7 +80,9 @@ final class Connection extends ChannelInboundHandlerAdapter {
         this.loop = server.buffersOf(channel.eventLoop());
         this.credit = new ConnectionCredit(server.budget(), loop, channel.eventLoop(), this::wake);
         this.receive = new ReceiveBuffer(loop, server.context().allocator(), credit);
+        this.payload = new IncomingPayload(receive, credit);
         this.stalls = new StallWatch(this, server.context().stallTimeout().toNanos());
+        this.replies = new ReplyOutput(channel, server.context().allocator(), credit, stalls, this::wake);
         this.phase = new HandshakePhase(this);
     }
 
@@ -128,7 +110,7 @@ final class Connection extends ChannelInboundHandlerAdapter {
 
     @Override
     public void handlerAdded(ChannelHandlerContext ctx) {
-        context = ctx;
+        replies.attach(ctx);
         onLoop = true;
         loop.enter();
     }
@@ -159,7 +141,7 @@ final class Connection extends ChannelInboundHandlerAdapter {
     private void greet() {
         if (!inactive && !closing) {
             ((HandshakePhase) phase).greet();
-            context.flush();
+            channel.flush();
         }
     }
 
@@ -211,7 +193,7 @@ final class Connection extends ChannelInboundHandlerAdapter {
         }
         inTurn = false;
         receive.endOfTurn();
-        if (payloadArrives()) {
+        if (payload.arrives()) {
             stalls.begin();
         }
         boolean stop = phase.blocked();
@@ -223,77 +205,7 @@ final class Connection extends ChannelInboundHandlerAdapter {
 
     private void flush() {
         phase.endOfTurn();
-        if (flushNeeded) {
-            flushNeeded = false;
-            writeShortReplies();
-            context.flush();
-            settle();
-        } else if (unsentCredit > 0 || unsentShort > 0) {
-            settle();
-        }
-    }
-
-    /** Gives back the credit of replies that have left by now. */
-    private void settle() {
-        long pending = pendingBytes();
-        if (unsentCredit > pending) {
-            credit.give(unsentCredit - pending);
-            unsentCredit = pending;
-        }
-        unsentShort = Math.min(unsentShort, pending);
-        if (pending > 0) {
-            stalls.begin();
-            if (!awaitsDrain && !closing && (credit.holdsShared() || !takesReplies())) {
-                awaitsDrain = true;
-                channel.writeAndFlush(Unpooled.EMPTY_BUFFER).addListener(whenDrained);
-            }
-        }
-    }
-
-    /** What was written before has left, or never will. The channel has not counted that yet, so the next turn settles. */
-    private void drained() {
-        awaitsDrain = false;
-        wake();
-    }
-
-    /** Bytes of replies in the channel that have not left, those of which a part has left counted whole. */
-    private long pendingBytes() {
-        ChannelOutboundBuffer replies = channel.unsafe().outboundBuffer();
-        return replies == null ? 0 : replies.totalPendingWriteBytes();
-    }
-
-    /** Whether replies wait for the client to take them. */
-    boolean hasUnsentReplies() {
-        return pendingBytes() > 0;
-    }
-
-    /** Bytes of credit to be given back when what was just written has left. */
-    void giveWhenSent(long bytes) {
-        unsentCredit += bytes;
-    }
-
-    /** Whether a write's payload is on its way in. */
-    boolean payloadArrives() {
-        TransmissionPhase t = transmission;
-        return t != null && t.payloadArrives();
-    }
-
-    /** How much of it is there. */
-    long payloadBytes() {
-        TransmissionPhase t = transmission;
-        return t == null ? 0 : t.payloadBytes();
-    }
-
-    /** How long it will be. */
-    long payloadLength() {
-        TransmissionPhase t = transmission;
-        return t == null ? 0 : t.payloadLength();
-    }
-
-    /** When it began, by {@link System#nanoTime}. */
-    long payloadSinceNanos() {
-        TransmissionPhase t = transmission;
-        return t == null ? 0 : t.payloadSinceNanos();
+        replies.flush(closing);
     }
 
     private void consume() {
@@ -304,49 +216,9 @@ final class Connection extends ChannelInboundHandlerAdapter {
         } while (before != phase);
     }
 
-    /** Whether the client reads its replies, so that one more may be made for it. */
-    boolean takesReplies() {
-        return transmission == null
-                ? pendingBytes() < BufferPlan.SHORT_REPLIES
-                : channel.isWritable() && unsentShort < BufferPlan.SHORT_REPLIES;
-    }
-
     /** Whether nothing that arrives matters any more. */
     boolean closing() {
         return closing;
-    }
-
-    /** Queues {@code reply}, to leave at the end of the turn, and takes its reference over. */
-    void write(ByteBuf reply) {
-        flushNeeded = true;
-        Future<?> _ = context.write(reply, context.voidPromise());
-    }
-
-    /**
-     * Where to append a reply of so many bytes, at most {@link #SHORT_REPLIES}; it leaves at the end of the turn. Short replies
-     * share a buffer, so that one costs neither a buffer nor a place in the channel's queue.
-     */
-    ByteBuf shortReply(int bytes) {
-        flushNeeded = true;
-        ByteBuf replies = shortReplies;
-        if (replies != null && replies.writableBytes() < bytes) {
-            writeShortReplies();
-            replies = null;
-        }
-        if (replies == null) {
-            replies = allocator().directBuffer(SHORT_REPLIES, SHORT_REPLIES);
-            shortReplies = replies;
-            unsentShort += SHORT_REPLIES;
-        }
-        return replies;
-    }
-
-    private void writeShortReplies() {
-        ByteBuf replies = shortReplies;
-        if (replies != null) {
-            shortReplies = null;
-            write(replies);
-        }
     }
 
     /** Makes sure that what was written outside a turn leaves, and that receiving starts again when it may. */
@@ -370,6 +242,7 @@ final class Connection extends ChannelInboundHandlerAdapter {
     void enter(TransmissionPhase next) {
         cancelDeadline();
         transmission = next;
+        replies.transmits();
         phase = next;
         if (!stage.compareAndSet(Stage.HANDSHAKE, Stage.TRANSMISSION)) {
             close();
@@ -420,9 +293,8 @@ final class Connection extends ChannelInboundHandlerAdapter {
         if (!closing) {
             closing = true;
             cancelDeadline();
-            writeShortReplies();
             deadline = channel.eventLoop().schedule(this::close, FAREWELL.toMillis(), TimeUnit.MILLISECONDS);
-            channel.writeAndFlush(Unpooled.EMPTY_BUFFER).addListener(ChannelFutureListener.CLOSE);
+            replies.closeWhenSent();
         }
     }
 
@@ -459,13 +331,7 @@ final class Connection extends ChannelInboundHandlerAdapter {
         closing = true;
         inactive = true;
         cancelDeadline();
-        ByteBuf unsent = shortReplies;
-        if (unsent != null) {
-            shortReplies = null;
-            unsent.release();
-        }
-        credit.give(unsentCredit);
-        unsentCredit = 0;
+        replies.release();
         leaveLoop();
         // The last, because the connection may be retired by it.
         phase.closed();

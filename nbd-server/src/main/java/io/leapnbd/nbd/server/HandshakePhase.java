@@ -49,7 +49,7 @@ final class HandshakePhase implements Phase {
     void greet() {
         ByteBuf greeting = connection.allocator().directBuffer(GREETING_SIZE);
         greeting.writeLong(GREETING_MAGIC).writeLong(OPTION_MAGIC).writeShort(HANDSHAKE_FLAGS);
-        connection.write(greeting);
+        connection.replies.write(greeting);
     }
 
     @Override
@@ -57,7 +57,7 @@ final class HandshakePhase implements Phase {
         blocked = false;
         boolean more = true;
         while (more && !connection.closing()) {
-            if (!connection.takesReplies()) {
+            if (!connection.replies.hasRoom()) {
                 blocked = true;
                 return;
             }
@@ -170,7 +170,7 @@ final class HandshakePhase implements Phase {
         reply.writeLong(export.device().size())
                 .writeShort(export.transmissionFlags(structured))
                 .writeZero(padding);
-        connection.write(reply);
+        connection.replies.write(reply);
         transmit(export, queue);
         return false;
     }
@@ -241,12 +241,12 @@ final class HandshakePhase implements Phase {
         }
         ByteBuf reply = header(option, REP_INFO, 12).writeShort(INFO_EXPORT);
         reply.writeLong(export.device().size()).writeShort(export.transmissionFlags(structured));
-        connection.write(reply);
+        connection.replies.write(reply);
         reply = header(option, REP_INFO, 14).writeShort(INFO_BLOCK_SIZE);
         reply.writeInt(Transmission.MIN_BLOCK)
                 .writeInt(Transmission.PREFERRED_BLOCK)
                 .writeInt(Transmission.MAX_PAYLOAD);
-        connection.write(reply);
+        connection.replies.write(reply);
         if (name) {
             text(option, INFO_NAME, export.name());
         }
@@ -258,7 +258,7 @@ final class HandshakePhase implements Phase {
 
     private void text(int option, int type, String value) {
         byte[] bytes = value.getBytes(StandardCharsets.UTF_8);
-        connection.write(
+        connection.replies.write(
                 header(option, REP_INFO, 2 + bytes.length).writeShort(type).writeBytes(bytes));
     }
 
@@ -266,7 +266,7 @@ final class HandshakePhase implements Phase {
         for (Export export : server.exports()) {
             byte[] name = export.name().getBytes(StandardCharsets.UTF_8);
             byte[] description = export.device().description().getBytes(StandardCharsets.UTF_8);
-            connection.write(header(OPT_LIST, REP_SERVER, 4 + name.length + description.length)
+            connection.replies.write(header(OPT_LIST, REP_SERVER, 4 + name.length + description.length)
                     .writeInt(name.length)
                     .writeBytes(name)
                     .writeBytes(description));
@@ -307,7 +307,7 @@ final class HandshakePhase implements Phase {
         }
         if (selected) {
             byte[] context = BASE_ALLOCATION.getBytes(StandardCharsets.UTF_8);
-            connection.write(header(option, REP_META_CONTEXT, 4 + context.length)
+            connection.replies.write(header(option, REP_META_CONTEXT, 4 + context.length)
                     .writeInt(set ? TransmissionPhase.ALLOCATION_CONTEXT : 0)
                     .writeBytes(context));
             contextExport = set ? export : contextExport;
@@ -316,12 +316,12 @@ final class HandshakePhase implements Phase {
     }
 
     private void reply(int option, int type) {
-        connection.write(header(option, type, 0));
+        connection.replies.write(header(option, type, 0));
     }
 
     private void reply(int option, int type, String message) {
         byte[] text = message.getBytes(StandardCharsets.UTF_8);
-        connection.write(header(option, type, text.length).writeBytes(text));
+        connection.replies.write(header(option, type, text.length).writeBytes(text));
     }
 
     private ByteBuf header(int option, int type, int length) {
@@ -341,7 +341,7 @@ final class HandshakePhase implements Phase {
 
     @Override
     public boolean mayProceed() {
-        return connection.takesReplies();
+        return connection.replies.hasRoom();
     }
 
     @Override

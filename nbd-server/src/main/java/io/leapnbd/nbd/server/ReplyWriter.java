@@ -7,7 +7,7 @@ import io.netty.buffer.ByteBuf;
 
 /**
  * Encodes replies ("Simple reply message", "Structured reply chunk message"). A reply with data is one buffer: the header
- * goes in front of what the device has put there. Replies without are gathered by the {@link Connection}, and leave behind
+ * goes in front of what the device has put there. Replies without are gathered by the {@link ReplyOutput}, and leave behind
  * those with data; the protocol leaves the order to the server.
  *
  * <p>When structured replies were negotiated, reads and block status are answered with one chunk that is also the last,
@@ -23,11 +23,11 @@ final class ReplyWriter {
     /** Bytes of an error chunk without a message: the header, the error and the message's length. */
     private static final int ERROR_CHUNK_SIZE = CHUNK_SIZE + Integer.BYTES + Short.BYTES;
 
-    private final Connection connection;
+    private final ReplyOutput output;
     private final boolean structured;
 
-    ReplyWriter(Connection connection, boolean structured) {
-        this.connection = connection;
+    ReplyWriter(ReplyOutput output, boolean structured) {
+        this.output = output;
         this.structured = structured;
     }
 
@@ -44,7 +44,7 @@ final class ReplyWriter {
     /** A read of no bytes: a structured one has no content chunk, since that must not be empty. */
     void noData(long cookie) {
         if (structured) {
-            ByteBuf replies = connection.shortReply(CHUNK_SIZE);
+            ByteBuf replies = output.shortReply(CHUNK_SIZE);
             int at = replies.writerIndex();
             chunk(replies, at, CHUNK_NONE, cookie, 0).writerIndex(at + CHUNK_SIZE);
         } else {
@@ -54,7 +54,7 @@ final class ReplyWriter {
 
     void error(long cookie, int error) {
         if (structured) {
-            ByteBuf replies = connection.shortReply(ERROR_CHUNK_SIZE);
+            ByteBuf replies = output.shortReply(ERROR_CHUNK_SIZE);
             int at = replies.writerIndex();
             chunk(replies, at, CHUNK_ERROR, cookie, ERROR_CHUNK_SIZE - CHUNK_SIZE)
                     .setInt(at + CHUNK_SIZE, error)
@@ -68,7 +68,7 @@ final class ReplyWriter {
     /** An error at a byte of the device; -1 if it is not known where. */
     void error(long cookie, int error, long offset) {
         if (structured && offset >= 0) {
-            ByteBuf replies = connection.shortReply(ERROR_CHUNK_SIZE + Long.BYTES);
+            ByteBuf replies = output.shortReply(ERROR_CHUNK_SIZE + Long.BYTES);
             int at = replies.writerIndex();
             chunk(replies, at, CHUNK_ERROR_OFFSET, cookie, ERROR_CHUNK_SIZE + Long.BYTES - CHUNK_SIZE)
                     .setInt(at + CHUNK_SIZE, error)
@@ -81,7 +81,7 @@ final class ReplyWriter {
     }
 
     private void shortSimple(int error, long cookie) {
-        ByteBuf replies = connection.shortReply(SIMPLE_REPLY_SIZE);
+        ByteBuf replies = output.shortReply(SIMPLE_REPLY_SIZE);
         int at = replies.writerIndex();
         simple(replies, at, error, cookie).writerIndex(at + SIMPLE_REPLY_SIZE);
     }
@@ -93,14 +93,14 @@ final class ReplyWriter {
         } else {
             simple(reply, 0, 0, cookie);
         }
-        connection.write(reply.writerIndex(dataStart() + length));
+        output.write(reply.writerIndex(dataStart() + length));
     }
 
     /** A block status, whose extents are in place. Takes {@code reply} over. */
     void blockStatus(ByteBuf reply, long cookie, int context, int extents) {
         int length = Integer.BYTES + extents * EXTENT_SIZE;
         chunk(reply, 0, CHUNK_BLOCK_STATUS, cookie, length).setInt(CHUNK_SIZE, context);
-        connection.write(reply.writerIndex(CHUNK_SIZE + length));
+        output.write(reply.writerIndex(CHUNK_SIZE + length));
     }
 
     static void setExtent(ByteBuf reply, int index, long length, int flags) {

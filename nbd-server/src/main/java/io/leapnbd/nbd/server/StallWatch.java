@@ -60,18 +60,18 @@ final class StallWatch {
             firstReply = null;
             return;
         }
-        boolean unsent = connection.hasUnsentReplies();
-        boolean arriving = connection.payloadArrives();
+        boolean unsent = connection.replies.waits();
+        boolean arriving = connection.payload.arrives();
         replyLooks = unsent && !repliesMoved(replies) ? replyLooks + 1 : 0;
-        boolean same = arriving && connection.payloadSinceNanos() == payloadNanos;
+        boolean same = arriving && connection.payload.sinceNanos() == payloadNanos;
         payloadAge = same ? payloadAge + 1 : 0;
-        payloadLooks = same && connection.payloadBytes() == payloadBytes ? payloadLooks + 1 : 0;
+        payloadLooks = same && connection.payload.bytes() == payloadBytes ? payloadLooks + 1 : 0;
         if (replyLooks >= LOOKS) {
             connection.drop("it has not taken any of its replies for " + seconds());
         } else if (payloadLooks >= LOOKS) {
             connection.drop("nothing of a write's payload has come for " + seconds());
         } else if (arriving && isSlow()) {
-            connection.drop("a write's payload of " + connection.payloadLength() + " bytes comes too slowly");
+            connection.drop("a write's payload of " + connection.payload.length() + " bytes comes too slowly");
         } else if (unsent || arriving) {
             note();
             again();
@@ -83,7 +83,7 @@ final class StallWatch {
 
     /** In looks, not by the clock, which goes on while this process is stopped. */
     private boolean isSlow() {
-        long most = limitNanos + connection.payloadLength() * TimeUnit.SECONDS.toNanos(1) / LEAST_RATE;
+        long most = limitNanos + connection.payload.length() * TimeUnit.SECONDS.toNanos(1) / LEAST_RATE;
         return payloadAge > LOOKS * most / limitNanos;
     }
 
@@ -93,8 +93,8 @@ final class StallWatch {
     }
 
     private void note() {
-        payloadBytes = connection.payloadBytes();
-        payloadNanos = connection.payloadSinceNanos();
+        payloadBytes = connection.payload.bytes();
+        payloadNanos = connection.payload.sinceNanos();
         ChannelOutboundBuffer replies = connection.channel.unsafe().outboundBuffer();
         if (replies != null) {
             firstReply = replies.current();

@@ -32,12 +32,6 @@ final class TransmissionPhase implements Phase {
     /** Requests in one turn, a MiB of a range counting as one: what a device does at once must not keep others waiting. */
     private static final int MOST_WORK = 1024;
 
-    /** A payload of at least this many bytes that has arrived whole is not copied out of the receive buffer. */
-    private static final int LEAST_SLICE = 64 << 10;
-
-    /** When at least this many bytes of a payload are missing, they are received where they will stay. */
-    private static final int LEAST_DIVERSION = 16 << 10;
-
     /** So much of a payload, or all, must have arrived before there is a buffer for it: a header alone costs nothing. */
     private static final int LEAST_ARRIVED = 64 << 10;
 
@@ -50,15 +44,12 @@ final class TransmissionPhase implements Phase {
     private final @Nullable RequestObserver observer;
     private final InFlight inFlight;
     private final ConnectionCredit credit;
+    private final IncomingPayload payload;
+    private final RequestBuffers buffers;
     private final RefusedWrite refused = new RefusedWrite();
 
-    private @Nullable Request incoming;
-    private long payloadBytes;
     private long turnNanos;
     private long turnWork;
-
-    /** Bytes of credit that the next request waits for; 0 when it does not. */
-    private long wantsCredit;
 
     private boolean blocked;
     private boolean inputEnded;
@@ -71,7 +62,7 @@ final class TransmissionPhase implements Phase {
         this.export = export;
         this.queue = queue;
 
-        this.replies = new ReplyWriter(connection, structured);
+        this.replies = new ReplyWriter(connection.replies, structured);
         this.checks =
                 new RequestChecks(export.device().size(), export.device().readOnly(), structured, allocationContext);
         this.statistics = connection.server.statistics();
@@ -79,6 +70,8 @@ final class TransmissionPhase implements Phase {
         NbdServerContext context = connection.server.context();
         this.inFlight = new InFlight(this, context.maxRequestsInFlight(), connection.server.maxBytesInFlight());
         this.credit = connection.credit;
+        this.payload = connection.payload;
+        this.buffers = new RequestBuffers(connection.allocator(), credit, replies.dataStart());
     }
 
     String exportName() {
@@ -108,10 +101,12 @@ final class TransmissionPhase implements Phase {
             if (disconnecting || connection.closing()) {
                 connection.receive.discard();
                 return;
-            } else if (incoming != null) {
-                if (!receivePayload(incoming, in)) {
+            } else if (payload.arrives()) {
+                Request write = payload.take(in);
+                if (write == null) {
                     return;
                 }
+                submitWrite(write);
             } else if (refused.pending()) {
                 if (!refused.drain(in)) {
                     return;
@@ -139,14 +134,12 @@ final class TransmissionPhase implements Phase {
 
     @Override
     public boolean mayProceed() {
-        return turnWork < MOST_WORK
-                && admits(connection.receive.arrived())
-                && (wantsCredit == 0 || credit.mayTake(wantsCredit));
+        return turnWork < MOST_WORK && admits(connection.receive.arrived()) && buffers.mayPay();
     }
 
     /** Whether the next request may be begun, as far as this connection is concerned. One that will be refused always may. */
     private boolean admits(ByteBuf in) {
-        if (!connection.takesReplies() || !inFlight.hasRoom()) {
+        if (!connection.replies.hasRoom() || !inFlight.hasRoom()) {
             return false;
         }
         int at = in.readerIndex();
@@ -180,13 +173,11 @@ final class TransmissionPhase implements Phase {
         long length = in.getUnsignedInt(at + REQUEST_LENGTH);
         Command command = Command.of(type);
         int error = command == null ? 0 : checks.check(command, flags, offset, length);
-        long bytes = command == null || error != 0 ? 0 : bufferBytes(command, length);
-        boolean slice = command == Command.WRITE && bytes > 0 && takeSlice(in, bytes);
-        if (bytes > 0 && !slice && !credit.take(bytes, isToCome(command, in, bytes))) {
-            wantsCredit = bytes;
+        long bytes = command == null || error != 0 ? 0 : buffers.bytes(command, length);
+        boolean slice = buffers.takeSlice(command, in, bytes);
+        if (!buffers.pay(command, in, slice ? 0 : bytes)) {
             return false;
         }
-        wantsCredit = 0;
         turnWork += 1 + (length >>> 20);
         in.readerIndex(at + REQUEST_SIZE);
 
@@ -207,28 +198,6 @@ final class TransmissionPhase implements Phase {
         return true;
     }
 
-    /** What a request's buffer takes. */
-    private long bufferBytes(Command command, long length) {
-        return switch (command) {
-            case READ -> length == 0 ? 0 : replies.dataStart() + length;
-            case WRITE -> length;
-            case BLOCK_STATUS -> ReplyWriter.BLOCK_STATUS_SIZE + MAX_EXTENTS * ReplyWriter.EXTENT_SIZE;
-            case FLUSH, TRIM, CACHE, WRITE_ZEROES -> 0;
-        };
-    }
-
-    private static boolean isToCome(@Nullable Command command, ByteBuf in, long bytes) {
-        return command == Command.WRITE && in.readableBytes() < REQUEST_SIZE + bytes;
-    }
-
-    /**
-     * Whether a payload can stay where it arrived. It keeps the whole receive buffer from being used again, so that has to be
-     * paid for; when credit is short the payload is copied.
-     */
-    private boolean takeSlice(ByteBuf in, long bytes) {
-        return bytes >= LEAST_SLICE && in.readableBytes() >= REQUEST_SIZE + bytes && credit.takeNow(in.capacity());
-    }
-
     private void decodeWrite(int flags, long cookie, long offset, long length, int error, ByteBuf in, boolean slice) {
         if (length > MAX_DRAINED) {
             connection.drop("a write announces " + length + " bytes");
@@ -239,52 +208,30 @@ final class TransmissionPhase implements Phase {
         } else {
             int bytes = (int) length;
             int taken = slice ? in.capacity() : bytes;
-            ByteBuf payload = slice ? in.readRetainedSlice(bytes) : allocate(bytes);
-            if (payload == null) {
+            ByteBuf buffer = slice ? in.readRetainedSlice(bytes) : buffers.allocate(bytes);
+            if (buffer == null) {
                 credit.payloadEnded();
                 credit.give(taken);
                 refused.start(cookie, offset, length, NbdError.ENOMEM.code());
                 return;
             }
             Request request = inFlight.begin(Command.WRITE, flags, cookie, offset, length, taken, turnNanos);
-            request.buffer = payload;
+            request.buffer = buffer;
             if (slice) {
-                submitWrite(request, payload);
+                submitWrite(request);
             } else {
-                incoming = request;
+                payload.begin(request);
             }
         }
     }
 
-    /** Takes more of a write's payload; returns whether it is complete now, and then the write is in the device. */
-    private boolean receivePayload(Request request, ByteBuf in) {
-        ByteBuf payload = request.presentBuffer();
-        int missing = (int) request.length - payload.writerIndex();
-        int here = Math.min(missing, in.readableBytes());
-        payload.writeBytes(in, here);
-        missing -= here;
-        payloadBytes = payload.writerIndex();
-        if (missing >= LEAST_DIVERSION) {
-            connection.receive.divert(payload);
-        } else {
-            connection.receive.endDiversion();
-        }
-        if (missing > 0) {
-            return false;
-        }
-        incoming = null;
-        credit.payloadEnded();
-        submitWrite(request, payload);
-        return true;
-    }
-
-    private void submitWrite(Request request, ByteBuf payload) {
+    private void submitWrite(Request request) {
         boolean fua = (request.flags & CMD_FLAG_FUA) != 0;
-        queue.write(request.offset, (int) request.length, payload, 0, fua, request);
+        queue.write(request.offset, (int) request.length, request.presentBuffer(), 0, fua, request);
     }
 
     private void submit(Command command, int flags, long cookie, long offset, long length, long bytes) {
-        ByteBuf buffer = bytes > 0 ? allocate((int) bytes) : null;
+        ByteBuf buffer = bytes > 0 ? buffers.allocate((int) bytes) : null;
         if (bytes > 0 && buffer == null) {
             credit.give(bytes);
             answer(command, cookie, offset, length, NbdError.ENOMEM.code());
@@ -309,15 +256,6 @@ final class TransmissionPhase implements Phase {
                 queue.blockStatus(offset, length, most, request, request);
             }
             case WRITE -> throw new AssertionError("a write has a payload");
-        }
-    }
-
-    /** A direct buffer, or null when the system has no memory left: the process may have it, or there would be no credit. */
-    private @Nullable ByteBuf allocate(int bytes) {
-        try {
-            return connection.allocator().directBuffer(bytes, bytes);
-        } catch (OutOfMemoryError e) {
-            return null;
         }
     }
 
@@ -349,10 +287,10 @@ final class TransmissionPhase implements Phase {
         }
         if (error == 0 && request.command == Command.READ && buffer != null) {
             replies.data(buffer, request.cookie, request.offset, (int) request.length);
-            connection.giveWhenSent(request.credit);
+            connection.replies.giveWhenSent(request.credit);
         } else if (error == 0 && request.command == Command.BLOCK_STATUS && buffer != null) {
             replies.blockStatus(buffer, request.cookie, ALLOCATION_CONTEXT, request.extents());
-            connection.giveWhenSent(request.credit);
+            connection.replies.giveWhenSent(request.credit);
         } else {
             release(buffer);
             credit.give(request.credit);
@@ -406,37 +344,12 @@ final class TransmissionPhase implements Phase {
 
     /** Forgets a write whose payload will not arrive any more. */
     private void abandonIncoming() {
-        Request request = incoming;
+        Request request = payload.abandon();
         if (request != null) {
-            incoming = null;
-            connection.receive.endDiversion();
             release(request.buffer);
             inFlight.end(request);
-            credit.payloadEnded();
             credit.give(request.credit);
         }
-    }
-
-    /** Whether a payload is on its way in. */
-    boolean payloadArrives() {
-        return incoming != null;
-    }
-
-    /** Bytes of the present payload that have arrived. */
-    long payloadBytes() {
-        return payloadBytes;
-    }
-
-    /** Bytes that it will have. */
-    long payloadLength() {
-        Request request = incoming;
-        return request == null ? 0 : request.length;
-    }
-
-    /** When it began. */
-    long payloadSinceNanos() {
-        Request request = incoming;
-        return request == null ? 0 : request.startNanos;
     }
 
     @Override

@@ -1,0 +1,114 @@
+package io.leapnbd.bypass.link;
+
+import io.leapnbd.bypass.link.Donor.Unfit;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** Whether a donor can be reached, as the links of all loops have found out. Any thread. */
+final class Reachability {
+
+    private static final Logger LOG = LoggerFactory.getLogger(Reachability.class);
+
+    /** A donor that refuses every hello for so long is down. It may be full of the links of a server that has just ended. */
+    static final long REFUSED_NANOS = TimeUnit.SECONDS.toNanos(2);
+
+    private final String name;
+    private final AtomicInteger linksUp = new AtomicInteger();
+    private volatile boolean reportedDown;
+    private volatile @Nullable Unfit unfit;
+
+    /** {@link System#nanoTime()} of the first answer that {@link #unfit} comes from. */
+    private volatile long unfitSince;
+
+    /** {@link System#nanoTime()} when the last link ended, or when links were begun to be tried. */
+    private volatile long unlinkedSince = System.nanoTime();
+
+    /**
+     * Of a donor that no link was tried to.
+     *
+     * @param name its address, for the log
+     */
+    Reachability(String name) {
+        this.name = name;
+    }
+
+    /** Links begin to be tried. */
+    void tried() {
+        unlinkedSince = System.nanoTime();
+    }
+
+    /** Links that are connected now. */
+    int linksUp() {
+        return linksUp.get();
+    }
+
+    /** {@link System#nanoTime()} until which there was a link: now, or when the last one ended, or when links were begun to be tried. */
+    long linkedUntil() {
+        return linksUp.get() > 0 ? System.nanoTime() : unlinkedSince;
+    }
+
+    /** Why the donor is of no use, as of its latest answer; null if it is. */
+    @Nullable
+    Unfit unfit() {
+        return unfit;
+    }
+
+    /** A hello was answered, and the donor is of no use. */
+    void unfit(Unfit why) {
+        if (unfit == null) {
+            unfitSince = System.nanoTime();
+        }
+        unfit = why;
+    }
+
+    /** A link can be used. */
+    void linkUp() {
+        linksUp.incrementAndGet();
+        unfit = null;
+        if (reportedDown) {
+            reportedDown = false;
+            LOG.info("donor {} is back", name);
+        }
+    }
+
+    /** A link that could be used has ended. */
+    void linkDown() {
+        if (linksUp.get() == 1) {
+            // Before the count, so that nobody sees an old time with no links.
+            unlinkedSince = System.nanoTime();
+        }
+        if (linksUp.decrementAndGet() == 0) {
+            unlinkedSince = System.nanoTime();
+        }
+    }
+
+    /** Says once that the donor cannot be reached; again only after it was back. */
+    void failed(String why) {
+        if (!reportedDown) {
+            reportedDown = true;
+            LOG.warn("donor {}: {}; trying again until it answers", name, why);
+        }
+    }
+
+    /**
+     * Whether requests need not wait for it, whatever loop they come from: no loop has a link, and the donor has said that it is of no
+     * use, or has refused every hello for {@link #REFUSED_NANOS}, or nobody has reached it for as long as a request may take. Links go
+     * on trying, so it may come back.
+     *
+     * @param nanos how long a request may take
+     */
+    boolean down(long now, long nanos) {
+        if (linksUp.get() > 0) {
+            return false;
+        }
+        Unfit why = unfit;
+        if (why == null) {
+            return now - unlinkedSince >= nanos;
+        }
+        long patience = Math.min(REFUSED_NANOS, nanos);
+        return why != Unfit.REFUSES || (now - unfitSince >= patience && now - unlinkedSince >= patience);
+    }
+}

@@ -1,0 +1,270 @@
+package io.leapnbd.bypass.link;
+
+import io.leapnbd.donor.protocol.Hello;
+import io.leapnbd.donor.protocol.HelloReply;
+import io.netty.bootstrap.Bootstrap;
+import io.netty.buffer.ByteBufAllocator;
+import io.netty.channel.Channel;
+import io.netty.channel.ChannelFuture;
+import io.netty.channel.ChannelOption;
+import io.netty.channel.EventLoop;
+import io.netty.channel.FixedRecvByteBufAllocator;
+import io.netty.channel.WriteBufferWaterMark;
+import io.netty.channel.epoll.EpollChannelOption;
+import io.netty.channel.epoll.EpollSocketChannel;
+import java.net.InetSocketAddress;
+import java.time.Duration;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * One connection over TCP: a {@link RequestWriter}, a {@link ReplyReader}, and between them what is {@link InFlight}. Of bulk (writes and
+ * trims) no more than a {@link BulkWindow} is on the way at a time, so that demands have little ahead of them.
+ */
+final class TcpSession implements LinkSession {
+
+    private static final int RECEIVE_BUFFER = 256 << 10;
+    private static final int MAX_BACKGROUND = 64;
+
+    /** Bytes of writes that may be on the way over a link as long as one likes; the settings' window if that is more. */
+    private static final int MAX_BULK = 4 << 20;
+
+    /**
+     * Bytes that wait in the channel and in the socket to be sent: what a demand read has ahead of it at most, be the network
+     * slow. Bulk beyond it waits in the link, where demands overtake it.
+     */
+    private static final int UNSENT = 128 << 10;
+
+    /** A name server that does not answer makes the resolver ask the next one after 5 s, as a rule. */
+    private static final Duration LOOKUP = Duration.ofSeconds(30);
+
+    private final ReconnectingLink link;
+    private final EventLoop loop;
+    private final DonorResolver resolver;
+    private final Duration connectTimeout;
+    private final ByteBufAllocator buffers;
+    private final BulkWindow bulk;
+
+    private @Nullable Channel channel;
+    private @Nullable RequestWriter writer;
+    private InFlight inFlight = new InFlight(1);
+    private int backgroundCount;
+    private boolean accepted;
+    private long lastAsked;
+
+    /**
+     * Not begun: {@link #open} does that.
+     *
+     * @param connectTimeout how long the connection and its hello may take, once the donor's name is looked up
+     * @param bulkWindow bytes of writes that may always be on the way
+     * @param buffers where it takes them from; direct ones
+     */
+    TcpSession(
+            ReconnectingLink link,
+            EventLoop loop,
+            DonorResolver resolver,
+            Duration connectTimeout,
+            int bulkWindow,
+            ByteBufAllocator buffers) {
+        this.link = link;
+        this.loop = loop;
+        this.resolver = resolver;
+        this.connectTimeout = connectTimeout;
+        this.buffers = buffers;
+        bulk = new BulkWindow(bulkWindow, Math.max(bulkWindow, MAX_BULK));
+    }
+
+    @Override
+    public void open() {
+        link.expectWithin(LOOKUP);
+        resolver.next((address, problem) -> {
+            if (!link.has(this)) {
+                return;
+            }
+            if (address == null) {
+                link.fail(String.valueOf(problem));
+            } else {
+                connect(address);
+            }
+        });
+    }
+
+    private void connect(InetSocketAddress address) {
+        link.expectWithin(connectTimeout);
+        ChannelFuture connecting = new Bootstrap()
+                .group(loop)
+                .channel(EpollSocketChannel.class)
+                .option(ChannelOption.ALLOCATOR, buffers)
+                .option(ChannelOption.TCP_NODELAY, true)
+                .option(ChannelOption.SO_KEEPALIVE, true)
+                .option(ChannelOption.CONNECT_TIMEOUT_MILLIS, (int) connectTimeout.toMillis())
+                .option(ChannelOption.RECVBUF_ALLOCATOR, new FixedRecvByteBufAllocator(RECEIVE_BUFFER))
+                .option(ChannelOption.WRITE_BUFFER_WATER_MARK, new WriteBufferWaterMark(UNSENT / 2, UNSENT))
+                .option(EpollChannelOption.TCP_NOTSENT_LOWAT, (long) UNSENT)
+                .handler(new ReplyReader(this))
+                .connect(address);
+        channel = connecting.channel();
+        connecting.addListener(done -> {
+            if (!done.isSuccess()) {
+                ended(String.valueOf(done.cause().getMessage()));
+            }
+        });
+    }
+
+    // Called by the reader.
+
+    void connected(Channel connected) {
+        if (live()) {
+            writer = new RequestWriter(connected);
+            link.connected();
+        }
+    }
+
+    /** Whether replies are of any use. */
+    boolean live() {
+        return link.has(this);
+    }
+
+    void helloAnswered(byte status, @Nullable HelloReply reply) {
+        link.helloAnswered(status, reply);
+    }
+
+    /** Whether the donor has accepted the link. */
+    boolean accepted() {
+        return accepted;
+    }
+
+    /** The request that a reply's header answers; null if nobody asked for it. */
+    @Nullable
+    LinkRequest awaiting(int cookie) {
+        return inFlight.get(cookie);
+    }
+
+    void answered(LinkRequest request, byte status, int freeSlabs, long now) {
+        inFlight.remove(request);
+        if (request.urgent()) {
+            bulk.roundTrip(request.sentNanos, now);
+        } else if (request.background) {
+            backgroundCount--;
+        } else {
+            bulk.answered(request.bytesOnTheWay(), request.deliveredBefore, request.sentNanos, now);
+        }
+        link.requests().answered(request, status, freeSlabs, true, now);
+    }
+
+    /** Replies have come, or the socket has taken what was sent: there is room. */
+    void mayGoOn() {
+        if (live()) {
+            link.requests().pump();
+            flush();
+        }
+    }
+
+    /** The connection is of no use any more. */
+    void ended(String why) {
+        if (live()) {
+            link.fail(why);
+        }
+    }
+
+    // Called by the link.
+
+    @Override
+    public void hello(Hello hello) {
+        RequestWriter to = writer;
+        if (to != null) {
+            lastAsked = System.nanoTime();
+            to.hello(hello);
+            to.flush();
+        }
+    }
+
+    @Override
+    public void greeted(HelloReply reply) {
+        inFlight = new InFlight(reply.maxInFlight());
+        accepted = true;
+    }
+
+    @Override
+    public boolean advance(LinkRequest request) {
+        Channel to = channel;
+        if (inFlight.full() || to == null) {
+            return false;
+        }
+        if (request.urgent()) {
+            return true;
+        }
+        if (request.background) {
+            return backgroundCount < MAX_BACKGROUND && !link.requests().demandsWait();
+        }
+        return to.isWritable() && bulk.admits(request.bytesOnTheWay());
+    }
+
+    @Override
+    public void send(LinkRequest request, long now) {
+        if (!request.urgent()) {
+            if (request.background) {
+                backgroundCount++;
+            } else {
+                request.deliveredBefore = bulk.sent(request.bytesOnTheWay());
+            }
+        }
+        lastAsked = request.sentNanos;
+        int cookie = inFlight.add(request);
+        RequestWriter to = writer;
+        if (to != null) {
+            to.request(request, cookie);
+        }
+    }
+
+    @Override
+    public void promoted(LinkRequest request) {
+        // Should the connection break, it is a demand when it is sent again.
+        backgroundCount--;
+    }
+
+    @Override
+    public void flush() {
+        RequestWriter to = writer;
+        if (to != null) {
+            to.flush();
+        }
+    }
+
+    @Override
+    public boolean anyOverdue(Patience patience, long now, long heardNanos) {
+        return inFlight.anyOverdue(patience, now, heardNanos);
+    }
+
+    @Override
+    public boolean awaitsReply() {
+        return !inFlight.isEmpty();
+    }
+
+    @Override
+    public long lastAskedNanos() {
+        return lastAsked;
+    }
+
+    @Override
+    public void postpone(long nanos) {
+        inFlight.postpone(nanos);
+    }
+
+    @Override
+    public void close() {
+        Channel open = channel;
+        if (open != null) {
+            ChannelFuture _ = open.close();
+        }
+        RequestWriter to = writer;
+        writer = null;
+        if (to != null) {
+            to.release();
+        }
+    }
+
+    @Override
+    public @Nullable LinkRequest removeAny() {
+        return inFlight.removeAny();
+    }
+}
