@@ -43,6 +43,7 @@ final class TakeoverWorld implements AutoCloseable {
     private static final int STEPS = 60;
 
     private final Random random;
+    private final Habits habits;
     private final Tally tally;
     private final Path folder;
     private final List<String> story = new ArrayList<>();
@@ -62,6 +63,7 @@ final class TakeoverWorld implements AutoCloseable {
         this.folder = Files.createDirectories(folder);
         this.tally = tally;
         random = new Random(seed * 0x9E3779B97F4A7C15L);
+        habits = new Habits(random);
         for (int i = 0; i < DONORS; i++) {
             donors[i] = new SimDonor(newId());
         }
@@ -108,43 +110,36 @@ final class TakeoverWorld implements AutoCloseable {
     private void step() throws IOException {
         Host host = hosts[random.nextInt(HOSTS)];
         SimServer server = host.server;
-        int what = random.nextInt(100);
-        if (host.starting) {
-            // Only what happens to donors.
-            what = 79 + random.nextInt(14);
-        }
-        if (what < 40) {
-            if (server != null) {
-                server.change(random.nextInt(PAGES), random.nextInt(5) == 0);
+        // While it starts, only what happens to donors.
+        switch (host.starting ? habits.ofDonors(random) : habits.any(random)) {
+            case CHANGE -> {
+                if (server != null) {
+                    server.change(random.nextInt(PAGES), random.nextInt(5) == 0);
+                }
             }
-        } else if (what < 48) {
-            if (server != null) {
-                server.readAll();
+            case READ -> {
+                if (server != null) {
+                    server.readAll();
+                }
             }
-        } else if (what < 68) {
-            if (server == null) {
-                host.start();
+            case START -> {
+                if (server == null) {
+                    host.start();
+                }
             }
-        } else if (what < 76) {
-            host.kill("kill -9");
-        } else if (what < 79) {
-            host.closeInOrder();
-        } else if (what < 84) {
-            cutOrMend(random.nextInt(DONORS));
-        } else if (what < 88) {
-            if (!moved) {
-                restart(random.nextInt(DONORS));
+            case KILL -> host.kill("kill -9");
+            case CLOSE -> host.closeInOrder();
+            case CUT -> cutOrMend(random.nextInt(DONORS));
+            case RESTART -> {
+                if (!moved) {
+                    restart(random.nextInt(DONORS));
+                }
             }
-        } else if (what < 91) {
-            swapAddresses();
-        } else if (what < 93) {
-            expire(random.nextInt(DONORS));
-        } else if (what < 95) {
-            host.loseFile();
-        } else if (what < 97) {
-            host.reboot();
-        } else {
-            host.keepOrRestoreCopy();
+            case SWAP -> swapAddresses();
+            case EXPIRE -> expire(random.nextInt(DONORS));
+            case LOSE_FILE -> host.loseFile();
+            case REBOOT -> host.reboot();
+            case COPY -> host.keepOrRestoreCopy();
         }
     }
 
@@ -319,14 +314,14 @@ final class TakeoverWorld implements AutoCloseable {
         }
 
         void start() throws IOException {
-            boolean takeOver = random.nextInt(3) == 0;
-            boolean fresh = random.nextInt(25) == 0;
-            boolean loseMissing = random.nextInt(8) == 0 && !disturbing;
+            boolean takeOver = habits.once(habits.takeOver, random);
+            boolean fresh = habits.once(habits.fresh, random);
+            boolean loseMissing = habits.once(habits.loseMissing, random) && !disturbing;
             List<Integer> named = new ArrayList<>();
             List<Integer> order = new ArrayList<>(List.of(0, 1, 2));
             java.util.Collections.shuffle(order, random);
             for (int donor : order) {
-                if (random.nextInt(6) != 0) {
+                if (!habits.once(habits.unnamed, random)) {
                     named.add(donor);
                 }
             }
@@ -439,6 +434,9 @@ final class TakeoverWorld implements AutoCloseable {
 
         /** Donor processes that ended while this server was their owner and was connected to them. */
         private final Set<UUID> sawEnd = new HashSet<>();
+
+        /** Addresses that the note names, and not every member is known to have been told of. */
+        private final Set<String> untold = new HashSet<>();
 
         /** Another one ended unseen, and no donor has answered since as one that nobody else has claimed. */
         private boolean missedEnd;
@@ -612,7 +610,7 @@ final class TakeoverWorld implements AutoCloseable {
         }
 
         private boolean killedHere(String where) throws IOException {
-            if (random.nextInt(30) != 0) {
+            if (!habits.once(habits.killedInStart, random)) {
                 return false;
             }
             say("  killed " + where);
@@ -696,7 +694,7 @@ final class TakeoverWorld implements AutoCloseable {
 
         /** Others go on while this one starts. */
         private void disturb() throws IOException {
-            if (disturbing || random.nextInt(6) != 0) {
+            if (disturbing || !habits.once(habits.disturbed, random)) {
                 return;
             }
             disturbing = true;
@@ -810,7 +808,7 @@ final class TakeoverWorld implements AutoCloseable {
 
         /** Whether no other server can have taken the contents over. */
         private boolean isProven() {
-            boolean allEnded = !missedEnd;
+            boolean allEnded = !missedEnd && file.donors().isEmpty();
             for (StateFile.DonorRow row : file.donors()) {
                 SimDonor donor = known.get(row.incarnation());
                 if (donor != null
@@ -820,14 +818,16 @@ final class TakeoverWorld implements AutoCloseable {
                     missedEnd = false;
                     return true;
                 }
-                allEnded &= sawEnd.contains(row.incarnation());
             }
             return allEnded;
         }
 
         /** A donor at a new address is claimed when every member has been told of it. */
         private boolean admit(String address) {
-            if (!note.namesAddress(address)) {
+            if (!note.namesAddress(address) || untold.contains(address)) {
+                untold.add(address);
+                note.addAddress(address);
+                tellNote();
                 for (Note.Member member : note.now().members()) {
                     SimDonor donor = known.get(member.incarnation());
                     boolean ended = member.incarnation().equals(Note.Member.ENDED);
@@ -835,8 +835,7 @@ final class TakeoverWorld implements AutoCloseable {
                         return false;
                     }
                 }
-                note.addAddress(address);
-                tellNote();
+                untold.remove(address);
             }
             return true;
         }

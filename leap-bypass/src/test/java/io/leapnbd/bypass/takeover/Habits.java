@@ -1,0 +1,98 @@
+package io.leapnbd.bypass.takeover;
+
+import java.util.Random;
+
+/**
+ * How often what happens, in one history. Each history has habits of its own: some things never happen in it, others much more often than
+ * usual. So it comes by rows of events that are too rare where all is alike.
+ */
+final class Habits {
+
+    /** What may happen next, and its usual share. */
+    enum Event {
+        CHANGE(40),
+        READ(8),
+        START(20),
+        KILL(8),
+        CLOSE(3),
+        CUT(5),
+        RESTART(4),
+        SWAP(3),
+        EXPIRE(2),
+        LOSE_FILE(2),
+        REBOOT(2),
+        COPY(3);
+
+        private final int usual;
+
+        Event(int usual) {
+            this.usual = usual;
+        }
+    }
+
+    private static final Event[] EVENTS = Event.values();
+    private static final int[] QUARTERS = {0, 2, 4, 4, 8, 16};
+    private static final int DONORS_FROM = Event.CUT.ordinal();
+    private static final int DONORS_TO = Event.EXPIRE.ordinal();
+    private static final int NEVER = Integer.MAX_VALUE;
+
+    /** One start of so many is with {@code --take-over}, and so on. */
+    final int takeOver;
+
+    final int fresh;
+    final int loseMissing;
+
+    /** One donor of so many is left out of a start's list. */
+    final int unnamed;
+
+    final int killedInStart;
+    final int disturbed;
+    private final int[] weights = new int[EVENTS.length];
+
+    /** Draws them. */
+    Habits(Random random) {
+        for (Event event : EVENTS) {
+            boolean needed =
+                    event == Event.CHANGE || event == Event.READ || event == Event.START || event == Event.KILL;
+            weights[event.ordinal()] = event.usual * (needed ? 4 : one(random, QUARTERS));
+        }
+        takeOver = one(random, 1, 3, 3, NEVER);
+        fresh = one(random, 25, NEVER);
+        loseMissing = one(random, 3, 8, 8, NEVER);
+        unnamed = one(random, 2, 3, 6, 6, 20);
+        killedInStart = one(random, 8, 30, 30, NEVER);
+        disturbed = one(random, 2, 6, 6, NEVER);
+    }
+
+    private static int one(Random random, int... of) {
+        return of[random.nextInt(of.length)];
+    }
+
+    boolean once(int in, Random random) {
+        return in != NEVER && random.nextInt(in) == 0;
+    }
+
+    Event any(Random random) {
+        return draw(random, 0, EVENTS.length - 1);
+    }
+
+    /** What happens to donors. */
+    Event ofDonors(Random random) {
+        return draw(random, DONORS_FROM, DONORS_TO);
+    }
+
+    private Event draw(Random random, int from, int to) {
+        int sum = 0;
+        for (int i = from; i <= to; i++) {
+            sum += weights[i];
+        }
+        int left = sum == 0 ? 0 : random.nextInt(sum);
+        for (int i = from; i < to; i++) {
+            left -= weights[i];
+            if (left < 0) {
+                return EVENTS[i];
+            }
+        }
+        return EVENTS[to];
+    }
+}
