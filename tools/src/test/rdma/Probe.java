@@ -1,6 +1,7 @@
 import io.leapnbd.bypass.link.Donor;
 import io.leapnbd.bypass.link.DonorAddress;
 import io.leapnbd.bypass.link.DonorLink;
+import io.leapnbd.bypass.link.DonorStanding;
 import io.leapnbd.bypass.link.LinkRequest;
 import io.leapnbd.bypass.link.LinkSettings;
 import io.leapnbd.bypass.link.RdmaConnector;
@@ -193,11 +194,17 @@ final class Probe {
         RdmaConnector connector = new RdmaConnector(known, address, Duration.ofSeconds(20), local, quiet, busyPoll);
         Peer size = new Peer(donor, EXPORT, term);
         int slabSize = size.slabSize;
+        // The link claims what it was told to expect, as after a take-over: a newer term by itself claims nothing.
+        known.stand(new DonorStanding(size.claimed.incarnation(), size.claimed.epoch(), size.instance));
         size.close();
         LinkSettings settings = new LinkSettings(
                 EXPORT, UUID.randomUUID(), INSTANCE, term + 1, INSTANCE, "probe", () -> NO_NOTE, _ -> false, slabSize, Duration.ofSeconds(20), 1 << 20);
         DonorLink link = loop.submit(() -> connector.link(loop, 0, settings, TimeUnit.SECONDS.toNanos(20))).get();
-        while (!link.ready()) {
+        long deadline = System.nanoTime() + TimeUnit.MINUTES.toNanos(2);
+        while (!loop.submit(link::ready).get()) {
+            if (System.nanoTime() - deadline >= 0) {
+                throw new IllegalStateException("the link is not ready in 2 minutes");
+            }
             Thread.sleep(20);
         }
         ByteBuf buffer = Unpooled.wrappedBuffer(memory.asByteBuffer());
@@ -277,6 +284,8 @@ final class Probe {
         private int status = -1;
         private String gone;
         private ByteBuf answer;
+        final UUID instance = UUID.randomUUID();
+        final HelloReply claimed;
         final int slabSize;
 
         /** A new server, whose contents are those of the ones before. Its term is not below theirs. */
@@ -294,10 +303,11 @@ final class Probe {
             Hello.observe(export, 0).encode(body);
             HelloReply found = hello(body);
             Hello.claim(
-                            export, 0, false, found.epoch(), found.content(), found.noteVersion(), INSTANCE, UUID.randomUUID(), term, INSTANCE, "probe",
+                            export, 0, false, found.epoch(), found.content(), found.noteVersion(), INSTANCE, instance, term, INSTANCE, "probe",
                             NO_NOTE)
                     .encode(body.clear());
-            slabSize = hello(body).slabSize();
+            claimed = hello(body);
+            slabSize = claimed.slabSize();
         }
 
         private HelloReply hello(ByteBuf body) throws Exception {
