@@ -96,8 +96,7 @@ final class Survey implements AutoCloseable {
             Conversation conversation = connectors.get(donor).talk(export);
             conversations[donor] = conversation;
             replies[donor] = greet(conversation);
-            Note.decode(reply(donor).note());
-        } catch (IOException | IllegalArgumentException e) {
+        } catch (IOException e) {
             replies[donor] = null;
             problems[donor] = String.valueOf(e.getMessage());
         }
@@ -108,6 +107,11 @@ final class Survey implements AutoCloseable {
         HelloReply reply = greeted.reply();
         if (greeted.status() != Status.OK || reply == null) {
             throw new IOException("refused the hello: " + Status.name(greeted.status()));
+        }
+        try {
+            Note.decode(reply.note());
+        } catch (IllegalArgumentException e) {
+            throw new IOException(e.getMessage(), e);
         }
         return reply;
     }

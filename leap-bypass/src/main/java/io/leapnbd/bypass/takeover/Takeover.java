@@ -158,6 +158,12 @@ public final class Takeover {
         }
 
         TakenExport run() throws IOException {
+            int members = note.now().members().size();
+            if (members > Note.MAX_MEMBERS) {
+                throw new IOException("export " + Words.printable(settings.export()) + " had donors at " + members
+                        + " addresses, and " + Note.MAX_MEMBERS
+                        + " can be remembered; leave out those that are gone, with --lose-missing");
+            }
             granted.warnings().forEach(warning -> LOG.warn("{}", warning));
             String ignored = locked.ignored();
             if (ignored != null) {

@@ -394,11 +394,14 @@ final class TakeoverCheck {
 
     /** Somebody may have claimed a donor process at an address whose process before had ended. */
     private void placeAddress(String address, boolean mayWait) throws Refusal {
-        if (!mayWait && !isHeard(address)) {
-            if (options.loseMissing()) {
+        if (!isHeard(address)) {
+            boolean givenUpHere = options.loseMissing() && !(mayWait && isNamed(address));
+            if (givenUpHere) {
                 return;
             }
-            throw missing(address);
+            if (!mayWait) {
+                throw missing(address);
+            }
         }
         unclaimed.add(address);
     }

@@ -456,6 +456,22 @@ class TakeoverCheckTest {
     }
 
     @Test
+    void an_address_whose_donor_ended_and_that_is_not_named_can_be_given_up_by_a_true_file_too() {
+        List<Note.Member> members = List.of(
+                new Note.Member(process(0), "d0"),
+                new Note.Member(process(1), "d1"),
+                new Note.Member(Note.Member.ENDED, "d3"));
+        Note note = new Note(4L << 32, SIZE, 20, members, Set.of(), new BitSet(), false);
+        List<Greeting> greetings =
+                greetings(said(holding(0, 5, CONTENT, MINE, HERE, 4, note), mine(1), blank(2)), 0, 1, 2);
+        assertThat(refused(TakeoverCheck.check(file(true), greetings, PLAIN)).sentence())
+                .contains("d3", "would not learn of donor d2", "--lose-missing");
+        Granted granted = granted(TakeoverCheck.check(file(true), greetings, LOSE));
+        assertThat(granted.unclaimed()).isEmpty();
+        assertThat(granted.claims()).hasSize(3);
+    }
+
+    @Test
     void donors_that_know_of_the_contents_are_claimed_before_others() {
         Granted granted =
                 granted(TakeoverCheck.check(file(true), greetings(said(mine(0), mine(1), blank(-5)), 2, 1, 0), PLAIN));
