@@ -222,6 +222,16 @@ class LinkFairnessTest {
         return channel;
     }
 
+    /** Has a link claim the export and be granted a slab, whose handle is 1; answers another link's claim. */
+    private static Claim claimAndGrant(EmbeddedChannel link, SlabStore store) {
+        ByteBuf opening = Unpooled.directBuffer();
+        opening.writeBytes(RawLink.frame(Hellos.claim("a", 1)));
+        opening.writeBytes(RawLink.frame(Operation.GRANT, 0, 0, 0, 0, Version.ofGrant(1, 0)));
+        link.writeInbound(opening);
+        return Objects.requireNonNull(
+                store.hello(Hello.join("a", 1, 1, Hellos.instance(1))).claim());
+    }
+
     /** A trim of a slab that is exposed zeroes its bytes: 1 GiB of them took a quarter of a second, in one turn. */
     @Test
     void aTrimOfALargeExposedSlabIsDoneInManyTurnsAndOthersAreServedBetween() throws Exception {
@@ -229,12 +239,7 @@ class LinkFairnessTest {
         LinkMemory memory = new LinkMemory(ServerSettings.DEFAULT_MEMORY);
         try (SlabStore store = SlabStore.open(StoreSettings.ofMemory(slab, slab).withReadySlabs(0))) {
             EmbeddedChannel trimmer = channel(store, memory);
-            ByteBuf opening = Unpooled.directBuffer();
-            opening.writeBytes(RawLink.frame(Hellos.claim("a", 1)));
-            opening.writeBytes(RawLink.frame(Operation.GRANT, 0, 0, 0, 0, Version.ofGrant(1, 0)));
-            trimmer.writeInbound(opening);
-            Claim other = Objects.requireNonNull(
-                    store.hello(Hello.join("a", 1, 1, Hellos.instance(1))).claim());
+            Claim other = claimAndGrant(trimmer, store);
             for (int offset : new int[] {0, slab / 2, slab - PAGE}) {
                 ByteBuf bytes = Unpooled.directBuffer().writeBytes(Pages.array(7, PAGE));
                 assertThat(store.write(other, 1, offset, PAGE, 1, bytes, 0)).isEqualTo(Status.OK);
@@ -282,12 +287,7 @@ class LinkFairnessTest {
         LinkMemory memory = new LinkMemory(ServerSettings.DEFAULT_MEMORY);
         try (SlabStore store = SlabStore.open(StoreSettings.ofMemory(slab, slab).withReadySlabs(0))) {
             EmbeddedChannel trimmer = channel(store, memory);
-            ByteBuf opening = Unpooled.directBuffer();
-            opening.writeBytes(RawLink.frame(Hellos.claim("a", 1)));
-            opening.writeBytes(RawLink.frame(Operation.GRANT, 0, 0, 0, 0, Version.ofGrant(1, 0)));
-            trimmer.writeInbound(opening);
-            Claim other = Objects.requireNonNull(
-                    store.hello(Hello.join("a", 1, 1, Hellos.instance(1))).claim());
+            Claim other = claimAndGrant(trimmer, store);
             Exposure exposure = store.expose(other, 1, () -> {});
             drain(trimmer);
 

@@ -122,9 +122,4 @@ final class BulkWindow {
             probed = Long.MAX_VALUE;
         }
     }
-
-    /** The connection has ended with everything that was on the way. */
-    void clear() {
-        inFlight = 0;
-    }
 }

@@ -29,8 +29,8 @@ sealed interface Verdict {
      * @param others what to claim when all of those are claimed, and their notes name these
      * @param gone donor processes whose slabs are lost
      * @param waiting by identity, donors of the file that do not answer now: their place in the server's list
-     * @param unnamed by identity, addresses of donors of the file that hold nothing and are not among the server's
-     * @param unclaimed addresses that a later server has to ask, since an earlier one may have claimed a process there
+     * @param unnamed addresses, by identity, of donors of the file that hold nothing. They are not among the server's.
+     * @param unclaimed addresses that a later server has to ask. An earlier one may have claimed a process there.
      * @param givenUp donor processes that an operator gives up
      * @param abandoned donors whose slabs of these contents are not in use any more and are freed
      * @param unheldLost whether a slab that nobody holds is lost; otherwise it is blank unless {@code note} says that it is lost

@@ -203,14 +203,18 @@ abstract class LinkLifeTests extends LinkFixture {
         assertThat(script.connection().operations()).containsOnly(Operation.HELLO);
     }
 
-    /** A12: a machine that was set back to a snapshot has forgotten writes; what it has left is no answer to anything. */
-    @Test
-    void aDonorThatHasForgottenWhatItAcknowledgedHasLostItAll() {
-        connect();
+    private void acknowledgesAWrite() {
         LinkRequest write = request(Operation.WRITE, 3, PAGE);
         write.version = 7;
         link.post(write);
         ends(write, Outcome.OK);
+    }
+
+    /** A12: a machine that was set back to a snapshot has forgotten writes; what it has left is no answer to anything. */
+    @Test
+    void aDonorThatHasForgottenWhatItAcknowledgedHasLostItAll() {
+        connect();
+        acknowledgesAWrite();
         script.connection().breaks();
         until(() -> told.contains("restarted"));
         until(() -> script.connections.size() >= 3 && link.ready());
@@ -221,10 +225,7 @@ abstract class LinkLifeTests extends LinkFixture {
     @Test
     void aDonorThatRemembersWhatItAcknowledgedIsJoined() {
         connect();
-        LinkRequest write = request(Operation.WRITE, 3, PAGE);
-        write.version = 7;
-        link.post(write);
-        ends(write, Outcome.OK);
+        acknowledgesAWrite();
         script.highest = 7;
         script.connection().breaks();
         until(() -> script.connections.size() == 2 && link.ready());

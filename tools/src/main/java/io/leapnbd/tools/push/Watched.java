@@ -1,6 +1,7 @@
 package io.leapnbd.tools.push;
 
 import io.leapnbd.tools.linux.Cgroup;
+import io.leapnbd.tools.linux.KernelFile;
 import io.leapnbd.tools.linux.MemoryGroup;
 import io.leapnbd.tools.linux.PageFaultEvents;
 import java.io.IOException;
@@ -59,7 +60,7 @@ sealed interface Watched {
         }
 
         private boolean isZombie() {
-            return io.leapnbd.tools.linux.KernelFile.read(Path.of("/proc/" + pid + "/stat"))
+            return KernelFile.read(Path.of("/proc/" + pid + "/stat"))
                     .map(stat -> stat.substring(stat.lastIndexOf(')') + 1).strip())
                     .map(rest -> rest.startsWith("Z") || rest.startsWith("X"))
                     .orElse(true);
@@ -122,7 +123,7 @@ sealed interface Watched {
         }
 
         private static int parent(int pid) {
-            return io.leapnbd.tools.linux.KernelFile.read(Path.of("/proc/" + pid + "/stat"))
+            return KernelFile.read(Path.of("/proc/" + pid + "/stat"))
                     .map(stat ->
                             stat.substring(stat.lastIndexOf(')') + 1).strip().split(" ", 3))
                     .filter(fields -> fields.length > 1)
