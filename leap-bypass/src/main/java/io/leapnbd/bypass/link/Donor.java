@@ -4,6 +4,7 @@ import java.util.UUID;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.atomic.LongAdder;
+import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -36,6 +37,7 @@ public final class Donor {
     private final String name;
     private final Listener listener;
     private final Reachability reach;
+    private final LongSupplier clock;
     private final LongAdder timeouts = new LongAdder();
     private final LongAdder reconnects = new LongAdder();
     private final LongAdder deviceReads = new LongAdder();
@@ -46,7 +48,7 @@ public final class Donor {
     private volatile Held held = new Held(DonorStanding.NONE);
 
     /** {@link #provenNanos}. */
-    private final AtomicLong proven = new AtomicLong(System.nanoTime() - TimeUnit.HOURS.toNanos(1));
+    private final AtomicLong proven;
 
     private final ReadyLinks readyLinks = new ReadyLinks();
 
@@ -60,14 +62,26 @@ public final class Donor {
      * @param listener told when the process behind the address turns out to be another one
      */
     public Donor(String name, Listener listener) {
+        this(name, listener, System::nanoTime);
+    }
+
+    /** Likewise, with another clock than {@link System#nanoTime()}. */
+    Donor(String name, Listener listener, LongSupplier clock) {
         this.name = name;
         this.listener = listener;
-        reach = new Reachability(name);
+        this.clock = clock;
+        reach = new Reachability(name, clock);
+        proven = new AtomicLong(clock.getAsLong() - TimeUnit.HOURS.toNanos(1));
     }
 
     /** Its address, for people and for the state file. */
     public String name() {
         return name;
+    }
+
+    /** Nanoseconds by the clock of its proofs, {@link System#nanoTime()}. */
+    long now() {
+        return clock.getAsLong();
     }
 
     /** Slabs that it said it could grant, as of its latest reply. */

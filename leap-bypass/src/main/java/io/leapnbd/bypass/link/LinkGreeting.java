@@ -47,7 +47,7 @@ final class LinkGreeting {
 
     /** What to do first. */
     Step begin() {
-        saidNanos = System.nanoTime();
+        saidNanos = donor.now();
         held = donor.held();
         acknowledgedBefore = held.highestAcknowledged();
         if (held.standing().isClaimed()) {
@@ -67,7 +67,7 @@ final class LinkGreeting {
         if (step.kind() == Step.Kind.READY) {
             donor.proven(saidNanos);
         }
-        saidNanos = System.nanoTime();
+        saidNanos = donor.now();
         return step;
     }
 

@@ -3,6 +3,7 @@ package io.leapnbd.bypass.link;
 import io.leapnbd.bypass.link.Donor.Unfit;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -16,6 +17,7 @@ final class Reachability {
     static final long REFUSED_NANOS = TimeUnit.SECONDS.toNanos(2);
 
     private final String name;
+    private final LongSupplier clock;
     private final AtomicInteger linksUp = new AtomicInteger();
     private volatile boolean reportedDown;
     private volatile @Nullable Unfit unfit;
@@ -24,20 +26,23 @@ final class Reachability {
     private volatile long unfitSince;
 
     /** {@link System#nanoTime()} when the last link ended, or when links were begun to be tried. */
-    private volatile long unlinkedSince = System.nanoTime();
+    private volatile long unlinkedSince;
 
     /**
      * Of a donor that no link was tried to.
      *
      * @param name its address, for the log
+     * @param clock as {@link System#nanoTime()}
      */
-    Reachability(String name) {
+    Reachability(String name, LongSupplier clock) {
         this.name = name;
+        this.clock = clock;
+        unlinkedSince = clock.getAsLong();
     }
 
     /** Links begin to be tried. */
     void tried() {
-        unlinkedSince = System.nanoTime();
+        unlinkedSince = clock.getAsLong();
     }
 
     /** Links that are connected now. */
@@ -47,7 +52,7 @@ final class Reachability {
 
     /** {@link System#nanoTime()} until which there was a link: now, or when the last one ended, or when links were begun to be tried. */
     long linkedUntil() {
-        return linksUp.get() > 0 ? System.nanoTime() : unlinkedSince;
+        return linksUp.get() > 0 ? clock.getAsLong() : unlinkedSince;
     }
 
     /** Why the donor is of no use, as of its latest answer; null if it is. */
@@ -59,7 +64,7 @@ final class Reachability {
     /** A hello was answered, and the donor is of no use. */
     void unfit(Unfit why) {
         if (unfit == null) {
-            unfitSince = System.nanoTime();
+            unfitSince = clock.getAsLong();
         }
         unfit = why;
     }
@@ -78,10 +83,10 @@ final class Reachability {
     void linkDown() {
         if (linksUp.get() == 1) {
             // Before the count, so that nobody sees an old time with no links.
-            unlinkedSince = System.nanoTime();
+            unlinkedSince = clock.getAsLong();
         }
         if (linksUp.decrementAndGet() == 0) {
-            unlinkedSince = System.nanoTime();
+            unlinkedSince = clock.getAsLong();
         }
     }
 

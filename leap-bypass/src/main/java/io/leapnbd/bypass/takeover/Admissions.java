@@ -40,7 +40,9 @@ public final class Admissions {
     private final Suspensions suspensions;
 
     /** What was sent before the end of the machine's last suspend proves nothing: others went on, and the clock stood still. */
-    private long voidBefore = System.nanoTime();
+    private long voidBefore;
+
+    private final LongSupplier clock;
 
     /**
      * Of one server.
@@ -51,16 +53,23 @@ public final class Admissions {
      * @param suspendedNanos for how long the machine has been suspended in all; may be too high, and is never too low
      */
     public Admissions(List<Donor> donors, ExportNote note, Reach reach, LongSupplier suspendedNanos) {
+        this(donors, note, reach, suspendedNanos, System::nanoTime);
+    }
+
+    /** Likewise, with the clock of the donors' proofs. */
+    Admissions(List<Donor> donors, ExportNote note, Reach reach, LongSupplier suspendedNanos, LongSupplier clock) {
         suspensions = new Suspensions(suspendedNanos);
         this.donors = donors;
         this.note = note;
         this.reach = reach;
+        this.clock = clock;
+        voidBefore = clock.getAsLong();
     }
 
     /** A donor process is gone, and another server may have claimed it before. */
     public synchronized void missedEnd() {
         missedEnd = true;
-        missedAt = System.nanoTime();
+        missedAt = clock.getAsLong();
     }
 
     /** Answers null if the process may be claimed, and names it in the note; otherwise why it may not, for the log. */
@@ -96,7 +105,7 @@ public final class Admissions {
             missedEnd();
             voidBefore = missedAt;
         }
-        long now = System.nanoTime();
+        long now = clock.getAsLong();
         boolean allEnded = true;
         for (Donor donor : donors) {
             long proven = donor.provenNanos();

@@ -1,9 +1,13 @@
 package io.leapnbd.bypass.takeover;
 
+import io.leapnbd.bypass.link.DonorStanding;
 import io.leapnbd.bypass.map.StateFile;
 import io.leapnbd.bypass.takeover.Verdict.ClaimOrder;
 import io.leapnbd.bypass.takeover.Verdict.Granted;
+import java.util.ArrayList;
 import java.util.BitSet;
+import java.util.Collections;
+import java.util.List;
 import java.util.Set;
 import java.util.UUID;
 import java.util.function.IntFunction;
@@ -85,6 +89,21 @@ final class TakeoverNotes {
                 file.removeDonor(row.incarnation());
             }
         }
+    }
+
+    /** What this server is at each donor once it has claimed: of one that is waited for, what the file expects there. */
+    static List<DonorStanding> standings(StateFile file, Granted granted, int donors, IntToLongFunction epochs) {
+        List<DonorStanding> all = new ArrayList<>(Collections.nCopies(donors, DonorStanding.NONE));
+        for (ClaimOrder order : granted.claims()) {
+            all.set(order.donor(), DonorStanding.claimed(order.incarnation(), epochs.applyAsLong(order.donor())));
+        }
+        for (StateFile.DonorRow row : file.donors()) {
+            Integer donor = granted.waiting().get(row.incarnation());
+            if (donor != null) {
+                all.set(donor, new DonorStanding(row.incarnation(), row.epoch(), row.instance()));
+            }
+        }
+        return List.copyOf(all);
     }
 
     private static String addressIn(Note note, UUID incarnation) {

@@ -1,6 +1,7 @@
 package io.leapnbd.bypass.takeover;
 
 import java.util.Random;
+import java.util.concurrent.TimeUnit;
 
 /**
  * How often what happens, in one history. Each history has habits of its own: some things never happen in it, others much more often than
@@ -15,13 +16,16 @@ final class Habits {
         START(20),
         KILL(8),
         CLOSE(3),
+        SUSPEND(1),
+        LOSE_FILE(2),
+        REBOOT(2),
+        COPY(3),
         CUT(5),
+        CUT_HOST(2),
         RESTART(4),
         SWAP(3),
         EXPIRE(2),
-        LOSE_FILE(2),
-        REBOOT(2),
-        COPY(3);
+        RESUME(6);
 
         private final int usual;
 
@@ -33,8 +37,13 @@ final class Habits {
     private static final Event[] EVENTS = Event.values();
     private static final int[] QUARTERS = {0, 2, 4, 4, 8, 16};
     private static final int DONORS_FROM = Event.CUT.ordinal();
-    private static final int DONORS_TO = Event.EXPIRE.ordinal();
+    private static final int DONORS_TO = Event.RESUME.ordinal();
     private static final int NEVER = Integer.MAX_VALUE;
+
+    /** Milliseconds between two events. */
+    private static final int[] QUICK = {0, 0, 10, 10, 10, 100, 300};
+
+    private static final int[] SLOW = {0, 10, 300, 700, 1_200, 2_500, 4_000, 8_000};
 
     /** One start of so many is with {@code --take-over}, and so on. */
     final int takeOver;
@@ -48,6 +57,10 @@ final class Habits {
     final int killedInStart;
     final int disturbed;
     private final int[] weights = new int[EVENTS.length];
+    private final int[] pauses;
+
+    /** One event of so many happens to another host than the first. */
+    private final int others;
 
     /** Draws them. */
     Habits(Random random) {
@@ -56,6 +69,8 @@ final class Habits {
                     event == Event.CHANGE || event == Event.READ || event == Event.START || event == Event.KILL;
             weights[event.ordinal()] = event.usual * (needed ? 4 : one(random, QUARTERS));
         }
+        pauses = random.nextBoolean() ? QUICK : SLOW;
+        others = one(random, 1, 1, 2, 4);
         takeOver = one(random, 1, 3, 3, NEVER);
         fresh = one(random, 25, NEVER);
         loseMissing = one(random, 3, 8, 8, NEVER);
@@ -70,6 +85,16 @@ final class Habits {
 
     boolean once(int in, Random random) {
         return in != NEVER && random.nextInt(in) == 0;
+    }
+
+    /** Nanoseconds until the next event. */
+    long pause(Random random) {
+        return TimeUnit.MILLISECONDS.toNanos(one(random, pauses));
+    }
+
+    /** To which host it happens. */
+    int host(Random random) {
+        return once(others, random) ? random.nextInt(TakeoverWorld.HOSTS) : 0;
     }
 
     Event any(Random random) {

@@ -23,7 +23,7 @@ class TakeoverHistoryTest {
 
     @Test
     void no_server_reads_a_foreign_stale_or_zero_page_whatever_happened_before() throws Exception {
-        TakeoverWorld.Tally tally = new TakeoverWorld.Tally();
+        Tally tally = new Tally();
         for (long seed = SEED; seed < SEED + HISTORIES; seed++) {
             TakeoverWorld world = new TakeoverWorld(folder.resolve("s" + seed), seed, tally);
             try {
