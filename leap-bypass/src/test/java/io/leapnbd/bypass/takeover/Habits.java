@@ -12,6 +12,7 @@ final class Habits {
     /** What may happen next, and its usual share. */
     enum Event {
         CHANGE(40),
+        BURST(6),
         READ(8),
         START(20),
         KILL(8),
@@ -22,6 +23,8 @@ final class Habits {
         COPY(3),
         CUT(5),
         CUT_HOST(2),
+        CUT_MOST(2),
+        MEND_ALL(5),
         RESTART(4),
         SWAP(3),
         EXPIRE(2),
@@ -33,6 +36,22 @@ final class Habits {
             this.usual = usual;
         }
     }
+
+    /** Which donors an operator names. */
+    enum Naming {
+        /** Each with the same chance. */
+        ANY,
+        /** All. */
+        ALL,
+        /** Those that can be reached, and one more now and then. */
+        REACHABLE,
+        /** Those of the last start on this host; now and then with one more or one less. */
+        USUAL
+    }
+
+    private static final Naming[] NAMINGS = {
+        Naming.ANY, Naming.ANY, Naming.ALL, Naming.REACHABLE, Naming.USUAL, Naming.USUAL
+    };
 
     private static final Event[] EVENTS = Event.values();
     private static final int[] QUARTERS = {0, 2, 4, 4, 8, 16};
@@ -54,6 +73,7 @@ final class Habits {
     /** One donor of so many is left out of a start's list. */
     final int unnamed;
 
+    private final Naming[] namings = new Naming[4];
     final int killedInStart;
     final int disturbed;
     private final int[] weights = new int[EVENTS.length];
@@ -74,9 +94,20 @@ final class Habits {
         takeOver = one(random, 1, 3, 3, NEVER);
         fresh = one(random, 25, NEVER);
         loseMissing = one(random, 3, 8, 8, NEVER);
-        unnamed = one(random, 2, 3, 6, 6, 20);
+        unnamed = one(random, 2, 3, 6, 6, 20, 50);
+        for (int i = 0; i < namings.length; i++) {
+            namings[i] = one(random, NAMINGS);
+        }
         killedInStart = one(random, 8, 30, 30, NEVER);
         disturbed = one(random, 2, 6, 6, NEVER);
+    }
+
+    Naming naming(Random random) {
+        return one(random, namings);
+    }
+
+    private static Naming one(Random random, Naming[] of) {
+        return of[random.nextInt(of.length)];
     }
 
     private static int one(Random random, int... of) {

@@ -23,6 +23,9 @@ final class SimHost {
     private UUID boot;
     private @Nullable SimServer server;
 
+    /** What was named at its last start. */
+    private List<Integer> usual = List.of();
+
     /** Its server is in the middle of its start. */
     private boolean starting;
 
@@ -93,26 +96,44 @@ final class SimHost {
         boolean takeOver = habits.once(habits.takeOver, world.random());
         boolean fresh = habits.once(habits.fresh, world.random());
         boolean loseMissing = habits.once(habits.loseMissing, world.random()) && !world.disturbing();
-        List<Integer> named = new ArrayList<>();
-        List<Integer> order = new ArrayList<>();
-        for (int i = 0; i < SimNetwork.DONORS; i++) {
-            order.add(i);
-        }
-        Collections.shuffle(order, world.random());
-        for (int donor : order) {
-            if (!habits.once(habits.unnamed, world.random())) {
-                named.add(donor);
-            }
-        }
-        if (world.network().moved()) {
-            // Who has moved donors names them all, until a server has seen where they are.
-            named.clear();
-            named.addAll(order);
-        }
+        List<Integer> named = named();
         if (named.isEmpty() || breaksPromise(named)) {
             return;
         }
+        usual = List.copyOf(named);
         start(named, new TakeoverOptions("e", TakeoverWorld.SIZE, id, 1, takeOver, fresh, loseMissing));
+    }
+
+    private List<Integer> named() {
+        Habits habits = world.habits();
+        List<Integer> all = new ArrayList<>();
+        for (int i = 0; i < SimNetwork.DONORS; i++) {
+            all.add(i);
+        }
+        Collections.shuffle(all, world.random());
+        // Who has moved donors names them all, until a server has seen where they are.
+        Habits.Naming naming = world.network().moved() ? Habits.Naming.ALL : habits.naming(world.random());
+        boolean other = world.random().nextInt(4) == 0;
+        List<Integer> named = new ArrayList<>();
+        switch (naming) {
+            case ANY -> all.stream()
+                    .filter(_ -> !habits.once(habits.unnamed, world.random()))
+                    .forEach(named::add);
+            case ALL -> named.addAll(all);
+            case REACHABLE -> all.stream()
+                    .filter(donor -> world.network().at(donor).reachableFrom(number)
+                            || (other && world.random().nextBoolean()))
+                    .forEach(named::add);
+            case USUAL -> {
+                named.addAll(usual);
+                if (usual.isEmpty()) {
+                    named.addAll(all.subList(0, 2));
+                } else if (other && !named.remove(all.getFirst())) {
+                    named.add(all.getFirst());
+                }
+            }
+        }
+        return named;
     }
 
     /** With these donors, as an operator named them. */

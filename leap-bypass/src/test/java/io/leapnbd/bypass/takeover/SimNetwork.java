@@ -115,7 +115,19 @@ final class SimNetwork {
         }
     }
 
+    /** All but one. */
+    void cutMost() {
+        if (!moved) {
+            int left = world.random().nextInt(DONORS);
+            world.say("only donor " + left + " can be reached");
+            for (int i = 0; i < DONORS; i++) {
+                donors[i].cutFrom.set(0, TakeoverWorld.HOSTS, i != left);
+            }
+        }
+    }
+
     void mendAll() {
+        world.say("all donors can be reached");
         for (SimDonor donor : donors) {
             donor.cutFrom.clear();
         }

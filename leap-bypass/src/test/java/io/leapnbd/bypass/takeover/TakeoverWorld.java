@@ -1,5 +1,6 @@
 package io.leapnbd.bypass.takeover;
 
+import io.leapnbd.bypass.takeover.SimDonor.SimSlab;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -131,6 +132,11 @@ final class TakeoverWorld implements AutoCloseable {
                     server.change(random.nextInt(Truths.PAGES), random.nextInt(5) == 0);
                 }
             }
+            case BURST -> {
+                for (int slab = 0; slab < Truths.SLABS && server != null && server.runs(); slab++) {
+                    server.change(slab * SimSlab.PAGES + random.nextInt(SimSlab.PAGES), false);
+                }
+            }
             case READ -> {
                 if (server != null) {
                     server.readAll();
@@ -149,6 +155,8 @@ final class TakeoverWorld implements AutoCloseable {
             case COPY -> host.keepOrRestoreCopy();
             case CUT -> network.cutOrMend(random.nextInt(SimNetwork.DONORS));
             case CUT_HOST -> network.cutFrom(host);
+            case CUT_MOST -> network.cutMost();
+            case MEND_ALL -> network.mendAll();
             case RESTART -> network.restart(random.nextInt(SimNetwork.DONORS));
             case SWAP -> network.swapAddresses();
             case EXPIRE -> network.expire(random.nextInt(SimNetwork.DONORS));
