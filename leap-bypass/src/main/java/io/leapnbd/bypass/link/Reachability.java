@@ -22,6 +22,11 @@ final class Reachability {
     private volatile boolean reportedDown;
     private volatile @Nullable Unfit unfit;
 
+    /** Whether the latest attempt to connect found a donor that is of no use; {@link #failed} says why, in a moment. */
+    private volatile boolean foundUnfit;
+
+    private volatile @Nullable String whyUnused;
+
     /** {@link System#nanoTime()} of the first answer that {@link #unfit} comes from. */
     private volatile long unfitSince;
 
@@ -50,15 +55,16 @@ final class Reachability {
         return linksUp.get();
     }
 
-    /** {@link System#nanoTime()} until which there was a link: now, or when the last one ended, or when links were begun to be tried. */
-    long linkedUntil() {
-        return linksUp.get() > 0 ? clock.getAsLong() : unlinkedSince;
-    }
-
     /** Why the donor is of no use, as of its latest answer; null if it is. */
     @Nullable
     Unfit unfit() {
         return unfit;
+    }
+
+    /** Why the donor is not used, if it answered the latest attempt to connect; otherwise null. */
+    @Nullable
+    String whyUnused() {
+        return whyUnused;
     }
 
     /** A hello was answered, and the donor is of no use. */
@@ -67,6 +73,7 @@ final class Reachability {
             unfitSince = clock.getAsLong();
         }
         unfit = why;
+        foundUnfit = true;
     }
 
     /** A link can be used. */
@@ -90,9 +97,12 @@ final class Reachability {
         }
     }
 
-    /** Says once that the donor cannot be reached; again only after it was back. */
+    /** Says once that the donor cannot be reached, and why one that answers is not used; again only after it was back, or for another reason. */
     void failed(String why) {
-        if (!reportedDown) {
+        boolean news = foundUnfit && !why.equals(whyUnused);
+        whyUnused = foundUnfit ? why : null;
+        foundUnfit = false;
+        if (!reportedDown || news) {
             reportedDown = true;
             LOG.warn("donor {}: {}; trying again until it answers", name, why);
         }

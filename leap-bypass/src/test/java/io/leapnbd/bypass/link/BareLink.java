@@ -53,17 +53,17 @@ public final class BareLink {
         return step.kind() == LinkGreeting.Step.Kind.FENCED ? Outcome.FENCED : Outcome.LATER;
     }
 
-    /** The connection has ended: the donor's machine has closed it, without a word. */
-    public void closed() {
-        end();
+    /** The link was read to its end, and there was no last word: the donor's process has ended. */
+    public void readToItsEnd() {
+        LinkGreeting was = greeting;
+        if (was != null) {
+            donor.processEnded(was.held());
+        }
+        broken();
     }
 
-    /** The connection was given up, since nothing came for too long. */
-    public void givenUp() {
-        end();
-    }
-
-    private void end() {
+    /** The connection was reset or given up, which says nothing of the process. */
+    public void broken() {
         LinkGreeting was = greeting;
         if (was != null) {
             greeting = null;

@@ -21,10 +21,12 @@ final class SimLinks {
 
     /** What a donor's machine says last on a link. */
     enum Last {
-        /** Another server has claimed. */
+        /** The word FENCED, since another server has claimed. */
         FENCED,
-        /** Nothing but the end of the connection: the process has ended. */
-        CLOSED
+        /** Nothing but the end of the connection, in good order: the process has ended. */
+        END,
+        /** A reset, which proves nothing. */
+        RESET
     }
 
     /** A link that hears nothing is given up after so long. */
@@ -137,25 +139,37 @@ final class SimLinks {
             }
             if (last == null && !world.network().at(address).cutFrom.get(server.host().number())) {
                 if (process.ended) {
-                    // What it said while this host was cut off ended with its machine.
-                    last = Last.CLOSED;
+                    // What it said while this host was cut off may have ended with its machine. A link that was fenced ends
+                    // by a reset, if the word is not read.
+                    boolean reset = !process.ownedBy(server.instance()) || world.random().nextBoolean();
+                    last = reset && world.fencedWord() ? Last.RESET : Last.END;
                 } else if (server.owns(process)) {
                     answered(process);
                 } else {
-                    last = Last.FENCED;
+                    // A word that nobody reads for too long is given up.
+                    last = world.random().nextInt(4) == 0 ? Last.RESET : Last.FENCED;
                 }
             }
-            if (last == Last.FENCED && world.fencedWord()) {
+            Last heardLast = last == Last.FENCED && !world.fencedWord() ? Last.END : last;
+            if (heardLast == Last.FENCED) {
                 server.fenced("the last word of donor " + address);
-            } else if (last != null) {
+            } else if (heardLast != null) {
                 to = null;
-                world.say("  host " + server.host().number() + ": the link to donor " + address + " is closed");
-                bare.closed();
+                say(heardLast == Last.END ? "is read to its end" : "is reset");
+                if (heardLast == Last.END) {
+                    bare.readToItsEnd();
+                } else {
+                    bare.broken();
+                }
             } else if (server.host().now() - heard > DEADLINE_NANOS) {
                 to = null;
-                world.say("  host " + server.host().number() + ": the link to donor " + address + " is given up");
-                bare.givenUp();
+                say("is given up");
+                bare.broken();
             }
+        }
+
+        private void say(String what) {
+            world.say("  host " + server.host().number() + ": the link to donor " + address + " " + what);
         }
 
         private void connect() {

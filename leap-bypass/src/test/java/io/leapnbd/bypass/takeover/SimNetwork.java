@@ -6,7 +6,7 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * The donors at their addresses, what cuts them off, and the time. What a donor's machine says last on a link, the word FENCED or the end of the
- * connection, arrives unless the host is cut off.
+ * connection, arrives unless the host is cut off. Then the link hears neither until the network heals, or its own deadline passes.
  */
 final class SimNetwork {
 
@@ -142,7 +142,9 @@ final class SimNetwork {
         for (SimHost host : world.hosts()) {
             SimServer server = host.server();
             if (server != null && reaches(host, was)) {
-                server.links().told(was, SimLinks.Last.CLOSED);
+                // Requests that it has not read make a reset of its end.
+                boolean unread = world.random().nextInt(8) == 0;
+                server.links().told(was, unread ? SimLinks.Last.RESET : SimLinks.Last.END);
             }
         }
         world.truths().gone(was.slabs);

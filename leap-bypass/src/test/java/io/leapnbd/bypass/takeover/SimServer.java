@@ -87,6 +87,10 @@ final class SimServer implements Donor.Listener {
         return links;
     }
 
+    UUID instance() {
+        return instance;
+    }
+
     /** Whether it has neither been killed nor closed. */
     boolean runs() {
         return runs;
