@@ -24,6 +24,7 @@ final class Habits {
         CUT(5),
         CUT_HOST(2),
         CUT_MOST(2),
+        PARTITION(2),
         MEND_ALL(5),
         RESTART(4),
         SWAP(3),

@@ -126,6 +126,18 @@ final class SimNetwork {
         }
     }
 
+    /** This host reaches some donors, and all others the rest. */
+    void partition(SimHost host) {
+        if (!moved) {
+            world.say("host " + host.number() + " is parted from the others");
+            for (SimDonor donor : donors) {
+                boolean there = world.random().nextBoolean();
+                donor.cutFrom.set(0, TakeoverWorld.HOSTS, there);
+                donor.cutFrom.set(host.number(), !there);
+            }
+        }
+    }
+
     void mendAll() {
         world.say("all donors can be reached");
         for (SimDonor donor : donors) {

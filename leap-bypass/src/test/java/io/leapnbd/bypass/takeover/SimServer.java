@@ -262,8 +262,7 @@ final class SimServer implements Donor.Listener {
         if (!trim) {
             PageProbe.mark(file, pageOf(page / SimSlab.PAGES, page % SimSlab.PAGES), true);
         }
-        int fate = world.random().nextInt(12);
-        if (fate == 0) {
+        if (world.hazard(12)) {
             if (!trim) {
                 at.sent(value, null);
             }
@@ -272,7 +271,7 @@ final class SimServer implements Donor.Listener {
         }
         held.pages[page % SimSlab.PAGES] = value;
         held.touched = true;
-        if (fate == 1) {
+        if (world.hazard(12)) {
             at.sent(value, held);
             host.kill("before the write of page " + page + " was answered, kill -9");
         }
@@ -296,7 +295,7 @@ final class SimServer implements Donor.Listener {
         }
         long version = term << 32 | ++grants;
         SimDonor other = able.get(world.random().nextInt(able.size()));
-        if (world.random().nextInt(8) == 0 && other != donor) {
+        if (world.hazard(8) && other != donor) {
             // Two were asked, as the first was late, and both have granted; which one is used is chance.
             if (world.random().nextBoolean()) {
                 boolean _ = other.grant(slab, version, lost) != null;
@@ -306,7 +305,7 @@ final class SimServer implements Donor.Listener {
             }
         }
         SimSlab granted = donor.grant(slab, version, lost);
-        if (world.random().nextInt(20) == 0) {
+        if (world.hazard(20)) {
             host.kill("before it has written down the grant of slab " + slab + ", kill -9");
             return null;
         }

@@ -33,6 +33,8 @@ final class SimStart {
     /** What {@link Takeover} waits for after a donor's last answer to the owner before. */
     private static final long OWNER_NANOS = TimeUnit.MILLISECONDS.toNanos(Takeover.SELF_ANSWER_MILLIS + 100);
 
+    private static final String AMONG_CLAIMS = "among its claims";
+
     private final TakeoverWorld world;
     private final SimNetwork network;
     private final SimHost host;
@@ -43,6 +45,8 @@ final class SimStart {
 
     /** By place, versions of the notes that were observed. */
     private final Map<Integer, Long> seenNotes = new HashMap<>();
+
+    private long oldOwnerUntil;
 
     /** How the promise of --lose-missing is kept: the donors that it gives up do not come back; otherwise the other servers do not. */
     private boolean donorsAreDead;
@@ -162,13 +166,18 @@ final class SimStart {
                 conflict("something has changed at", order, file);
                 return false;
             }
+            if (granted.source() != Source.BLANK) {
+                // A donor process that has just begun does not know what the one before has answered.
+                long answered = donor.answered < 0 ? network.now() : donor.answered;
+                oldOwnerUntil = Math.max(oldOwnerUntil, answered + OWNER_NANOS);
+            }
             network.claimed(donor, null);
             if (granted.content() == null || wasGivenUp) {
                 world.truths().gone(back);
             } else if (!back.isEmpty()) {
                 world.truths().requireUnused(content, back);
             }
-            if (killedHere("among its claims", file)) {
+            if (killedHere(AMONG_CLAIMS, file)) {
                 return false;
             }
         }
@@ -247,13 +256,7 @@ final class SimStart {
     /** Waits until the owner before can believe no more that it owns, and asks for the last word. */
     private boolean awaitOldOwner(Granted granted, StateFile file) throws IOException {
         world.disturb(host);
-        if (granted.source() != Source.BLANK) {
-            long until = granted.claims().stream()
-                    .mapToLong(order -> at(order.donor()).answered + OWNER_NANOS)
-                    .max()
-                    .orElse(0);
-            network.pass(Math.max(0, until - network.now()));
-        }
+        network.pass(Math.max(0, oldOwnerUntil - network.now()));
         world.disturb(host);
         for (ClaimOrder order : granted.claims()) {
             if (!isThere(order) || !at(order.donor()).ownedBy(instance)) {
@@ -265,7 +268,8 @@ final class SimStart {
     }
 
     private boolean killedHere(String where, StateFile file) throws IOException {
-        if (!world.habits().once(world.habits().killedInStart, world.random())) {
+        if (!world.hazard(world.habits().killedInStart)
+                && !(where.equals(AMONG_CLAIMS) && world.killedByScene())) {
             return false;
         }
         world.say("  killed " + where);

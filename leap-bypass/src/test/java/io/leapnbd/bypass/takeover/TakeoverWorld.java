@@ -4,7 +4,9 @@ import io.leapnbd.bypass.takeover.SimDonor.SimSlab;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayDeque;
 import java.util.ArrayList;
+import java.util.Deque;
 import java.util.List;
 import java.util.Random;
 import java.util.UUID;
@@ -30,6 +32,13 @@ final class TakeoverWorld implements AutoCloseable {
     /** Whether a donor says FENCED before it ends a link; otherwise a take-over looks like the end of the process. */
     private final boolean fencedWord;
 
+    /** Nothing goes wrong by chance. */
+    private boolean calm;
+
+    /** What a scene wants to happen in the middle of a start. */
+    private final Deque<Incident> meanwhile = new ArrayDeque<>();
+
+    private int claimsUntilKill;
     private long lastValue;
     private boolean disturbing;
 
@@ -94,11 +103,39 @@ final class TakeoverWorld implements AutoCloseable {
         story.add(what);
     }
 
+    /** Whether something goes wrong that does so once in so many times. */
+    boolean hazard(int in) {
+        return !calm && habits.once(in, random);
+    }
+
+    /** Happens at the next moment at which a start may be disturbed. */
+    void meanwhile(Incident incident) {
+        meanwhile.add(incident);
+    }
+
+    void nothingMeanwhile() {
+        meanwhile.clear();
+    }
+
+    /** Starts are killed after so many claims; 0 for none. */
+    void killAmongClaims(int claims) {
+        claimsUntilKill = claims;
+    }
+
+    boolean killedByScene() {
+        return claimsUntilKill > 0 && --claimsUntilKill == 0;
+    }
+
     String story() {
         return String.join("\n", story);
     }
 
     void run() throws IOException {
+        if (random.nextInt(3) == 0) {
+            calm = true;
+            new Scenes(this).play();
+            calm = false;
+        }
         for (int step = 0; step < STEPS; step++) {
             step();
         }
@@ -155,6 +192,7 @@ final class TakeoverWorld implements AutoCloseable {
             case COPY -> host.keepOrRestoreCopy();
             case CUT -> network.cutOrMend(random.nextInt(SimNetwork.DONORS));
             case CUT_HOST -> network.cutFrom(host);
+            case PARTITION -> network.partition(host);
             case CUT_MOST -> network.cutMost();
             case MEND_ALL -> network.mendAll();
             case RESTART -> network.restart(random.nextInt(SimNetwork.DONORS));
@@ -164,9 +202,22 @@ final class TakeoverWorld implements AutoCloseable {
         }
     }
 
+    /** Something that a scene wants to happen. */
+    interface Incident {
+
+        void happen() throws IOException;
+    }
+
     /** Others go on while a server starts. */
     void disturb(SimHost starting) throws IOException {
-        if (disturbing || !habits.once(habits.disturbed, random)) {
+        Incident incident = meanwhile.poll();
+        if (incident != null) {
+            disturbing = true;
+            say("  meanwhile");
+            incident.happen();
+            disturbing = false;
+        }
+        if (disturbing || !hazard(habits.disturbed)) {
             return;
         }
         disturbing = true;
