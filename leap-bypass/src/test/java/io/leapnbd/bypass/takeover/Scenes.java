@@ -13,7 +13,10 @@ import java.util.concurrent.TimeUnit;
  */
 final class Scenes {
 
-    private static final int SCENES = 9;
+    static final int NEWCOMER_AT_A_START = 0;
+    static final int NEWCOMER_WHILE_SERVING = 1;
+    static final int DONOR_RESTARTS_AFTER_A_TAKEOVER = 2;
+    static final int SCENES = 9;
 
     private final TakeoverWorld world;
     private final SimNetwork network;
@@ -43,9 +46,9 @@ final class Scenes {
 
     void play(int scene) throws IOException {
         switch (scene) {
-            case 0 -> newcomerAtAStart();
-            case 1 -> newcomerWhileServing();
-            case 2 -> donorRestartsAfterATakeover();
+            case NEWCOMER_AT_A_START -> newcomerAtAStart();
+            case NEWCOMER_WHILE_SERVING -> newcomerWhileServing();
+            case DONOR_RESTARTS_AFTER_A_TAKEOVER -> donorRestartsAfterATakeover();
             case 3 -> givenUpWhileAnotherIsSilent();
             case 4 -> givenUpAfterAClaimThatNobodySaw();
             case 5 -> restartsDuringATakeover();

@@ -130,6 +130,13 @@ final class TakeoverWorld implements AutoCloseable {
         return String.join("\n", story);
     }
 
+    /** Plays one scene, and nothing else. */
+    void play(int scene) throws IOException {
+        calm = true;
+        new Scenes(this).play(scene);
+        finish();
+    }
+
     void run() throws IOException {
         if (random.nextInt(3) == 0) {
             calm = true;
@@ -139,6 +146,11 @@ final class TakeoverWorld implements AutoCloseable {
         for (int step = 0; step < STEPS; step++) {
             step();
         }
+        finish();
+    }
+
+    /** All that is left reads everything. */
+    private void finish() throws IOException {
         network.mendAll();
         for (SimHost host : hosts) {
             host.resume();
