@@ -39,7 +39,7 @@ final class RawLink implements AutoCloseable {
     static RawLink claim(InetSocketAddress address, String export, long server) throws Exception {
         RawLink link = new RawLink(address);
         HelloReply found = link.hello(Hellos.observe(export)).helloReply();
-        assertThat(found.version()).isEqualTo(2);
+        assertThat(found.version()).isEqualTo(Protocol.VERSION);
         Reply reply = link.hello(Hellos.after(found, export, server));
         assertThat(reply.status()).isEqualTo(Status.OK);
         link.server = server;
