@@ -37,6 +37,9 @@ public final class DonorServer implements AutoCloseable {
 
     private static final int BACKLOG = 1024;
 
+    /** How long servers have to see that the process ends. */
+    private static final long PARTING_MILLIS = 300;
+
     private final ServerCounters counters = new ServerCounters();
     private final Listener shared;
     private final ChannelGroup links = new DefaultChannelGroup("donor-links", GlobalEventExecutor.INSTANCE, true);
@@ -120,10 +123,21 @@ public final class DonorServer implements AutoCloseable {
                 counters.evicted.sum());
     }
 
-    /** Stops listening and closes every link; their exports' leases begin. */
+    /**
+     * Stops listening and closes every link; their exports' leases begin. To servers it is the end of the process: as the store may outlive
+     * this, it {@linkplain SlabStore#admitNobody admits nobody} before, or ends with the process.
+     */
     @Override
     public void close() {
         listener.close().awaitUninterruptibly();
+        // A close would reset the connections on which requests lie unread. A server that reads a FIN closes its end.
+        for (Channel channel : links) {
+            LinkHandler link = channel.pipeline().get(LinkHandler.class);
+            if (link != null) {
+                link.parting();
+            }
+        }
+        links.newCloseFuture().awaitUninterruptibly(PARTING_MILLIS);
         links.close().awaitUninterruptibly();
         stopOwnLoops();
     }
