@@ -18,9 +18,6 @@ public final class Donor {
     /** Proofs that are newer by less are not told to other loops. */
     private static final long PROOF_NANOS = TimeUnit.MILLISECONDS.toNanos(50);
 
-    /** Ten pings of an idle link: a process that was cut off is older than that when its links are given up. */
-    private static final long END_SEEN_NANOS = TimeUnit.SECONDS.toNanos(5);
-
     /** Why a donor that answers is of no use. */
     enum Unfit {
         /** It refuses the hello, for example because it has as many links as it takes. */
@@ -118,8 +115,8 @@ public final class Donor {
 
     /**
      * What the known process held is lost; {@code found} is there instead, or is that process without its slabs. If another process is there,
-     * and the known one had answered as this server's shortly before, then most likely nobody else has claimed at it. For the link that has the
-     * right to decide, as are the four below.
+     * and a link has seen the known one end, then nobody else has claimed at it. For the link that has the right to decide, as are the four
+     * below.
      *
      * @param unclaimed whether the donor shows that nobody else has claimed there
      */
@@ -128,15 +125,15 @@ public final class Donor {
         if (gone != null) {
             // A process that has forgotten the export has not ended: somebody may have claimed there before the lease
             // ended.
-            boolean seen = unclaimed || (!gone.equals(found) && endedSoonAfterProof());
+            boolean seen = unclaimed || (!gone.equals(found) && held.processEnded);
             held = new Held(DonorStanding.NONE);
             listener.donorLost(this, gone, found, seen);
         }
     }
 
-    /** Whether it had answered this server as the owner shortly before its last link ended, or before now if a loop has not noticed that yet. */
-    private boolean endedSoonAfterProof() {
-        return held.standing.isClaimed() && reach.linkedUntil() - proven.get() < END_SEEN_NANOS;
+    /** A link of this server has seen the process end, and nobody else was answered there as its server before. Any thread. */
+    void processEnded(Held itsClaim) {
+        itsClaim.processEnded = true;
     }
 
     /** The process has forgotten writes that it had acknowledged: it is treated as another one. */
@@ -303,6 +300,9 @@ public final class Donor {
 
         private final DonorStanding standing;
         private final AtomicLong highest = new AtomicLong();
+
+        /** Whether the process was seen to end, as this server's. */
+        private volatile boolean processEnded;
 
         Held(DonorStanding standing) {
             this.standing = standing;

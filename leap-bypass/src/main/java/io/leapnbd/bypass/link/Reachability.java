@@ -45,11 +45,6 @@ final class Reachability {
         return linksUp.get();
     }
 
-    /** {@link System#nanoTime()} until which there was a link: now, or when the last one ended, or when links were begun to be tried. */
-    long linkedUntil() {
-        return linksUp.get() > 0 ? System.nanoTime() : unlinkedSince;
-    }
-
     /** Why the donor is of no use, as of its latest answer; null if it is. */
     @Nullable
     Unfit unfit() {

@@ -1,0 +1,170 @@
+package io.leapnbd.bypass;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.leapnbd.bypass.link.DonorAddress;
+import io.netty.channel.EventLoopGroup;
+import io.netty.channel.MultiThreadIoEventLoopGroup;
+import io.netty.channel.epoll.EpollIoHandler;
+import java.io.IOException;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.net.ServerSocket;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** Two servers, and donors that restart while one of them cannot reach any: rule 4 of docs/ownership.md, over real sockets. */
+class OwnershipFaultsTest {
+
+    private static final int SLABS = 4;
+    private static final int PAGE = 4096;
+
+    private final List<AutoCloseable> opened = new ArrayList<>();
+    private final EventLoopGroup group = new MultiThreadIoEventLoopGroup(1, EpollIoHandler.newFactory());
+    private final DonorProcess[] donors = new DonorProcess[2];
+    private final FaultProxy[] relays = new FaultProxy[2];
+
+    @TempDir
+    private Path folder;
+
+    @BeforeEach
+    void start() throws IOException {
+        for (int i = 0; i < 2; i++) {
+            donors[i] = opened(new DonorProcess(SLABS));
+            relays[i] = opened(new FaultProxy(donors[i].address()));
+        }
+    }
+
+    @AfterEach
+    void stop() throws Exception {
+        for (AutoCloseable one : opened.reversed()) {
+            one.close();
+        }
+        group.shutdownGracefully(0, 1, TimeUnit.SECONDS).syncUninterruptibly();
+    }
+
+    /** Nothing new gets through from the first server; what is connected stays so. */
+    private void refuseConnections() throws IOException {
+        try (ServerSocket closed = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
+            for (FaultProxy relay : relays) {
+                relay.redirect((InetSocketAddress) closed.getLocalSocketAddress());
+            }
+        }
+    }
+
+    private void restartDonors() throws IOException {
+        for (int i = 0; i < 2; i++) {
+            opened.remove(donors[i]);
+            donors[i].close();
+            donors[i] = opened(new DonorProcess(SLABS));
+        }
+    }
+
+    private void letThrough() {
+        for (int i = 0; i < 2; i++) {
+            relays[i].redirect(donors[i].address());
+        }
+    }
+
+    private boolean claimed() {
+        return Stream.of(donors)
+                .anyMatch(donor -> !donor.store.statistics().exports().isEmpty());
+    }
+
+    /** The fault: the first server took the end of its links for the end of the donors, and claimed what came after them. */
+    @Test
+    void aServerThatWasFencedWhileItCouldReachNobodyClaimsNoDonorThatRestartsThen() throws Exception {
+        RemoteDevice first = throughRelays();
+        new DeviceDriver(first, group.next()).write(0, new byte[PAGE]);
+        refuseConnections();
+        RemoteDevice second = directly();
+        DeviceDriver.join(first.fenced());
+        close(second);
+        restartDonors();
+        letThrough();
+        Await.until(() -> first.donors().stream().noneMatch(donor -> donor.up()));
+        assertThat(claimed()).isFalse();
+    }
+
+    /** The same, and the words are lost: connections are cut by somebody who resets them. */
+    @Test
+    void aServerWhoseLinksWereResetWhileItCouldReachNobodyClaimsNoDonorThatRestartsThen() throws Exception {
+        RemoteDevice first = throughRelays();
+        new DeviceDriver(first, group.next()).write(0, new byte[PAGE]);
+        refuseConnections();
+        Stream.of(relays).forEach(FaultProxy::reset);
+        RemoteDevice second = directly();
+        close(second);
+        restartDonors();
+        letThrough();
+        awaitHellos();
+        assertThat(claimed()).isFalse();
+        assertThat(first.fenced()).isNotDone();
+    }
+
+    @Test
+    void aServerThatSawAllItsDonorsEndClaimsWhatComesAfterThem() throws Exception {
+        RemoteDevice first = throughRelays();
+        DeviceDriver driver = new DeviceDriver(first, group.next());
+        assertThat(driver.write(0, new byte[PAGE])).isZero();
+        restartDonors();
+        letThrough();
+        Await.until(() -> first.donors().stream().allMatch(donor -> donor.linksUp() == 1));
+        assertThat(driver.write(0, new byte[PAGE])).isZero();
+        assertThat(claimed()).isTrue();
+    }
+
+    /** Each donor was asked a few times. */
+    private void awaitHellos() {
+        Await.until(
+                () -> Stream.of(donors).allMatch(donor -> donor.server.statistics().accepted() >= 3));
+    }
+
+    private RemoteDevice throughRelays() throws IOException {
+        return open(
+                "first.state",
+                Stream.of(relays)
+                        .map(relay -> new DonorAddress("127.0.0.1", relay.port()))
+                        .toList());
+    }
+
+    /** The second server takes over. */
+    private RemoteDevice directly() throws IOException {
+        return open(
+                "second.state",
+                Stream.of(donors)
+                        .map(donor -> new DonorAddress("127.0.0.1", donor.address().getPort()))
+                        .toList());
+    }
+
+    private RemoteDevice open(String state, List<DonorAddress> addresses) throws IOException {
+        return opened(RemoteDevice.open(
+                new RemoteDeviceContext()
+                        .size((long) SLABS * DonorProcess.SLAB)
+                        .donors(addresses)
+                        .requestTimeout(Duration.ofSeconds(20))
+                        .wait(Duration.ofSeconds(2))
+                        .takeOver(true)
+                        .stateFile(folder.resolve(state))
+                        .conclude(),
+                group));
+    }
+
+    private void close(RemoteDevice device) throws IOException {
+        opened.remove(device);
+        device.close();
+    }
+
+    private <T extends AutoCloseable> T opened(T one) {
+        opened.add(one);
+        return one;
+    }
+}
