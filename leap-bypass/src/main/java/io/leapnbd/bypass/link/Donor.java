@@ -197,6 +197,11 @@ public final class Donor {
         return reach.unfit() == Unfit.FOREIGN;
     }
 
+    /** Why it is not used although it answers, in words that follow its name; null if that is not so. */
+    public @Nullable String whyUnused() {
+        return up() ? null : reach.whyUnused();
+    }
+
     /** Whether any loop is connected to it. */
     public boolean up() {
         return reach.linksUp() > 0;

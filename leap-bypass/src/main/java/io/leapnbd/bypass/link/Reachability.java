@@ -20,6 +20,11 @@ final class Reachability {
     private volatile boolean reportedDown;
     private volatile @Nullable Unfit unfit;
 
+    /** Whether the latest attempt to connect found a donor that is of no use; {@link #failed} says why, in a moment. */
+    private volatile boolean foundUnfit;
+
+    private volatile @Nullable String whyUnused;
+
     /** {@link System#nanoTime()} of the first answer that {@link #unfit} comes from. */
     private volatile long unfitSince;
 
@@ -51,12 +56,19 @@ final class Reachability {
         return unfit;
     }
 
+    /** Why the donor is not used, if it answered the latest attempt to connect; otherwise null. */
+    @Nullable
+    String whyUnused() {
+        return whyUnused;
+    }
+
     /** A hello was answered, and the donor is of no use. */
     void unfit(Unfit why) {
         if (unfit == null) {
             unfitSince = System.nanoTime();
         }
         unfit = why;
+        foundUnfit = true;
     }
 
     /** A link can be used. */
@@ -80,9 +92,12 @@ final class Reachability {
         }
     }
 
-    /** Says once that the donor cannot be reached; again only after it was back. */
+    /** Says once that the donor cannot be reached, and why one that answers is not used; again only after it was back, or for another reason. */
     void failed(String why) {
-        if (!reportedDown) {
+        boolean news = foundUnfit && !why.equals(whyUnused);
+        whyUnused = foundUnfit ? why : null;
+        foundUnfit = false;
+        if (!reportedDown || news) {
             reportedDown = true;
             LOG.warn("donor {}: {}; trying again until it answers", name, why);
         }

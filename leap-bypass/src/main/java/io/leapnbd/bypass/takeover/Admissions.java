@@ -66,7 +66,10 @@ public final class Admissions {
     /** Answers null if the process may be claimed, and names it in the note; otherwise why it may not, for the log. */
     public synchronized @Nullable String admit(Donor donor, UUID found) {
         if (!ownsForCertain()) {
-            return "has nothing of this export, and no other donor answers that this server still owns it; it is not used until one does";
+            return stranded()
+                    ? "has nothing of this export, and no donor is left that could show that this server still owns it"
+                    : "has nothing of this export, and no other donor answers that this server still owns it; it is not"
+                            + " used until one does";
         }
         String address = donor.name();
         Long version = told.get(address);
@@ -97,16 +100,26 @@ public final class Admissions {
             voidBefore = missedAt;
         }
         long now = System.nanoTime();
-        boolean allEnded = true;
         for (Donor donor : donors) {
             long proven = donor.provenNanos();
             if (now - proven < PROOF_NANOS && proven - voidBefore > 0) {
                 missedEnd &= proven - missedAt <= 0;
                 return true;
             }
-            allEnded &= donor.incarnation() == null;
         }
-        return allEnded && !missedEnd;
+        return allEnded() && !missedEnd;
+    }
+
+    private boolean allEnded() {
+        return donors.stream().allMatch(donor -> donor.incarnation() == null);
+    }
+
+    /**
+     * Whether nothing can show any more that this server owns the export, for good: it is the owner nowhere, and may have missed the end of a
+     * donor that another server had claimed.
+     */
+    public synchronized boolean stranded() {
+        return missedEnd && allEnded();
     }
 
     private @Nullable String whoDoesNotKnow(Donor newcomer, long version) {
