@@ -90,7 +90,8 @@ class LastWordTest {
         try (RawLink old = RawLink.claim(donor.address(), "a", 1)) {
             stall(old);
             try (RawLink _ = RawLink.claim(donor.address(), "a", 2)) {
-                Await.until("the link is given up", () -> donor.server.statistics().openLinks() == 1);
+                Await.until(
+                        "the link is given up", () -> donor.server.statistics().openLinks() == 1);
                 assertThat(old.drainsInGoodOrder()).isFalse();
             }
         }

@@ -44,6 +44,7 @@ final class TakeoverCheck {
     private final Set<Integer> unused = new LinkedHashSet<>();
     private final List<String> warnings = new ArrayList<>();
     private boolean unheldLost;
+    private boolean givesUpAddress;
     private boolean complete;
     private Note note = Note.NONE;
 
@@ -222,8 +223,7 @@ final class TakeoverCheck {
                 if (!asExpected) {
                     return true;
                 }
-            } else if (found.content().equals(known.content())
-                    && !newest.givenUp().contains(found.incarnation())) {
+            } else if (found.content().equals(known.content()) && !isGivenUp(newest, found)) {
                 return true;
             }
         }
@@ -250,7 +250,7 @@ final class TakeoverCheck {
                     silent()));
         }
         if (!confirmed(known)) {
-            if (newest && holding.isEmpty()) {
+            if (newest && holding.isEmpty() && !anyLost(known)) {
                 requireAll("it is not known whether they hold pages of " + export());
                 return blank();
             }
@@ -281,7 +281,7 @@ final class TakeoverCheck {
                     && known.donor(found.incarnation()) == null
                     && !holding.contains(found.incarnation())
                     && (complete || !note.names(found.incarnation()))) {
-                if (note.givenUp().contains(found.incarnation())) {
+                if (isGivenUp(note, found)) {
                     leaveOut(greeting);
                 } else {
                     abandoned.add(greeting.donor());
@@ -370,7 +370,7 @@ final class TakeoverCheck {
                     && note.version() != 0
                     && found.content().equals(content)
                     && !note.names(found.incarnation())) {
-                if (!note.givenUp().contains(found.incarnation()) && !options.loseMissing()) {
+                if (!isGivenUp(note, found) && !options.loseMissing()) {
                     throw refuse("donor " + greeting.address() + " holds " + held(found) + " of " + export()
                             + " that no other donor knows of; leave it out of --donors, or give its pages up with"
                             + " --lose-missing");
@@ -397,6 +397,7 @@ final class TakeoverCheck {
         if (!isHeard(address)) {
             boolean givenUpHere = options.loseMissing() && !(mayWait && isNamed(address));
             if (givenUpHere) {
+                givesUpAddress = true;
                 return;
             }
             if (!mayWait) {
@@ -487,6 +488,17 @@ final class TakeoverCheck {
                 + " was given up with --lose-missing and is not used; restart it, and it is");
     }
 
+    /** Whether a donor was given up: by its identity, or as what a server before had claimed at an address that was given up. */
+    private boolean isGivenUp(Note newest, Found found) {
+        Integer donor = place.get(found.incarnation());
+        return newest.givenUp().contains(found.incarnation())
+                || (donor != null
+                        && newest.givenUpAddresses()
+                                .contains(greetings.get(donor).address())
+                        && !newest.names(found.incarnation())
+                        && found.owner().term() < newest.term());
+    }
+
     private Note newestNote(UUID content) {
         return answered.values().stream()
                 .filter(found -> found.content().equals(content))
@@ -515,6 +527,16 @@ final class TakeoverCheck {
         return holding;
     }
 
+    /** Blank pages in the place of lost ones are for an operator to ask for. */
+    private static boolean anyLost(Recorded known) {
+        for (int slab = 0; slab < known.slabs().count(); slab++) {
+            if (known.slabs().anyLost(slab)) {
+                return true;
+            }
+        }
+        return false;
+    }
+
     private Granted granted(@Nullable UUID content, Source source) {
         List<ClaimOrder> members = new ArrayList<>();
         List<ClaimOrder> others = new ArrayList<>();
@@ -539,7 +561,7 @@ final class TakeoverCheck {
                 content,
                 source,
                 complete,
-                term + (givenUp.isEmpty() ? 1 : UNSEEN_TERMS),
+                term + (givenUp.isEmpty() && !givesUpAddress ? 1 : UNSEEN_TERMS),
                 List.copyOf(members),
                 List.copyOf(others),
                 Set.copyOf(gone),
