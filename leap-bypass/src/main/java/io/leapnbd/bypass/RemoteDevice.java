@@ -393,6 +393,18 @@ public final class RemoteDevice implements BlockDevice, AutoCloseable {
         }
 
         @Override
+        public boolean isGivenUpAddress(Donor donor) {
+            return present().taken.note().isGivenUpAddress(donor.name());
+        }
+
+        @Override
+        public void givenUp(Donor donor, UUID found) {
+            if (!present().taken.note().isGivenUp(found)) {
+                present().taken.note().giveUp(found);
+            }
+        }
+
+        @Override
         public @Nullable String admit(Donor donor, UUID found) {
             Admissions admissions = present().admissions;
             String why = admissions.admit(donor, found);

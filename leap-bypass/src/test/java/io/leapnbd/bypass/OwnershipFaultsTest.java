@@ -3,6 +3,10 @@ package io.leapnbd.bypass;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.leapnbd.bypass.link.DonorAddress;
+import io.leapnbd.donor.protocol.Hello;
+import io.leapnbd.donor.protocol.HelloReply;
+import io.leapnbd.donor.protocol.Status;
+import io.leapnbd.nbd.spi.NbdError;
 import io.netty.channel.EventLoopGroup;
 import io.netty.channel.MultiThreadIoEventLoopGroup;
 import io.netty.channel.epoll.EpollIoHandler;
@@ -10,10 +14,13 @@ import java.io.IOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.ServerSocket;
+import java.nio.ByteBuffer;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
+import java.util.UUID;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
@@ -31,6 +38,8 @@ class OwnershipFaultsTest {
     private final EventLoopGroup group = new MultiThreadIoEventLoopGroup(1, EpollIoHandler.newFactory());
     private final DonorProcess[] donors = new DonorProcess[2];
     private final FaultProxy[] relays = new FaultProxy[2];
+
+    private boolean loseMissing;
 
     @TempDir
     private Path folder;
@@ -126,9 +135,99 @@ class OwnershipFaultsTest {
         assertThat(first.stranded()).isNotDone();
     }
 
+    /** The fault: the one that was given up is not known by its identity, and fenced the server that had gone on without it. */
+    @Test
+    void aDonorThatComesBackAtAnAddressThatWasGivenUpFencesNobody() throws Exception {
+        RemoteDevice before = throughRelays();
+        long term = before.term();
+        close(before);
+        opened.remove(donors[1]);
+        donors[1].close();
+        loseMissing = true;
+        RemoteDevice device = throughRelays("no.state");
+        // The server before had claimed the process that came after the one that is known; nobody was told.
+        donors[1] = opened(new DonorProcess(SLABS));
+        claim(donors[1], device.content(), term);
+        letThrough();
+        Await.until(() -> String.valueOf(device.donors().get(1).whyUnused()).contains("given up with --lose-missing"));
+        assertThat(device.fenced()).isNotDone();
+        assertThat(new DeviceDriver(device, group.next()).write(0, new byte[PAGE]))
+                .isZero();
+    }
+
+    @Test
+    void aClaimOfALaterServerAtAnAddressThatWasGivenUpFences() throws Exception {
+        close(throughRelays());
+        opened.remove(donors[1]);
+        donors[1].close();
+        loseMissing = true;
+        RemoteDevice device = throughRelays("no.state");
+        donors[1] = opened(new DonorProcess(SLABS));
+        claim(donors[1], device.content(), device.term() + 1);
+        letThrough();
+        DeviceDriver.join(device.fenced());
+    }
+
+    /** Nothing is read from, or written to, the donor that is at the place of another one; and nothing is lost. */
+    @Test
+    void donorsThatSwapAddressesWhileAServerRunsLoseNoPageAndFakeNone() throws Exception {
+        RemoteDevice device = throughRelays();
+        DeviceDriver driver = new DeviceDriver(device, group.next());
+        byte[][] pages = new byte[SLABS][PAGE];
+        for (int slab = 0; slab < SLABS; slab++) {
+            Arrays.fill(pages[slab], (byte) (1 + slab));
+            assertThat(driver.write((long) slab * DonorProcess.SLAB, pages[slab]))
+                    .isZero();
+        }
+        assertThat(Stream.of(donors))
+                .allMatch(donor -> donor.store.statistics().exports().getFirst().slabs() > 0);
+        relays[0].redirect(donors[1].address());
+        relays[1].redirect(donors[0].address());
+        Stream.of(relays).forEach(FaultProxy::cut);
+        Await.until(() -> device.donors().stream()
+                .allMatch(donor -> String.valueOf(donor.whyUnused()).contains("knows at another address")));
+        for (int slab = 0; slab < SLABS; slab++) {
+            DeviceDriver.Read read = driver.startRead((long) slab * DonorProcess.SLAB, PAGE);
+            assertThat(DeviceDriver.join(read.error())).isEqualTo(NbdError.EIO.code());
+        }
+        letThrough();
+        Await.until(() -> device.donors().stream().allMatch(donor -> donor.linksUp() == 1));
+        for (int slab = 0; slab < SLABS; slab++) {
+            assertThat(driver.read((long) slab * DonorProcess.SLAB, PAGE)).isEqualTo(pages[slab]);
+        }
+        close(device);
+        relays[0].redirect(donors[1].address());
+        relays[1].redirect(donors[0].address());
+        DeviceDriver next = new DeviceDriver(throughRelays(), group.next());
+        for (int slab = 0; slab < SLABS; slab++) {
+            assertThat(next.read((long) slab * DonorProcess.SLAB, PAGE)).isEqualTo(pages[slab]);
+        }
+    }
+
+    private static void claim(DonorProcess donor, UUID content, long term) {
+        Hello hello = Hello.claim(
+                "leap",
+                0,
+                false,
+                0,
+                HelloReply.NONE,
+                0,
+                content,
+                new UUID(77, term),
+                term,
+                new UUID(7, 7),
+                "another server",
+                ByteBuffer.allocate(0));
+        assertThat(donor.store.hello(hello).status()).isEqualTo(Status.OK);
+    }
+
     private RemoteDevice throughRelays() throws IOException {
+        return throughRelays("first.state");
+    }
+
+    private RemoteDevice throughRelays(String state) throws IOException {
         return open(
-                "first.state",
+                state,
                 Stream.of(relays)
                         .map(relay -> new DonorAddress("127.0.0.1", relay.port()))
                         .toList());
@@ -139,7 +238,8 @@ class OwnershipFaultsTest {
         return open(
                 "second.state",
                 Stream.of(donors)
-                        .map(donor -> new DonorAddress("127.0.0.1", donor.address().getPort()))
+                        .map(donor ->
+                                new DonorAddress("127.0.0.1", donor.address().getPort()))
                         .toList());
     }
 
@@ -151,6 +251,7 @@ class OwnershipFaultsTest {
                         .requestTimeout(Duration.ofSeconds(20))
                         .wait(Duration.ofSeconds(2))
                         .takeOver(true)
+                        .loseMissing(loseMissing)
                         .stateFile(folder.resolve(state))
                         .conclude(),
                 group));

@@ -37,9 +37,6 @@ public final class DonorServer implements AutoCloseable {
 
     private static final int BACKLOG = 1024;
 
-    /** How long servers have to see that the process ends. */
-    private static final long PARTING_MILLIS = 300;
-
     private final ServerCounters counters = new ServerCounters();
     private final Listener shared;
     private final ChannelGroup links = new DefaultChannelGroup("donor-links", GlobalEventExecutor.INSTANCE, true);
@@ -137,7 +134,8 @@ public final class DonorServer implements AutoCloseable {
                 link.parting();
             }
         }
-        links.newCloseFuture().awaitUninterruptibly(PARTING_MILLIS);
+        links.newCloseFuture()
+                .awaitUninterruptibly(shared.settings().lingerTimeout().toMillis());
         links.close().awaitUninterruptibly();
         stopOwnLoops();
     }

@@ -10,6 +10,7 @@ import io.netty.channel.ChannelFuture;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelInboundHandlerAdapter;
 import java.io.IOException;
+import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.ScheduledFuture;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
@@ -378,14 +379,20 @@ final class LinkHandler extends ChannelInboundHandlerAdapter implements Conversa
 
     /** This process ends: the peer is to see just that. Any thread. */
     void parting() {
-        execute(() -> {
-            if (channel.isOpen() && !conversation.ended()) {
-                conversation.end();
-                replies.write();
-                end.withProcess();
-                channel.config().setAutoRead(true);
-            }
-        });
+        try {
+            execute(this::part);
+        } catch (RejectedExecutionException e) {
+            LOG.debug("the event loop of a link is gone already");
+        }
+    }
+
+    private void part() {
+        if (channel.isOpen() && !conversation.ended()) {
+            conversation.end();
+            replies.write();
+            end.withProcess();
+            channel.config().setAutoRead(true);
+        }
     }
 
     @Override

@@ -87,7 +87,9 @@ final class ExportTable {
         return switch (hello.mode()) {
             case OBSERVE ->
                 new Admission(
-                        Status.OK, describe(hello.export(), export), new Claim(this, null, HelloReply.NONE, 0, 0, now(), onFenced));
+                        Status.OK,
+                        describe(hello.export(), export),
+                        new Claim(this, null, HelloReply.NONE, 0, 0, now(), onFenced));
             case JOIN -> join(hello, export, onFenced);
             case CLAIM -> claim(hello, export, onFenced, fenced);
         };

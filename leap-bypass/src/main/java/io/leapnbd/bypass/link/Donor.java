@@ -363,6 +363,14 @@ public final class Donor {
             return false;
         }
 
+        /** Whether an operator gave up whatever was at this donor's address, and nothing was used there since. Any thread. */
+        default boolean isGivenUpAddress(Donor donor) {
+            return false;
+        }
+
+        /** The process {@code found} is one that was given up with its address. Any thread. */
+        default void givenUp(Donor donor, UUID found) {}
+
         /**
          * Asks whether the process {@code found}, which has nothing of this server, may be claimed. If so it may hold slabs soon. Any thread.
          *

@@ -27,6 +27,7 @@ final class MemberSurvey {
     private final Map<UUID, String> unnamed = new LinkedHashMap<>();
     private final Set<String> unclaimed = new LinkedHashSet<>();
     private final Set<UUID> givenUp = new LinkedHashSet<>();
+    private boolean givesUpAddress;
 
     /**
      * Nobody is looked for yet.
@@ -67,6 +68,11 @@ final class MemberSurvey {
     /** Processes that the operator gives up. */
     Set<UUID> givenUp() {
         return givenUp;
+    }
+
+    /** Whether the operator gives up neither a process nor an address. */
+    boolean givesNothingUp() {
+        return givenUp.isEmpty() && !givesUpAddress;
     }
 
     /** Looks for all that the note names; the other parameters are those of {@link #find}. */
@@ -122,6 +128,7 @@ final class MemberSurvey {
         if (!isHeard(address)) {
             boolean givenUpHere = options.loseMissing() && !(mayWait && isNamed(address));
             if (givenUpHere) {
+                givesUpAddress = true;
                 return;
             }
             if (!mayWait) {

@@ -212,8 +212,7 @@ final class TakeoverCheck {
                 if (!asExpected) {
                     return true;
                 }
-            } else if (found.content().equals(known.content())
-                    && !newest.givenUp().contains(found.incarnation())) {
+            } else if (found.content().equals(known.content()) && !isGivenUp(newest, found)) {
                 return true;
             }
         }
@@ -241,7 +240,7 @@ final class TakeoverCheck {
                     silent()));
         }
         if (!confirmed(known)) {
-            if (newest && holding.isEmpty()) {
+            if (newest && holding.isEmpty() && !anyLost(known)) {
                 requireAll("it is not known whether they hold pages of " + export());
                 return blank();
             }
@@ -272,7 +271,7 @@ final class TakeoverCheck {
                     && known.donor(found.incarnation()) == null
                     && !holding.contains(found.incarnation())
                     && (complete || !note.names(found.incarnation()))) {
-                if (note.givenUp().contains(found.incarnation())) {
+                if (isGivenUp(note, found)) {
                     leaveOut(greeting);
                 } else {
                     abandoned.add(greeting.donor());
@@ -361,7 +360,7 @@ final class TakeoverCheck {
                     && note.version() != 0
                     && found.content().equals(content)
                     && !note.names(found.incarnation())) {
-                if (!note.givenUp().contains(found.incarnation()) && !options.loseMissing()) {
+                if (!isGivenUp(note, found) && !options.loseMissing()) {
                     throw refuse("donor " + greeting.address() + " holds " + held(found) + " of " + export()
                             + " that no other donor knows of; leave it out of --donors, or give its pages up with"
                             + " --lose-missing");
@@ -378,6 +377,17 @@ final class TakeoverCheck {
         unused.add(greeting.donor());
         warnings.add("donor " + greeting.address()
                 + " was given up with --lose-missing and is not used; restart it, and it is");
+    }
+
+    /** Whether a donor was given up: by its identity, or as what a server before had claimed at an address that was given up. */
+    private boolean isGivenUp(Note newest, Found found) {
+        Integer donor = place.get(found.incarnation());
+        return newest.givenUp().contains(found.incarnation())
+                || (donor != null
+                        && newest.givenUpAddresses()
+                                .contains(greetings.get(donor).address())
+                        && !newest.names(found.incarnation())
+                        && found.owner().term() < newest.term());
     }
 
     private Note newestNote(UUID content) {
@@ -408,6 +418,16 @@ final class TakeoverCheck {
         return holding;
     }
 
+    /** Blank pages in the place of lost ones are for an operator to ask for. */
+    private static boolean anyLost(Recorded known) {
+        for (int slab = 0; slab < known.slabs().count(); slab++) {
+            if (known.slabs().anyLost(slab)) {
+                return true;
+            }
+        }
+        return false;
+    }
+
     private Granted granted(@Nullable UUID content, Source source) {
         List<ClaimOrder> ofContents = new ArrayList<>();
         List<ClaimOrder> others = new ArrayList<>();
@@ -432,7 +452,7 @@ final class TakeoverCheck {
                 content,
                 source,
                 complete,
-                term + (members.givenUp().isEmpty() ? 1 : UNSEEN_TERMS),
+                term + (members.givesNothingUp() ? 1 : UNSEEN_TERMS),
                 List.copyOf(ofContents),
                 List.copyOf(others),
                 Set.copyOf(members.gone()),

@@ -50,6 +50,7 @@ final class TakeoverNotes {
             lost.stream().forEach(note::lose);
             granted.gone().forEach(incarnation -> note.add(incarnation, addressIn(granted.note(), incarnation)));
             granted.givenUp().forEach(note::giveUp);
+            addressesGivenUp(granted).forEach(note::giveUpAddress);
         }
         granted.unnamed().forEach(note::add);
         granted.unclaimed().forEach(note::addAddress);
@@ -104,6 +105,16 @@ final class TakeoverNotes {
             }
         }
         return List.copyOf(all);
+    }
+
+    /** Of donors that were given up: their processes, or ones after them, may have been claimed unknown to this start. */
+    private static List<String> addressesGivenUp(Granted granted) {
+        return granted.note().members().stream()
+                .filter(member -> member.incarnation().equals(Note.Member.ENDED)
+                        ? !granted.unclaimed().contains(member.address())
+                        : granted.givenUp().contains(member.incarnation()))
+                .map(Note.Member::address)
+                .toList();
     }
 
     private static String addressIn(Note note, UUID incarnation) {

@@ -96,7 +96,8 @@ class TcpLinkLifeTest extends LinkLifeTests {
         script.silent = true;
         LinkRequest read = post(Operation.READ, 3, PAGE);
         until(() -> script.connection().operations().size() == 1);
-        script.connection().arrives(script.answer(script.connection().sent().getLast()).slice(0, 1000));
+        script.connection()
+                .arrives(script.answer(script.connection().sent().getLast()).slice(0, 1000));
         script.connection().breaks();
         script.silent = false;
         restarts();

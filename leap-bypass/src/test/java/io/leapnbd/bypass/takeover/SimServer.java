@@ -145,6 +145,18 @@ final class SimServer implements Donor.Listener {
     }
 
     @Override
+    public boolean isGivenUpAddress(Donor donor) {
+        return note.isGivenUpAddress(donor.name());
+    }
+
+    @Override
+    public void givenUp(Donor donor, UUID found) {
+        if (!note.isGivenUp(found)) {
+            note.giveUp(found);
+        }
+    }
+
+    @Override
     public @Nullable String admit(Donor donor, UUID found) {
         String why = admissions.admit(donor, found);
         if (why == null) {

@@ -469,6 +469,88 @@ class TakeoverCheckTest {
         Granted granted = granted(TakeoverCheck.check(file(true), greetings, LOSE));
         assertThat(granted.unclaimed()).isEmpty();
         assertThat(granted.claims()).hasSize(3);
+        // Somebody may have claimed a process there that nobody knows: the note remembers the address.
+        ExportNote next = TakeoverNotes.atClaim(granted, SIZE, 20, new BitSet(), place -> "d" + place);
+        assertThat(next.now().givenUpAddresses()).containsExactly("d3");
+        assertThat(granted.term()).isEqualTo(4 + TakeoverCheck.UNSEEN_TERMS);
+    }
+
+    @Test
+    void the_address_of_a_donor_that_is_given_up_is_given_up_with_it() {
+        Granted granted = granted(TakeoverCheck.check(null, greetings(said(mine(0)), 0), LOSE));
+        ExportNote next = TakeoverNotes.atClaim(granted, SIZE, 20, new BitSet(), place -> "d" + place);
+        assertThat(next.now().givenUp()).containsExactly(process(1));
+        assertThat(next.now().givenUpAddresses()).containsExactly("d1");
+    }
+
+    /** The fault: its identity is not known, so its claim was taken for one of a later server, or refused as unknown. */
+    @Test
+    void a_donor_that_comes_back_at_an_address_that_was_given_up_is_left_out() {
+        Note note = new Note(
+                6L << 32,
+                SIZE,
+                20,
+                List.of(new Note.Member(process(0), "d0")),
+                Set.of(),
+                List.of("d1"),
+                new BitSet(),
+                false);
+        Found current = holding(0, 9, CONTENT, OTHERS, HERE, 6, note);
+        Found back = holding(7, 2, CONTENT, MINE, HERE, 5, note(5L << 32, 0, 7));
+        Granted granted = granted(TakeoverCheck.check(null, greetings(said(current, back), 0, 1), PLAIN));
+        assertThat(granted.claims()).extracting(ClaimOrder::donor).containsExactly(0);
+        assertThat(granted.givenUp()).containsExactly(process(7));
+        // Of a server that came later it is not.
+        Found later = holding(7, 2, CONTENT, MINE, HERE, 6, note(5L << 32, 0, 7));
+        assertThat(refused(TakeoverCheck.check(null, greetings(said(current, later), 0, 1), PLAIN))
+                        .sentence())
+                .contains("d1", "no other donor knows of");
+    }
+
+    /** All donors had restarted, and what they held was written down as lost. Then they restarted again, and nobody confirms the file. */
+    @Test
+    void a_file_that_knows_of_lost_pages_is_not_begun_blank_without_a_word() {
+        List<Greeting> greetings = greetings(said(blank(7), blank(8)), 0, 1);
+        Granted granted = granted(TakeoverCheck.check(holdingNothing(-1), greetings, PLAIN));
+        assertThat(granted.source()).isEqualTo(Verdict.Source.BLANK);
+        assertThat(refused(TakeoverCheck.check(holdingNothing(1), greetings, PLAIN))
+                        .sentence())
+                .contains("no donor that answers holds the pages", "--fresh");
+    }
+
+    private static Recorded holdingNothing(int lostSlab) {
+        Recorded file = file(true);
+        return new Recorded(SIZE, 20, CONTENT, MINE, null, 4, true, true, List.of(), new Recorded.SlabRows() {
+            @Override
+            public int count() {
+                return SLABS;
+            }
+
+            @Override
+            public @Nullable UUID incarnation(int slab) {
+                return null;
+            }
+
+            @Override
+            public boolean anyLost(int slab) {
+                return slab == lostSlab;
+            }
+
+            @Override
+            public int handle(int slab) {
+                return file.slabs().handle(slab);
+            }
+
+            @Override
+            public long grantVersion(int slab) {
+                return file.slabs().grantVersion(slab);
+            }
+
+            @Override
+            public boolean broken(int slab) {
+                return false;
+            }
+        });
     }
 
     @Test
