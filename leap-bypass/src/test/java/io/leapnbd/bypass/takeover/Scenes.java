@@ -71,6 +71,9 @@ final class Scenes {
 
     /** Rule 3: likewise, and the new one comes while the device is in use. */
     private void newcomerWhileServing() throws IOException {
+        start(one, a, b);
+        burst(one);
+        one.kill("kill -9");
         cut(c, one);
         start(one, a, b, c);
         burst(one);
@@ -177,12 +180,14 @@ final class Scenes {
         start(one, a, b);
         burst(one);
         cut(a, one);
+        cut(b, one);
         int at = world.random().nextInt(3);
         for (int i = 0; i < at; i++) {
             world.meanwhile(() -> pause(10));
         }
         world.meanwhile(() -> {
             network.restart(b);
+            mend(b);
             pause(10);
             read(one);
         });

@@ -116,14 +116,16 @@ final class SimHost {
         boolean other = world.random().nextInt(4) == 0;
         List<Integer> named = new ArrayList<>();
         switch (naming) {
-            case ANY -> all.stream()
-                    .filter(_ -> !habits.once(habits.unnamed, world.random()))
-                    .forEach(named::add);
+            case ANY ->
+                all.stream()
+                        .filter(_ -> !habits.once(habits.unnamed, world.random()))
+                        .forEach(named::add);
             case ALL -> named.addAll(all);
-            case REACHABLE -> all.stream()
-                    .filter(donor -> world.network().at(donor).reachableFrom(number)
-                            || (other && world.random().nextBoolean()))
-                    .forEach(named::add);
+            case REACHABLE ->
+                all.stream()
+                        .filter(donor -> world.network().at(donor).reachableFrom(number)
+                                || (other && world.random().nextBoolean()))
+                        .forEach(named::add);
             case USUAL -> {
                 named.addAll(usual);
                 if (usual.isEmpty()) {

@@ -137,11 +137,14 @@ final class SimLinks {
             if (process == null) {
                 return;
             }
-            if (last == null && !world.network().at(address).cutFrom.get(server.host().number())) {
+            if (last == null
+                    && !world.network().at(address).cutFrom.get(server.host().number())) {
                 if (process.ended) {
-                    // What it said while this host was cut off may have ended with its machine. A link that was fenced ends
+                    // What it said while this host was cut off may have ended with its machine. A link that was fenced
+                    // ends
                     // by a reset, if the word is not read.
-                    boolean reset = !process.ownedBy(server.instance()) || world.random().nextBoolean();
+                    boolean reset = !process.ownedBy(server.instance())
+                            || world.random().nextBoolean();
                     last = reset && world.fencedWord() ? Last.RESET : Last.END;
                 } else if (server.owns(process)) {
                     answered(process);

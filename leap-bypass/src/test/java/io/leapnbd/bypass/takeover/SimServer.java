@@ -228,8 +228,8 @@ final class SimServer implements Donor.Listener {
         }
         long now = host.now();
         return links.donors().stream()
-                .anyMatch(donor -> now - donor.provenNanos() < SELF_ANSWER_NANOS
-                        && donor.provenNanos() - host.wokeAt() > 0);
+                .anyMatch(donor ->
+                        now - donor.provenNanos() < SELF_ANSWER_NANOS && donor.provenNanos() - host.wokeAt() > 0);
     }
 
     void change(int page, boolean trim) {

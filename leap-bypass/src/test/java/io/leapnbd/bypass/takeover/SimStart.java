@@ -268,8 +268,7 @@ final class SimStart {
     }
 
     private boolean killedHere(String where, StateFile file) throws IOException {
-        if (!world.hazard(world.habits().killedInStart)
-                && !(where.equals(AMONG_CLAIMS) && world.killedByScene())) {
+        if (!world.hazard(world.habits().killedInStart) && !(where.equals(AMONG_CLAIMS) && world.killedByScene())) {
             return false;
         }
         world.say("  killed " + where);

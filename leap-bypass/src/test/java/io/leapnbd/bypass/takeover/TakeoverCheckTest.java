@@ -560,4 +560,121 @@ class TakeoverCheckTest {
         assertThat(granted.members()).extracting(ClaimOrder::incarnation).containsExactly(process(0), process(1));
         assertThat(granted.others()).extracting(ClaimOrder::incarnation).containsExactly(process(-5));
     }
+
+    private static Note with(Note note, Note.Member more) {
+        List<Note.Member> members = new ArrayList<>(note.members());
+        members.add(more);
+        return new Note(
+                note.version(), note.size(), note.slabShift(), members, note.givenUp(), note.lost(), note.allLost());
+    }
+
+    /** The same file, as of another boot. */
+    private static Recorded ofAnotherBoot(boolean closedInOrder) {
+        Recorded file = file(true);
+        return new Recorded(
+                file.size(),
+                file.slabShift(),
+                file.content(),
+                MINE,
+                null,
+                4,
+                closedInOrder,
+                false,
+                file.donors(),
+                file.slabs());
+    }
+
+    @Test
+    void members_that_only_the_note_names_are_heard_by_a_file_that_is_not_the_truth() {
+        Note named = note(4L << 32, 0, 1, 2);
+        Found first = holding(0, 5, CONTENT, MINE, HERE, 4, named);
+        Verdict verdict = TakeoverCheck.check(file(false), greetings(said(first, mine(1), null), 0, 1, 2), PLAIN);
+        assertThat(refused(verdict).waitFor()).containsExactly("d2");
+    }
+
+    @Test
+    void a_donor_that_moved_to_anothers_address_does_not_show_that_the_other_one_has_ended() {
+        // d1's process answers at d0, and d1 is silent: d0's may be there.
+        Map<Integer, @Nullable Found> said = new HashMap<>();
+        said.put(0, mine(1));
+        assertThat(refused(TakeoverCheck.check(null, greetings(said, 0), PLAIN)).sentence())
+                .contains("d0");
+        Granted granted = granted(TakeoverCheck.check(file(true), greetings(said, 0, 1), LOSE));
+        assertThat(granted.givenUp()).containsExactly(process(0));
+    }
+
+    @Test
+    void an_address_at_which_a_process_has_ended_is_not_heard_by_a_donor_that_moved_there() {
+        Note left = with(note(4L << 32, 0), new Note.Member(Note.Member.ENDED, "d1"));
+        Map<Integer, @Nullable Found> said = new HashMap<>();
+        said.put(1, holding(0, 5, CONTENT, MINE, HERE, 4, left));
+        assertThat(refused(TakeoverCheck.check(null, greetings(said, 1), PLAIN)).sentence())
+                .contains("d1");
+    }
+
+    @Test
+    void a_donor_with_a_new_address_is_not_used_while_one_is_silent_that_would_not_learn_of_it() {
+        Map<Integer, @Nullable Found> said = new HashMap<>();
+        said.put(2, mine(0));
+        List<Greeting> greetings = greetings(said, 1, 2);
+        assertThat(refused(TakeoverCheck.check(file(true), greetings, PLAIN)).sentence())
+                .contains("d1");
+    }
+
+    @Test
+    void a_new_donor_waits_while_nobody_answers_where_a_process_has_ended() {
+        Note left = with(note(4L << 32, 0, 1), new Note.Member(Note.Member.ENDED, "d3"));
+        Map<Integer, @Nullable Found> said = said(holding(0, 5, CONTENT, MINE, HERE, 4, left), mine(1), blank(2), null);
+        Granted granted = granted(TakeoverCheck.check(file(true), greetings(said, 0, 1, 2, 3), PLAIN));
+        assertThat(granted.claims()).extracting(ClaimOrder::donor).containsExactly(0, 1);
+        assertThat(granted.unclaimed()).containsExactly("d3");
+    }
+
+    @Test
+    void a_clean_file_of_another_boot_is_not_the_truth_if_a_donor_is_silent_or_was_claimed_since() {
+        assertThat(granted(TakeoverCheck.check(ofAnotherBoot(true), greetings(said(mine(0), mine(1)), 0, 1), PLAIN))
+                        .complete())
+                .isTrue();
+        assertThat(refused(TakeoverCheck.check(ofAnotherBoot(true), greetings(said(mine(0), null), 0, 1), PLAIN))
+                        .waitFor())
+                .containsExactly("d1");
+        Found claimedAgain = holding(0, 9, CONTENT, MINE, HERE, 4, note(4L << 32, 0, 1));
+        assertThat(granted(TakeoverCheck.check(
+                                ofAnotherBoot(true), greetings(said(claimedAgain, mine(1)), 0, 1), PLAIN))
+                        .complete())
+                .isFalse();
+        Found byAnother = holding(0, 5, CONTENT, OTHERS, HERE, 5, note(5L << 32, 0, 1));
+        assertThat(granted(TakeoverCheck.check(ofAnotherBoot(true), greetings(said(byAnother, mine(1)), 0, 1), PLAIN))
+                        .source())
+                .isEqualTo(Source.LISTS);
+    }
+
+    @Test
+    void a_donor_of_the_contents_that_the_file_does_not_know_shows_a_later_server() {
+        Found later = holding(2, 1, CONTENT, OTHERS, HERE, 5, note(5L << 32, 0, 1, 2));
+        Granted granted =
+                granted(TakeoverCheck.check(file(true), greetings(said(mine(0), mine(1), later), 0, 1, 2), PLAIN));
+        assertThat(granted.source()).isEqualTo(Source.LISTS);
+    }
+
+    @Test
+    void a_donor_that_was_given_up_is_no_later_server_and_is_left_alone_by_a_true_file() {
+        Found current = holding(0, 5, CONTENT, MINE, HERE, 4, givingUp(note(4L << 32, 0, 1), 2));
+        Found back = holding(2, 1, CONTENT, OTHERS, HERE, 3, note(3L << 32, 0, 1, 2));
+        Granted granted =
+                granted(TakeoverCheck.check(file(true), greetings(said(current, mine(1), back), 0, 1, 2), PLAIN));
+        assertThat(granted.source()).isEqualTo(Source.FILE);
+        assertThat(granted.claims()).extracting(ClaimOrder::donor).containsExactly(0, 1);
+        assertThat(granted.warnings()).anyMatch(warning -> warning.contains("d2 was given up"));
+    }
+
+    @Test
+    void a_donor_whose_slabs_a_true_file_does_not_know_of_begins_blank() {
+        // It was claimed by this server, and the file never came to name it.
+        Found mineToo = holding(2, 1, CONTENT, MINE, HERE, 4, note(4L << 32, 0, 1));
+        Granted granted =
+                granted(TakeoverCheck.check(file(true), greetings(said(mine(0), mine(1), mineToo), 0, 1, 2), PLAIN));
+        assertThat(granted.abandoned()).containsExactly(2);
+        assertThat(granted.others()).extracting(ClaimOrder::donor).containsExactly(2);
+    }
 }
