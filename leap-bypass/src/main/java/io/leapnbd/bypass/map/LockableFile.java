@@ -29,12 +29,12 @@ final class LockableFile implements AutoCloseable {
     private static final int EAGAIN = 11;
     private static final int EACCES = 13;
 
-    private final NativeCalls system;
+    private static final NativeCalls SYSTEM = NativeCalls.system();
+
     private final Path path;
     private final int descriptor;
 
-    private LockableFile(NativeCalls system, Path path, int descriptor) {
-        this.system = system;
+    private LockableFile(Path path, int descriptor) {
         this.path = path;
         this.descriptor = descriptor;
     }
@@ -45,15 +45,14 @@ final class LockableFile implements AutoCloseable {
      * @throws IOException with the number of the error
      */
     static LockableFile open(Path path) throws IOException {
-        NativeCalls system = NativeCalls.system();
         try (Arena arena = Arena.ofConfined()) {
             int flags = O_RDWR | O_CREAT | O_CLOEXEC | noFollow();
             int descriptor =
-                    system.integer("open", arena.allocateFrom(path.toString()).address(), flags, OWNER_ONLY);
+                    SYSTEM.integer("open", arena.allocateFrom(path.toString()).address(), flags, OWNER_ONLY);
             if (descriptor < 0) {
                 throw failed(path, "opened");
             }
-            return new LockableFile(system, path, descriptor);
+            return new LockableFile(path, descriptor);
         }
     }
 
@@ -62,7 +61,7 @@ final class LockableFile implements AutoCloseable {
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment lock = arena.allocate(FLOCK, Long.BYTES);
             lock.set(ValueLayout.JAVA_SHORT, 0, F_WRLCK);
-            if (system.integer("fcntl", descriptor, F_OFD_SETLK, lock.address()) == 0) {
+            if (SYSTEM.integer("fcntl", descriptor, F_OFD_SETLK, lock.address()) == 0) {
                 return true;
             }
             int error = NativeCalls.lastError();
@@ -77,8 +76,8 @@ final class LockableFile implements AutoCloseable {
     void write(byte[] bytes) throws IOException {
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment from = arena.allocateFrom(ValueLayout.JAVA_BYTE, bytes);
-            if (system.integer("ftruncate", descriptor, 0L) != 0
-                    || system.pointer("pwrite", descriptor, from.address(), (long) bytes.length, 0L) != bytes.length) {
+            if (SYSTEM.integer("ftruncate", descriptor, 0L) != 0
+                    || SYSTEM.pointer("pwrite", descriptor, from.address(), (long) bytes.length, 0L) != bytes.length) {
                 throw failed(path, "written to");
             }
         }
@@ -88,7 +87,7 @@ final class LockableFile implements AutoCloseable {
     boolean holds(byte[] bytes) throws IOException {
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment into = arena.allocate(bytes.length);
-            long read = system.pointer("pread", descriptor, into.address(), (long) bytes.length, 0L);
+            long read = SYSTEM.pointer("pread", descriptor, into.address(), (long) bytes.length, 0L);
             if (read < 0) {
                 throw failed(path, "read");
             }
@@ -99,7 +98,7 @@ final class LockableFile implements AutoCloseable {
     /** Ends the lock, too. */
     @Override
     public void close() {
-        int _ = system.integer("close", descriptor);
+        int _ = SYSTEM.integer("close", descriptor);
     }
 
     /** O_NOFOLLOW, which is not the same bit everywhere. */
