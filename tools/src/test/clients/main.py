@@ -12,12 +12,17 @@ from processes import Processes, Server, two_donors
 from runner import Suite, stop_on_signals
 
 
+def number(words, option, otherwise):
+    """The number after an option, and the words without both."""
+    if option not in words:
+        return otherwise, words
+    at = words.index(option)
+    return int(words[at + 1]), words[:at] + words[at + 2 :]
+
+
 def main(words):
-    histories = 30
-    if "--histories" in words:
-        at = words.index("--histories")
-        histories = int(words[at + 1])
-        words = words[:at] + words[at + 2 :]
+    histories, words = number(words, "--histories", 30)
+    first, words = number(words, "--from", 1)
     processes = Processes()
     stop_on_signals(processes.close)
     suite = Suite(words, processes)
@@ -37,7 +42,7 @@ def main(words):
         suite.run(remote)
         server_faults.run(suite, processes)
         donor_faults.run(suite, processes)
-        ownership.run(suite, processes, histories)
+        ownership.run(suite, processes, first, histories)
         bad_flags.run(suite, processes)
         own_memory.run(suite, processes)
     finally:

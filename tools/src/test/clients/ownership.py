@@ -1,5 +1,5 @@
 """Two hosts, three donors and one export: servers that are killed, pushed aside and come back late, donors that restart, state files that are
-gone or old. Every page says who wrote it and when. Random by seed; 'run.sh --histories 500' runs as many."""
+gone or old. Every page says who wrote it and when. Random by seed; 'run.sh --histories 500 --from 31' runs as many from that seed on."""
 
 import errno
 import os
@@ -239,7 +239,7 @@ def history(processes, seed):
             shutil.rmtree(host.state, ignore_errors=True)
 
 
-def run(suite, processes, histories=30):
-    for seed in range(1, histories + 1):
+def run(suite, processes, first, histories):
+    for seed in range(first, first + histories):
         suite.test(f"two hosts take turns with one export and no page is foreign, stale or zero (A1-A9, seed {seed})", history, processes, seed)
         suite.run()
