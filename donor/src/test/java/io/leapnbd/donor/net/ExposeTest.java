@@ -44,8 +44,8 @@ class ExposeTest {
     @BeforeEach
     void open() throws IOException {
         store = SlabStore.open(StoreSettings.ofMemory(SLAB, SLAB).withReadySlabs(0));
-        requests = new LinkRequests(
-                store, this::room, () -> {}, () -> 1, Protocol.MAX_RDMA_PAYLOAD, this::register, null);
+        requests =
+                new LinkRequests(store, this::room, () -> {}, () -> 1, Protocol.MAX_RDMA_PAYLOAD, this::register, null);
         assertThat(answer(RawLink.frame(Hellos.claim("a", 1)))).isEqualTo(Status.OK);
         assertThat(answer(RawLink.frame(Operation.GRANT, 0, 0, 0, 0, Version.ofGrant(1, 0))))
                 .isEqualTo(Status.OK);

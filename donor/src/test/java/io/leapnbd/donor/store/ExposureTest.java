@@ -70,7 +70,8 @@ class ExposureTest {
         assertThat(store.prepareExposure(slab.claim(), slab.handle(), 0, PAGE)).isEqualTo(Status.OK);
         slab.trim(0, PAGE, 3);
         slab.trim(3 * PAGE, PAGE, 3);
-        assertThat(store.prepareExposure(slab.claim(), slab.handle(), PAGE, SLAB)).isEqualTo(Status.OK);
+        assertThat(store.prepareExposure(slab.claim(), slab.handle(), PAGE, SLAB))
+                .isEqualTo(Status.OK);
         Exposure exposure = store.expose(slab.claim(), slab.handle(), () -> {});
 
         assertThat(bytes(exposure, 0, PAGE)).isEqualTo(new byte[PAGE]);

@@ -28,7 +28,8 @@ class RdmaConversationTest {
 
     private Conversation open(Duration timeout) throws IOException {
         LocalMemory none = new LocalMemory();
-        return new ProtocolConversation(new RdmaExchange(script, InetSocketAddress.createUnresolved("scripted", 1), timeout, none));
+        return new ProtocolConversation(
+                new RdmaExchange(script, InetSocketAddress.createUnresolved("scripted", 1), timeout, none));
     }
 
     private Conversation greeted(Duration timeout) throws IOException {

@@ -36,8 +36,7 @@ abstract class RdmaLinkFixture extends LinkFixture {
     }
 
     LinkTransport transport(String host, boolean busyPoll) {
-        DonorResolver resolver =
-                new DonorResolver(new DonorAddress(DonorAddress.Transport.RDMA, host, ANY_PORT), loop);
+        DonorResolver resolver = new DonorResolver(new DonorAddress(DonorAddress.Transport.RDMA, host, ANY_PORT), loop);
         return of -> new RdmaSession(
                 of, loop, resolver, script, Duration.ofSeconds(30), ScriptedDonor.SLAB_SIZE, watch, busyPoll);
     }

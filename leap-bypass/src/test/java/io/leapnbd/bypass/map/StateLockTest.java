@@ -17,7 +17,7 @@ import org.junit.jupiter.api.io.TempDir;
 class StateLockTest {
 
     private static final int PROCESSES = 3;
-    private static final int ROUNDS = 3_000;
+    private static final int ROUNDS = 1_000;
     private static final long LIMIT_SECONDS = 60;
 
     @TempDir

@@ -112,8 +112,9 @@ class ProcessTest {
                         RealtimeProbe.class.getName())
                 .redirectErrorStream(true)
                 .start();
-        List<String> lines =
-                new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8).lines().toList();
+        List<String> lines = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8)
+                .lines()
+                .toList();
         assertThat(process.waitFor()).as(lines.toString()).isZero();
         if (!Capability.CAP_SYS_NICE.held() && realtimeLimit().equals("0")) {
             assertThat(lines.getFirst()).contains("operation not permitted");

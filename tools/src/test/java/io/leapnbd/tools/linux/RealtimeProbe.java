@@ -14,7 +14,8 @@ final class RealtimeProbe {
         System.out.println(Protection.apply(Set.of(Protection.Measure.REALTIME), "probe"));
         try (var tasks = Files.newDirectoryStream(Path.of("/proc/self/task"))) {
             for (Path task : tasks) {
-                if (!Scheduling.isRealtime(Scheduling.of(Integer.parseInt(task.getFileName().toString())))) {
+                if (!Scheduling.isRealtime(
+                        Scheduling.of(Integer.parseInt(task.getFileName().toString())))) {
                     System.out.println(KernelFile.read(task.resolve("comm")).orElse("one that has ended"));
                 }
             }
