@@ -10,6 +10,7 @@ import io.leapnbd.donor.store.StoreStatistics;
 import io.leapnbd.prefetch.CacheFigures;
 import io.leapnbd.prefetch.LeapSettings;
 import io.leapnbd.prefetch.PrefetchPolicy;
+import io.netty.channel.EventLoop;
 import io.netty.channel.EventLoopGroup;
 import io.netty.channel.MultiThreadIoEventLoopGroup;
 import io.netty.channel.epoll.EpollIoHandler;
@@ -22,6 +23,7 @@ import java.util.List;
 import java.util.Random;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -31,6 +33,11 @@ class PrefetchedReadsTest {
 
     private static final int PAGE = 4096;
     private static final int PAGES = 1024;
+
+    /** OwnershipLease's. */
+    private static final long LEASE_NANOS = TimeUnit.SECONDS.toNanos(1);
+
+    private static final int MOST_ROUNDS = 30;
 
     private EventLoopGroup group;
     private DonorProcess donor;
@@ -122,12 +129,31 @@ class PrefetchedReadsTest {
         assertThat(donor.store.statistics().reads()).isEqualTo(before + 3 + 6);
     }
 
+    /**
+     * A loop answers by itself only what was asked for within a second of a proof of ownership. So a round in which the machine took longer
+     * shows nothing: its demands are asked of the donor as well, and rightly, which makes twelve to fourteen reads in all.
+     */
     @Test
     void aDemandForAPageOnItsWayWaitsForItOnEitherLoop() throws IOException {
+        boolean shown = false;
+        for (int round = 0; round < MOST_ROUNDS && !shown; round++) {
+            if (round > 0) {
+                stop();
+                start();
+            }
+            shown = threeDemandsMeetFetchesWithinTheLease();
+        }
+        assertThat(shown).isTrue();
+    }
+
+    /** False if it took too long to show anything. */
+    private boolean threeDemandsMeetFetchesWithinTheLease() throws IOException {
         open(PrefetchPolicy.NEXT_N);
         writeAll();
         DeviceDriver other = new DeviceDriver(device, group.next());
         long before = donor.store.statistics().reads();
+        long proven = System.nanoTime();
+        assertThat(driver.write((PAGES - 1L) * PAGE, content(PAGES - 1, 0))).isZero();
         List<FaultProxy.Relay> held = proxy.holdOpenConnections();
         DeviceDriver.Read first = driver.startRead(0, PAGE);
         Await.until(() -> device.cache().figures().slotsInUse() == 8);
@@ -138,13 +164,41 @@ class PrefetchedReadsTest {
         // it once more.
         driver.awaitTurn();
         other.awaitTurn();
+        boolean inTime = System.nanoTime() - proven < LEASE_NANOS;
         held.forEach(FaultProxy.Relay::release);
 
         assertThat(bytes(first)).isEqualTo(content(0, 0));
         assertThat(bytes(same)).isEqualTo(content(1, 0));
         assertThat(bytes(across)).isEqualTo(content(2, 0));
         assertThat(bytes(again)).isEqualTo(content(2, 0));
-        assertThat(donor.store.statistics().reads()).isEqualTo(before + 9);
+        if (inTime) {
+            assertThat(donor.store.statistics().reads()).isEqualTo(before + 9);
+        }
+        return inTime;
+    }
+
+    /** A loop takes up plain tasks for as long as there are some, and its sockets and timers only then. */
+    @Test
+    void aLongDecisionLetsTheLoopLookAfterOthersInBetween() throws IOException {
+        EventLoop loop = group.next();
+        open(PrefetchPolicy.NONE);
+        writeAll();
+        AtomicInteger decided = new AtomicInteger();
+        device.prefetching().choose(PrefetchPolicy.NEXT_N, (page, hit, connection, nanos, candidates) -> {
+            decided.incrementAndGet();
+            return 0;
+        });
+        DeviceDriver one = new DeviceDriver(device, loop);
+        CompletableFuture<Integer> atTimer = new CompletableFuture<>();
+        CompletableFuture<DeviceDriver.Read> begun = new CompletableFuture<>();
+        loop.execute(() -> {
+            begun.complete(one.startRead(0, PAGES * PAGE));
+            // Due by the time that the read has been begun and the first of it is decided.
+            loop.execute(() -> loop.schedule(() -> atTimer.complete(decided.get()), 0, TimeUnit.NANOSECONDS));
+        });
+        assertThat(bytes(DeviceDriver.join(begun))).hasSize(PAGES * PAGE);
+        Await.until(() -> decided.get() == PAGES);
+        assertThat(DeviceDriver.join(atTimer)).isLessThan(PAGES);
     }
 
     @Test

@@ -44,7 +44,7 @@ final class ExportMemory implements SlabExposer {
     public Answer expose(Claim claim, int handle) {
         Registered known = registered.get(handle);
         if (known != null) {
-            return new Answer(store.awaitOlderWrites(claim, handle), known.key());
+            return new Answer(Status.OK, known.key());
         }
         Exposure exposure = store.expose(claim, handle, () -> {
             takenBack.add(handle);

@@ -55,8 +55,8 @@ final class LinkRequests {
     /** Run when a newer server claims the export; on any thread. */
     private final Runnable onFenced;
 
-    /** Bytes of the trim at hand that are done. */
-    private int trimmed;
+    /** Bytes of the trim or exposure at hand that are done. */
+    private int done;
 
     /** What the last hello that was accepted was given; null before. */
     private @Nullable Claim claim;
@@ -204,14 +204,14 @@ final class LinkRequests {
         int slab = RequestHeader.slab(in, at);
         int offset = RequestHeader.offset(in, at);
         int length = RequestHeader.length(in, at);
-        int from = trimmed;
+        int from = done;
         int to = endOfPart(offset, Math.max(0, length), from, store.trimStep(slab));
         byte status = store.trimPart(its, slab, offset, length, from, to, RequestHeader.version(in, at));
         if (status == Status.OK && to < length) {
-            trimmed = to;
+            done = to;
             return UNFINISHED;
         }
-        trimmed = 0;
+        done = 0;
         refuse(in, at, status);
         return status;
     }
@@ -223,7 +223,7 @@ final class LinkRequests {
 
     /** Whether a part of a request is done. */
     boolean unfinished() {
-        return trimmed > 0;
+        return done > 0;
     }
 
     /** Whether the link ends after this status of an answer, be it to a hello or not. */
@@ -305,12 +305,24 @@ final class LinkRequests {
         return pages.status();
     }
 
+    /** Does the next part. What is to be zeroed of a large slab would keep the other links of the loop waiting. */
     private byte expose(Claim its, ByteBuf in, int at) {
         SlabExposer exposing = exposer;
+        if (exposing == null) {
+            refuse(in, at, Status.BAD_REQUEST);
+            return Status.BAD_REQUEST;
+        }
+        int slab = RequestHeader.slab(in, at);
+        int to = done + Math.min(store.slabSize() - done, store.exposeStep(slab));
+        byte status = store.prepareExposure(its, slab, done, to);
+        if (status == Status.OK && to < store.slabSize()) {
+            done = to;
+            return UNFINISHED;
+        }
+        done = 0;
         SlabKey key = new SlabKey(0, 0, 0);
-        byte status = Status.BAD_REQUEST;
-        if (exposing != null) {
-            SlabExposer.Answer answer = exposing.expose(its, RequestHeader.slab(in, at));
+        if (status == Status.OK) {
+            SlabExposer.Answer answer = exposing.expose(its, slab);
             status = answer.status();
             key = answer.key();
         }

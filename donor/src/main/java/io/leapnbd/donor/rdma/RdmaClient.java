@@ -5,7 +5,6 @@ import com.ibm.disni.verbs.RdmaCmEvent;
 import com.ibm.disni.verbs.RdmaCmId;
 import com.ibm.disni.verbs.RdmaConnParam;
 import com.ibm.disni.verbs.RdmaEventChannel;
-import io.leapnbd.donor.verbs.VerbsException;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -169,13 +168,5 @@ public final class RdmaClient implements RdmaConnection {
 
         /** It is over, or never began; it is to be closed. */
         void disconnected(String why);
-    }
-
-    /** Refuses addresses that RDMA connections cannot have here. */
-    public static void requireIpv4(InetSocketAddress address) throws VerbsException {
-        if (!(address.getAddress() instanceof java.net.Inet4Address)) {
-            throw new VerbsException(
-                    address + " is not an IPv4 address, and over RDMA there are no others here; use TCP");
-        }
     }
 }

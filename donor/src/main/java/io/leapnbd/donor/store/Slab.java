@@ -56,10 +56,13 @@ final class Slab {
     volatile boolean touched;
 
     /**
-     * Whether the memory can be read without a look at the words: then the bytes of pages that are not written are zeros. Never
-     * false again once it is true.
+     * Whether the memory is to be read without a look at the words: then the bytes of pages that are not written become and stay zeros.
+     * Never false again once it is true.
      */
     volatile boolean exposed;
+
+    /** Whether the bytes of pages that are not written <i>are</i> zeros by now. Never false again once it is true. */
+    volatile boolean zeroed;
 
     /** Run when the slab is handed back, with locks held: must not block. Null as long as it is not exposed. */
     volatile @Nullable Runnable onTakenBack;

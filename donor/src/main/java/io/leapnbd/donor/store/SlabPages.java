@@ -170,19 +170,22 @@ final class SlabPages {
     }
 
     /**
-     * Makes the bytes of a slab say what its words do: once this has returned, those of every page that is not written are
-     * zeros, and stay so, and no write of a claim that was fenced off before is under way any more.
+     * Makes the bytes of a part of a slab say what its words do: once this has returned, those of every page of it that is not written
+     * are zeros, and stay so, and no write of a claim that was fenced off before is under way there any more. Whoever wants the whole
+     * slab so does all parts: another one may be at it, and have done as little as nothing.
      *
+     * @param from where the part begins, a multiple of a page
+     * @param to where it ends, likewise
      * @param clean whether the memory was zeros when it was lent
      */
-    static void expose(Slab slab, int slabSize, boolean clean) {
-        boolean first = !slab.exposed;
+    static void expose(Slab slab, int from, int to, boolean clean) {
+        boolean zeroed = slab.zeroed;
         slab.exposed = true;
         VarHandle.fullFence();
-        for (int at = 0; at < slabSize; at += PAGE) {
+        for (int at = from; at < to; at += PAGE) {
             long word = wordOf(slab, at);
             long was = unlocked(word);
-            if (first && (was & WRITTEN) == 0 && (was != 0 || !clean)) {
+            if (!zeroed && (was & WRITTEN) == 0 && (was != 0 || !clean)) {
                 was = lock(word);
                 if ((was & WRITTEN) == 0) {
                     RawMemory.zero(slab.data + at, PAGE);

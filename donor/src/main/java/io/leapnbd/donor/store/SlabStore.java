@@ -38,7 +38,7 @@ public final class SlabStore implements AutoCloseable {
     private static final long CLOSE_NANOS = TimeUnit.SECONDS.toNanos(10);
 
     private static final int TRIM_STEP = 128 << 20;
-    private static final int EXPOSED_TRIM_STEP = 4 << 20;
+    private static final int ZEROING_STEP = 4 << 20;
     private static final long[] NOTHING_LOST = {};
 
     private final StoreSettings settings;
@@ -266,7 +266,7 @@ public final class SlabStore implements AutoCloseable {
      */
     public int trimStep(int handle) {
         Slab slab = table.find(handle);
-        return slab != null && slab.exposed ? EXPOSED_TRIM_STEP : TRIM_STEP;
+        return slab != null && slab.exposed ? ZEROING_STEP : TRIM_STEP;
     }
 
     /**
@@ -295,10 +295,44 @@ public final class SlabStore implements AutoCloseable {
         return changed(stale, to - from, counters.bytesTrimmed);
     }
 
+    /** How much of {@link #prepareExposure} can be done in about half a millisecond, in bytes; a multiple of a page. */
+    public int exposeStep(int handle) {
+        Slab slab = table.find(handle);
+        return slab != null && slab.zeroed ? TRIM_STEP : ZEROING_STEP;
+    }
+
     /**
-     * Prepares a slab for readers that do not come through the store. Once this has returned, the slab's bytes are its contents:
-     * what was written, and zeros elsewhere; and nothing that an older claim has asked for changes them any more. A reader that
-     * reads a page while it is being written may see a part of the write.
+     * Does a part of what {@link #expose} needs, so that a large slab need not be prepared in one go. Parts follow one another from the
+     * slab's beginning to its end. Each is refused like a request of its own, for example because the claim has ended meanwhile.
+     *
+     * <p>Once all parts are done, the slab's bytes are its contents: what was written, and zeros elsewhere; and nothing that an older
+     * claim has asked for changes them any more. That is to be done for each {@link #expose}, also of a slab that is exposed already.
+     *
+     * @param from bytes of the slab that the parts before have done; 0 for the first part
+     * @param to bytes of it that are done after this part, a multiple of a page
+     */
+    public byte prepareExposure(Claim claim, int handle, int from, int to) {
+        Slab slab = table.find(handle);
+        byte status = enter(claim, slab, from, to - from);
+        if (status != Status.OK || slab == null) {
+            return counters.ended(status);
+        }
+        try {
+            SlabPages.expose(slab, from, to, pool.wasClean(slab.slot));
+            if (to == slabSize) {
+                slab.zeroed = true;
+            }
+        } finally {
+            leave(slab);
+        }
+        return Status.OK;
+    }
+
+    /**
+     * Lends a slab's memory to readers that do not come through the store. A reader that reads a page while it is being written may see a
+     * part of the write.
+     *
+     * <p>If no {@link #prepareExposure} has come to the slab's end, that is done here, in one go.
      *
      * @param onTakenBack run when the slab is handed back, by whichever thread does that; must not block. From then on the
      *     memory is kept until {@link Exposure#close}, which has to come soon
@@ -311,31 +345,16 @@ public final class SlabStore implements AutoCloseable {
         }
         Exposure exposure = new Exposure(Status.OK, slab.data, slabSize, () -> leave(slab));
         slab.onTakenBack = onTakenBack;
-        if (slab.closed()) {
+        if (!slab.zeroed) {
+            status = prepareExposure(claim, handle, 0, slabSize);
+        } else if (slab.closed()) {
+            status = counters.ended(Status.NOT_OWNER);
+        }
+        if (status != Status.OK) {
             exposure.close();
-            return new Exposure(counters.ended(Status.NOT_OWNER), 0, 0, () -> {});
+            return new Exposure(status, 0, 0, () -> {});
         }
-        SlabPages.expose(slab, slabSize, pool.wasClean(slab.slot));
         return exposure;
-    }
-
-    /**
-     * Waits until nothing that an older claim has asked for changes a slab that is exposed already.
-     *
-     * @return {@link Status#OK}, or why the slab is not to be had
-     */
-    public byte awaitOlderWrites(Claim claim, int handle) {
-        Slab slab = table.find(handle);
-        byte status = enter(claim, slab, 0, 0);
-        if (status != Status.OK || slab == null) {
-            return counters.ended(status);
-        }
-        try {
-            SlabPages.expose(slab, slabSize, true);
-        } finally {
-            leave(slab);
-        }
-        return Status.OK;
     }
 
     /** As the other, for a write or trim: its version is noted before the look at the claim ({@link Claim}). */

@@ -63,6 +63,37 @@ class ExposureTest {
     }
 
     @Test
+    void whatIsTrimmedBetweenTwoPartsOfThePreparationIsZerosToo() {
+        Lent slab = Lent.grant(store, "a", 1, 0);
+        slab.write(0, SLAB, 1, 1);
+        slab.trim(2 * PAGE, PAGE, 2);
+        assertThat(store.prepareExposure(slab.claim(), slab.handle(), 0, PAGE)).isEqualTo(Status.OK);
+        slab.trim(0, PAGE, 3);
+        slab.trim(3 * PAGE, PAGE, 3);
+        assertThat(store.prepareExposure(slab.claim(), slab.handle(), PAGE, SLAB))
+                .isEqualTo(Status.OK);
+        Exposure exposure = store.expose(slab.claim(), slab.handle(), () -> {});
+
+        assertThat(bytes(exposure, 0, PAGE)).isEqualTo(new byte[PAGE]);
+        assertThat(bytes(exposure, PAGE, PAGE)).isEqualTo(slab.read(PAGE, PAGE));
+        assertThat(bytes(exposure, 2 * PAGE, 2 * PAGE)).isEqualTo(new byte[2 * PAGE]);
+        exposure.close();
+    }
+
+    /** Of another loop, or of a link that has ended since. */
+    @Test
+    void whoFindsAnotherHalfThroughThePreparationDoesAllOfIt() {
+        Lent slab = Lent.grant(store, "a", 1, 0);
+        slab.write(0, SLAB, 1, 1);
+        slab.trim(0, SLAB, 2);
+        assertThat(store.prepareExposure(slab.claim(), slab.handle(), 0, PAGE)).isEqualTo(Status.OK);
+        Exposure exposure = store.expose(slab.claim(), slab.handle(), () -> {});
+
+        assertThat(bytes(exposure, 0, SLAB)).isEqualTo(new byte[SLAB]);
+        exposure.close();
+    }
+
+    @Test
     void aSlabThatIsHandedBackIsNotLentAgainUntilNobodyReadsIt() {
         Lent slab = Lent.grant(store, "a", 1, 0);
         AtomicInteger told = new AtomicInteger();
@@ -90,6 +121,6 @@ class ExposureTest {
         Claim newer = Lent.claim(store, "a", 2);
         assertThat(newer.fenced()).isFalse();
         assertThat(store.expose(slab.claim(), slab.handle(), () -> {}).status()).isEqualTo(Status.FENCED);
-        assertThat(store.awaitOlderWrites(slab.claim(), slab.handle())).isEqualTo(Status.FENCED);
+        assertThat(store.prepareExposure(slab.claim(), slab.handle(), 0, SLAB)).isEqualTo(Status.FENCED);
     }
 }

@@ -188,12 +188,14 @@ public final class CachedPages {
         }
     }
 
+    /** What does not fit into one turn goes on in the next iteration: a loop takes up plain tasks before its sockets. */
     private void decide() {
         decideScheduled = false;
         boolean more = prefetching.decide(this);
         loop.flush();
-        if (more) {
-            scheduleDecision();
+        if (more && !decideScheduled) {
+            decideScheduled = true;
+            loop.steps().add(decide);
         }
     }
 

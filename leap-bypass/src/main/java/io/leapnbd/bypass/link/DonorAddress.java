@@ -1,6 +1,7 @@
 package io.leapnbd.bypass.link;
 
 import java.io.IOException;
+import java.net.Inet4Address;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.UnknownHostException;
@@ -28,6 +29,11 @@ public record DonorAddress(Transport transport, String host, int port) {
 
         Transport(String scheme) {
             this.scheme = scheme;
+        }
+
+        /** Whether it reaches such addresses. RDMA connections have IPv4 ones only. */
+        boolean uses(InetSocketAddress address) {
+            return this == TCP || address.getAddress() instanceof Inet4Address;
         }
 
         @Override
@@ -59,19 +65,26 @@ public record DonorAddress(Transport transport, String host, int port) {
     }
 
     /**
-     * Looks the name up, anew each time, which may take a while.
+     * Looks the name up, anew each time, which may take a while: not on an event loop.
      *
-     * @return all addresses of the name, in the resolver's order; at least one
-     * @throws IOException if there is no such host
+     * @return all addresses of the name that the transport can use, in the resolver's order; at least one
+     * @throws IOException if there is no such host, or it has no such address
      */
     public List<InetSocketAddress> resolveAll() throws IOException {
+        List<InetSocketAddress> all;
         try {
-            return Arrays.stream(InetAddress.getAllByName(host))
+            all = Arrays.stream(InetAddress.getAllByName(host))
                     .map(address -> new InetSocketAddress(address, port))
                     .toList();
         } catch (UnknownHostException e) {
             throw new IOException("there is no host of the name " + host, e);
         }
+        List<InetSocketAddress> usable = all.stream().filter(transport::uses).toList();
+        if (usable.isEmpty()) {
+            throw new IOException(
+                    all.getFirst() + " is not an IPv4 address, and over RDMA there are no others here; use TCP");
+        }
+        return usable;
     }
 
     /** Like {@code tcp://host:port}. */

@@ -32,12 +32,14 @@ public interface DonorLink {
     void tick(long now);
 
     /**
-     * The process did not run for a while: deadlines move by that time, and the connection is given up, as the donor may have closed it
-     * meanwhile. Requests are sent again on the next one. Before {@link #tick}. A link that keeps nothing has nothing to do.
+     * The loop did not run for a while: deadlines move by that time. After a long one, or a suspend, the connection is given up, as nobody
+     * may know of it any more, and requests are sent again on the next one. Before {@link #tick}. A link that keeps nothing has nothing to
+     * do.
      *
-     * @param gapNanos how long that was
+     * @param gapNanos how long that was, as {@link System#nanoTime} counts
+     * @param suspended whether the machine was suspended, for a time that {@code gapNanos} does not hold
      */
-    default void stoodStill(long gapNanos) {}
+    default void stoodStill(long gapNanos, boolean suspended) {}
 
     /** Fails what is in flight and ends the connection. */
     void close();

@@ -4,6 +4,7 @@ import io.netty.channel.EventLoop;
 import io.netty.util.NetUtil;
 import java.io.IOException;
 import java.net.InetSocketAddress;
+import java.time.Duration;
 import java.util.List;
 import java.util.function.BiConsumer;
 import org.jspecify.annotations.Nullable;
@@ -15,6 +16,9 @@ import org.jspecify.annotations.Nullable;
  */
 final class DonorResolver {
 
+    /** How long a link gives it: a name server that does not answer makes the resolver ask the next one after 5 s, as a rule. */
+    static final Duration LIMIT = Duration.ofSeconds(30);
+
     private final DonorAddress address;
     private final EventLoop loop;
     private final @Nullable InetSocketAddress literal;
@@ -24,7 +28,8 @@ final class DonorResolver {
         this.address = address;
         this.loop = loop;
         byte[] bytes = NetUtil.createByteArrayFromIpAddressString(address.host());
-        literal = bytes == null ? null : new InetSocketAddress(address.host(), address.port());
+        InetSocketAddress known = bytes == null ? null : new InetSocketAddress(address.host(), address.port());
+        literal = known != null && address.transport().uses(known) ? known : null;
     }
 
     /** Tells where to connect to, or why that is not known; on the loop. */

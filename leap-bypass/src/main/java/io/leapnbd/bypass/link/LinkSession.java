@@ -59,7 +59,7 @@ interface LinkSession {
     /** Moves the deadlines of what is under way by so many nanoseconds; not of what also stands in a queue. */
     void postpone(long nanos);
 
-    /** Whether the peer may have ended the connection while this process did not run. */
+    /** Whether the peer may have ended the connection while this process did not run for long. */
     default boolean outlivedByPeer() {
         return true;
     }

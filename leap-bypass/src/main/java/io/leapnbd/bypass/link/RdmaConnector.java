@@ -6,10 +6,7 @@ import io.leapnbd.donor.rdma.RdmaClient;
 import io.netty.channel.EventLoop;
 import io.netty.channel.IoEventLoop;
 import java.io.IOException;
-import java.net.Inet4Address;
-import java.net.InetSocketAddress;
 import java.time.Duration;
-import java.util.List;
 
 /** A donor that is reached over RDMA. */
 public final class RdmaConnector implements DonorConnector {
@@ -53,12 +50,14 @@ public final class RdmaConnector implements DonorConnector {
 
     @Override
     public DonorLink link(EventLoop loop, int lane, LinkSettings settings, long requestTimeoutNanos) {
+        DonorResolver resolver = new DonorResolver(address, loop);
         RdmaDialer dialer = dialer(settings.export(), memory);
         ReconnectingLink link = new ReconnectingLink(
                 loop,
                 lane,
                 donor,
-                of -> new RdmaSession(of, (IoEventLoop) loop, dialer, timeout, settings.slabSize(), watch, busyPoll),
+                of -> new RdmaSession(
+                        of, (IoEventLoop) loop, resolver, dialer, timeout, settings.slabSize(), watch, busyPoll),
                 settings,
                 requestTimeoutNanos);
         link.connect();
@@ -68,22 +67,11 @@ public final class RdmaConnector implements DonorConnector {
     @Override
     public Conversation talk(String export) throws IOException {
         LocalMemory none = new LocalMemory();
-        return new ProtocolConversation(new RdmaExchange(dialer(export, none), timeout, none));
+        return new ProtocolConversation(
+                new RdmaExchange(dialer(export, none), address.resolveAll().getFirst(), timeout, none));
     }
 
     private RdmaDialer dialer(String export, LocalMemory reads) {
-        return (shape, events) -> new RdmaClient(ipv4(), export, reads, shape, (int) timeout.toMillis(), events);
-    }
-
-    /** The first address of the name that this transport can use. */
-    private InetSocketAddress ipv4() throws IOException {
-        List<InetSocketAddress> all = address.resolveAll();
-        for (InetSocketAddress one : all) {
-            if (one.getAddress() instanceof Inet4Address) {
-                return one;
-            }
-        }
-        RdmaClient.requireIpv4(all.getFirst());
-        return all.getFirst();
+        return (to, shape, events) -> new RdmaClient(to, export, reads, shape, (int) timeout.toMillis(), events);
     }
 }

@@ -11,6 +11,7 @@ import io.leapnbd.donor.rdma.Transfers;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
 import java.io.IOException;
+import java.net.InetSocketAddress;
 import java.time.Duration;
 import org.jspecify.annotations.Nullable;
 
@@ -33,13 +34,14 @@ final class RdmaExchange implements Exchange, RdmaClient.Events {
     /**
      * Connects.
      *
+     * @param to an IPv4 address
      * @param timeout how long the connection, and each answer, may take
      * @param memory what the connections dialled have reads land in; closed at the end
      */
-    RdmaExchange(RdmaDialer dialer, Duration timeout, LocalMemory memory) throws IOException {
+    RdmaExchange(RdmaDialer dialer, InetSocketAddress to, Duration timeout, LocalMemory memory) throws IOException {
         timeoutNanos = timeout.toNanos();
         this.memory = memory;
-        connection = dialer.dial(SHAPE, this);
+        connection = dialer.dial(to, SHAPE, this);
         boolean open = false;
         try {
             long deadline = System.nanoTime() + timeoutNanos;

@@ -17,6 +17,7 @@ import io.leapnbd.donor.rdma.Watched;
 import io.netty.buffer.ByteBuf;
 import io.netty.channel.IoEventLoop;
 import java.io.IOException;
+import java.net.InetSocketAddress;
 import java.time.Duration;
 import org.jspecify.annotations.Nullable;
 
@@ -44,6 +45,7 @@ final class RdmaSession implements LinkSession, RdmaClient.Events {
 
     private final ReconnectingLink link;
     private final IoEventLoop loop;
+    private final DonorResolver resolver;
     private final RdmaDialer dialer;
     private final Duration connectTimeout;
     private final int slabSize;
@@ -63,13 +65,14 @@ final class RdmaSession implements LinkSession, RdmaClient.Events {
     /**
      * Not begun: {@link #open} does that.
      *
-     * @param connectTimeout how long the connection and its hello may take
+     * @param connectTimeout how long the connection and its hello may take, once the donor's name is looked up
      * @param slabSize bytes of a slab
      * @param busyPoll see {@link RdmaConnector}
      */
     RdmaSession(
             ReconnectingLink link,
             IoEventLoop loop,
+            DonorResolver resolver,
             RdmaDialer dialer,
             Duration connectTimeout,
             int slabSize,
@@ -77,6 +80,7 @@ final class RdmaSession implements LinkSession, RdmaClient.Events {
             boolean busyPoll) {
         this.link = link;
         this.loop = loop;
+        this.resolver = resolver;
         this.dialer = dialer;
         this.connectTimeout = connectTimeout;
         this.slabSize = slabSize;
@@ -85,11 +89,26 @@ final class RdmaSession implements LinkSession, RdmaClient.Events {
     }
 
     @Override
-    public void open() throws IOException {
+    public void open() {
+        link.expectWithin(DonorResolver.LIMIT);
+        resolver.next((address, problem) -> {
+            if (address == null) {
+                broken(String.valueOf(problem));
+            } else if (live()) {
+                connect(address);
+            }
+        });
+    }
+
+    private void connect(InetSocketAddress address) {
         link.expectWithin(connectTimeout);
-        RdmaConnection dialled = dialer.dial(SHAPE, this);
-        connection = dialled;
-        connectionEvents = Watched.on(loop, dialled.descriptor(), this::takeConnectionEvents);
+        try {
+            RdmaConnection dialled = dialer.dial(address, SHAPE, this);
+            connection = dialled;
+            connectionEvents = Watched.on(loop, dialled.descriptor(), this::takeConnectionEvents);
+        } catch (IOException | RuntimeException e) {
+            broken(String.valueOf(e.getMessage()));
+        }
     }
 
     // What the connection tells.

@@ -39,6 +39,12 @@ final class ReconnectingLink implements DonorLink {
      */
     private static final long HEARTBEAT_NANOS = TimeUnit.MILLISECONDS.toNanos(500);
 
+    /**
+     * After so long a standstill the connection is given up. A loop that got no processor for some seconds keeps it: a donor bears a
+     * silence of 60 s, and what the donor has ended all the same is in the socket by then.
+     */
+    static final long OUTLIVED_NANOS = TimeUnit.SECONDS.toNanos(30);
+
     private final EventLoop loop;
     private final int lane;
     private final Donor donor;
@@ -266,14 +272,15 @@ final class ReconnectingLink implements DonorLink {
     }
 
     @Override
-    public void stoodStill(long gapNanos) {
+    public void stoodStill(long gapNanos, boolean suspended) {
         requests.postpone(gapNanos);
         readyDeadline += gapNanos;
         backoff.reset();
         LinkSession on = session;
         if (on != null) {
             on.postpone(gapNanos);
-            if (ready && on.outlivedByPeer()) {
+            boolean longAgo = suspended || gapNanos >= OUTLIVED_NANOS;
+            if (ready && longAgo && on.outlivedByPeer()) {
                 disconnect("this process did not run for a while");
             }
         }

@@ -35,9 +35,6 @@ final class TcpSession implements LinkSession {
      */
     private static final int UNSENT = 128 << 10;
 
-    /** A name server that does not answer makes the resolver ask the next one after 5 s, as a rule. */
-    private static final Duration LOOKUP = Duration.ofSeconds(30);
-
     private final ReconnectingLink link;
     private final EventLoop loop;
     private final DonorResolver resolver;
@@ -80,7 +77,7 @@ final class TcpSession implements LinkSession {
 
     @Override
     public void open() {
-        link.expectWithin(LOOKUP);
+        link.expectWithin(DonorResolver.LIMIT);
         resolver.next((address, problem) -> {
             if (!link.has(this)) {
                 return;

@@ -3,8 +3,8 @@ package io.leapnbd.bypass.link;
 import java.util.concurrent.TimeUnit;
 
 /**
- * Notices that the process did not run for a while: it was stopped, or its machine was suspended (FAULTS: a laptop's lid, a virtual
- * machine that is moved). Deadlines count only time in which the process ran, so they are moved by the gap. For one thread.
+ * Notices that a loop did not run for a while: the process was stopped, its virtual machine was moved, or others had all processors.
+ * Deadlines count only time in which the loop ran, so they are moved by the gap. For one thread.
  */
 public final class TickGap {
 
@@ -18,7 +18,7 @@ public final class TickGap {
         lastTick = now;
     }
 
-    /** Nanoseconds for which the process did not run since the last tick; 0 if there was no gap. Once for each tick. */
+    /** Nanoseconds for which the loop did not run since the last tick; 0 if there was no gap. Once for each tick. */
     public long ended(long now) {
         long since = now - lastTick;
         lastTick = now;

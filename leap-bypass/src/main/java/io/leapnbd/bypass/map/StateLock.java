@@ -1,13 +1,9 @@
 package io.leapnbd.bypass.map;
 
 import java.io.IOException;
-import java.nio.ByteBuffer;
-import java.nio.channels.FileChannel;
-import java.nio.channels.OverlappingFileLockException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardOpenOption;
 import java.util.UUID;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -21,8 +17,7 @@ import org.slf4j.LoggerFactory;
  * reads what is at the path. Only the holder of a file's lock writes to it. If the word is there, the file at the path is the locked one,
  * and stays there until this server removes it. Otherwise this server tries the file that it has just read.
  *
- * <p>The file that is read for that is closed only together with the locked one: Linux ends a process's locks of a file when the
- * process closes any descriptor of it.
+ * <p>Two devices of one process keep each other out like two processes do ({@link LockableFile}).
  */
 final class StateLock implements AutoCloseable {
 
@@ -31,28 +26,27 @@ final class StateLock implements AutoCloseable {
     /** Each further attempt means that another server has begun and ended meanwhile. */
     private static final int ATTEMPTS = 100;
 
-    private final Path file;
-    private final FileChannel locked;
-    private final FileChannel seen;
+    private final Path path;
+    private final LockableFile locked;
 
-    private StateLock(Path file, FileChannel locked, FileChannel seen) {
-        this.file = file;
+    private StateLock(Path path, LockableFile locked) {
+        this.path = path;
         this.locked = locked;
-        this.seen = seen;
     }
 
-    /** Takes it; null if another server has it. Waits for nobody. */
-    static @Nullable StateLock take(Path file) throws IOException {
-        FileChannel candidate = LockedStateFile.open(file, StandardOpenOption.CREATE);
+    /** Takes it; null if another server has it, or another device of this process. Waits for nobody. */
+    static @Nullable StateLock take(Path path) throws IOException {
+        LockableFile candidate = LockableFile.open(path);
         boolean taken = false;
         try {
-            for (int attempt = 0; attempt < ATTEMPTS && lock(candidate); attempt++) {
+            for (int attempt = 0; attempt < ATTEMPTS && candidate.tryLock(); attempt++) {
                 byte[] word = UUID.randomUUID().toString().getBytes(StandardCharsets.US_ASCII);
-                int _ = candidate.truncate(0).write(ByteBuffer.wrap(word), 0);
-                FileChannel atPath = LockedStateFile.open(file, StandardOpenOption.CREATE);
-                if (holds(atPath, word)) {
+                candidate.write(word);
+                LockableFile atPath = LockableFile.open(path);
+                if (atPath.holds(word)) {
+                    atPath.close();
                     taken = true;
-                    return new StateLock(file, candidate, atPath);
+                    return new StateLock(path, candidate);
                 }
                 candidate.close();
                 candidate = atPath;
@@ -65,32 +59,16 @@ final class StateLock implements AutoCloseable {
         }
     }
 
-    private static boolean lock(FileChannel channel) throws IOException {
-        try {
-            return channel.tryLock() != null;
-        } catch (OverlappingFileLockException e) {
-            // Another device of this very process has it: as good as locked.
-            return false;
-        }
-    }
-
-    private static boolean holds(FileChannel channel, byte[] word) throws IOException {
-        ByteBuffer found = ByteBuffer.allocate(word.length);
-        int _ = channel.read(found, 0);
-        return found.flip().equals(ByteBuffer.wrap(word));
-    }
-
     /** Removes the file, and gives the lock back. */
     @Override
-    public void close() throws IOException {
+    public void close() {
         try {
-            Files.deleteIfExists(file);
+            Files.deleteIfExists(path);
         } catch (IOException e) {
             // It keeps nobody out.
-            LOG.warn("{} stays behind: {}", file, e.getMessage());
+            LOG.warn("{} stays behind: {}", path, e.getMessage());
         } finally {
             locked.close();
-            seen.close();
         }
     }
 }

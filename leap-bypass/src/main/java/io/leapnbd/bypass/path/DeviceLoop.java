@@ -126,11 +126,11 @@ public final class DeviceLoop {
     private void tick() {
         long now = System.nanoTime();
         long gap = gaps.ended(now);
-        boolean stoodStill = suspensions.ended() || gap > 0;
+        boolean suspended = suspensions.ended();
         for (DonorLink link : links) {
             try {
-                if (stoodStill) {
-                    link.stoodStill(gap);
+                if (suspended || gap > 0) {
+                    link.stoodStill(gap, suspended);
                 }
                 link.tick(now);
             } catch (RuntimeException | Error e) {

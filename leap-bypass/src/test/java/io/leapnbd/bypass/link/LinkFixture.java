@@ -20,6 +20,7 @@ import org.junit.jupiter.api.AfterEach;
 abstract class LinkFixture {
 
     static final int PAGE = 4096;
+    static final long SECOND = TimeUnit.SECONDS.toNanos(1);
     static final long MINUTE = TimeUnit.MINUTES.toNanos(1);
 
     final ManualIoEventLoop loop = new ManualIoEventLoop(Thread.currentThread(), EpollIoHandler.newFactory());

@@ -55,7 +55,7 @@ abstract class LinkLifeTests extends LinkFixture {
         LinkRequest write = post(Operation.WRITE, 4, PAGE);
         untilArrived(1);
         long before = write.deadlineNanos;
-        link.stoodStill(2 * MINUTE);
+        link.stoodStill(2 * MINUTE, false);
         assertThat(write.deadlineNanos).isEqualTo(before + 2 * MINUTE);
         link.tick(before);
         assertThat(done).isEmpty();
@@ -63,6 +63,34 @@ abstract class LinkLifeTests extends LinkFixture {
         ends(write, Outcome.OK);
         assertThat(script.connections).hasSize(2);
         assertThat(donor.timeouts()).isZero();
+    }
+
+    /** A loop that others kept from the processors, as compilers and loops of a realtime class can for seconds, is slower for it and no more. */
+    @Test
+    void afterAStandstillOfSecondsTheConnectionGoesOn() {
+        connect();
+        script.silent = true;
+        LinkRequest write = post(Operation.WRITE, 4, PAGE);
+        untilArrived(1);
+        long before = write.deadlineNanos;
+        link.stoodStill(5 * SECOND, false);
+        link.tick(before);
+        assertThat(done).isEmpty();
+        script.silent = false;
+        script.connection().answerAll();
+        ends(write, Outcome.OK);
+        assertThat(write.deadlineNanos).isEqualTo(before + 5 * SECOND);
+        assertThat(link.ready()).isTrue();
+        assertThat(script.connections).hasSize(1);
+        assertThat(donor.reconnects()).isZero();
+    }
+
+    /** The clock that deadlines are counted by stands still in a suspend, however long it was. */
+    @Test
+    void afterASuspendTheConnectionIsGivenUpHoweverShortItLooks() {
+        connect();
+        link.stoodStill(0, true);
+        until(() -> script.connections.size() == 2 && link.ready());
     }
 
     /** What is for a process that is gone does not wait for a window, or for messages: it cannot be sent, ever. */

@@ -106,7 +106,7 @@ class LocalLinkTest extends LinkFixture {
     @Test
     void afterAStandstillTheLinkGoesOn() {
         link.connect();
-        link.stoodStill(MINUTE);
+        link.stoodStill(MINUTE, true);
         assertThat(link.ready()).isTrue();
         LinkRequest _ = granted();
     }

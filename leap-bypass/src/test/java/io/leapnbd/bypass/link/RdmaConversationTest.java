@@ -11,6 +11,7 @@ import io.leapnbd.donor.rdma.LocalMemory;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
 import java.io.IOException;
+import java.net.InetSocketAddress;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -27,7 +28,8 @@ class RdmaConversationTest {
 
     private Conversation open(Duration timeout) throws IOException {
         LocalMemory none = new LocalMemory();
-        return new ProtocolConversation(new RdmaExchange(script, timeout, none));
+        return new ProtocolConversation(
+                new RdmaExchange(script, InetSocketAddress.createUnresolved("scripted", 1), timeout, none));
     }
 
     private Conversation greeted(Duration timeout) throws IOException {

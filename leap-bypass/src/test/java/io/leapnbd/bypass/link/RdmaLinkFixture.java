@@ -9,6 +9,8 @@ import java.time.Duration;
 /** A link over RDMA, without a device. */
 abstract class RdmaLinkFixture extends LinkFixture {
 
+    private static final int ANY_PORT = 1;
+
     /** What the device's writes are said to be. */
     long stamp = 1;
 
@@ -30,8 +32,13 @@ abstract class RdmaLinkFixture extends LinkFixture {
     }
 
     LinkTransport transport(boolean busyPoll) {
-        return of ->
-                new RdmaSession(of, loop, script, Duration.ofSeconds(30), ScriptedDonor.SLAB_SIZE, watch, busyPoll);
+        return transport("127.0.0.1", busyPoll);
+    }
+
+    LinkTransport transport(String host, boolean busyPoll) {
+        DonorResolver resolver = new DonorResolver(new DonorAddress(DonorAddress.Transport.RDMA, host, ANY_PORT), loop);
+        return of -> new RdmaSession(
+                of, loop, resolver, script, Duration.ofSeconds(30), ScriptedDonor.SLAB_SIZE, watch, busyPoll);
     }
 
     /** Reads a page by message, so that the key is there afterwards. */

@@ -19,6 +19,8 @@ class RdmaLinkLifeTest extends LinkLifeTests {
 
     @Override
     LinkTransport transport() {
-        return of -> new RdmaSession(of, loop, script, Duration.ofSeconds(30), ScriptedDonor.SLAB_SIZE, watch, false);
+        DonorResolver resolver = new DonorResolver(new DonorAddress(DonorAddress.Transport.RDMA, "127.0.0.1", 1), loop);
+        return of -> new RdmaSession(
+                of, loop, resolver, script, Duration.ofSeconds(30), ScriptedDonor.SLAB_SIZE, watch, false);
     }
 }

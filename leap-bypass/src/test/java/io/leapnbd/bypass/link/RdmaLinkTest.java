@@ -1,6 +1,7 @@
 package io.leapnbd.bypass.link;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.leapnbd.bypass.link.LinkRequest.Outcome;
 import io.leapnbd.donor.protocol.Operation;
@@ -8,6 +9,7 @@ import io.leapnbd.donor.protocol.RequestHeader;
 import io.leapnbd.donor.protocol.Status;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
+import java.io.IOException;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -182,6 +184,24 @@ class RdmaLinkTest extends RdmaLinkFixture {
         script.status = Status.OK;
         ends(post(Operation.WRITE, 3, PAGE), Outcome.OK);
         assertThat(script.wires).hasSize(1);
+    }
+
+    /** A name server that does not answer takes seconds, in which nobody on the loop would be served. */
+    @Test
+    void aDonorsNameIsNotLookedUpOnTheLoop() {
+        link = link(transport("localhost", false));
+        link.connect();
+        assertThat(script.wires).isEmpty();
+        until(() -> link.ready());
+        assertThat(script.wires).hasSize(1);
+    }
+
+    @Test
+    void anAddressThatRdmaCannotReachIsRefusedInASentence() {
+        assertThatThrownBy(() -> new DonorAddress(DonorAddress.Transport.RDMA, "::1", 7471).resolveAll())
+                .isInstanceOf(IOException.class)
+                .hasMessageContaining("is not an IPv4 address")
+                .hasMessageContaining("use TCP");
     }
 
     @Test

@@ -16,6 +16,7 @@ import io.leapnbd.donor.rdma.RdmaClient;
 import io.leapnbd.donor.rdma.RdmaConnection;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
+import java.net.InetSocketAddress;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.List;
@@ -74,7 +75,7 @@ final class ScriptedDonor implements RdmaDialer {
     boolean deaf;
 
     @Override
-    public RdmaConnection dial(RdmaClient.Shape shape, RdmaClient.Events events) {
+    public RdmaConnection dial(InetSocketAddress to, RdmaClient.Shape shape, RdmaClient.Events events) {
         ScriptedWire wire = new ScriptedWire(this, shape, events);
         wires.add(wire);
         connections.add(wire);

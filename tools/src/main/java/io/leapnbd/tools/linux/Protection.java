@@ -144,15 +144,19 @@ public final class Protection {
 
     /**
      * For every thread that exists; those to come inherit it. A thread in the realtime class may take pages below the <i>min</i>
-     * watermark that those who fill the memory, and those who reclaim it for themselves, cannot ({@link Scheduling}). Not for the
-     * JIT's threads, which work for long; nobody waits for them.
+     * watermark that those who fill the memory, and those who reclaim it for themselves, cannot ({@link Scheduling}).
+     *
+     * <p>The JIT's threads are among them, although they work for long. HotSpot lets a caller of a method whose code is being replaced
+     * look its code up again until the compiler's thread has replaced it ({@code SharedRuntime::handle_wrong_method}). A compiler in the
+     * ordinary class, put aside by a loop at that moment, then never runs: the loops that call the method have all processors, for as
+     * long as the kernel lets the realtime class have them (a second, with its defaults).
      */
     private static Finding realtime() throws IOException {
         try (var tasks = Files.newDirectoryStream(Path.of("/proc/self/task"))) {
             for (Path task : tasks) {
                 int tid = Integer.parseInt(task.getFileName().toString());
                 try {
-                    if (!Scheduling.isRealtime(Scheduling.of(tid)) && !compiles(task)) {
+                    if (!Scheduling.isRealtime(Scheduling.of(tid))) {
                         Scheduling.set(tid, Scheduling.RR, REALTIME_PRIORITY);
                     }
                 } catch (LinuxException e) {
@@ -163,11 +167,6 @@ public final class Protection {
             }
         }
         return ok(Measure.REALTIME, "round robin, priority " + REALTIME_PRIORITY);
-    }
-
-    /** "C1 CompilerThread0" and "C2 CompilerThread0", of which the kernel keeps 15 bytes. */
-    private static boolean compiles(Path task) {
-        return KernelFile.read(task.resolve("comm")).orElse("").contains(" CompilerThre");
     }
 
     private static Finding cgroup(String name) throws IOException {
