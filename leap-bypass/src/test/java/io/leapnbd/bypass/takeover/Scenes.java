@@ -181,7 +181,7 @@ final class Scenes {
         burst(one);
         cut(a, one);
         cut(b, one);
-        int at = world.random().nextInt(3);
+        int at = world.random().nextInt(5);
         for (int i = 0; i < at; i++) {
             world.meanwhile(() -> pause(10));
         }
@@ -190,8 +190,8 @@ final class Scenes {
             mend(b);
             pause(10);
             read(one);
+            cut(b, other);
         });
-        world.meanwhile(() -> read(one));
         takeOver(other, a, b);
         world.nothingMeanwhile();
         burst(other);
