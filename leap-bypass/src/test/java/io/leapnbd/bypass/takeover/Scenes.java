@@ -178,7 +178,8 @@ final class Scenes {
     /** Rule 7: a donor ends in the middle of a take-over, and the owner before claims what comes after it. */
     private void restartsDuringATakeover() throws IOException {
         start(one, a, b);
-        burst(one);
+        write(one, 0);
+        write(one, 1);
         cut(a, one);
         cut(b, one);
         int at = world.random().nextInt(5);
@@ -302,12 +303,16 @@ final class Scenes {
     /** A write to each slab. */
     private void burst(SimHost host) {
         for (int slab = 0; slab < Truths.SLABS; slab++) {
-            SimServer server = host.server();
-            if (server != null) {
-                server.change(slab * SimSlab.PAGES + world.random().nextInt(SimSlab.PAGES), false);
-            }
+            write(host, slab);
         }
         pause(10);
+    }
+
+    private void write(SimHost host, int slab) {
+        SimServer server = host.server();
+        if (server != null) {
+            server.change(slab * SimSlab.PAGES + world.random().nextInt(SimSlab.PAGES), false);
+        }
     }
 
     private static void read(SimHost host) {

@@ -130,7 +130,7 @@ final class SimHost {
                 named.addAll(usual);
                 if (usual.isEmpty()) {
                     named.addAll(all.subList(0, 2));
-                } else if (other && !named.remove(all.getFirst())) {
+                } else if (other && !named.remove((Object) all.getFirst())) {
                     named.add(all.getFirst());
                 }
             }

@@ -124,8 +124,10 @@ final class Truths {
 
         private void lose(SimSlab slab) {
             if (slab == unanswered) {
-                // It cannot be read any more, so what was before may not either.
-                perhaps.clear();
+                // It cannot be read any more, so what was before may not either. But a trim leaves nothing that can be
+                // lost: a start
+                // that has seen it has written down that the page is blank (seed 1099101).
+                perhaps.removeIf(sent -> sent != 0);
                 unanswered = null;
                 vague = true;
             }
