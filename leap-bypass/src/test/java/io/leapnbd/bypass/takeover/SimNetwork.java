@@ -69,8 +69,8 @@ final class SimNetwork {
         }
     }
 
-    /** A server claims at a process: the links of the one before are told, and end. */
-    void claimed(SimDonor donor, SimServer by) {
+    /** A server claims at a process, one that runs or one that starts: the links of the one before are told, and end. */
+    void claimed(SimDonor donor, @Nullable SimServer by) {
         for (SimHost host : world.hosts()) {
             SimServer server = host.server();
             if (server != null && server != by && reaches(host, donor)) {
