@@ -125,6 +125,54 @@ def restarted_while_server_is_away(processes):
     pool.server.ready()
 
 
+def all_restarted(processes):
+    """All donors are killed while the server is connected: it has seen them end, and goes on with what comes after them."""
+    pool = Pool(processes, io_timeout="1s")
+    client = connect(pool.server.uri("nbd+unix"))
+    require(client.wait(client.write(0, b"x" * PAGE)) == [0], "a write failed")
+    for donor in pool.donors:
+        donor.kill()
+    for donor in pool.donors:
+        donor.spawn()
+    for donor in pool.donors:
+        donor.ready()
+    pool.await_donors()
+    require(client.wait(client.read(0, PAGE)) == [errno.EIO], "a page of a donor that has ended can be read")
+    require(client.wait(client.write(0, b"y" * PAGE)) == [0], "nothing can be written to the donors that came after")
+    client.close()
+
+
+def all_restarted_unseen(processes):
+    """All donors lose power: no connection ends in good order, and the server cannot tell that nobody else has claimed them since."""
+    donors = two_donors(processes, "16M")
+    server = Server(processes, SIZE, donors, io_timeout="1s", wait="0s").ready()
+    client = connect(server.uri("nbd+unix"))
+    require(client.wait(client.write(0, b"x" * PAGE)) == [0], "a write failed")
+    for donor in donors:
+        donor.pause()
+    await_that(lambda: not any(donor["up"] for donor in server.status()["donors"]), "the server gives its links up")
+    for donor in donors:
+        donor.kill()
+    for donor in donors:
+        donor.spawn()
+    for donor in donors:
+        donor.ready()
+    require(server.ended() == 1, "the server ends with another code")
+    said = [line for line in server.errors().splitlines() if "--fresh" in line]
+    require(len(said) == 1 and "have restarted" in said[0], f"it does not say once what to do: {said}")
+    server.spawn()
+    require(server.ended() == 1, "a server goes on with pages that nobody holds")
+    refusal = server.errors().splitlines()[-1]
+    require("--fresh" in refusal, f"it does not say what to do: {refusal}")
+    server.arguments.append("--fresh")
+    server.spawn()
+    server.ready()
+    client = connect(server.uri("nbd+unix"))
+    blank = client.read(0, PAGE)
+    require(client.wait(blank) == [0] and bytes(blank.data) == bytes(PAGE), "a fresh device is not blank")
+    client.close()
+
+
 def lease_over(processes):
     pool = Pool(processes, lease="2s")
     load = pool.load(seed=22, mix=NO_TRIMS)
@@ -230,6 +278,8 @@ def full(processes):
 def run(suite, processes):
     suite.test("pages of a killed donor end in EIO until they are written again, never in zeros, and all others are right", killed)
     suite.test("pages of donors that restarted while the server was away are EIO, and unwritten ones zeros", restarted_while_server_is_away)
+    suite.test("a server that saw all its donors end goes on with what comes after them", all_restarted)
+    suite.test("a server whose donors all ended unseen says so, ends, and begins blank with --fresh", all_restarted_unseen)
     suite.test("pages whose lease ran out while the server was away are EIO until they are written again", lease_over)
     suite.test("a donor that stops for a moment costs time and not a single error", stopped_for_short)
     suite.test("a donor that stops answering costs EIO within the deadline, and nothing when it goes on", stopped_for_long)

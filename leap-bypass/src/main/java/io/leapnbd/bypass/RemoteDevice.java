@@ -85,7 +85,7 @@ public final class RemoteDevice implements BlockDevice, AutoCloseable {
     private final NoteSpreader notes;
     private final Admissions admissions;
     private final Map<EventLoop, LoopPaths> loops = new ConcurrentHashMap<>();
-    private final CompletableFuture<Donor> fenced;
+    private final DonorEvents events;
 
     private RemoteDevice(
             RemoteDeviceContext context,
@@ -93,13 +93,13 @@ public final class RemoteDevice implements BlockDevice, AutoCloseable {
             List<DonorConnector> connectors,
             WriteOrder writeOrder,
             LocalMemory localMemory,
-            CompletableFuture<Donor> fenced) {
+            DonorEvents events) {
         this.context = context;
         this.writeOrder = writeOrder;
         this.localMemory = localMemory;
         this.connectors = connectors;
         donors = connectors.stream().map(DonorConnector::donor).toList();
-        this.fenced = fenced;
+        this.events = events;
         this.taken = taken;
         map = new AddressMap(taken.state(), context.size(), Integer.numberOfTrailingZeros(taken.slabSize()));
         MemorySegment cacheMemory = cacheArena.allocate(context.cacheLimit(), PageCache.PAGE_SIZE);
@@ -148,7 +148,7 @@ public final class RemoteDevice implements BlockDevice, AutoCloseable {
             loops++;
         }
         TakenExport taken = new Takeover(context.takeover(loops), connectors).take();
-        RemoteDevice device = new RemoteDevice(context, taken, connectors, writeOrder, localMemory, events.fenced);
+        RemoteDevice device = new RemoteDevice(context, taken, connectors, writeOrder, localMemory, events);
         events.device = device;
         for (int i = 0; i < connectors.size(); i++) {
             connectors.get(i).donor().stand(taken.standings().get(i));
@@ -311,7 +311,15 @@ public final class RemoteDevice implements BlockDevice, AutoCloseable {
      * connections at once, so that they find the newer one.
      */
     public CompletableFuture<Donor> fenced() {
-        return fenced;
+        return events.fenced;
+    }
+
+    /**
+     * Completes, with the donor that was met last, when every donor has restarted and not all of them ended before this server's eyes. It
+     * cannot tell any more whether it owns the export, and never will: every request fails from then on.
+     */
+    public CompletableFuture<Donor> stranded() {
+        return events.stranded;
     }
 
     /** Ends all links; requests in flight fail. The donors keep the slabs for their lease. */
@@ -371,6 +379,7 @@ public final class RemoteDevice implements BlockDevice, AutoCloseable {
     private static final class DonorEvents implements Donor.Listener {
 
         private final CompletableFuture<Donor> fenced = new CompletableFuture<>();
+        private final CompletableFuture<Donor> stranded = new CompletableFuture<>();
         private volatile @Nullable RemoteDevice device;
 
         @Override
@@ -384,8 +393,25 @@ public final class RemoteDevice implements BlockDevice, AutoCloseable {
         }
 
         @Override
+        public boolean isGivenUpAddress(Donor donor) {
+            return present().taken.note().isGivenUpAddress(donor.name());
+        }
+
+        @Override
+        public void givenUp(Donor donor, UUID found) {
+            if (!present().taken.note().isGivenUp(found)) {
+                present().taken.note().giveUp(found);
+            }
+        }
+
+        @Override
         public @Nullable String admit(Donor donor, UUID found) {
-            return present().admissions.admit(donor, found);
+            Admissions admissions = present().admissions;
+            String why = admissions.admit(donor, found);
+            if (why != null && admissions.stranded()) {
+                stranded.complete(donor);
+            }
+            return why;
         }
 
         @Override

@@ -7,6 +7,7 @@ import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.ServerSocket;
 import java.net.Socket;
+import java.net.SocketException;
 import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.locks.Condition;
@@ -54,6 +55,13 @@ final class FaultProxy implements AutoCloseable {
         // Not all that there are: one that is being accepted is not to be forgotten without being closed.
         List<Relay> open = List.copyOf(relays);
         open.forEach(Relay::close);
+        relays.removeAll(open);
+    }
+
+    /** Cuts all connections as a firewall does that rejects what passes. */
+    void reset() {
+        List<Relay> open = List.copyOf(relays);
+        open.forEach(Relay::reset);
         relays.removeAll(open);
     }
 
@@ -142,8 +150,19 @@ final class FaultProxy implements AutoCloseable {
                 }
                 to.shutdownOutput();
             } catch (IOException | InterruptedException e) {
-                close();
+                // A reset comes out as one.
+                reset();
             }
+        }
+
+        void reset() {
+            try {
+                client.setSoLinger(true, 0);
+                donor.setSoLinger(true, 0);
+            } catch (SocketException e) {
+                // It is closed already.
+            }
+            close();
         }
 
         private void awaitRelease() throws InterruptedException {

@@ -38,11 +38,17 @@ final class Conversation implements LinkPlaces.Occupant {
 
         boolean isOpen();
 
-        /** Ends it, at once. */
+        /** Ends it, at once, so that the peer does not take it for the end of this process. */
         void close();
 
-        /** Any thread: from here on the peer reads nothing any more by itself. */
+        /**
+         * Any thread: from here on the peer reads nothing any more by itself, and cannot take the end of the connection for the end of this
+         * process, even if this process is killed before the peer is told why.
+         */
         void stop();
+
+        /** Sends a last word, and ends it when that is written; false if there is none over this transport. */
+        boolean lastWord(byte status);
 
         /** Any thread: has a task run on the loop. */
         void execute(Runnable task);
@@ -191,24 +197,40 @@ final class Conversation implements LinkPlaces.Occupant {
             connection.stop();
         } finally {
             listener.counters().fencedOff.increment();
-            closeSoon("a newer claim owns the export");
+            soon(this::sayFenced);
+        }
+    }
+
+    /** Nothing else may follow a last reply, which says why as well. A server that has claimed anew is not to believe that another one has. */
+    private void sayFenced() {
+        if (!connection.isOpen() || ended()) {
+            return;
+        }
+        listener.log().info("link from {} closed: a newer claim owns the export", connection.peer());
+        if (requests.ownedByAnother() && connection.lastWord(Status.FENCED)) {
+            end();
+        } else {
+            connection.close();
         }
     }
 
     @Override
     public void evicted() {
         listener.counters().evicted.increment();
-        closeSoon("it has claimed nothing, and another link needs its place");
+        soon(() -> {
+            if (connection.isOpen()) {
+                listener.log()
+                        .info(
+                                "link from {} closed: it has claimed nothing, and another link needs its place",
+                                connection.peer());
+                connection.close();
+            }
+        });
     }
 
-    private void closeSoon(String why) {
+    private void soon(Runnable task) {
         try {
-            connection.execute(() -> {
-                if (connection.isOpen()) {
-                    listener.log().info("link from {} closed: {}", connection.peer(), why);
-                    connection.close();
-                }
-            });
+            connection.execute(task);
         } catch (RejectedExecutionException e) {
             LOG.debug("the event loop of a link is gone already");
         }

@@ -120,10 +120,22 @@ public final class DonorServer implements AutoCloseable {
                 counters.evicted.sum());
     }
 
-    /** Stops listening and closes every link; their exports' leases begin. */
+    /**
+     * Stops listening and closes every link; their exports' leases begin. To servers it is the end of the process: as the store may outlive
+     * this, it {@linkplain SlabStore#admitNobody admits nobody} before, or ends with the process.
+     */
     @Override
     public void close() {
         listener.close().awaitUninterruptibly();
+        // A close would reset the connections on which requests lie unread. A server that reads a FIN closes its end.
+        for (Channel channel : links) {
+            LinkHandler link = channel.pipeline().get(LinkHandler.class);
+            if (link != null) {
+                link.parting();
+            }
+        }
+        links.newCloseFuture()
+                .awaitUninterruptibly(shared.settings().lingerTimeout().toMillis());
         links.close().awaitUninterruptibly();
         stopOwnLoops();
     }

@@ -1,5 +1,6 @@
 package io.leapnbd.donor.net;
 
+import io.leapnbd.donor.protocol.Operation;
 import io.leapnbd.donor.protocol.Protocol;
 import io.leapnbd.donor.protocol.RequestHeader;
 import io.leapnbd.donor.protocol.Status;
@@ -8,8 +9,8 @@ import io.netty.channel.Channel;
 import io.netty.channel.ChannelFuture;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelInboundHandlerAdapter;
-import io.netty.channel.socket.DuplexChannel;
 import java.io.IOException;
+import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.ScheduledFuture;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
@@ -51,6 +52,7 @@ final class LinkHandler extends ChannelInboundHandlerAdapter implements Conversa
     private final LinkRequests requests;
     private final LinkMemory.Account memory;
     private final PartialRequest partial;
+    private final LinkEnd end;
 
     /** What has arrived and was not looked at yet. */
     private @Nullable ByteBuf received;
@@ -73,6 +75,7 @@ final class LinkHandler extends ChannelInboundHandlerAdapter implements Conversa
     LinkHandler(Listener listener, Channel channel) {
         this.listener = listener;
         this.channel = channel;
+        end = new LinkEnd(channel);
         replies = new ReplyBuffer(channel);
         conversation = new Conversation(listener, this, replies, Protocol.MAX_PAYLOAD, null, null);
         requests = conversation.requests;
@@ -342,7 +345,11 @@ final class LinkHandler extends ChannelInboundHandlerAdapter implements Conversa
         if (status == LinkRequests.UNFINISHED) {
             return UNFINISHED;
         }
-        if (conversation.answered(operation, status)) {
+        if (status == Status.FENCED && operation != Operation.HELLO && !requests.ownedByAnother()) {
+            // Its server has claimed anew over another link, and is not to believe that somebody else has.
+            conversation.end();
+            close();
+        } else if (conversation.answered(operation, status)) {
             end();
         }
         return work;
@@ -354,17 +361,38 @@ final class LinkHandler extends ChannelInboundHandlerAdapter implements Conversa
         end();
     }
 
-    /**
-     * Sends what there is and closes. Our half first: bytes that were not read when a socket is closed make the kernel reset
-     * the connection, and the peer would lose the reply that says why.
-     */
+    /** Sends what there is and closes. */
     private void end() {
         conversation.end();
         replies.write();
-        ChannelFuture sent = channel.writeAndFlush(channel.alloc().buffer(0));
-        sent.addListener(_ -> {
-            ChannelFuture _ = channel instanceof DuplexChannel socket ? socket.shutdownOutput() : channel.close();
-        });
+        end.afterLastMessage();
+    }
+
+    @Override
+    public boolean lastWord(byte status) {
+        requests.lastWord(status);
+        end();
+        // It may have been paused; what is not read would make a reset of the end.
+        channel.config().setAutoRead(true);
+        return true;
+    }
+
+    /** This process ends: the peer is to see just that. Any thread. */
+    void parting() {
+        try {
+            execute(this::part);
+        } catch (RejectedExecutionException e) {
+            LOG.debug("the event loop of a link is gone already");
+        }
+    }
+
+    private void part() {
+        if (channel.isOpen() && !conversation.ended()) {
+            conversation.end();
+            replies.write();
+            end.withProcess();
+            channel.config().setAutoRead(true);
+        }
     }
 
     @Override
@@ -379,12 +407,14 @@ final class LinkHandler extends ChannelInboundHandlerAdapter implements Conversa
 
     @Override
     public void close() {
-        ChannelFuture _ = channel.close();
+        end.now(requests.claimed());
     }
 
-    /** A TCP peer reads nothing by itself. */
+    /** A TCP peer reads nothing by itself. But the kernel would send a FIN if this process were killed before the last word. */
     @Override
-    public void stop() {}
+    public void stop() {
+        end.byResetOnly();
+    }
 
     @Override
     public void execute(Runnable task) {

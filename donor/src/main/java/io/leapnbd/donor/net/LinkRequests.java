@@ -89,6 +89,12 @@ final class LinkRequests {
         return its != null && !its.observes();
     }
 
+    /** Whether another server owns the export now. */
+    boolean ownedByAnother() {
+        Claim its = claim;
+        return its != null && its.ownedByAnother();
+    }
+
     /** Something has arrived; to be called before the requests in it are looked at. */
     void heard() {
         Claim its = claim;
@@ -233,6 +239,11 @@ final class LinkRequests {
     /** Adds a reply that says no more than a status. */
     void refuse(ByteBuf in, int at, byte status) {
         replies.add(RequestHeader.operation(in, at), status, RequestHeader.cookie(in, at), store.freeSlabs());
+    }
+
+    /** Adds a message that answers nothing: why the link is closed. */
+    void lastWord(byte status) {
+        replies.add(Operation.LAST_WORD, status, 0, store.freeSlabs());
     }
 
     /** The link is gone. */

@@ -226,6 +226,12 @@ final class RdmaLink implements QueuePair.Completions, Replies, Conversation.Con
         pair.stop();
     }
 
+    /** The queue pair is in error before the newer claim is answered. */
+    @Override
+    public boolean lastWord(byte status) {
+        return false;
+    }
+
     @Override
     public void execute(Runnable task) {
         loop.execute(task);

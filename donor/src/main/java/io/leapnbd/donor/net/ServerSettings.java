@@ -12,7 +12,7 @@ import java.time.Duration;
  * @param maxLinks open links at a time; if all have claimed, more are closed as they come
  * @param helloTimeout how long a link may take to say a hello that is accepted
  * @param idleTimeout how long a link may be silent; servers ping every few seconds
- * @param lingerTimeout how long a refused link is kept for the peer to read why
+ * @param lingerTimeout how long a refused link is kept for the peer to read why, and any link when the server is closed
  * @param observerTimeout how long a link that only observes may be silent
  * @param frameTimeout how long half a request may stay, and how long replies may wait to be read
  * @param memory shared bytes for requests and replies of all links, 4 MiB or more; see {@code LinkMemory}

@@ -3,6 +3,12 @@ package io.leapnbd.donor.protocol;
 /** What a request asks for: the first byte of its header. */
 public final class Operation {
 
+    /**
+     * No request: the operation of a last word, which the donor says before it closes a link for another reason than a reply. It has the
+     * shape of a reply's header; its status says why.
+     */
+    public static final byte LAST_WORD = 0;
+
     /** Opens the link, or makes more of one that only observes; body {@link Hello}, reply body {@link HelloReply}. */
     public static final byte HELLO = 1;
 

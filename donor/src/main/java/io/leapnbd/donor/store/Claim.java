@@ -2,6 +2,7 @@ package io.leapnbd.donor.store;
 
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
+import java.util.UUID;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -30,6 +31,9 @@ public final class Claim implements AutoCloseable {
     /** Null if it only observes. */
     final @Nullable Export export;
 
+    /** The server that has it; zero if it only observes. */
+    final UUID instance;
+
     final long epoch;
 
     /** What is added to the versions of its writes and trims: the highest that an older claim has used on a page here. */
@@ -53,9 +57,17 @@ public final class Claim implements AutoCloseable {
 
     private volatile boolean readsUnseen;
 
-    Claim(ExportTable table, @Nullable Export export, long epoch, long base, long now, Runnable onFenced) {
+    Claim(
+            ExportTable table,
+            @Nullable Export export,
+            UUID instance,
+            long epoch,
+            long base,
+            long now,
+            Runnable onFenced) {
         this.table = table;
         this.export = export;
+        this.instance = instance;
         this.epoch = epoch;
         this.base = base;
         this.onFenced = onFenced;
@@ -71,6 +83,11 @@ public final class Claim implements AutoCloseable {
     /** Whether its requests are refused: a newer claim owns the export, its lease has ended, or this claim was closed. */
     public boolean fenced() {
         return ended;
+    }
+
+    /** Whether a claim of another server's owns the export now. A server that claims anew ends its own older links too. */
+    public boolean ownedByAnother() {
+        return table.ownedByAnother(this);
     }
 
     /** Says that the link is gone. Does nothing the second time. */

@@ -49,7 +49,7 @@ final class ExportTable {
     private final SlabPool pool;
     private final StoreCounters counters;
     private int noteBytes;
-    private boolean closed;
+    private boolean admitsNobody;
 
     ExportTable(StoreSettings settings, UUID incarnation, SlabTable table, SlabPool pool, StoreCounters counters) {
         this.settings = settings;
@@ -79,7 +79,7 @@ final class ExportTable {
     }
 
     private Admission admit(Hello hello, Runnable onFenced, List<Claim> fenced) {
-        if (closed) {
+        if (admitsNobody) {
             return new Admission(Status.NO_SPACE, null, null);
         }
         expireLeases();
@@ -87,7 +87,9 @@ final class ExportTable {
         return switch (hello.mode()) {
             case OBSERVE ->
                 new Admission(
-                        Status.OK, describe(hello.export(), export), new Claim(this, null, 0, 0, now(), onFenced));
+                        Status.OK,
+                        describe(hello.export(), export),
+                        new Claim(this, null, HelloReply.NONE, 0, 0, now(), onFenced));
             case JOIN -> join(hello, export, onFenced);
             case CLAIM -> claim(hello, export, onFenced, fenced);
         };
@@ -137,7 +139,7 @@ final class ExportTable {
     }
 
     private Claim open(Export export, Runnable onFenced) {
-        Claim claim = new Claim(this, export, export.epoch, export.base, now(), onFenced);
+        Claim claim = new Claim(this, export, export.claimant.instance(), export.epoch, export.base, now(), onFenced);
         export.claims.add(claim);
         return claim;
     }
@@ -222,6 +224,9 @@ final class ExportTable {
             }
             if (version < 1 || note.remaining() > Protocol.MAX_NOTE) {
                 return Status.BAD_REQUEST;
+            }
+            if (admitsNobody) {
+                return Status.NO_SPACE;
             }
             if (version <= export.noteVersion) {
                 return Status.OK;
@@ -409,12 +414,33 @@ final class ExportTable {
         }
     }
 
+    boolean ownedByAnother(Claim claim) {
+        Export export = claim.export;
+        lock.lock();
+        try {
+            return export != null
+                    && export.equals(exports.get(export.name))
+                    && !export.claimant.instance().equals(claim.instance);
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    void admitNobody() {
+        lock.lock();
+        try {
+            admitsNobody = true;
+        } finally {
+            lock.unlock();
+        }
+    }
+
     /** Takes everything back; all claims are fenced off, and there are no new ones. */
     void close() {
         List<Claim> fenced = new ArrayList<>();
         lock.lock();
         try {
-            closed = true;
+            admitsNobody = true;
             for (Export export : exports.values()) {
                 export.endClaims();
                 fenced.addAll(export.claims);

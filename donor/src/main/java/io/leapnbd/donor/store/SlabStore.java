@@ -434,6 +434,14 @@ public final class SlabStore implements AutoCloseable {
         return incarnation;
     }
 
+    /**
+     * Accepts no hello and no note any more, as ones for which there is no room. To be called before the links are closed because the process
+     * ends: servers take that for its end, so nobody may take over after it.
+     */
+    public void admitNobody() {
+        exports.admitNobody();
+    }
+
     /** Gives all memory back. Claims are refused as {@link Status#FENCED} from now on. May wait for requests under way. */
     @Override
     public void close() {

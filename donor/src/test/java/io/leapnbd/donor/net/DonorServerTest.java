@@ -267,6 +267,7 @@ class DonorServerTest {
                 assertThat(found.instance()).isEqualTo(Hellos.instance(1));
                 assertThat(found.heldSlabs()).isEqualTo(1);
 
+                assertThat(old.receive().status()).isEqualTo(Status.FENCED);
                 assertThat(old.endsWithoutAWord()).isTrue();
                 assertThat(donor.server.statistics().fencedOff()).isEqualTo(1);
                 assertThat(young.read(handle, 0, PAGE)).isEqualTo(Pages.array(1, PAGE));

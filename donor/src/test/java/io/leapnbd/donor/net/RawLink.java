@@ -7,6 +7,7 @@ import io.leapnbd.donor.Pages;
 import io.leapnbd.donor.protocol.Hello;
 import io.leapnbd.donor.protocol.HelloReply;
 import io.leapnbd.donor.protocol.Operation;
+import io.leapnbd.donor.protocol.Protocol;
 import io.leapnbd.donor.protocol.ProtocolException;
 import io.leapnbd.donor.protocol.ReplyHeader;
 import io.leapnbd.donor.protocol.RequestHeader;
@@ -15,6 +16,7 @@ import io.leapnbd.donor.protocol.Version;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
 import java.io.IOException;
+import java.io.OutputStream;
 import java.net.InetSocketAddress;
 import java.net.Socket;
 import java.net.SocketException;
@@ -39,7 +41,7 @@ final class RawLink implements AutoCloseable {
     static RawLink claim(InetSocketAddress address, String export, long server) throws Exception {
         RawLink link = new RawLink(address);
         HelloReply found = link.hello(Hellos.observe(export)).helloReply();
-        assertThat(found.version()).isEqualTo(2);
+        assertThat(found.version()).isEqualTo(Protocol.VERSION);
         Reply reply = link.hello(Hellos.after(found, export, server));
         assertThat(reply.status()).isEqualTo(Status.OK);
         link.server = server;
@@ -108,6 +110,26 @@ final class RawLink implements AutoCloseable {
             return socket.getInputStream().read() < 0;
         } catch (SocketException e) {
             return true;
+        }
+    }
+
+    /** Likewise; whether that is orderly. */
+    boolean endsInGoodOrder() throws IOException {
+        try {
+            assertThat(socket.getInputStream().read()).isNegative();
+            return true;
+        } catch (SocketException e) {
+            return false;
+        }
+    }
+
+    /** Reads all that comes; whether the end of it is orderly. */
+    boolean drainsInGoodOrder() throws IOException {
+        try {
+            socket.getInputStream().transferTo(OutputStream.nullOutputStream());
+            return true;
+        } catch (SocketException e) {
+            return false;
         }
     }
 

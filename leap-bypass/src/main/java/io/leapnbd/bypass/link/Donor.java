@@ -4,6 +4,7 @@ import java.util.UUID;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.atomic.LongAdder;
+import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -17,9 +18,6 @@ public final class Donor {
 
     /** Proofs that are newer by less are not told to other loops. */
     private static final long PROOF_NANOS = TimeUnit.MILLISECONDS.toNanos(50);
-
-    /** Ten pings of an idle link: a process that was cut off is older than that when its links are given up. */
-    private static final long END_SEEN_NANOS = TimeUnit.SECONDS.toNanos(5);
 
     /** Why a donor that answers is of no use. */
     enum Unfit {
@@ -36,6 +34,7 @@ public final class Donor {
     private final String name;
     private final Listener listener;
     private final Reachability reach;
+    private final LongSupplier clock;
     private final LongAdder timeouts = new LongAdder();
     private final LongAdder reconnects = new LongAdder();
     private final LongAdder deviceReads = new LongAdder();
@@ -46,7 +45,7 @@ public final class Donor {
     private volatile Held held = new Held(DonorStanding.NONE);
 
     /** {@link #provenNanos}. */
-    private final AtomicLong proven = new AtomicLong(System.nanoTime() - TimeUnit.HOURS.toNanos(1));
+    private final AtomicLong proven;
 
     private final ReadyLinks readyLinks = new ReadyLinks();
 
@@ -60,14 +59,26 @@ public final class Donor {
      * @param listener told when the process behind the address turns out to be another one
      */
     public Donor(String name, Listener listener) {
+        this(name, listener, System::nanoTime);
+    }
+
+    /** Likewise, with another clock than {@link System#nanoTime()}. */
+    Donor(String name, Listener listener, LongSupplier clock) {
         this.name = name;
         this.listener = listener;
-        reach = new Reachability(name);
+        this.clock = clock;
+        reach = new Reachability(name, clock);
+        proven = new AtomicLong(clock.getAsLong() - TimeUnit.HOURS.toNanos(1));
     }
 
     /** Its address, for people and for the state file. */
     public String name() {
         return name;
+    }
+
+    /** Nanoseconds by the clock of its proofs, {@link System#nanoTime()}. */
+    long now() {
+        return clock.getAsLong();
     }
 
     /** Slabs that it said it could grant, as of its latest reply. */
@@ -118,8 +129,8 @@ public final class Donor {
 
     /**
      * What the known process held is lost; {@code found} is there instead, or is that process without its slabs. If another process is there,
-     * and the known one had answered as this server's shortly before, then most likely nobody else has claimed at it. For the link that has the
-     * right to decide, as are the four below.
+     * and a link has seen the known one end, then nobody else has claimed at it. For the link that has the right to decide, as are the four
+     * below.
      *
      * @param unclaimed whether the donor shows that nobody else has claimed there
      */
@@ -128,15 +139,15 @@ public final class Donor {
         if (gone != null) {
             // A process that has forgotten the export has not ended: somebody may have claimed there before the lease
             // ended.
-            boolean seen = unclaimed || (!gone.equals(found) && endedSoonAfterProof());
+            boolean seen = unclaimed || (!gone.equals(found) && held.processEnded);
             held = new Held(DonorStanding.NONE);
             listener.donorLost(this, gone, found, seen);
         }
     }
 
-    /** Whether it had answered this server as the owner shortly before its last link ended, or before now if a loop has not noticed that yet. */
-    private boolean endedSoonAfterProof() {
-        return held.standing.isClaimed() && reach.linkedUntil() - proven.get() < END_SEEN_NANOS;
+    /** A link of this server has seen the process end, and nobody else was answered there as its server before. Any thread. */
+    void processEnded(Held itsClaim) {
+        itsClaim.processEnded = true;
     }
 
     /** The process has forgotten writes that it had acknowledged: it is treated as another one. */
@@ -198,6 +209,11 @@ public final class Donor {
     /** Whether it has other contents of the export's name, as of its latest answer. */
     public boolean foreign() {
         return reach.unfit() == Unfit.FOREIGN;
+    }
+
+    /** Why it is not used although it answers, in words that follow its name; null if that is not so. */
+    public @Nullable String whyUnused() {
+        return up() ? null : reach.whyUnused();
     }
 
     /** Whether any loop is connected to it. */
@@ -304,6 +320,9 @@ public final class Donor {
         private final DonorStanding standing;
         private final AtomicLong highest = new AtomicLong();
 
+        /** Whether the process was seen to end, as this server's. */
+        private volatile boolean processEnded;
+
         Held(DonorStanding standing) {
             this.standing = standing;
         }
@@ -343,6 +362,14 @@ public final class Donor {
         default boolean isElsewhere(Donor donor, UUID found) {
             return false;
         }
+
+        /** Whether an operator gave up whatever was at this donor's address, and nothing was used there since. Any thread. */
+        default boolean isGivenUpAddress(Donor donor) {
+            return false;
+        }
+
+        /** The process {@code found} is one that was given up with its address. Any thread. */
+        default void givenUp(Donor donor, UUID found) {}
 
         /**
          * Asks whether the process {@code found}, which has nothing of this server, may be claimed. If so it may hold slabs soon. Any thread.

@@ -47,7 +47,7 @@ final class LinkGreeting {
 
     /** What to do first. */
     Step begin() {
-        saidNanos = System.nanoTime();
+        saidNanos = donor.now();
         held = donor.held();
         acknowledgedBefore = held.highestAcknowledged();
         if (held.standing().isClaimed()) {
@@ -67,7 +67,7 @@ final class LinkGreeting {
         if (step.kind() == Step.Kind.READY) {
             donor.proven(saidNanos);
         }
-        saidNanos = System.nanoTime();
+        saidNanos = donor.now();
         return step;
     }
 
@@ -99,7 +99,12 @@ final class LinkGreeting {
     }
 
     private Step joinAnswered(byte status, HelloReply reply) {
-        if (status != Status.OK || !held.standing().isOf(reply.incarnation())) {
+        boolean known = held.standing().isOf(reply.incarnation());
+        if (status == Status.OK && !known && donor.listener().isElsewhere(donor, reply.incarnation())) {
+            // Its epoch happens to be the same. A link that has joined cannot ask anything else.
+            return elsewhere();
+        }
+        if (status != Status.OK || !known) {
             return observe();
         }
         if (reply.highest() >= acknowledgedBefore) {
@@ -129,16 +134,12 @@ final class LinkGreeting {
         DonorStanding known = donor.standing();
         UUID process = reply.incarnation();
         if (donor.listener().isElsewhere(donor, process)) {
-            donor.unfit(Donor.Unfit.HELD_BACK);
-            return Step.later(
-                    "answers as a donor that this server knows at another address; restart the server, and it finds both");
+            return elsewhere();
         }
-        Rejoin decision = Rejoin.decide(
-                known,
-                reply,
-                settings.content(),
-                settings.instance(),
-                settings.givenUp().test(process));
+        boolean givenUp = settings.givenUp().test(process)
+                // The term says that its owner began before the start that gave the address up.
+                || (donor.listener().isGivenUpAddress(donor) && reply.term() < settings.term());
+        Rejoin decision = Rejoin.decide(known, reply, settings.content(), settings.instance(), givenUp);
         if (decision.lost()) {
             donor.lost(process, decision.action() == Rejoin.Action.CLAIM);
         }
@@ -161,6 +162,7 @@ final class LinkGreeting {
                 yield Step.later(why);
             }
             case GIVEN_UP -> {
+                donor.listener().givenUp(donor, process);
                 donor.unfit(Donor.Unfit.HELD_BACK);
                 yield Step.later("was given up with --lose-missing and is not used; restart it, and it is");
             }
@@ -170,6 +172,12 @@ final class LinkGreeting {
             }
             case FENCED -> Step.FENCED;
         };
+    }
+
+    private Step elsewhere() {
+        donor.unfit(Donor.Unfit.HELD_BACK);
+        return Step.later(
+                "answers as a donor that this server knows at another address; restart the server, and it finds both");
     }
 
     private Step claim(HelloReply found, boolean blank) {

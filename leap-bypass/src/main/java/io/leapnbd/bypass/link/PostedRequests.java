@@ -68,6 +68,11 @@ final class PostedRequests implements PendingRequests.Sender {
         session = null;
     }
 
+    /** What this server is, or was, at the other end of its latest session. */
+    Donor.Held held() {
+        return held;
+    }
+
     /** What was under way on a session that has ended waits for the next one. */
     void again(LinkSession ended) {
         long now = System.nanoTime();

@@ -3,6 +3,7 @@ package io.leapnbd.bypass.link;
 import io.leapnbd.bypass.link.Donor.Unfit;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -16,38 +17,42 @@ final class Reachability {
     static final long REFUSED_NANOS = TimeUnit.SECONDS.toNanos(2);
 
     private final String name;
+    private final LongSupplier clock;
     private final AtomicInteger linksUp = new AtomicInteger();
     private volatile boolean reportedDown;
     private volatile @Nullable Unfit unfit;
+
+    /** Whether the latest attempt to connect found a donor that is of no use; {@link #failed} says why, in a moment. */
+    private volatile boolean foundUnfit;
+
+    private volatile @Nullable String whyUnused;
 
     /** {@link System#nanoTime()} of the first answer that {@link #unfit} comes from. */
     private volatile long unfitSince;
 
     /** {@link System#nanoTime()} when the last link ended, or when links were begun to be tried. */
-    private volatile long unlinkedSince = System.nanoTime();
+    private volatile long unlinkedSince;
 
     /**
      * Of a donor that no link was tried to.
      *
      * @param name its address, for the log
+     * @param clock as {@link System#nanoTime()}
      */
-    Reachability(String name) {
+    Reachability(String name, LongSupplier clock) {
         this.name = name;
+        this.clock = clock;
+        unlinkedSince = clock.getAsLong();
     }
 
     /** Links begin to be tried. */
     void tried() {
-        unlinkedSince = System.nanoTime();
+        unlinkedSince = clock.getAsLong();
     }
 
     /** Links that are connected now. */
     int linksUp() {
         return linksUp.get();
-    }
-
-    /** {@link System#nanoTime()} until which there was a link: now, or when the last one ended, or when links were begun to be tried. */
-    long linkedUntil() {
-        return linksUp.get() > 0 ? System.nanoTime() : unlinkedSince;
     }
 
     /** Why the donor is of no use, as of its latest answer; null if it is. */
@@ -56,12 +61,19 @@ final class Reachability {
         return unfit;
     }
 
+    /** Why the donor is not used, if it answered the latest attempt to connect; otherwise null. */
+    @Nullable
+    String whyUnused() {
+        return whyUnused;
+    }
+
     /** A hello was answered, and the donor is of no use. */
     void unfit(Unfit why) {
         if (unfit == null) {
-            unfitSince = System.nanoTime();
+            unfitSince = clock.getAsLong();
         }
         unfit = why;
+        foundUnfit = true;
     }
 
     /** A link can be used. */
@@ -78,16 +90,19 @@ final class Reachability {
     void linkDown() {
         if (linksUp.get() == 1) {
             // Before the count, so that nobody sees an old time with no links.
-            unlinkedSince = System.nanoTime();
+            unlinkedSince = clock.getAsLong();
         }
         if (linksUp.decrementAndGet() == 0) {
-            unlinkedSince = System.nanoTime();
+            unlinkedSince = clock.getAsLong();
         }
     }
 
-    /** Says once that the donor cannot be reached; again only after it was back. */
+    /** Says once that the donor cannot be reached, and why one that answers is not used; again only after it was back, or for another reason. */
     void failed(String why) {
-        if (!reportedDown) {
+        boolean news = foundUnfit && !why.equals(whyUnused);
+        whyUnused = foundUnfit ? why : null;
+        foundUnfit = false;
+        if (!reportedDown || news) {
             reportedDown = true;
             LOG.warn("donor {}: {}; trying again until it answers", name, why);
         }

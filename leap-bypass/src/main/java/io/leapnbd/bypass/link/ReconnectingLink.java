@@ -242,6 +242,24 @@ final class ReconnectingLink implements DonorLink {
         }
     }
 
+    /**
+     * Called by the session: the donor ends it, and has said why.
+     *
+     * @param status one of {@link Status}
+     */
+    void lastWord(byte status) {
+        if (status == Status.FENCED) {
+            fenced();
+        } else {
+            fail("closed the connection: " + Status.name(status));
+        }
+    }
+
+    /** Called by the session, before it fails: its end shows that the donor's process has ended, and was this server's until then. */
+    void processEnded() {
+        donor.processEnded(requests.held());
+    }
+
     /** The donor knows of a newer server: every request ends so from now on. */
     void fenced() {
         if (requests.over()) {

@@ -9,6 +9,7 @@ import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelInboundHandlerAdapter;
+import io.netty.channel.socket.ChannelInputShutdownEvent;
 import java.io.IOException;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -66,6 +67,14 @@ final class ReplyReader extends ChannelInboundHandlerAdapter {
     }
 
     @Override
+    public void userEventTriggered(ChannelHandlerContext ctx, Object event) {
+        // A read that fails ends the connection in exceptionCaught, before this.
+        if (event == ChannelInputShutdownEvent.INSTANCE) {
+            session.lastByteRead();
+        }
+    }
+
+    @Override
     public void channelWritabilityChanged(ChannelHandlerContext ctx) {
         if (ctx.channel().isWritable()) {
             session.mayGoOn();
@@ -116,6 +125,13 @@ final class ReplyReader extends ChannelInboundHandlerAdapter {
         freeSlabs = ReplyHeader.freeSlabs(buf, at);
         remaining = ReplyHeader.payload(buf, at);
         filled = 0;
+        if (greeted && operation == Operation.LAST_WORD) {
+            if (remaining != 0) {
+                throw new ProtocolException("last word with " + remaining + " bytes");
+            }
+            session.lastWord(status);
+            return;
+        }
         if (greeted) {
             int cookie = ReplyHeader.cookie(buf, at);
             LinkRequest found = session.awaiting(cookie);

@@ -1,7 +1,9 @@
 package io.leapnbd.bypass.link;
 
+import io.leapnbd.donor.protocol.Operation;
 import io.leapnbd.donor.protocol.Protocol;
 import io.leapnbd.donor.protocol.ReplyHeader;
+import io.leapnbd.donor.protocol.Status;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
 import java.io.EOFException;
@@ -60,6 +62,9 @@ final class SocketExchange implements Exchange {
         socket.getOutputStream().write(frame.array(), frame.arrayOffset(), frame.readableBytes());
         ByteBuf answer = Unpooled.buffer(ReplyHeader.LENGTH);
         read(answer, ReplyHeader.LENGTH, deadline);
+        if (ReplyHeader.operation(answer, 0) == Operation.LAST_WORD) {
+            throw new IOException("closed the connection: " + Status.name(ReplyHeader.status(answer, 0)));
+        }
         int payload = ReplyHeader.payload(answer, 0);
         if (ReplyHeader.operation(answer, 0) != operation || payload < 0 || payload > Protocol.MAX_PAYLOAD) {
             throw new IOException("does not speak the donor protocol; is it a leap-nbd donor?");

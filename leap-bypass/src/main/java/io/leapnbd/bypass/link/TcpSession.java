@@ -2,6 +2,7 @@ package io.leapnbd.bypass.link;
 
 import io.leapnbd.donor.protocol.Hello;
 import io.leapnbd.donor.protocol.HelloReply;
+import io.leapnbd.donor.protocol.Status;
 import io.netty.bootstrap.Bootstrap;
 import io.netty.buffer.ByteBufAllocator;
 import io.netty.channel.Channel;
@@ -46,6 +47,10 @@ final class TcpSession implements LinkSession {
     private InFlight inFlight = new InFlight(1);
     private int backgroundCount;
     private boolean accepted;
+
+    /** Whether the donor has said why it is about to end the connection. */
+    private boolean toldWhy;
+
     private long lastAsked;
 
     /**
@@ -93,6 +98,8 @@ final class TcpSession implements LinkSession {
                 .option(ChannelOption.ALLOCATOR, buffers)
                 .option(ChannelOption.TCP_NODELAY, true)
                 .option(ChannelOption.SO_KEEPALIVE, true)
+                // The end of what the donor sends is told apart from a reset: see lastByteRead.
+                .option(ChannelOption.ALLOW_HALF_CLOSURE, true)
                 .option(ChannelOption.CONNECT_TIMEOUT_MILLIS, (int) connectTimeout.toMillis())
                 .option(ChannelOption.RECVBUF_ALLOCATOR, new FixedRecvByteBufAllocator(RECEIVE_BUFFER))
                 .option(ChannelOption.WRITE_BUFFER_WATER_MARK, new WriteBufferWaterMark(UNSENT / 2, UNSENT))
@@ -138,6 +145,7 @@ final class TcpSession implements LinkSession {
 
     void answered(LinkRequest request, byte status, int freeSlabs, long now) {
         inFlight.remove(request);
+        toldWhy |= status == Status.BAD_REQUEST;
         if (request.urgent()) {
             bulk.roundTrip(request.sentNanos, now);
         } else if (request.background) {
@@ -153,6 +161,23 @@ final class TcpSession implements LinkSession {
         if (live()) {
             link.requests().pump();
             flush();
+        }
+    }
+
+    /** The donor says, without being asked, why it ends the connection. */
+    void lastWord(byte status) {
+        if (live()) {
+            link.lastWord(status);
+        }
+    }
+
+    /** The donor has ended its half in good order: all that it has ever sent was read. A reset, or a failed write, is not that. */
+    void lastByteRead() {
+        if (live()) {
+            if (accepted && !toldWhy) {
+                link.processEnded();
+            }
+            link.fail("closed the connection");
         }
     }
 

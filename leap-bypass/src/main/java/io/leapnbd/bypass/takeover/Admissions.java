@@ -40,7 +40,9 @@ public final class Admissions {
     private final Suspensions suspensions;
 
     /** What was sent before the end of the machine's last suspend proves nothing: others went on, and the clock stood still. */
-    private long voidBefore = System.nanoTime();
+    private long voidBefore;
+
+    private final LongSupplier clock;
 
     /**
      * Of one server.
@@ -51,22 +53,32 @@ public final class Admissions {
      * @param suspendedNanos for how long the machine has been suspended in all; may be too high, and is never too low
      */
     public Admissions(List<Donor> donors, ExportNote note, Reach reach, LongSupplier suspendedNanos) {
+        this(donors, note, reach, suspendedNanos, System::nanoTime);
+    }
+
+    /** Likewise, with the clock of the donors' proofs. */
+    Admissions(List<Donor> donors, ExportNote note, Reach reach, LongSupplier suspendedNanos, LongSupplier clock) {
         suspensions = new Suspensions(suspendedNanos);
         this.donors = donors;
         this.note = note;
         this.reach = reach;
+        this.clock = clock;
+        voidBefore = clock.getAsLong();
     }
 
     /** A donor process is gone, and another server may have claimed it before. */
     public synchronized void missedEnd() {
         missedEnd = true;
-        missedAt = System.nanoTime();
+        missedAt = clock.getAsLong();
     }
 
     /** Answers null if the process may be claimed, and names it in the note; otherwise why it may not, for the log. */
     public synchronized @Nullable String admit(Donor donor, UUID found) {
         if (!ownsForCertain()) {
-            return "has nothing of this export, and no other donor answers that this server still owns it; it is not used until one does";
+            return stranded()
+                    ? "has nothing of this export, and no donor is left that could show that this server still owns it"
+                    : "has nothing of this export, and no other donor answers that this server still owns it; it is not"
+                            + " used until one does";
         }
         String address = donor.name();
         Long version = told.get(address);
@@ -96,17 +108,27 @@ public final class Admissions {
             missedEnd();
             voidBefore = missedAt;
         }
-        long now = System.nanoTime();
-        boolean allEnded = true;
+        long now = clock.getAsLong();
         for (Donor donor : donors) {
             long proven = donor.provenNanos();
             if (now - proven < PROOF_NANOS && proven - voidBefore > 0) {
                 missedEnd &= proven - missedAt <= 0;
                 return true;
             }
-            allEnded &= donor.incarnation() == null;
         }
-        return allEnded && !missedEnd;
+        return allEnded() && !missedEnd;
+    }
+
+    private boolean allEnded() {
+        return donors.stream().allMatch(donor -> donor.incarnation() == null);
+    }
+
+    /**
+     * Whether nothing can show any more that this server owns the export, for good: it is the owner nowhere, and may have missed the end of a
+     * donor that another server had claimed.
+     */
+    public synchronized boolean stranded() {
+        return missedEnd && allEnded();
     }
 
     private @Nullable String whoDoesNotKnow(Donor newcomer, long version) {

@@ -26,6 +26,7 @@ public final class ExportNote {
     private final Map<UUID, String> members = new LinkedHashMap<>();
     private final Set<String> ended = new LinkedHashSet<>();
     private final Set<UUID> givenUp = new LinkedHashSet<>();
+    private final Set<String> givenUpAddresses = new LinkedHashSet<>();
     private final BitSet lost;
     private boolean allLost;
     private long version;
@@ -44,6 +45,7 @@ public final class ExportNote {
         this.slabShift = slabShift;
         version = term << TERM_SHIFT;
         givenUp.addAll(before.givenUp());
+        givenUpAddresses.addAll(before.givenUpAddresses());
         lost = (BitSet) before.lost().clone();
         this.allLost = allLost;
     }
@@ -53,7 +55,8 @@ public final class ExportNote {
         boolean fresh = !address.equals(members.put(incarnation, address));
         boolean asked = ended.remove(address);
         boolean back = givenUp.remove(incarnation);
-        if (fresh || asked || back) {
+        boolean backHere = givenUpAddresses.remove(address);
+        if (fresh || asked || back || backHere) {
             version++;
         }
     }
@@ -62,6 +65,7 @@ public final class ExportNote {
     synchronized void addAddress(String address) {
         if (!namesAddress(address)) {
             ended.add(address);
+            givenUpAddresses.remove(address);
             version++;
         }
     }
@@ -76,16 +80,31 @@ public final class ExportNote {
     }
 
     /** An operator says that a donor process will not come back. Its address is not asked any more. */
-    synchronized void giveUp(UUID incarnation) {
+    public synchronized void giveUp(UUID incarnation) {
         members.remove(incarnation);
-        givenUp.remove(incarnation);
-        givenUp.add(incarnation);
-        Iterator<UUID> oldest = givenUp.iterator();
-        while (givenUp.size() > Note.MAX_GIVEN_UP) {
+        addLatest(givenUp, incarnation, Note.MAX_GIVEN_UP);
+        version++;
+    }
+
+    /** Likewise of a donor at an address, whose process is not known: another server may have claimed it before this one began. */
+    synchronized void giveUpAddress(String address) {
+        addLatest(givenUpAddresses, address, Note.MAX_GIVEN_UP_ADDRESSES);
+        version++;
+    }
+
+    private static <T> void addLatest(Set<T> all, T one, int most) {
+        all.remove(one);
+        all.add(one);
+        Iterator<T> oldest = all.iterator();
+        while (all.size() > most) {
             oldest.next();
             oldest.remove();
         }
-        version++;
+    }
+
+    /** Whether an operator gave up whatever donor was at this address, and none was used there since. */
+    public synchronized boolean isGivenUpAddress(String address) {
+        return givenUpAddresses.contains(address);
     }
 
     /** Whether an operator gave this donor process up. */
@@ -122,7 +141,14 @@ public final class ExportNote {
         members.forEach((incarnation, address) -> all.add(new Note.Member(incarnation, address)));
         ended.forEach(address -> all.add(new Note.Member(Note.Member.ENDED, address)));
         return new Note(
-                version, size, slabShift, List.copyOf(all), Set.copyOf(givenUp), (BitSet) lost.clone(), allLost);
+                version,
+                size,
+                slabShift,
+                List.copyOf(all),
+                Set.copyOf(givenUp),
+                List.copyOf(givenUpAddresses),
+                (BitSet) lost.clone(),
+                allLost);
     }
 
     /** As bytes, for a claim or a NOTE; the first eight are the version. */

@@ -17,9 +17,10 @@ import java.util.UUID;
  * says what the members prove.
  *
  * <pre>
- *  version (8)  size (8)  slab shift (1)  all lost (1)  members (2)  given up (2)  runs (4)
+ *  version (8)  size (8)  slab shift (1)  all lost (1)  members (2)  given up (2)  addresses given up (1)  runs (4)
  *  members: incarnation (16)  address's length (1)  address
  *  given up: incarnation (16)
+ *  addresses given up: length (1)  address
  *  runs of lost slabs: first (4)  count (4)
  * </pre>
  *
@@ -28,11 +29,20 @@ import java.util.UUID;
  * @param slabShift binary logarithm of the slab size
  * @param members every donor process that may hold slabs, and every address at which one did: those have {@link Member#ENDED}
  * @param givenUp donor processes that an operator gave up with {@code --lose-missing}; the latest {@link #MAX_GIVEN_UP}
+ * @param givenUpAddresses where they were: one whose identity is not known may come back there. The latest {@link
+ *     #MAX_GIVEN_UP_ADDRESSES}
  * @param lost slabs of which pages were lost. It counts for those of which no donor holds a slab that was ever used
  * @param allLost whether every such slab is to be taken for lost; {@code lost} need not name them then
  */
 public record Note(
-        long version, long size, int slabShift, List<Member> members, Set<UUID> givenUp, BitSet lost, boolean allLost) {
+        long version,
+        long size,
+        int slabShift,
+        List<Member> members,
+        Set<UUID> givenUp,
+        List<String> givenUpAddresses,
+        BitSet lost,
+        boolean allLost) {
 
     /** Most bytes of a note; one RDMA message holds it. */
     public static final int MAX_LENGTH = 32 << 10;
@@ -43,7 +53,10 @@ public record Note(
     /** Most donor processes that are remembered as given up. */
     public static final int MAX_GIVEN_UP = 64;
 
-    private static final int FIXED = 8 + 8 + 1 + 1 + 2 + 2 + 4;
+    /** Most addresses that are remembered as given up. */
+    public static final int MAX_GIVEN_UP_ADDRESSES = 16;
+
+    private static final int FIXED = 8 + 8 + 1 + 1 + 2 + 2 + 1 + 4;
     private static final int MAX_ADDRESS = 100;
 
     /** Of an export that nobody has. */
@@ -61,25 +74,37 @@ public record Note(
         public static final UUID ENDED = new UUID(0, 0);
     }
 
+    /** One that remembers no addresses as given up. */
+    Note(
+            long version,
+            long size,
+            int slabShift,
+            List<Member> members,
+            Set<UUID> givenUp,
+            BitSet lost,
+            boolean allLost) {
+        this(version, size, slabShift, members, givenUp, List.of(), lost, allLost);
+    }
+
     /** As bytes, at most {@link #MAX_LENGTH}: where the runs do not fit, all that nobody holds is called lost. */
     public ByteBuffer encode() {
         ByteBuffer out = ByteBuffer.allocate(MAX_LENGTH);
         out.putLong(version).putLong(size).put((byte) slabShift);
         int allLostAt = out.position();
         out.put((byte) 0).putShort((short) members.size()).putShort((short) givenUp.size());
+        out.put((byte) givenUpAddresses.size());
         int runsAt = out.position();
         out.putInt(0);
         for (Member member : members) {
-            byte[] address = member.address().getBytes(StandardCharsets.UTF_8);
-            int length = Math.min(address.length, MAX_ADDRESS);
             out.putLong(member.incarnation().getMostSignificantBits());
             out.putLong(member.incarnation().getLeastSignificantBits());
-            out.put((byte) length).put(address, 0, length);
+            put(member.address(), out);
         }
         for (UUID incarnation : givenUp) {
             out.putLong(incarnation.getMostSignificantBits());
             out.putLong(incarnation.getLeastSignificantBits());
         }
+        givenUpAddresses.forEach(address -> put(address, out));
         boolean all = allLost;
         int runs = 0;
         int end = out.position();
@@ -97,6 +122,18 @@ public record Note(
         }
         out.putInt(runsAt, runs).put(allLostAt, (byte) (all ? 1 : 0));
         return out.flip();
+    }
+
+    private static void put(String address, ByteBuffer out) {
+        byte[] bytes = address.getBytes(StandardCharsets.UTF_8);
+        int length = Math.min(bytes.length, MAX_ADDRESS);
+        out.put((byte) length).put(bytes, 0, length);
+    }
+
+    private static String address(ByteBuffer in) {
+        byte[] address = new byte[in.get() & 0xff];
+        in.get(address);
+        return new String(address, StandardCharsets.UTF_8);
     }
 
     /**
@@ -119,9 +156,11 @@ public record Note(
             boolean allLost = in.get() != 0;
             int count = in.getShort() & 0xffff;
             int given = in.getShort() & 0xffff;
+            int addresses = in.get() & 0xff;
             int runs = in.getInt();
             if (count > MAX_MEMBERS
                     || given > MAX_GIVEN_UP
+                    || addresses > MAX_GIVEN_UP_ADDRESSES
                     || runs < 0
                     || size < 0
                     || slabShift < 0
@@ -131,13 +170,15 @@ public record Note(
             List<Member> members = new ArrayList<>(count);
             for (int i = 0; i < count; i++) {
                 UUID incarnation = new UUID(in.getLong(), in.getLong());
-                byte[] address = new byte[in.get() & 0xff];
-                in.get(address);
-                members.add(new Member(incarnation, new String(address, StandardCharsets.UTF_8)));
+                members.add(new Member(incarnation, address(in)));
             }
             Set<UUID> givenUp = new LinkedHashSet<>();
             for (int i = 0; i < given; i++) {
                 givenUp.add(new UUID(in.getLong(), in.getLong()));
+            }
+            List<String> givenUpAddresses = new ArrayList<>();
+            for (int i = 0; i < addresses; i++) {
+                givenUpAddresses.add(address(in));
             }
             BitSet lost = new BitSet();
             long slabs = slabShift == 0 ? 0 : (size + (1L << slabShift) - 1) >>> slabShift;
@@ -155,11 +196,17 @@ public record Note(
                     slabShift,
                     List.copyOf(members),
                     Collections.unmodifiableSet(givenUp),
+                    List.copyOf(givenUpAddresses),
                     lost,
                     allLost);
         } catch (BufferUnderflowException e) {
             throw new IllegalArgumentException("a note that is cut short", e);
         }
+    }
+
+    /** Term of the server that wrote it. */
+    long term() {
+        return version >>> Integer.SIZE;
     }
 
     boolean names(UUID incarnation) {

@@ -70,6 +70,11 @@ record Recorded(
         /** Version of its grant. */
         long grantVersion(int slab);
 
+        /** Whether any page of it is lost; not looked at if {@link #broken}. */
+        default boolean anyLost(int slab) {
+            return false;
+        }
+
         /** Whether the row is not what was written: its checksum is wrong. */
         boolean broken(int slab);
     }

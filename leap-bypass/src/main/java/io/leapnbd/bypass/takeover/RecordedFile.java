@@ -61,6 +61,11 @@ final class RecordedFile {
         }
 
         @Override
+        public boolean anyLost(int slab) {
+            return file.anyLost(slab);
+        }
+
+        @Override
         public boolean broken(int slab) {
             return file.broken(slab);
         }

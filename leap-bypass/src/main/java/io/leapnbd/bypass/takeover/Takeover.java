@@ -18,10 +18,8 @@ import io.leapnbd.donor.protocol.PageMarks;
 import io.leapnbd.donor.protocol.Status;
 import java.io.IOException;
 import java.io.Serial;
-import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.BitSet;
-import java.util.Collections;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -183,7 +181,8 @@ public final class Takeover {
                 free(plan);
                 awaitOldOwner();
                 confirm();
-                List<DonorStanding> standings = standings(file);
+                List<DonorStanding> standings =
+                        TakeoverNotes.standings(file, granted, connectors.size(), donor -> epochs[donor]);
                 file.bind(places(standings));
                 done = true;
                 return new TakenExport(instance, content, granted.term(), slabSize, file, locked, note, standings);
@@ -389,20 +388,6 @@ public final class Takeover {
                 }
             }
             return places;
-        }
-
-        private List<DonorStanding> standings(StateFile file) {
-            List<DonorStanding> all = new ArrayList<>(Collections.nCopies(connectors.size(), DonorStanding.NONE));
-            for (ClaimOrder order : granted.claims()) {
-                all.set(order.donor(), DonorStanding.claimed(order.incarnation(), epochs[order.donor()]));
-            }
-            for (StateFile.DonorRow row : file.donors()) {
-                Integer donor = granted.waiting().get(row.incarnation());
-                if (donor != null) {
-                    all.set(donor, new DonorStanding(row.incarnation(), row.epoch(), row.instance()));
-                }
-            }
-            return List.copyOf(all);
         }
     }
 

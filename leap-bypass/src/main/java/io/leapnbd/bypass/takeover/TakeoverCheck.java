@@ -7,7 +7,6 @@ import io.leapnbd.bypass.takeover.Verdict.ClaimOrder;
 import io.leapnbd.bypass.takeover.Verdict.Granted;
 import io.leapnbd.bypass.takeover.Verdict.Refused;
 import io.leapnbd.bypass.takeover.Verdict.Source;
-import java.io.Serial;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.HashMap;
@@ -35,22 +34,18 @@ final class TakeoverCheck {
     private final TakeoverOptions options;
     private final Map<UUID, Found> answered = new LinkedHashMap<>();
     private final Map<UUID, Integer> place = new HashMap<>();
-    private final Set<UUID> gone = new LinkedHashSet<>();
-    private final Map<UUID, Integer> waiting = new LinkedHashMap<>();
-    private final Map<UUID, String> unnamed = new LinkedHashMap<>();
-    private final Set<String> unclaimed = new LinkedHashSet<>();
-    private final Set<UUID> givenUp = new LinkedHashSet<>();
     private final Set<Integer> abandoned = new LinkedHashSet<>();
     private final Set<Integer> unused = new LinkedHashSet<>();
     private final List<String> warnings = new ArrayList<>();
     private boolean unheldLost;
     private boolean complete;
-    private Note note = Note.NONE;
+    private MemberSurvey members;
 
     private TakeoverCheck(@Nullable Recorded file, List<Greeting> greetings, TakeoverOptions options) {
         this.file = file;
         this.greetings = greetings;
         this.options = options;
+        members = new MemberSurvey(file, greetings, options, Note.NONE);
     }
 
     /**
@@ -63,7 +58,7 @@ final class TakeoverCheck {
         try {
             return new TakeoverCheck(file, greetings, options).decide();
         } catch (Refusal refusal) {
-            return refusal.refused;
+            return refusal.refused();
         }
     }
 
@@ -196,13 +191,8 @@ final class TakeoverCheck {
             throw refuse("--size " + Words.size(options.size()) + " is more than the donors can hold now, "
                     + Words.size(room) + "; ask for less or add donors");
         }
-        gone.clear();
-        waiting.clear();
-        unnamed.clear();
-        unclaimed.clear();
         unused.clear();
-        givenUp.clear();
-        note = Note.NONE;
+        members = new MemberSurvey(file, greetings, options, Note.NONE);
         return granted(null, Source.BLANK);
     }
 
@@ -222,8 +212,7 @@ final class TakeoverCheck {
                 if (!asExpected) {
                     return true;
                 }
-            } else if (found.content().equals(known.content())
-                    && !newest.givenUp().contains(found.incarnation())) {
+            } else if (found.content().equals(known.content()) && !isGivenUp(newest, found)) {
                 return true;
             }
         }
@@ -232,7 +221,8 @@ final class TakeoverCheck {
 
     private Verdict fromFile(Recorded known) throws Refusal {
         checkSize(known.size(), known.slabShift());
-        note = newestNote(known.content());
+        Note note = newestNote(known.content());
+        members = new MemberSurvey(file, greetings, options, note);
         // A file of another boot may be a copy that somebody brought back. If a server came after it, a donor shows
         // that.
         boolean newest = known.complete() && (known.thisBoot() || asWritten(known));
@@ -240,9 +230,9 @@ final class TakeoverCheck {
         Set<UUID> holding = holders(known);
         for (DonorRow row : known.donors()) {
             boolean holds = !complete || holding.contains(row.incarnation());
-            place(row.incarnation(), row.address(), known.content(), holds, newest);
+            members.find(row.incarnation(), row.address(), known.content(), holds, newest);
         }
-        if (newest && !complete && !waiting.isEmpty()) {
+        if (newest && !complete && !members.waiting().isEmpty()) {
             throw new Refusal(new Refused(
                     "no donor that answers can tell whether another server has taken " + export()
                             + " since this machine's state file was written; start donor "
@@ -250,7 +240,7 @@ final class TakeoverCheck {
                     silent()));
         }
         if (!confirmed(known)) {
-            if (newest && holding.isEmpty()) {
+            if (newest && holding.isEmpty() && !anyLost(known)) {
                 requireAll("it is not known whether they hold pages of " + export());
                 return blank();
             }
@@ -261,8 +251,8 @@ final class TakeoverCheck {
         }
         if (complete) {
             // The file knows what is held: this is about who has to be heard before others are added.
-            placeAll(note, known.content(), false, true);
-            if (!givenUp.isEmpty() && !waiting.isEmpty()) {
+            members.findAll(known.content(), false, true);
+            if (!members.givenUp().isEmpty() && !members.waiting().isEmpty()) {
                 throw new Refusal(new Refused(
                         "donor " + String.join(", ", silent())
                                 + " does not answer, and would not learn that others are given"
@@ -271,8 +261,8 @@ final class TakeoverCheck {
             }
             holdBack(known);
         } else {
-            placeAll(note, known.content(), true, false);
-            unheldLost = !gone.isEmpty() || note.allLost();
+            members.findAll(known.content(), true, false);
+            unheldLost = !members.gone().isEmpty() || note.allLost();
         }
         for (Greeting greeting : greetings) {
             Found found = greeting.found();
@@ -281,7 +271,7 @@ final class TakeoverCheck {
                     && known.donor(found.incarnation()) == null
                     && !holding.contains(found.incarnation())
                     && (complete || !note.names(found.incarnation()))) {
-                if (note.givenUp().contains(found.incarnation())) {
+                if (isGivenUp(note, found)) {
                     leaveOut(greeting);
                 } else {
                     abandoned.add(greeting.donor());
@@ -309,14 +299,13 @@ final class TakeoverCheck {
      * While a donor is not heard nobody may join who it does not know of: a later server that hears only that donor would not look for them.
      */
     private void holdBack(Recorded known) throws Refusal {
-        List<String> left = new ArrayList<>(unnamed.values());
-        unclaimed.stream().filter(address -> !isNamed(address)).forEach(left::add);
-        if (left.isEmpty() && waiting.isEmpty() && unclaimed.stream().allMatch(this::isHeard)) {
+        List<String> left = members.leftOut();
+        if (left.isEmpty() && members.allHeard()) {
             return;
         }
         for (Greeting greeting : greetings) {
             String address = greeting.address();
-            if (note.namesAddress(address)
+            if (members.note().namesAddress(address)
                     || known.donors().stream().anyMatch(row -> row.address().equals(address))) {
                 continue;
             }
@@ -358,126 +347,29 @@ final class TakeoverCheck {
     }
 
     private Verdict fromLists(UUID content) throws Refusal {
-        note = newestNote(content);
+        Note note = newestNote(content);
+        members = new MemberSurvey(file, greetings, options, note);
         if (note.version() != 0) {
             checkSize(note.size(), note.slabShift());
         }
-        placeAll(note, content, true, false);
-        unheldLost = !gone.isEmpty() || note.allLost() || note.version() == 0;
+        members.findAll(content, true, false);
+        unheldLost = !members.gone().isEmpty() || note.allLost() || note.version() == 0;
         for (Greeting greeting : greetings) {
             Found found = greeting.found();
             if (found != null
                     && note.version() != 0
                     && found.content().equals(content)
                     && !note.names(found.incarnation())) {
-                if (!note.givenUp().contains(found.incarnation()) && !options.loseMissing()) {
+                if (!isGivenUp(note, found) && !options.loseMissing()) {
                     throw refuse("donor " + greeting.address() + " holds " + held(found) + " of " + export()
                             + " that no other donor knows of; leave it out of --donors, or give its pages up with"
                             + " --lose-missing");
                 }
-                givenUp.add(found.incarnation());
+                members.givenUp().add(found.incarnation());
                 leaveOut(greeting);
             }
         }
         return granted(content, Source.LISTS);
-    }
-
-    private void placeAll(Note of, UUID content, boolean holds, boolean mayWait) throws Refusal {
-        for (Note.Member member : of.members()) {
-            if (member.incarnation().equals(Note.Member.ENDED)) {
-                placeAddress(member.address(), mayWait);
-            } else {
-                place(member.incarnation(), member.address(), content, holds, mayWait);
-            }
-        }
-    }
-
-    /** Somebody may have claimed a donor process at an address whose process before had ended. */
-    private void placeAddress(String address, boolean mayWait) throws Refusal {
-        if (!isHeard(address)) {
-            boolean givenUpHere = options.loseMissing() && !(mayWait && isNamed(address));
-            if (givenUpHere) {
-                return;
-            }
-            if (!mayWait) {
-                throw missing(address);
-            }
-        }
-        unclaimed.add(address);
-    }
-
-    /** Whether a donor process was known at another address before. Then addresses have moved, and whoever was at this one may be elsewhere. */
-    private boolean hasMovedTo(String address, UUID incarnation) {
-        Recorded known = file;
-        DonorRow row = known == null ? null : known.donor(incarnation);
-        return (row != null && !row.address().equals(address))
-                || note.members().stream()
-                        .anyMatch(member -> member.incarnation().equals(incarnation)
-                                && !member.address().equals(address));
-    }
-
-    private boolean isNamed(String address) {
-        return greetings.stream().anyMatch(greeting -> greeting.address().equals(address));
-    }
-
-    private boolean isHeard(String address) {
-        return greetings.stream()
-                .anyMatch(greeting -> greeting.address().equals(address)
-                        && greeting.found() != null
-                        && !hasMovedTo(address, greeting.found().incarnation()));
-    }
-
-    /**
-     * Finds out what became of a donor process that may hold slabs of these contents.
-     *
-     * @param holds whether it is known or feared to hold some
-     * @param mayWait whether the server can do without its answer
-     */
-    private void place(UUID incarnation, String address, UUID content, boolean holds, boolean mayWait) throws Refusal {
-        Found found = answered.get(incarnation);
-        if (found != null) {
-            // Epoch 0: it never had the export, whatever was planned for it.
-            if (!found.content().equals(content) && found.epoch() != 0) {
-                lose(incarnation, holds);
-            }
-            return;
-        }
-        Greeting there = null;
-        for (Greeting greeting : greetings) {
-            if (greeting.address().equals(address)) {
-                there = greeting;
-            }
-        }
-        Found other = there == null ? null : there.found();
-        if (other != null && !hasMovedTo(address, other.incarnation())) {
-            // Another process is where it was: it has ended.
-            lose(incarnation, holds);
-        } else if (there != null && other == null && mayWait) {
-            waiting.put(incarnation, there.donor());
-        } else if (options.loseMissing()) {
-            lose(incarnation, holds);
-            givenUp.add(incarnation);
-        } else if (!holds) {
-            unnamed.put(incarnation, address);
-        } else {
-            throw missing(address);
-        }
-    }
-
-    private Refusal missing(String address) {
-        return isNamed(address)
-                ? new Refusal(new Refused(
-                        "donor " + address + " may hold pages of " + export()
-                                + " and does not answer; start it, or give its pages up with --lose-missing",
-                        List.of(address)))
-                : refuse("donor " + address + " may hold pages of " + export()
-                        + " and is not named; add it to --donors, or give its pages up with --lose-missing");
-    }
-
-    private void lose(UUID incarnation, boolean holds) {
-        if (holds) {
-            gone.add(incarnation);
-        }
     }
 
     /** A donor that was given up is not used again before its lease has ended: until then it is not known who believes it. */
@@ -485,6 +377,17 @@ final class TakeoverCheck {
         unused.add(greeting.donor());
         warnings.add("donor " + greeting.address()
                 + " was given up with --lose-missing and is not used; restart it, and it is");
+    }
+
+    /** Whether a donor was given up: by its identity, or as what a server before had claimed at an address that was given up. */
+    private boolean isGivenUp(Note newest, Found found) {
+        Integer donor = place.get(found.incarnation());
+        return newest.givenUp().contains(found.incarnation())
+                || (donor != null
+                        && newest.givenUpAddresses()
+                                .contains(greetings.get(donor).address())
+                        && !newest.names(found.incarnation())
+                        && found.owner().term() < newest.term());
     }
 
     private Note newestNote(UUID content) {
@@ -515,8 +418,18 @@ final class TakeoverCheck {
         return holding;
     }
 
+    /** Blank pages in the place of lost ones are for an operator to ask for. */
+    private static boolean anyLost(Recorded known) {
+        for (int slab = 0; slab < known.slabs().count(); slab++) {
+            if (known.slabs().anyLost(slab)) {
+                return true;
+            }
+        }
+        return false;
+    }
+
     private Granted granted(@Nullable UUID content, Source source) {
-        List<ClaimOrder> members = new ArrayList<>();
+        List<ClaimOrder> ofContents = new ArrayList<>();
         List<ClaimOrder> others = new ArrayList<>();
         long term = file == null ? 0 : file.term();
         for (Greeting greeting : greetings) {
@@ -530,26 +443,26 @@ final class TakeoverCheck {
                 continue;
             }
             boolean blank = !found.content().equals(content) || abandoned.contains(donor);
-            (blank ? others : members)
+            (blank ? others : ofContents)
                     .add(new ClaimOrder(donor, found.incarnation(), found.epoch(), found.content(), blank));
         }
-        members.sort(Comparator.comparing(ClaimOrder::incarnation));
+        ofContents.sort(Comparator.comparing(ClaimOrder::incarnation));
         others.sort(Comparator.comparing(ClaimOrder::incarnation));
         return new Granted(
                 content,
                 source,
                 complete,
-                term + (givenUp.isEmpty() ? 1 : UNSEEN_TERMS),
-                List.copyOf(members),
+                term + (members.givesNothingUp() ? 1 : UNSEEN_TERMS),
+                List.copyOf(ofContents),
                 List.copyOf(others),
-                Set.copyOf(gone),
-                Map.copyOf(waiting),
-                Map.copyOf(unnamed),
-                Set.copyOf(unclaimed),
-                Set.copyOf(givenUp),
+                Set.copyOf(members.gone()),
+                Map.copyOf(members.waiting()),
+                Map.copyOf(members.unnamed()),
+                Set.copyOf(members.unclaimed()),
+                Set.copyOf(members.givenUp()),
                 Set.copyOf(abandoned),
                 unheldLost,
-                note,
+                members.note(),
                 List.copyOf(warnings));
     }
 
@@ -598,19 +511,5 @@ final class TakeoverCheck {
 
     private static Refusal refuse(String sentence) {
         return new Refusal(new Refused(sentence, List.of()));
-    }
-
-    /** Carries a refusal out of the middle of the check. */
-    private static final class Refusal extends Exception {
-
-        @Serial
-        private static final long serialVersionUID = 1L;
-
-        private final transient Refused refused;
-
-        Refusal(Refused refused) {
-            super(refused.sentence(), null, false, false);
-            this.refused = refused;
-        }
     }
 }

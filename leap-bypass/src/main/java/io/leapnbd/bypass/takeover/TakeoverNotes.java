@@ -1,9 +1,13 @@
 package io.leapnbd.bypass.takeover;
 
+import io.leapnbd.bypass.link.DonorStanding;
 import io.leapnbd.bypass.map.StateFile;
 import io.leapnbd.bypass.takeover.Verdict.ClaimOrder;
 import io.leapnbd.bypass.takeover.Verdict.Granted;
+import java.util.ArrayList;
 import java.util.BitSet;
+import java.util.Collections;
+import java.util.List;
 import java.util.Set;
 import java.util.UUID;
 import java.util.function.IntFunction;
@@ -46,6 +50,7 @@ final class TakeoverNotes {
             lost.stream().forEach(note::lose);
             granted.gone().forEach(incarnation -> note.add(incarnation, addressIn(granted.note(), incarnation)));
             granted.givenUp().forEach(note::giveUp);
+            addressesGivenUp(granted).forEach(note::giveUpAddress);
         }
         granted.unnamed().forEach(note::add);
         granted.unclaimed().forEach(note::addAddress);
@@ -85,6 +90,31 @@ final class TakeoverNotes {
                 file.removeDonor(row.incarnation());
             }
         }
+    }
+
+    /** What this server is at each donor once it has claimed: of one that is waited for, what the file expects there. */
+    static List<DonorStanding> standings(StateFile file, Granted granted, int donors, IntToLongFunction epochs) {
+        List<DonorStanding> all = new ArrayList<>(Collections.nCopies(donors, DonorStanding.NONE));
+        for (ClaimOrder order : granted.claims()) {
+            all.set(order.donor(), DonorStanding.claimed(order.incarnation(), epochs.applyAsLong(order.donor())));
+        }
+        for (StateFile.DonorRow row : file.donors()) {
+            Integer donor = granted.waiting().get(row.incarnation());
+            if (donor != null) {
+                all.set(donor, new DonorStanding(row.incarnation(), row.epoch(), row.instance()));
+            }
+        }
+        return List.copyOf(all);
+    }
+
+    /** Of donors that were given up: their processes, or ones after them, may have been claimed unknown to this start. */
+    private static List<String> addressesGivenUp(Granted granted) {
+        return granted.note().members().stream()
+                .filter(member -> member.incarnation().equals(Note.Member.ENDED)
+                        ? !granted.unclaimed().contains(member.address())
+                        : granted.givenUp().contains(member.incarnation()))
+                .map(Note.Member::address)
+                .toList();
     }
 
     private static String addressIn(Note note, UUID incarnation) {

@@ -26,10 +26,15 @@ abstract class LinkFixture {
     final ManualIoEventLoop loop = new ManualIoEventLoop(Thread.currentThread(), EpollIoHandler.newFactory());
     final ScriptedDonor script = new ScriptedDonor();
     final List<String> told = new ArrayList<>();
+
+    /** Of each donor process that was lost, whether nobody else can have claimed there. */
+    final List<Boolean> seen = new ArrayList<>();
+
     final Donor donor = new Donor("scripted", new IgnoringListener() {
         @Override
         public void donorLost(Donor d, UUID gone, UUID found, boolean seen) {
             told.add("restarted");
+            LinkFixture.this.seen.add(seen);
         }
 
         @Override

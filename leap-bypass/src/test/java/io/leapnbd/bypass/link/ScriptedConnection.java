@@ -16,6 +16,11 @@ interface ScriptedConnection {
     /** It breaks. */
     void breaks();
 
+    /** Likewise, as a network breaks it: not in good order. */
+    default void isReset() {
+        breaks();
+    }
+
     /** Everything that was held back is answered. */
     void answerAll();
 

@@ -4,6 +4,7 @@ import io.leapnbd.donor.protocol.Claimant;
 import io.leapnbd.donor.protocol.Hello;
 import io.leapnbd.donor.protocol.HelloReply;
 import io.leapnbd.donor.protocol.Operation;
+import io.leapnbd.donor.protocol.Protocol;
 import io.leapnbd.donor.protocol.ProtocolException;
 import io.leapnbd.donor.protocol.ReplyHeader;
 import io.leapnbd.donor.protocol.RequestHeader;
@@ -135,7 +136,7 @@ final class ScriptedDonor implements RdmaDialer {
         switch (operation) {
             case Operation.HELLO ->
                 new HelloReply(
-                                2,
+                                Protocol.VERSION,
                                 incarnation,
                                 new HelloReply.Limits(slabSize, 8, 60),
                                 ownedByNewer ? 2 : 1,

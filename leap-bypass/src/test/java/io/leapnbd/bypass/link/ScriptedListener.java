@@ -9,6 +9,7 @@ import io.netty.channel.Channel;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelInboundHandlerAdapter;
 import io.netty.channel.ChannelInitializer;
+import io.netty.channel.ChannelOption;
 import io.netty.channel.EventLoopGroup;
 import io.netty.channel.epoll.EpollServerSocketChannel;
 import java.net.InetAddress;
@@ -102,6 +103,12 @@ final class ScriptedListener {
 
         @Override
         public void breaks() {
+            channel.close();
+        }
+
+        @Override
+        public void isReset() {
+            channel.config().setOption(ChannelOption.SO_LINGER, 0);
             channel.close();
         }
 

@@ -1,11 +1,21 @@
 package io.leapnbd.bypass.link;
 
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.leapnbd.bypass.link.LinkRequest.Outcome;
+import io.leapnbd.donor.protocol.Operation;
+import io.leapnbd.donor.protocol.ReplyHeader;
+import io.leapnbd.donor.protocol.Status;
+import io.netty.buffer.ByteBuf;
+import io.netty.buffer.Unpooled;
 import io.netty.buffer.UnpooledByteBufAllocator;
 import java.net.InetSocketAddress;
 import java.time.Duration;
+import java.util.UUID;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
 
-/** Over TCP. */
+/** Over TCP. Here the end of a connection may show that the donor's process has ended; a take-over, which ends it too, must not look like that. */
 class TcpLinkLifeTest extends LinkLifeTests {
 
     private final ScriptedListener listener = new ScriptedListener(script, loop);
@@ -24,5 +34,111 @@ class TcpLinkLifeTest extends LinkLifeTests {
         DonorResolver resolver = new DonorResolver(new DonorAddress("127.0.0.1", address.getPort()), loop);
         return of ->
                 new TcpSession(of, loop, resolver, Duration.ofSeconds(30), 1 << 20, UnpooledByteBufAllocator.DEFAULT);
+    }
+
+    private static ByteBuf lastWord(byte status) {
+        ByteBuf word = Unpooled.buffer(ReplyHeader.LENGTH).writeZero(ReplyHeader.LENGTH);
+        ReplyHeader.encode(word, 0, Operation.LAST_WORD, status, 0, 0, 5);
+        return word;
+    }
+
+    /** Another process is there when the link connects again. */
+    private void restarts() {
+        script.incarnation = new UUID(8, 8);
+        until(() -> link.ready() && script.connections.size() == 2);
+    }
+
+    @Test
+    void aDonorThatSaysFencedEndsTheServerThoughItRestartsBeforeItIsAskedAgain() {
+        connect();
+        script.silent = true;
+        LinkRequest write = post(Operation.WRITE, 3, PAGE);
+        until(() -> script.connection().operations().size() == 1);
+        script.connection().arrives(lastWord(Status.FENCED));
+        script.connection().breaks();
+        script.incarnation = new UUID(8, 8);
+        ends(write, Outcome.FENCED);
+        until(() -> script.connection().closed());
+        assertThat(told).containsExactly("fenced");
+        assertThat(script.connections).hasSize(1);
+    }
+
+    @Test
+    void aDonorSaysFencedBehindTheRestOfAReplyOfWhichHalfHasCome() {
+        connect();
+        script.silent = true;
+        LinkRequest read = post(Operation.READ, 3, PAGE);
+        until(() -> script.connection().operations().size() == 1);
+        ByteBuf reply = script.answer(script.connection().sent().getLast());
+        script.connection().arrives(reply.readRetainedSlice(1000));
+        for (int turns = 0; turns < 20; turns++) {
+            until(() -> true);
+        }
+        assertThat(done).isEmpty();
+        script.connection().arrives(reply);
+        script.connection().arrives(lastWord(Status.FENCED));
+        ends(read, Outcome.OK);
+        until(() -> told.contains("fenced"));
+    }
+
+    @Test
+    void aDonorThatJustEndsWasThisServersUntilThen() {
+        connect();
+        script.connection().breaks();
+        restarts();
+        assertThat(told).containsExactly("restarted");
+        assertThat(seen).containsExactly(true);
+    }
+
+    @Test
+    void aDonorThatEndsInTheMiddleOfAReplyWasThisServersUntilThen() {
+        connect();
+        script.silent = true;
+        LinkRequest read = post(Operation.READ, 3, PAGE);
+        until(() -> script.connection().operations().size() == 1);
+        script.connection()
+                .arrives(script.answer(script.connection().sent().getLast()).slice(0, 1000));
+        script.connection().breaks();
+        script.silent = false;
+        restarts();
+        assertThat(seen).containsExactly(true);
+        ends(read, Outcome.OK);
+    }
+
+    @Test
+    void aResetDoesNotShowThatADonorHasEnded() {
+        connect();
+        script.connection().isReset();
+        restarts();
+        assertThat(seen).containsExactly(false);
+    }
+
+    @Test
+    void aLinkThatTheServerGaveUpDoesNotShowThatADonorHasEnded() {
+        connect();
+        link.stoodStill(MINUTE, true);
+        restarts();
+        assertThat(seen).containsExactly(false);
+    }
+
+    @Test
+    void anEndAfterAReplyThatSaysWhyIsNotTheProcesss() {
+        connect();
+        script.status = Status.BAD_REQUEST;
+        LinkRequest write = post(Operation.WRITE, 3, PAGE);
+        ends(write, Outcome.REFUSED);
+        script.connection().breaks();
+        restarts();
+        assertThat(seen).containsExactly(false);
+    }
+
+    @Test
+    void anEndAfterAnotherLastWordIsNotTheProcesss() {
+        connect();
+        script.connection().arrives(lastWord((byte) 99));
+        until(() -> script.connection().closed());
+        restarts();
+        assertThat(seen).containsExactly(false);
+        assertThat(told).containsExactly("restarted");
     }
 }

@@ -84,6 +84,24 @@ class AdmissionsTest {
     }
 
     @Test
+    void a_server_that_missed_the_end_of_its_last_donor_is_stranded() {
+        one.stand(DonorStanding.NONE);
+        admissions.missedEnd();
+        // The other one may still show that nobody has taken over.
+        assertThat(admissions.stranded()).isFalse();
+        zero.stand(DonorStanding.NONE);
+        assertThat(admissions.stranded()).isTrue();
+        assertThat(admissions.admit(one, NEW)).contains("no donor is left");
+    }
+
+    @Test
+    void a_server_that_saw_its_last_donors_end_is_not_stranded() {
+        one.stand(DonorStanding.NONE);
+        zero.stand(DonorStanding.NONE);
+        assertThat(admissions.stranded()).isFalse();
+    }
+
+    @Test
     void a_proof_from_before_an_unseen_end_does_not_heal_it() {
         zero.proven(System.nanoTime() - TimeUnit.SECONDS.toNanos(10));
         one.stand(DonorStanding.NONE);

@@ -1,6 +1,7 @@
 package io.leapnbd.bypass.takeover;
 
 import java.util.Random;
+import java.util.concurrent.TimeUnit;
 
 /**
  * How often what happens, in one history. Each history has habits of its own: some things never happen in it, others much more often than
@@ -11,17 +12,24 @@ final class Habits {
     /** What may happen next, and its usual share. */
     enum Event {
         CHANGE(40),
+        BURST(6),
         READ(8),
         START(20),
         KILL(8),
         CLOSE(3),
+        SUSPEND(1),
+        LOSE_FILE(2),
+        REBOOT(2),
+        COPY(3),
         CUT(5),
+        CUT_HOST(2),
+        CUT_MOST(2),
+        PARTITION(2),
+        MEND_ALL(5),
         RESTART(4),
         SWAP(3),
         EXPIRE(2),
-        LOSE_FILE(2),
-        REBOOT(2),
-        COPY(3);
+        RESUME(6);
 
         private final int usual;
 
@@ -30,11 +38,32 @@ final class Habits {
         }
     }
 
+    /** Which donors an operator names. */
+    enum Naming {
+        /** Each with the same chance. */
+        ANY,
+        /** All. */
+        ALL,
+        /** Those that can be reached, and one more now and then. */
+        REACHABLE,
+        /** Those of the last start on this host; now and then with one more or one less. */
+        USUAL
+    }
+
+    private static final Naming[] NAMINGS = {
+        Naming.ANY, Naming.ANY, Naming.ALL, Naming.REACHABLE, Naming.USUAL, Naming.USUAL
+    };
+
     private static final Event[] EVENTS = Event.values();
     private static final int[] QUARTERS = {0, 2, 4, 4, 8, 16};
     private static final int DONORS_FROM = Event.CUT.ordinal();
-    private static final int DONORS_TO = Event.EXPIRE.ordinal();
+    private static final int DONORS_TO = Event.RESUME.ordinal();
     private static final int NEVER = Integer.MAX_VALUE;
+
+    /** Milliseconds between two events. */
+    private static final int[] QUICK = {0, 0, 10, 10, 10, 100, 300};
+
+    private static final int[] SLOW = {0, 10, 300, 700, 1_200, 2_500, 4_000, 8_000};
 
     /** One start of so many is with {@code --take-over}, and so on. */
     final int takeOver;
@@ -45,9 +74,14 @@ final class Habits {
     /** One donor of so many is left out of a start's list. */
     final int unnamed;
 
+    private final Naming[] namings = new Naming[4];
     final int killedInStart;
     final int disturbed;
     private final int[] weights = new int[EVENTS.length];
+    private final int[] pauses;
+
+    /** One event of so many happens to another host than the first. */
+    private final int others;
 
     /** Draws them. */
     Habits(Random random) {
@@ -56,12 +90,25 @@ final class Habits {
                     event == Event.CHANGE || event == Event.READ || event == Event.START || event == Event.KILL;
             weights[event.ordinal()] = event.usual * (needed ? 4 : one(random, QUARTERS));
         }
+        pauses = random.nextBoolean() ? QUICK : SLOW;
+        others = one(random, 1, 1, 2, 4);
         takeOver = one(random, 1, 3, 3, NEVER);
         fresh = one(random, 25, NEVER);
         loseMissing = one(random, 3, 8, 8, NEVER);
-        unnamed = one(random, 2, 3, 6, 6, 20);
+        unnamed = one(random, 2, 3, 6, 6, 20, 50);
+        for (int i = 0; i < namings.length; i++) {
+            namings[i] = one(random, NAMINGS);
+        }
         killedInStart = one(random, 8, 30, 30, NEVER);
         disturbed = one(random, 2, 6, 6, NEVER);
+    }
+
+    Naming naming(Random random) {
+        return one(random, namings);
+    }
+
+    private static Naming one(Random random, Naming[] of) {
+        return of[random.nextInt(of.length)];
     }
 
     private static int one(Random random, int... of) {
@@ -70,6 +117,16 @@ final class Habits {
 
     boolean once(int in, Random random) {
         return in != NEVER && random.nextInt(in) == 0;
+    }
+
+    /** Nanoseconds until the next event. */
+    long pause(Random random) {
+        return TimeUnit.MILLISECONDS.toNanos(one(random, pauses));
+    }
+
+    /** To which host it happens. */
+    int host(Random random) {
+        return once(others, random) ? random.nextInt(TakeoverWorld.HOSTS) : 0;
     }
 
     Event any(Random random) {

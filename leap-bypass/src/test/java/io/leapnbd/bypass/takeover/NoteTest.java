@@ -40,7 +40,16 @@ class NoteTest {
         BitSet lost = new BitSet();
         lost.set(3);
         lost.set(100, 200);
-        Note note = new Note(5L << 32 | 7, SIZE, 26, members(3), Set.of(new UUID(2, 1), new UUID(2, 2)), lost, false);
+        Note note = new Note(
+                5L << 32 | 7,
+                SIZE,
+                26,
+                members(3),
+                Set.of(new UUID(2, 1), new UUID(2, 2)),
+                List.of("tcp://10.0.1.1:9400", "tcp://10.0.1.2:9400"),
+                lost,
+                false);
+        assertThat(note.term()).isEqualTo(5);
         assertThat(Note.decode(note.encode())).isEqualTo(note);
         assertThat(Note.decode(ByteBuffer.allocate(0))).isEqualTo(Note.NONE);
     }
@@ -55,7 +64,11 @@ class NoteTest {
                     new DonorAddress(DonorAddress.Transport.RDMA, host.substring(0, DonorAddress.MAX_HOST), 65_535)
                             .toString()));
         }
-        Note note = new Note(1, SIZE, 26, all, givenUp(), new BitSet(), false);
+        List<String> addresses = all.stream()
+                .limit(Note.MAX_GIVEN_UP_ADDRESSES)
+                .map(Note.Member::address)
+                .toList();
+        Note note = new Note(1, SIZE, 26, all, givenUp(), addresses, new BitSet(), false);
         assertThat(Note.decode(note.encode())).isEqualTo(note);
         assertThatThrownBy(() -> new DonorAddress("h".repeat(DonorAddress.MAX_HOST + 1), 9400))
                 .hasMessageContaining("longer than 80 bytes");
@@ -74,6 +87,23 @@ class NoteTest {
         assertThat(read.allLost()).isTrue();
         assertThat(read.members()).hasSize(Note.MAX_MEMBERS);
         assertThat(read.givenUp()).hasSize(Note.MAX_GIVEN_UP);
+    }
+
+    @Test
+    void addresses_that_were_given_up_are_remembered_until_a_donor_is_used_there_and_the_oldest_are_forgotten() {
+        ExportNote note = new ExportNote(4, SIZE, 26, Note.NONE, false);
+        for (int i = 0; i <= Note.MAX_GIVEN_UP_ADDRESSES; i++) {
+            note.giveUpAddress("d" + i);
+        }
+        assertThat(note.isGivenUpAddress("d0")).isFalse();
+        assertThat(note.isGivenUpAddress("d1")).isTrue();
+        ExportNote next = new ExportNote(5, SIZE, 26, Note.decode(note.encode()), false);
+        assertThat(next.isGivenUpAddress("d1")).isTrue();
+        next.add(new UUID(1, 1), "d1");
+        next.addAddress("d2");
+        assertThat(next.isGivenUpAddress("d1")).isFalse();
+        assertThat(next.isGivenUpAddress("d2")).isFalse();
+        assertThat(next.isGivenUpAddress("d3")).isTrue();
     }
 
     @Test

@@ -1,7 +1,12 @@
 package io.leapnbd.bypass.takeover;
 
+import io.leapnbd.bypass.link.BareLink.Answer;
 import io.leapnbd.bypass.takeover.Greeting.Found;
 import io.leapnbd.bypass.takeover.Greeting.Owner;
+import io.leapnbd.donor.protocol.Claimant;
+import io.leapnbd.donor.protocol.Hello;
+import io.leapnbd.donor.protocol.HelloReply;
+import io.leapnbd.donor.protocol.Status;
 import java.util.BitSet;
 import java.util.HashMap;
 import java.util.Map;
@@ -18,8 +23,11 @@ final class SimDonor {
     static final long LOST = -1;
 
     final UUID incarnation;
-    /** Hosts that cannot reach it. */
+    /** Hosts that cannot reach its address. */
     final BitSet cutFrom = new BitSet();
+
+    /** Its process has ended. */
+    boolean ended;
 
     /** Whether an operator has said that it will not come back. */
     boolean givenUp;
@@ -28,6 +36,13 @@ final class SimDonor {
     UUID content = Found.NONE;
     Owner owner = Owner.NOBODY;
     Note note = Note.NONE;
+
+    /** As the owner numbers it; 0 for the note of a claim. */
+    long noteVersion;
+
+    /** When it answered its owner last, in the simulation's nanoseconds; -1 if never. */
+    long answered = -1;
+
     final TreeMap<Integer, SimSlab> slabs = new TreeMap<>();
     private int lastHandle;
 
@@ -54,10 +69,10 @@ final class SimDonor {
     @Nullable
     Map<Integer, SimSlab> claim(
             long seenEpoch, UUID seen, long seenNote, boolean blank, UUID next, Owner by, Note left) {
-        if (seenEpoch != epoch || !seen.equals(content) || seenNote != note.version()) {
+        if (seenEpoch != epoch || !seen.equals(content) || seenNote != noteVersion) {
             return null;
         }
-        if (!next.equals(content) && !blank) {
+        if (!next.equals(content) && !content.equals(Found.NONE) && !blank) {
             throw new IllegalArgumentException("other contents without a word");
         }
         Map<Integer, SimSlab> back = new HashMap<>();
@@ -70,7 +85,35 @@ final class SimDonor {
         content = next;
         owner = by;
         note = left;
+        noteVersion = 0;
         return back;
+    }
+
+    /** What a link is answered that observes or joins. */
+    Answer answer(Hello hello) {
+        boolean joins = hello.mode() == Hello.Mode.JOIN;
+        boolean refused = joins && (hello.epoch() != epoch || !ownedBy(hello.instance()));
+        return new Answer(refused ? Status.FENCED : Status.OK, describe());
+    }
+
+    HelloReply describe() {
+        return new HelloReply(
+                2,
+                incarnation,
+                new HelloReply.Limits(SLAB_SIZE, 9, 600),
+                epoch,
+                content,
+                new Claimant(owner.instance(), owner.term(), owner.host(), owner.text()),
+                HelloReply.Activity.NONE,
+                new HelloReply.Room(9, 100, 100 - slabs.size(), slabs.size()),
+                0,
+                noteVersion,
+                note.encode());
+    }
+
+    void tell(Note newer) {
+        note = newer;
+        noteVersion = newer.version();
     }
 
     boolean ownedBy(UUID instance) {
@@ -78,7 +121,7 @@ final class SimDonor {
     }
 
     boolean reachableFrom(int host) {
-        return !cutFrom.get(host);
+        return !ended && !cutFrom.get(host);
     }
 
     SimSlab grant(int index, long version, long[] lostPages) {
@@ -95,6 +138,7 @@ final class SimDonor {
         content = Found.NONE;
         owner = Owner.NOBODY;
         note = Note.NONE;
+        noteVersion = 0;
         return back;
     }
 

@@ -469,6 +469,88 @@ class TakeoverCheckTest {
         Granted granted = granted(TakeoverCheck.check(file(true), greetings, LOSE));
         assertThat(granted.unclaimed()).isEmpty();
         assertThat(granted.claims()).hasSize(3);
+        // Somebody may have claimed a process there that nobody knows: the note remembers the address.
+        ExportNote next = TakeoverNotes.atClaim(granted, SIZE, 20, new BitSet(), place -> "d" + place);
+        assertThat(next.now().givenUpAddresses()).containsExactly("d3");
+        assertThat(granted.term()).isEqualTo(4 + TakeoverCheck.UNSEEN_TERMS);
+    }
+
+    @Test
+    void the_address_of_a_donor_that_is_given_up_is_given_up_with_it() {
+        Granted granted = granted(TakeoverCheck.check(null, greetings(said(mine(0)), 0), LOSE));
+        ExportNote next = TakeoverNotes.atClaim(granted, SIZE, 20, new BitSet(), place -> "d" + place);
+        assertThat(next.now().givenUp()).containsExactly(process(1));
+        assertThat(next.now().givenUpAddresses()).containsExactly("d1");
+    }
+
+    /** The fault: its identity is not known, so its claim was taken for one of a later server, or refused as unknown. */
+    @Test
+    void a_donor_that_comes_back_at_an_address_that_was_given_up_is_left_out() {
+        Note note = new Note(
+                6L << 32,
+                SIZE,
+                20,
+                List.of(new Note.Member(process(0), "d0")),
+                Set.of(),
+                List.of("d1"),
+                new BitSet(),
+                false);
+        Found current = holding(0, 9, CONTENT, OTHERS, HERE, 6, note);
+        Found back = holding(7, 2, CONTENT, MINE, HERE, 5, note(5L << 32, 0, 7));
+        Granted granted = granted(TakeoverCheck.check(null, greetings(said(current, back), 0, 1), PLAIN));
+        assertThat(granted.claims()).extracting(ClaimOrder::donor).containsExactly(0);
+        assertThat(granted.givenUp()).containsExactly(process(7));
+        // Of a server that came later it is not.
+        Found later = holding(7, 2, CONTENT, MINE, HERE, 6, note(5L << 32, 0, 7));
+        assertThat(refused(TakeoverCheck.check(null, greetings(said(current, later), 0, 1), PLAIN))
+                        .sentence())
+                .contains("d1", "no other donor knows of");
+    }
+
+    /** All donors had restarted, and what they held was written down as lost. Then they restarted again, and nobody confirms the file. */
+    @Test
+    void a_file_that_knows_of_lost_pages_is_not_begun_blank_without_a_word() {
+        List<Greeting> greetings = greetings(said(blank(7), blank(8)), 0, 1);
+        Granted granted = granted(TakeoverCheck.check(holdingNothing(-1), greetings, PLAIN));
+        assertThat(granted.source()).isEqualTo(Verdict.Source.BLANK);
+        assertThat(refused(TakeoverCheck.check(holdingNothing(1), greetings, PLAIN))
+                        .sentence())
+                .contains("no donor that answers holds the pages", "--fresh");
+    }
+
+    private static Recorded holdingNothing(int lostSlab) {
+        Recorded file = file(true);
+        return new Recorded(SIZE, 20, CONTENT, MINE, null, 4, true, true, List.of(), new Recorded.SlabRows() {
+            @Override
+            public int count() {
+                return SLABS;
+            }
+
+            @Override
+            public @Nullable UUID incarnation(int slab) {
+                return null;
+            }
+
+            @Override
+            public boolean anyLost(int slab) {
+                return slab == lostSlab;
+            }
+
+            @Override
+            public int handle(int slab) {
+                return file.slabs().handle(slab);
+            }
+
+            @Override
+            public long grantVersion(int slab) {
+                return file.slabs().grantVersion(slab);
+            }
+
+            @Override
+            public boolean broken(int slab) {
+                return false;
+            }
+        });
     }
 
     @Test
@@ -477,5 +559,122 @@ class TakeoverCheckTest {
                 granted(TakeoverCheck.check(file(true), greetings(said(mine(0), mine(1), blank(-5)), 2, 1, 0), PLAIN));
         assertThat(granted.members()).extracting(ClaimOrder::incarnation).containsExactly(process(0), process(1));
         assertThat(granted.others()).extracting(ClaimOrder::incarnation).containsExactly(process(-5));
+    }
+
+    private static Note with(Note note, Note.Member more) {
+        List<Note.Member> members = new ArrayList<>(note.members());
+        members.add(more);
+        return new Note(
+                note.version(), note.size(), note.slabShift(), members, note.givenUp(), note.lost(), note.allLost());
+    }
+
+    /** The same file, as of another boot. */
+    private static Recorded ofAnotherBoot(boolean closedInOrder) {
+        Recorded file = file(true);
+        return new Recorded(
+                file.size(),
+                file.slabShift(),
+                file.content(),
+                MINE,
+                null,
+                4,
+                closedInOrder,
+                false,
+                file.donors(),
+                file.slabs());
+    }
+
+    @Test
+    void members_that_only_the_note_names_are_heard_by_a_file_that_is_not_the_truth() {
+        Note named = note(4L << 32, 0, 1, 2);
+        Found first = holding(0, 5, CONTENT, MINE, HERE, 4, named);
+        Verdict verdict = TakeoverCheck.check(file(false), greetings(said(first, mine(1), null), 0, 1, 2), PLAIN);
+        assertThat(refused(verdict).waitFor()).containsExactly("d2");
+    }
+
+    @Test
+    void a_donor_that_moved_to_anothers_address_does_not_show_that_the_other_one_has_ended() {
+        // d1's process answers at d0, and d1 is silent: d0's may be there.
+        Map<Integer, @Nullable Found> said = new HashMap<>();
+        said.put(0, mine(1));
+        assertThat(refused(TakeoverCheck.check(null, greetings(said, 0), PLAIN)).sentence())
+                .contains("d0");
+        Granted granted = granted(TakeoverCheck.check(file(true), greetings(said, 0, 1), LOSE));
+        assertThat(granted.givenUp()).containsExactly(process(0));
+    }
+
+    @Test
+    void an_address_at_which_a_process_has_ended_is_not_heard_by_a_donor_that_moved_there() {
+        Note left = with(note(4L << 32, 0), new Note.Member(Note.Member.ENDED, "d1"));
+        Map<Integer, @Nullable Found> said = new HashMap<>();
+        said.put(1, holding(0, 5, CONTENT, MINE, HERE, 4, left));
+        assertThat(refused(TakeoverCheck.check(null, greetings(said, 1), PLAIN)).sentence())
+                .contains("d1");
+    }
+
+    @Test
+    void a_donor_with_a_new_address_is_not_used_while_one_is_silent_that_would_not_learn_of_it() {
+        Map<Integer, @Nullable Found> said = new HashMap<>();
+        said.put(2, mine(0));
+        List<Greeting> greetings = greetings(said, 1, 2);
+        assertThat(refused(TakeoverCheck.check(file(true), greetings, PLAIN)).sentence())
+                .contains("d1");
+    }
+
+    @Test
+    void a_new_donor_waits_while_nobody_answers_where_a_process_has_ended() {
+        Note left = with(note(4L << 32, 0, 1), new Note.Member(Note.Member.ENDED, "d3"));
+        Map<Integer, @Nullable Found> said = said(holding(0, 5, CONTENT, MINE, HERE, 4, left), mine(1), blank(2), null);
+        Granted granted = granted(TakeoverCheck.check(file(true), greetings(said, 0, 1, 2, 3), PLAIN));
+        assertThat(granted.claims()).extracting(ClaimOrder::donor).containsExactly(0, 1);
+        assertThat(granted.unclaimed()).containsExactly("d3");
+    }
+
+    @Test
+    void a_clean_file_of_another_boot_is_not_the_truth_if_a_donor_is_silent_or_was_claimed_since() {
+        assertThat(granted(TakeoverCheck.check(ofAnotherBoot(true), greetings(said(mine(0), mine(1)), 0, 1), PLAIN))
+                        .complete())
+                .isTrue();
+        assertThat(refused(TakeoverCheck.check(ofAnotherBoot(true), greetings(said(mine(0), null), 0, 1), PLAIN))
+                        .waitFor())
+                .containsExactly("d1");
+        Found claimedAgain = holding(0, 9, CONTENT, MINE, HERE, 4, note(4L << 32, 0, 1));
+        assertThat(granted(TakeoverCheck.check(
+                                ofAnotherBoot(true), greetings(said(claimedAgain, mine(1)), 0, 1), PLAIN))
+                        .complete())
+                .isFalse();
+        Found byAnother = holding(0, 5, CONTENT, OTHERS, HERE, 5, note(5L << 32, 0, 1));
+        assertThat(granted(TakeoverCheck.check(ofAnotherBoot(true), greetings(said(byAnother, mine(1)), 0, 1), PLAIN))
+                        .source())
+                .isEqualTo(Source.LISTS);
+    }
+
+    @Test
+    void a_donor_of_the_contents_that_the_file_does_not_know_shows_a_later_server() {
+        Found later = holding(2, 1, CONTENT, OTHERS, HERE, 5, note(5L << 32, 0, 1, 2));
+        Granted granted =
+                granted(TakeoverCheck.check(file(true), greetings(said(mine(0), mine(1), later), 0, 1, 2), PLAIN));
+        assertThat(granted.source()).isEqualTo(Source.LISTS);
+    }
+
+    @Test
+    void a_donor_that_was_given_up_is_no_later_server_and_is_left_alone_by_a_true_file() {
+        Found current = holding(0, 5, CONTENT, MINE, HERE, 4, givingUp(note(4L << 32, 0, 1), 2));
+        Found back = holding(2, 1, CONTENT, OTHERS, HERE, 3, note(3L << 32, 0, 1, 2));
+        Granted granted =
+                granted(TakeoverCheck.check(file(true), greetings(said(current, mine(1), back), 0, 1, 2), PLAIN));
+        assertThat(granted.source()).isEqualTo(Source.FILE);
+        assertThat(granted.claims()).extracting(ClaimOrder::donor).containsExactly(0, 1);
+        assertThat(granted.warnings()).anyMatch(warning -> warning.contains("d2 was given up"));
+    }
+
+    @Test
+    void a_donor_whose_slabs_a_true_file_does_not_know_of_begins_blank() {
+        // It was claimed by this server, and the file never came to name it.
+        Found mineToo = holding(2, 1, CONTENT, MINE, HERE, 4, note(4L << 32, 0, 1));
+        Granted granted =
+                granted(TakeoverCheck.check(file(true), greetings(said(mine(0), mine(1), mineToo), 0, 1, 2), PLAIN));
+        assertThat(granted.abandoned()).containsExactly(2);
+        assertThat(granted.others()).extracting(ClaimOrder::donor).containsExactly(2);
     }
 }

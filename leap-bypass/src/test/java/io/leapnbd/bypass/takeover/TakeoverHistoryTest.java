@@ -18,12 +18,14 @@ class TakeoverHistoryTest {
     private static final int HISTORIES = Integer.getInteger("leap.histories", 1_000);
     private static final long SEED = Long.getLong("leap.seed", 1);
 
+    private static final int SCENES = 40;
+
     @TempDir
     Path folder;
 
     @Test
     void no_server_reads_a_foreign_stale_or_zero_page_whatever_happened_before() throws Exception {
-        TakeoverWorld.Tally tally = new TakeoverWorld.Tally();
+        Tally tally = new Tally();
         for (long seed = SEED; seed < SEED + HISTORIES; seed++) {
             TakeoverWorld world = new TakeoverWorld(folder.resolve("s" + seed), seed, tally);
             try {
@@ -43,5 +45,25 @@ class TakeoverHistoryTest {
         assertThat(tally.lostSeen).isGreaterThan(HISTORIES / 10);
         assertThat(tally.right).isGreaterThan(HISTORIES);
         System.out.println(tally);
+    }
+
+    /** The attack on rule 4: with the word left out, a take-over looks like the end of all donors, and its victim goes on. */
+    @Test
+    void a_takeover_ends_links_by_a_word_that_the_end_of_a_process_does_not_say() throws Exception {
+        assertThat(failures(Scenes.DONOR_RESTARTS_AFTER_A_TAKEOVER, true)).isZero();
+        assertThat(failures(Scenes.DONOR_RESTARTS_AFTER_A_TAKEOVER, false)).isPositive();
+    }
+
+    private int failures(int scene, boolean fencedWord) throws Exception {
+        int failures = 0;
+        for (long seed = 1; seed <= SCENES; seed++) {
+            Path at = folder.resolve("scene" + seed + fencedWord);
+            try (TakeoverWorld world = new TakeoverWorld(at, seed, new Tally(), fencedWord)) {
+                world.play(scene);
+            } catch (AssertionError e) {
+                failures++;
+            }
+        }
+        return failures;
     }
 }

@@ -130,4 +130,44 @@ class TakeoverPlanTest {
         assertThat(byFile.unexplained()).isEqualTo(1);
         assertThat(byFile.superseded()).isEmpty();
     }
+
+    @Test
+    void a_row_that_is_older_than_what_a_donor_lists_gives_way_if_the_file_is_not_the_truth() {
+        List<HeldSlabs> held = List.of(lists(0, P0, 10, USED, true), lists(1, P1, 20, LATE, true));
+        TakeoverPlan plan = TakeoverPlan.of(granted(Source.FILE, false, false, new BitSet()), file(true), 1, held);
+        assertThat(plan.handle(0)).isEqualTo(20);
+    }
+
+    @Test
+    void a_row_whose_donor_holds_another_slab_of_that_index_is_lost() {
+        // The lease has ended and the slab was granted again, with another handle or another version.
+        for (HeldSlabs other : List.of(lists(0, P0, 11, USED, true), lists(0, P0, 10, USED - 1, true))) {
+            TakeoverPlan plan =
+                    TakeoverPlan.of(granted(Source.FILE, true, false, new BitSet()), file(true), 1, List.of(other));
+            assertThat(plan.fate(0)).isEqualTo(Fate.LOST_AS_WRITTEN);
+        }
+    }
+
+    @Test
+    void slabs_of_a_donor_that_is_begun_blank_are_not_adopted() {
+        Granted before = granted(Source.LISTS, false, false, new BitSet());
+        Granted abandoned = new Granted(
+                CONTENT,
+                Source.LISTS,
+                false,
+                5,
+                List.of(),
+                List.of(),
+                Set.of(),
+                Map.of(),
+                Map.of(),
+                Set.of(),
+                Set.of(),
+                Set.of(1),
+                false,
+                before.note(),
+                List.of());
+        TakeoverPlan plan = TakeoverPlan.of(abandoned, null, 1, List.of(lists(1, P1, 20, LATE, true)));
+        assertThat(plan.fate(0)).isEqualTo(Fate.BLANK);
+    }
 }

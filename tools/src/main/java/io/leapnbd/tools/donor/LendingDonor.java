@@ -140,6 +140,7 @@ public final class LendingDonor implements AutoCloseable {
             endpoint = opened.address();
             uris.add("http://" + endpoint);
         }
+        closings.add("claims", store::admitNobody);
         Path file = RunFile.register("donor", endpoint, uris.getFirst());
         if (file != null) {
             closings.add("run file", () -> RunFile.remove(file));

@@ -101,11 +101,20 @@ public final class LeapServer implements AutoCloseable {
         return uris;
     }
 
-    /** Tells when a newer server has taken the export over. */
-    void onFenced(Consumer<Donor> then) {
-        RemoteDevice fenceable = device;
-        if (fenceable != null) {
-            var _ = fenceable.fenced().thenAccept(donor -> {
+    /** Tells when this server cannot go on; why is logged before. */
+    void onEnd(Consumer<Donor> then) {
+        RemoteDevice remote = device;
+        if (remote != null) {
+            var _ = remote.stranded().thenAccept(donor -> {
+                log.error(
+                        "all donors of {} have restarted, the last of them {}, and not all before this server's eyes, so that"
+                                + " another server may have come in between; what they held is lost, and this server ends:"
+                                + " start it with --fresh, and it begins blank",
+                        settings.export(),
+                        donor);
+                then.accept(donor);
+            });
+            var _ = remote.fenced().thenAccept(donor -> {
                 log.error(
                         "donor {} says that a newer server serves {} now; this one ends, so that its clients find the"
                                 + " newer one",

@@ -271,7 +271,7 @@ public final class ServeCommand implements Callable<Integer> {
         }
         Exit exit = new Exit(server::close);
         settings.unprotected().forEach(lack -> spec.commandLine().getErr().println(spec.qualifiedName() + ": " + lack));
-        server.onFenced(donor -> exit.request(ExitCode.FAILED));
+        server.onEnd(donor -> exit.request(ExitCode.FAILED));
         collectGarbageOfTheStart();
         spec.commandLine().getOut().println("ready " + String.join(" ", server.uris()));
         return exit.await();

@@ -69,7 +69,11 @@ record ServerStatus(
         List<String> complaints = new ArrayList<>(settings.unprotected());
         for (Donor donor : device.donors()) {
             if (!donor.up()) {
-                complaints.add("donor " + donor + " cannot be reached; its pages wait for it");
+                String unused = donor.whyUnused();
+                complaints.add(
+                        unused == null
+                                ? "donor " + donor + " cannot be reached; its pages wait for it"
+                                : "donor " + donor + " answers and is not used: it " + unused);
             } else if (donor.linksUp() < settings.loops().count()) {
                 complaints.add("donor " + donor + " has " + donor.linksUp() + " of "
                         + settings.loops().count() + " links");

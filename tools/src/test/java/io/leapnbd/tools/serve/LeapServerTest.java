@@ -207,7 +207,7 @@ class LeapServerTest {
     void anOlderServerIsToldThatANewerOneHasTakenOver() throws Exception {
         CompletableFuture<String> fenced = new CompletableFuture<>();
         try (LeapServer older = LeapServer.open(settings(4 * SLAB))) {
-            older.onFenced(by -> fenced.complete(by.name()));
+            older.onEnd(by -> fenced.complete(by.name()));
             ServerSettings elsewhere = pushing(settings(4 * SLAB, folder.resolve("elsewhere")));
             try (LeapServer newer = LeapServer.open(elsewhere)) {
                 assertThat(newer.uris()).isNotEmpty();

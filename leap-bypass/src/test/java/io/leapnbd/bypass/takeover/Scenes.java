@@ -1,0 +1,339 @@
+package io.leapnbd.bypass.takeover;
+
+import io.leapnbd.bypass.takeover.SimDonor.SimSlab;
+import java.io.IOException;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+
+/**
+ * Beginnings of histories that chance comes by too rarely: each leads to where one rule of docs/ownership.md decides. Hosts and donors have the
+ * roles that the seed gives them, and chance goes on from there.
+ */
+final class Scenes {
+
+    static final int NEWCOMER_AT_A_START = 0;
+    static final int NEWCOMER_WHILE_SERVING = 1;
+    static final int DONOR_RESTARTS_AFTER_A_TAKEOVER = 2;
+    static final int SCENES = 9;
+
+    private final TakeoverWorld world;
+    private final SimNetwork network;
+    private final SimHost one;
+    private final SimHost other;
+    private final int a;
+    private final int b;
+    private final int c;
+
+    Scenes(TakeoverWorld world) {
+        this.world = world;
+        network = world.network();
+        List<SimHost> hosts = new ArrayList<>(world.hosts());
+        Collections.shuffle(hosts, world.random());
+        one = hosts.get(0);
+        other = hosts.get(1);
+        List<Integer> donors = new ArrayList<>(List.of(0, 1, 2, 3));
+        Collections.shuffle(donors, world.random());
+        a = donors.get(0);
+        b = donors.get(1);
+        c = donors.get(2);
+    }
+
+    void play() throws IOException {
+        play(world.random().nextInt(SCENES));
+    }
+
+    void play(int scene) throws IOException {
+        switch (scene) {
+            case NEWCOMER_AT_A_START -> newcomerAtAStart();
+            case NEWCOMER_WHILE_SERVING -> newcomerWhileServing();
+            case DONOR_RESTARTS_AFTER_A_TAKEOVER -> donorRestartsAfterATakeover();
+            case 3 -> givenUpWhileAnotherIsSilent();
+            case 4 -> givenUpAfterAClaimThatNobodySaw();
+            case 5 -> restartsDuringATakeover();
+            case 6 -> memberIsLeftOut();
+            case 7 -> oldFile();
+            default -> addressOfAnEndedDonor();
+        }
+    }
+
+    /** Rule 3: a donor that is new, while one does not answer that would not know of it. */
+    private void newcomerAtAStart() throws IOException {
+        start(one, a, b);
+        burst(one);
+        one.kill("kill -9");
+        cut(b, one, other);
+        start(one, a, b, c);
+        burst(one);
+        splitAndTakeOver();
+    }
+
+    /** Rule 3: likewise, and the new one comes while the device is in use. */
+    private void newcomerWhileServing() throws IOException {
+        start(one, a, b);
+        burst(one);
+        one.kill("kill -9");
+        cut(c, one);
+        start(one, a, b, c);
+        burst(one);
+        cut(b, one);
+        pause(7_000);
+        mend(c);
+        read(one);
+        burst(one);
+        splitAndTakeOver();
+    }
+
+    /** The first server goes on with what it alone can reach; another takes over where the note of before is. */
+    private void splitAndTakeOver() throws IOException {
+        network.restart(a);
+        cut(a, one);
+        mend(b);
+        cut(b, one);
+        cut(c, other);
+        takeOver(other, a, b);
+        burst(other);
+        read(one);
+        burst(one);
+        read(other);
+        read(one);
+    }
+
+    /** Rule 4: donors that another server had claimed, and that ended, come back to the first one. */
+    private void donorRestartsAfterATakeover() throws IOException {
+        start(one, a, b);
+        burst(one);
+        cut(a, one);
+        cut(b, one);
+        pause(world.random().nextBoolean() ? 0 : 7_000);
+        takeOver(other, a, b);
+        burst(other);
+        network.restart(a);
+        if (world.random().nextBoolean()) {
+            network.restart(b);
+        }
+        mend(a);
+        pause(10);
+        read(one);
+        mend(b);
+        pause(10);
+        read(one);
+        read(other);
+    }
+
+    /** Rule 6: one is given up, and one that would not learn of it does not answer. */
+    private void givenUpWhileAnotherIsSilent() throws IOException {
+        start(one, a, b, c);
+        burst(one);
+        one.kill("kill -9");
+        cut(b, one, other);
+        cut(c, one, other);
+        giveUp(one, a, b);
+        burst(one);
+        mend(c);
+        if (world.random().nextBoolean()) {
+            one.kill("kill -9");
+            network.restart(a);
+            one.loseFile();
+            mend(b);
+            takeOver(other, a, b, c);
+            burst(other);
+            read(other);
+        }
+    }
+
+    /** Rule 6: the one that is given up has seen a later server than all others. */
+    private void givenUpAfterAClaimThatNobodySaw() throws IOException {
+        start(one, a, b, c);
+        burst(one);
+        one.kill("kill -9");
+        // Its claims get as far as the first donor.
+        int claims = 1 + world.random().nextInt(2);
+        world.killAmongClaims(claims);
+        takeOver(other, a, b, c);
+        world.killAmongClaims(0);
+        int seen = a;
+        for (int donor : List.of(a, b, c)) {
+            if (network.at(donor).epoch > network.at(seen).epoch) {
+                seen = donor;
+            }
+        }
+        cut(seen, one, other);
+        List<Integer> rest = new ArrayList<>(List.of(a, b, c));
+        rest.remove(Integer.valueOf(seen));
+        giveUp(one, rest.get(0), rest.get(1));
+        burst(one);
+        mend(seen);
+        read(one);
+        one.kill("kill -9");
+        if (world.random().nextBoolean()) {
+            one.loseFile();
+        }
+        takeOver(world.random().nextBoolean() ? other : one, a, b, c);
+        read(one);
+        read(other);
+    }
+
+    /** Rule 7: a donor ends in the middle of a take-over, and the owner before claims what comes after it. */
+    private void restartsDuringATakeover() throws IOException {
+        start(one, a, b);
+        write(one, 0);
+        write(one, 1);
+        cut(a, one);
+        cut(b, one);
+        int at = world.random().nextInt(5);
+        for (int i = 0; i < at; i++) {
+            world.meanwhile(() -> pause(10));
+        }
+        world.meanwhile(() -> {
+            network.restart(b);
+            mend(b);
+            pause(10);
+            read(one);
+            cut(b, other);
+        });
+        takeOver(other, a, b);
+        world.nothingMeanwhile();
+        burst(other);
+        read(one);
+        burst(one);
+        read(other);
+        mend(a);
+    }
+
+    /** Rules 1 and 2: a member is not named, or does not answer, and holds what is newest. */
+    private void memberIsLeftOut() throws IOException {
+        start(one, a, b);
+        burst(one);
+        one.kill("kill -9");
+        if (world.random().nextBoolean()) {
+            start(one, a, b, c);
+            burst(one);
+            one.kill("kill -9");
+        }
+        if (world.random().nextBoolean()) {
+            one.loseFile();
+        } else {
+            one.reboot();
+        }
+        cut(b, one, other);
+        if (world.random().nextBoolean()) {
+            network.restart(a);
+        }
+        takeOver(world.random().nextBoolean() ? one : other, a, b, c);
+        burst(one);
+        mend(b);
+        takeOver(other, a, c);
+        read(one);
+        read(other);
+    }
+
+    /** An old copy of a file, after other servers have come and gone. */
+    private void oldFile() throws IOException {
+        start(one, a, b);
+        burst(one);
+        if (world.random().nextBoolean()) {
+            one.closeInOrder();
+        }
+        one.keepOrRestoreCopy();
+        one.kill("kill -9");
+        takeOver(world.random().nextBoolean() ? one : other, a, b);
+        burst(one);
+        burst(other);
+        one.kill("kill -9");
+        other.kill("kill -9");
+        if (world.random().nextBoolean()) {
+            network.restart(b);
+        }
+        if (world.random().nextBoolean()) {
+            network.expire(a);
+        }
+        if (world.random().nextBoolean()) {
+            cut(world.random().nextBoolean() ? a : b, one);
+        }
+        one.keepOrRestoreCopy();
+        takeOver(one, a, b);
+        read(one);
+    }
+
+    /** Rule 2: a process that came after one that ended is known to nobody but its server. */
+    private void addressOfAnEndedDonor() throws IOException {
+        start(one, a, b);
+        burst(one);
+        network.restart(b);
+        cut(b, one, other);
+        pause(10);
+        read(one);
+        mend(b);
+        cut(a, one);
+        pause(10);
+        read(one);
+        burst(one);
+        cut(b, other);
+        takeOver(other, a);
+        takeOver(other, a, c);
+        burst(other);
+        read(one);
+        read(other);
+        mend(a);
+        mend(b);
+    }
+
+    private void start(SimHost host, Integer... named) throws IOException {
+        start(host, false, false, named);
+    }
+
+    private void takeOver(SimHost host, Integer... named) throws IOException {
+        start(host, true, false, named);
+    }
+
+    private void giveUp(SimHost host, Integer... named) throws IOException {
+        start(host, true, true, named);
+    }
+
+    private void start(SimHost host, boolean takeOver, boolean loseMissing, Integer... named) throws IOException {
+        if (host.server() == null) {
+            host.start(
+                    List.of(named),
+                    new TakeoverOptions("e", TakeoverWorld.SIZE, host.id(), 1, takeOver, false, loseMissing));
+        }
+    }
+
+    /** A write to each slab. */
+    private void burst(SimHost host) {
+        for (int slab = 0; slab < Truths.SLABS; slab++) {
+            write(host, slab);
+        }
+        pause(10);
+    }
+
+    private void write(SimHost host, int slab) {
+        SimServer server = host.server();
+        if (server != null) {
+            server.change(slab * SimSlab.PAGES + world.random().nextInt(SimSlab.PAGES), false);
+        }
+    }
+
+    private static void read(SimHost host) {
+        SimServer server = host.server();
+        if (server != null) {
+            server.readAll();
+        }
+    }
+
+    private void cut(int donor, SimHost... from) {
+        for (SimHost host : from) {
+            world.say("donor " + donor + " is cut off from host " + host.number());
+            network.at(donor).cutFrom.set(host.number());
+        }
+    }
+
+    private void mend(int donor) {
+        network.mend(donor);
+    }
+
+    private void pause(long millis) {
+        network.pass(TimeUnit.MILLISECONDS.toNanos(millis));
+    }
+}
