@@ -116,7 +116,7 @@ class TcpLinkLifeTest extends LinkLifeTests {
     @Test
     void aLinkThatTheServerGaveUpDoesNotShowThatADonorHasEnded() {
         connect();
-        link.stoodStill(MINUTE);
+        link.stoodStill(MINUTE, true);
         restarts();
         assertThat(seen).containsExactly(false);
     }
