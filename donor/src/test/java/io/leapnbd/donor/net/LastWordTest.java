@@ -71,13 +71,15 @@ class LastWordTest {
             try (RawLink _ = RawLink.claim(donor.address(), "a", 2)) {
                 RawLink.Reply reply = old.receive();
                 int whole = 0;
-                while (reply.operation() == Operation.READ) {
+                while (reply.status() == Status.OK) {
+                    assertThat(reply.operation()).isEqualTo(Operation.READ);
                     assertThat(reply.cookie()).isEqualTo(whole++);
                     assertThat(reply.payload()).hasSize(SLAB);
                     reply = old.receive();
                 }
                 assertThat(whole).isBetween(1, READS - 1);
-                assertThat(reply.operation()).isEqualTo(Operation.LAST_WORD);
+                // Or the next read was answered so, if the link was about to go on.
+                assertThat(reply.operation()).isIn(Operation.LAST_WORD, Operation.READ);
                 assertThat(reply.status()).isEqualTo(Status.FENCED);
                 assertThat(old.endsInGoodOrder()).isTrue();
             }
