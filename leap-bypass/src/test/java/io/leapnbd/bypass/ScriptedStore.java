@@ -83,15 +83,26 @@ final class ScriptedStore {
         links.forEach(link -> link.loop.schedule(link::reconnect, 1 + random.nextInt(5), TimeUnit.MILLISECONDS));
     }
 
-    /** A link has found the process that there is; the first one tells what was lost with the one before. */
-    private void meet(UUID now) {
+    /**
+     * A link has found the process that there is; the first one tells what was lost with the one before. False if there is another one by
+     * now: one that a slow link found would be taken for the newer one's successor.
+     */
+    private boolean meet(UUID now) {
         synchronized (donor) {
+            if (!now.equals(process())) {
+                return false;
+            }
             UUID known = donor.incarnation();
             if (known != null && !known.equals(now)) {
                 listener.donorLost(donor, known, now, true);
                 donor.stand(DonorStanding.claimed(now, 1));
             }
+            return true;
         }
+    }
+
+    private synchronized UUID process() {
+        return process;
     }
 
     /** Slabs that it has granted and not taken back. */
@@ -323,14 +334,11 @@ final class ScriptedStore {
         }
 
         private void reconnect() {
-            UUID now;
-            synchronized (ScriptedStore.this) {
-                now = process;
+            UUID now = process();
+            while (!now.equals(connectedTo) && !meet(now)) {
+                now = process();
             }
-            if (!now.equals(connectedTo)) {
-                meet(now);
-                connectedTo = now;
-            }
+            connectedTo = now;
         }
 
         @Override
