@@ -17,6 +17,7 @@ import java.util.Random;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicIntegerArray;
+import java.util.function.Supplier;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
@@ -127,20 +128,26 @@ class ScriptedDonorsTest {
             case 0, 1, 2 -> {
                 long[] value = new long[SECTORS];
                 Arrays.fill(value, ++stamp);
-                change(page, driver.startWrite(offset, bytes(value, 0, SECTORS)), value, 0, SECTORS);
+                change(page, () -> driver.startWrite(offset, bytes(value, 0, SECTORS)), value, 0, SECTORS);
             }
             case 3 -> {
                 int from = random.nextInt(SECTORS);
                 int to = from + 1 + random.nextInt(SECTORS - from);
                 long[] value = new long[SECTORS];
                 Arrays.fill(value, from, to, ++stamp);
-                change(page, driver.startWrite(offset + (long) from * SECTOR, bytes(value, from, to)), value, from, to);
+                change(
+                        page,
+                        () -> driver.startWrite(offset + (long) from * SECTOR, bytes(value, from, to)),
+                        value,
+                        from,
+                        to);
             }
-            case 4 -> change(page, driver.startTrim(offset, PAGE), new long[SECTORS], 0, SECTORS);
+            case 4 -> change(page, () -> driver.startTrim(offset, PAGE), new long[SECTORS], 0, SECTORS);
             case 5 ->
                 change(
                         page,
-                        driver.submit((queue, done) -> queue.writeZeroes(offset, PAGE, false, false, false, done)),
+                        () -> driver.submit(
+                                (queue, done) -> queue.writeZeroes(offset, PAGE, false, false, false, done)),
                         new long[SECTORS],
                         0,
                         SECTORS);
@@ -148,14 +155,16 @@ class ScriptedDonorsTest {
                 if (random.nextInt(4) == 0) {
                     CompletableFuture<Integer> _ = driver.submit((queue, done) -> queue.cache(offset, PAGE, done));
                 }
-                read(page, driver.startRead(offset, PAGE));
+                read(page, () -> driver.startRead(offset, PAGE));
             }
         }
     }
 
-    private void change(Page page, CompletableFuture<Integer> done, long[] value, int from, int to) {
+    /** What happened before an operation begins does not excuse it, and it may end before its start returns. */
+    private void change(Page page, Supplier<CompletableFuture<Integer>> start, long[] value, int from, int to) {
         int lossesBefore = losses.get(slab(page));
         int lateBefore = late();
+        CompletableFuture<Integer> done = start.get();
         boolean whole = to - from == SECTORS;
         running.add(new Running(page, done, () -> {
             List<long[]> after = new ArrayList<>();
@@ -180,8 +189,9 @@ class ScriptedDonorsTest {
         }));
     }
 
-    private void read(Page page, DeviceDriver.Read read) {
+    private void read(Page page, Supplier<DeviceDriver.Read> start) {
         int lateBefore = late();
+        DeviceDriver.Read read = start.get();
         running.add(new Running(page, read.error(), () -> {
             int error = DeviceDriver.join(read.error());
             if (error != 0) {
