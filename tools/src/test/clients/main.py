@@ -3,6 +3,7 @@
 import sys
 
 import bad_flags
+import copies
 import donor_faults
 import ownership
 import own_memory
@@ -22,6 +23,7 @@ def number(words, option, otherwise):
 
 def main(words):
     histories, words = number(words, "--histories", 30)
+    rounds, words = number(words, "--rounds", 5)
     first, words = number(words, "--from", 1)
     processes = Processes()
     stop_on_signals(processes.close)
@@ -43,6 +45,7 @@ def main(words):
         server_faults.run(suite, processes)
         donor_faults.run(suite, processes)
         ownership.run(suite, processes, first, histories)
+        copies.run(suite, processes, first, rounds)
         bad_flags.run(suite, processes)
         own_memory.run(suite, processes)
     finally:

@@ -19,7 +19,7 @@ STEPS = 9
 
 # Of io.leapnbd.bypass.map.StateFile.
 AT_SLABS = 86016
-SLAB_ROW = 40
+SLAB_ROW = 320  # two slots; the newer one counts
 THERE = 0x4C454150
 
 
@@ -76,9 +76,11 @@ class Host:
             rows = file.read(SLABS * SLAB_ROW)
         held = {}
         for slab in range(SLABS):
-            there, _, _, high, low = struct.unpack_from("<iiqQQ", rows, slab * SLAB_ROW)
-            if there == THERE:
-                held[slab] = (high, low)
+            slots = [rows[at : at + SLAB_ROW // 2] for at in (slab * SLAB_ROW, slab * SLAB_ROW + SLAB_ROW // 2)]
+            whole = [slot for slot in slots if struct.unpack_from("<i", slot)[0] == THERE]
+            newest = max(whole, key=lambda slot: struct.unpack_from("<i", slot, 20)[0], default=None)
+            if newest and struct.unpack_from("<i", newest, 24)[0] > 0:
+                held[slab] = struct.unpack_from("<QQ", newest, 32)
         return held
 
     def kill(self):

@@ -100,7 +100,7 @@ final class Probe {
                 other.fill(9);
                 check(other.read(key.address() + PAGE, key.key()) != 0 && other.sees(9), "another export's right key gets an error and no data");
             }
-            peer.ask(Operation.FREE, handle, 0, 0, 0, Unpooled.EMPTY_BUFFER);
+            peer.ask(Operation.FREE, handle, 0, 0, VERSIONS.incrementAndGet(), Unpooled.EMPTY_BUFFER);
             peer.fill(9);
             check(peer.read(key.address() + PAGE, key.key()) != 0 && peer.sees(9), "a slab that was freed cannot be read any more");
         }

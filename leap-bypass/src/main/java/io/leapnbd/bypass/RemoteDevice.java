@@ -18,7 +18,9 @@ import io.leapnbd.bypass.map.AddressMap;
 import io.leapnbd.bypass.map.StateFile;
 import io.leapnbd.bypass.path.DeviceLoop;
 import io.leapnbd.bypass.path.NoteSpreader;
+import io.leapnbd.bypass.path.PlacementChanges;
 import io.leapnbd.bypass.path.ReadPath;
+import io.leapnbd.bypass.path.Repair;
 import io.leapnbd.bypass.path.SlabAllocator;
 import io.leapnbd.bypass.path.SlabLosses;
 import io.leapnbd.bypass.path.Versions;
@@ -49,6 +51,7 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicReference;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -82,6 +85,9 @@ public final class RemoteDevice implements BlockDevice, AutoCloseable {
     private final LocalMemory localMemory;
     private final SlabAllocator allocator;
     private final SlabLosses losses;
+    private final PlacementChanges placing;
+    private final long memberTimeoutNanos;
+    private final AtomicReference<@Nullable Repair> repair = new AtomicReference<>();
     private final NoteSpreader notes;
     private final Admissions admissions;
     private final Map<EventLoop, LoopPaths> loops = new ConcurrentHashMap<>();
@@ -111,8 +117,10 @@ public final class RemoteDevice implements BlockDevice, AutoCloseable {
         prefetching = new Prefetching(
                 context.size() / PageCache.PAGE_SIZE, context.prefetchPolicy(), context.prefetchSettings());
         versions = new Versions(taken.term());
-        allocator = new SlabAllocator(map, versions, donors.size());
-        losses = new SlabLosses(map, donors, this::bytesLost, taken.note()::lose);
+        memberTimeoutNanos = context.memberTimeout().toNanos();
+        allocator = new SlabAllocator(map, versions, context.machines(), context.copies(), memberTimeoutNanos);
+        losses = new SlabLosses(map, versions, donors, this::bytesLost, taken.note()::lose, this::thinned);
+        placing = new PlacementChanges(map, versions, losses, memberTimeoutNanos, this::dropped);
         notes = new NoteSpreader(taken.note()::version, taken.note()::encode, donors.size());
         admissions = new Admissions(donors, taken.note(), notes::hasReached, new SuspendedTime());
         linkSettings = new LinkSettings(
@@ -189,6 +197,8 @@ public final class RemoteDevice implements BlockDevice, AutoCloseable {
             members.add((EventLoop) member);
         }
         CountDownLatch opened = new CountDownLatch(members.size());
+        // Not silent since the start began to wait for others.
+        donors.forEach(donor -> donor.heard(System.nanoTime()));
         for (EventLoop loop : members) {
             loop.execute(() -> {
                 enter(loop);
@@ -240,15 +250,19 @@ public final class RemoteDevice implements BlockDevice, AutoCloseable {
         for (int i = 0; i < links.length; i++) {
             links[i] = connectors.get(i).link(eventLoop, lane, linkSettings, timeoutNanos);
         }
-        DeviceLoop loop =
-                new DeviceLoop(eventLoop, latencies.openLoop(), links, context.embedded() != null, timeoutNanos);
+        DeviceLoop loop = new DeviceLoop(
+                eventLoop, latencies.openLoop(), links, context.embedded() != null, timeoutNanos, memberTimeoutNanos);
         loop.onTick(() -> notes.spread(loop));
+        Repair mine = new Repair(loop, map, writeOrder, versions, allocator, placing, memberTimeoutNanos);
+        if (repair.compareAndSet(null, mine)) {
+            loop.onTick(mine::tick);
+        }
         ReadPath reads = new ReadPath(loop, map, losses);
         CachedPages pages = new CachedPages(
                 loop,
                 reads,
-                new WritePath(loop, map, losses, writeOrder, versions, allocator),
-                new ZeroPath(loop, map, losses, writeOrder, versions, allocator),
+                new WritePath(loop, map, losses, writeOrder, versions, allocator, placing),
+                new ZeroPath(loop, map, losses, writeOrder, versions, allocator, placing),
                 cache,
                 prefetching,
                 new PageFetches(loop, map, reads, writeOrder, cache, prefetching, fetchOwners));
@@ -299,6 +313,23 @@ public final class RemoteDevice implements BlockDevice, AutoCloseable {
             throw new IllegalArgumentException("the event loop is none of the device's group");
         }
         return mine.loop.latencies();
+    }
+
+    /** Copies of slabs that were dropped because their donors did not answer. */
+    public long copiesDropped() {
+        return placing.drops();
+    }
+
+    /** Copies of slabs that were filled while the device was in use. */
+    public long copiesFilled() {
+        Repair working = repair.get();
+        return working == null ? 0 : working.filled();
+    }
+
+    /** Bytes that were copied for them. */
+    public long copiesFilledBytes() {
+        Repair working = repair.get();
+        return working == null ? 0 : working.filledBytes();
     }
 
     /** Writes that failed because no donor had room. */
@@ -357,16 +388,31 @@ public final class RemoteDevice implements BlockDevice, AutoCloseable {
         cache.endWrite(page, count);
     }
 
+    private void thinned(int slab) {
+        Repair working = repair.get();
+        if (working != null) {
+            working.thinned(slab);
+        }
+    }
+
+    private void dropped(PlacementChanges.Dropped copy) {
+        Repair working = repair.get();
+        if (working != null) {
+            working.dropped(copy);
+        }
+    }
+
     private void donorLost(Donor donor, UUID gone, UUID found, boolean seen) {
         if (!seen) {
             admissions.missedEnd();
         }
         long pages = losses.restarted(donors.indexOf(donor), gone);
-        LOG.error(
-                "donor {} {}: {} written pages are lost; reading one is an I/O error",
-                donor,
-                gone.equals(found) ? "has given the slabs away, as the lease had run out" : "has restarted",
-                pages);
+        String what = gone.equals(found) ? "has given the slabs away, as the lease had run out" : "has restarted";
+        if (pages == 0 && context.copies() > 1) {
+            LOG.warn("donor {} {}; no written page is lost", donor, what);
+        } else {
+            LOG.error("donor {} {}: {} written pages are lost; reading one is an I/O error", donor, what, pages);
+        }
         taken.note().remove(gone);
         taken.state().removeDonor(gone);
     }

@@ -1,6 +1,7 @@
 package io.leapnbd.bypass;
 
 import io.leapnbd.bypass.link.DonorAddress;
+import io.leapnbd.bypass.map.Placement;
 import io.leapnbd.bypass.map.StateFile;
 import io.leapnbd.bypass.takeover.TakeoverSettings;
 import io.leapnbd.donor.protocol.Protocol;
@@ -12,6 +13,7 @@ import io.netty.buffer.PooledByteBufAllocator;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.Arrays;
 import java.util.HashSet;
 import java.util.List;
 import java.util.UUID;
@@ -28,6 +30,8 @@ public final class RemoteDeviceContext {
     private List<DonorAddress> donors = List.of();
     private @Nullable SlabStore embedded;
     private Duration requestTimeout = Duration.ofSeconds(20);
+    private int copies = 1;
+    private Duration memberTimeout = Duration.ofSeconds(1);
     private Duration connectTimeout = Duration.ofSeconds(10);
     private @Nullable Path stateFile;
     private boolean fresh;
@@ -50,6 +54,26 @@ public final class RemoteDeviceContext {
     public RemoteDeviceContext size(long bytes) {
         change();
         size = bytes;
+        return this;
+    }
+
+    /**
+     * How many copies a slab has, each on a machine of its own; 1 to 4. With fewer machines that have room there are fewer, until there
+     * are more.
+     */
+    public RemoteDeviceContext copies(int number) {
+        change();
+        copies = number;
+        return this;
+    }
+
+    /**
+     * How long a donor may be silent while another one has the page too, before it is not waited for any more; 100 ms to a quarter of the
+     * request timeout.
+     */
+    public RemoteDeviceContext memberTimeout(Duration timeout) {
+        change();
+        memberTimeout = timeout;
         return this;
     }
 
@@ -227,8 +251,20 @@ public final class RemoteDeviceContext {
             throw new IllegalArgumentException(
                     donors.size() + " donors are too many; " + StateFile.MAX_DONORS + " are possible");
         }
-        requireBetween("request timeout", requestTimeout, Duration.ofHours(1));
         requireBetween("connect timeout", connectTimeout, Duration.ofMinutes(1));
+        int machines = (int) Arrays.stream(machines()).distinct().count();
+        if (copies < 1 || copies > Placement.MAX_MEMBERS || copies > machines) {
+            throw new IllegalArgumentException(copies + " copies of a page need as many machines, and "
+                    + Placement.MAX_MEMBERS + " are possible; the donors are on " + machines
+                    + " (a donor's ?zone=NAME says what counts as one machine)");
+        }
+        requireBetween("request timeout", requestTimeout, Duration.ofHours(1));
+        if (copies > 1
+                && (memberTimeout.toMillis() < 100
+                        || memberTimeout.multipliedBy(4).compareTo(requestTimeout) > 0)) {
+            throw new IllegalArgumentException("a member timeout of " + memberTimeout.toMillis()
+                    + " ms is not in 100 ms..a quarter of the request timeout, " + requestTimeout.toMillis() + " ms");
+        }
         if (wait.isNegative() || wait.compareTo(Duration.ofHours(1)) > 0) {
             throw new IllegalArgumentException("a wait of " + wait.toMillis() + " ms is not in 0..1 h");
         }
@@ -273,6 +309,24 @@ public final class RemoteDeviceContext {
 
     Duration requestTimeout() {
         return requestTimeout;
+    }
+
+    int copies() {
+        return copies;
+    }
+
+    Duration memberTimeout() {
+        return memberTimeout;
+    }
+
+    /** For each donor a number of the machine or zone that it is on. */
+    int[] machines() {
+        if (embedded != null) {
+            return new int[1];
+        }
+        List<String> names =
+                donors.stream().map(DonorAddress::machine).distinct().toList();
+        return donors.stream().mapToInt(donor -> names.indexOf(donor.machine())).toArray();
     }
 
     Duration connectTimeout() {

@@ -11,7 +11,9 @@ import io.leapnbd.bypass.link.IgnoringListener;
 import io.leapnbd.bypass.map.AddressMap;
 import io.leapnbd.bypass.map.StateFile;
 import io.leapnbd.bypass.path.DeviceLoop;
+import io.leapnbd.bypass.path.PlacementChanges;
 import io.leapnbd.bypass.path.ReadPath;
+import io.leapnbd.bypass.path.Repair;
 import io.leapnbd.bypass.path.SlabAllocator;
 import io.leapnbd.bypass.path.SlabLosses;
 import io.leapnbd.bypass.path.Versions;
@@ -32,7 +34,9 @@ import java.util.Map;
 import java.util.Random;
 import java.util.UUID;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.function.IntConsumer;
+import java.util.stream.IntStream;
 
 /** The data path of a device, whole, over donors that follow a script. */
 final class ScriptedDevice implements BlockDevice, AutoCloseable {
@@ -45,6 +49,12 @@ final class ScriptedDevice implements BlockDevice, AutoCloseable {
     private final Versions versions = new Versions(1);
     private final ConnectionNumbers numbers = new ConnectionNumbers();
     private final SlabLosses losses;
+    private final long memberTimeoutNanos;
+    final PlacementChanges placing;
+
+    /** Of the first loop only. */
+    final List<Repair> repairs = new CopyOnWriteArrayList<>();
+
     private final Prefetching prefetching;
     private final FetchOwners owners;
     private final Map<EventLoop, Paths> loops = new ConcurrentHashMap<>();
@@ -69,6 +79,20 @@ final class ScriptedDevice implements BlockDevice, AutoCloseable {
             Random random,
             IntConsumer onLoss)
             throws IOException {
+        this(slabs, slabShift, donors, 1, timeoutNanos, policy, random, onLoss);
+    }
+
+    /** With several copies of each slab; each donor is on a machine of its own. */
+    ScriptedDevice(
+            int slabs,
+            int slabShift,
+            int donors,
+            int copies,
+            long timeoutNanos,
+            PrefetchPolicy policy,
+            Random random,
+            IntConsumer onLoss)
+            throws IOException {
         size = (long) slabs << slabShift;
         this.timeoutNanos = timeoutNanos;
         state = StateFile.inMemory(size, slabShift);
@@ -80,8 +104,17 @@ final class ScriptedDevice implements BlockDevice, AutoCloseable {
         for (int i = 0; i < donors; i++) {
             stores.add(new ScriptedStore("donor " + i, listener(), random, clock, onLoss));
         }
-        losses = new SlabLosses(map, stores.stream().map(store -> store.donor).toList(), this::lost, slab -> {});
-        allocator = new SlabAllocator(map, versions, donors);
+        losses = new SlabLosses(
+                map,
+                versions,
+                stores.stream().map(store -> store.donor).toList(),
+                this::lost,
+                slab -> {},
+                slab -> repairs.forEach(repair -> repair.thinned(slab)));
+        memberTimeoutNanos = timeoutNanos / 8;
+        allocator = new SlabAllocator(map, versions, IntStream.range(0, donors).toArray(), copies, memberTimeoutNanos);
+        placing = new PlacementChanges(
+                map, versions, losses, memberTimeoutNanos, copy -> repairs.forEach(repair -> repair.dropped(copy)));
     }
 
     private Donor.Listener listener() {
@@ -119,16 +152,28 @@ final class ScriptedDevice implements BlockDevice, AutoCloseable {
         synchronized (links) {
             links.addAll(fresh);
         }
-        DeviceLoop loop =
-                new DeviceLoop(eventLoop, latencies.openLoop(), fresh.toArray(DonorLink[]::new), false, timeoutNanos);
+        DeviceLoop loop = new DeviceLoop(
+                eventLoop,
+                latencies.openLoop(),
+                fresh.toArray(DonorLink[]::new),
+                false,
+                timeoutNanos,
+                memberTimeoutNanos);
+        synchronized (repairs) {
+            if (repairs.isEmpty()) {
+                Repair repair = new Repair(loop, map, order, versions, allocator, placing, memberTimeoutNanos);
+                repairs.add(repair);
+                loop.onTick(repair::tick);
+            }
+        }
         ReadPath reads = new ReadPath(loop, map, losses);
         return new Paths(
                 loop,
                 new CachedPages(
                         loop,
                         reads,
-                        new WritePath(loop, map, losses, order, versions, allocator),
-                        new ZeroPath(loop, map, losses, order, versions, allocator),
+                        new WritePath(loop, map, losses, order, versions, allocator, placing),
+                        new ZeroPath(loop, map, losses, order, versions, allocator, placing),
                         cache,
                         prefetching,
                         new PageFetches(loop, map, reads, order, cache, prefetching, owners)));

@@ -2,6 +2,7 @@ package io.leapnbd.bypass;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.leapnbd.bypass.map.Placement;
 import io.leapnbd.nbd.spi.NbdError;
 import io.leapnbd.prefetch.PrefetchPolicy;
 import io.netty.channel.EventLoopGroup;
@@ -18,6 +19,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicIntegerArray;
 import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
@@ -46,6 +48,7 @@ class ScriptedDonorsTest {
     private final ArrayDeque<Running> running = new ArrayDeque<>();
     private final DeviceDriver[] drivers = new DeviceDriver[2];
     private long stamp;
+    private @Nullable ScriptedStore stopped;
     private int errors;
 
     @SuppressWarnings("NullAway.Init") // Opened by each test.
@@ -101,6 +104,73 @@ class ScriptedDonorsTest {
         assertThat(device.map.pagesLost()).as("losses that the test made").isPositive();
         // Most operations succeed: the test is about what they return.
         assertThat(errors).as("seed " + seed).isLessThan(OPERATIONS / 2);
+    }
+
+    /**
+     * Three donors, two copies: one donor after the other restarts, takes slabs back or stops. As long as a copy lives, nothing fails and nothing
+     * is old.
+     */
+    @ParameterizedTest
+    @EnumSource(names = {"NONE", "NEXT_N"})
+    void withTwoCopiesNothingIsLostAndNothingFailsWhenOneDonorAtATimeGoes(PrefetchPolicy policy) throws IOException {
+        device = new ScriptedDevice(
+                SLABS, SLAB_SHIFT, 3, 2, TimeUnit.SECONDS.toNanos(32), policy, random, losses::incrementAndGet);
+        Arrays.setAll(pages, Page::new);
+        for (int i = 0; i < 2; i++) {
+            drivers[i] = new DeviceDriver(device, group.next());
+        }
+        device.stores.forEach(store -> store.slowOneIn = 4);
+        int disturbed = 0;
+        for (int i = 0; i < OPERATIONS; i++) {
+            if (i % 200 == 199 && (stopped != null || allHaveTwoCopies())) {
+                disturbOne();
+                disturbed++;
+            }
+            while (running.size() >= AT_ONCE) {
+                settle();
+            }
+            begin();
+        }
+        while (!running.isEmpty()) {
+            settle();
+        }
+        assertThat(disturbed).as("times that a donor was disturbed").isGreaterThan(5);
+        assertThat(losses.get(0) + losses.get(1) + losses.get(2) + losses.get(3))
+                .as("copies that went")
+                .isPositive();
+        assertThat(device.map.pagesLost()).isZero();
+        assertThat(errors).as("seed " + seed).isZero();
+    }
+
+    private boolean allHaveTwoCopies() {
+        for (int slab = 0; slab < SLABS; slab++) {
+            Placement placement = device.map.placement(slab);
+            if (placement != null && (placement.live() < 2 || !placement.told())) {
+                return false;
+            }
+        }
+        return true;
+    }
+
+    private void disturbOne() {
+        ScriptedStore held = stopped;
+        if (held != null) {
+            stopped = null;
+            held.holdsEverything = false;
+            for (ScriptedStore.Link link : device.links) {
+                link.loop.execute(link::letGo);
+            }
+            return;
+        }
+        ScriptedStore store = device.stores.get(random.nextInt(3));
+        switch (random.nextInt(3)) {
+            case 0 -> store.restart();
+            case 1 -> store.takeBackAny();
+            default -> {
+                store.holdsEverything = true;
+                stopped = store;
+            }
+        }
     }
 
     private void disturb(int operation) {

@@ -10,6 +10,7 @@ import io.netty.channel.EventLoop;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashMap;
+import java.util.IdentityHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
@@ -34,6 +35,7 @@ final class ScriptedStore {
     final AtomicInteger underWay = new AtomicInteger();
     final AtomicInteger mostUnderWay = new AtomicInteger();
     final AtomicInteger pings = new AtomicInteger();
+    final AtomicInteger placements = new AtomicInteger();
     private final Random random;
     private final LongSupplier clock;
     private final IntConsumer onLoss;
@@ -52,6 +54,9 @@ final class ScriptedStore {
     final AtomicInteger lateAnswers = new AtomicInteger();
     volatile boolean fenced;
     volatile boolean holdsEverything;
+
+    /** Placements are taken, and never answered. */
+    volatile boolean keepsPlacementsToItself;
 
     /** What is asked is done, and the answers come when they are let go. */
     volatile boolean holdsAnswers;
@@ -149,6 +154,10 @@ final class ScriptedStore {
         if (held == null) {
             return Outcome.LOST;
         }
+        if (r.operation == Operation.PLACE) {
+            placements.incrementAndGet();
+            return Outcome.OK;
+        }
         for (int at = r.offset; at < r.offset + r.length; ) {
             int page = at / PAGE;
             int end = Math.min(r.offset + r.length, (page + 1) * PAGE);
@@ -183,6 +192,10 @@ final class ScriptedStore {
 
         final EventLoop loop;
         private final List<LinkRequest> waiting = new ArrayList<>();
+
+        /** Which post of a request it is: requests are pooled, and an answer is that of one post. */
+        private final IdentityHashMap<LinkRequest, Integer> posts = new IdentityHashMap<>();
+
         private final List<Runnable> heldAnswers = new CopyOnWriteArrayList<>();
         private UUID connectedTo;
         volatile boolean throwsInTick;
@@ -217,14 +230,15 @@ final class ScriptedStore {
                 request.postNanos = clock.getAsLong();
             }
             waiting.add(request);
+            int post = posts.merge(request, 1, Integer::sum);
             if (!holdsEverything) {
-                loop.schedule(() -> answer(request), random.nextInt(800), TimeUnit.MICROSECONDS);
+                loop.schedule(() -> answer(request, post), random.nextInt(800), TimeUnit.MICROSECONDS);
             }
         }
 
         /** Does what is held, and answers it. */
         void letGo() {
-            List.copyOf(waiting).forEach(this::answer);
+            List.copyOf(waiting).forEach(request -> answer(request, postOf(request)));
         }
 
         int answersHeld() {
@@ -237,8 +251,12 @@ final class ScriptedStore {
             heldAnswers.clear();
         }
 
-        private void answer(LinkRequest request) {
-            if (!waiting.contains(request)) {
+        private int postOf(LinkRequest request) {
+            return posts.getOrDefault(request, 0);
+        }
+
+        private void answer(LinkRequest request, int post) {
+            if (!waiting.contains(request) || post != postOf(request)) {
                 return;
             }
             byte[] written = null;
@@ -268,10 +286,13 @@ final class ScriptedStore {
                 loop.schedule(
                         () -> {
                             reconnect();
-                            answer(request);
+                            answer(request, post);
                         },
                         500,
                         TimeUnit.MICROSECONDS);
+                return;
+            }
+            if (request.operation == Operation.PLACE && keepsPlacementsToItself) {
                 return;
             }
             if (request.operation == Operation.GRANT) {
@@ -284,12 +305,12 @@ final class ScriptedStore {
                 loop.schedule(() -> perform(copy, to, again), random.nextInt(2000), TimeUnit.MICROSECONDS);
             }
             if (holdsAnswers) {
-                heldAnswers.add(() -> end(request, outcome));
+                heldAnswers.add(() -> end(request, post, outcome));
                 return;
             }
             int slow = slowOneIn;
             if (slow > 0 && random.nextInt(slow) == 0) {
-                loop.schedule(() -> end(request, outcome), random.nextInt(3000), TimeUnit.MICROSECONDS);
+                loop.schedule(() -> end(request, post, outcome), random.nextInt(3000), TimeUnit.MICROSECONDS);
             } else {
                 end(request, outcome);
             }
@@ -317,6 +338,12 @@ final class ScriptedStore {
             return copy;
         }
 
+        private void end(LinkRequest request, int post, Outcome outcome) {
+            if (post == postOf(request)) {
+                end(request, outcome);
+            }
+        }
+
         private void end(LinkRequest request, Outcome outcome) {
             if (!waiting.remove(request)) {
                 return;
@@ -325,6 +352,7 @@ final class ScriptedStore {
             request.outcome = outcome;
             if (outcome == Outcome.OK) {
                 donor.proven(request.postNanos);
+                donor.heard(System.nanoTime());
             }
             request.completion.linkDone(request, System.nanoTime());
         }
@@ -354,9 +382,24 @@ final class ScriptedStore {
             if (throwsInTick) {
                 throw new IllegalStateException("as scripted");
             }
+            if (!holdsEverything) {
+                // As a link's own pings do.
+                donor.heard(now);
+            }
             for (LinkRequest request : List.copyOf(waiting)) {
                 if (now - request.deadlineNanos >= 0) {
                     end(request, Outcome.UNREACHABLE);
+                }
+            }
+        }
+
+        @Override
+        public void giveUpSpare(long now, long nanos) {
+            if (now - donor.heardNanos() >= nanos) {
+                for (LinkRequest request : waiting) {
+                    if (request.spare && now - request.startNanos >= nanos && now - request.deadlineNanos < 0) {
+                        request.deadlineNanos = now;
+                    }
                 }
             }
         }

@@ -8,8 +8,8 @@ import io.leapnbd.donor.protocol.Protocol;
 import io.leapnbd.donor.protocol.ProtocolException;
 import io.leapnbd.donor.protocol.ReplyHeader;
 import io.leapnbd.donor.protocol.RequestHeader;
+import io.leapnbd.donor.protocol.SlabCopies;
 import io.leapnbd.donor.protocol.SlabKey;
-import io.leapnbd.donor.protocol.SlabList;
 import io.leapnbd.donor.protocol.Status;
 import io.leapnbd.donor.rdma.Announcement;
 import io.leapnbd.donor.store.Admission;
@@ -109,10 +109,11 @@ final class LinkRequests {
      */
     int payload(ByteBuf in, int at) {
         int payload = RequestHeader.payload(in, at);
-        if (RequestHeader.flags(in, at) != 0) {
+        byte operation = RequestHeader.operation(in, at);
+        byte flags = RequestHeader.flags(in, at);
+        if (flags != 0 && (operation != Operation.GRANT || flags != RequestHeader.FILLING)) {
             return BAD;
         }
-        byte operation = RequestHeader.operation(in, at);
         boolean claimed = claimed();
         boolean good = switch (operation) {
             case Operation.HELLO -> !claimed && payload >= Hello.FIXED_LENGTH && payload <= Hello.MAX_LENGTH;
@@ -121,6 +122,7 @@ final class LinkRequests {
                         && payload == RequestHeader.length(in, at);
             case Operation.GRANT -> payload == 0 || (claimed && payload == lostLength());
             case Operation.NOTE -> payload == 0 || (claimed && payload > 0 && payload <= Protocol.MAX_NOTE);
+            case Operation.PLACE -> claimed ? SlabCopies.isPlaceLength(payload) : payload == 0;
             case Operation.READ -> payload == 0 && RequestHeader.length(in, at) <= maxPayload;
             case Operation.PAGES ->
                 payload == 0 && PageMarks.isRange(RequestHeader.offset(in, at), RequestHeader.length(in, at));
@@ -190,13 +192,25 @@ final class LinkRequests {
         int payload = at + RequestHeader.LENGTH;
         byte status = switch (operation) {
             case Operation.WRITE -> store.write(its, slab, offset, length, version, in, payload);
-            case Operation.FREE -> store.free(its, slab);
+            case Operation.FREE -> store.free(its, slab, version);
+            case Operation.PLACE -> place(its, in, at);
             case Operation.PING -> store.ping(its);
             case Operation.NOTE -> store.note(its, version, in.nioBuffer(payload, RequestHeader.payload(in, at)));
             default -> Status.BAD_REQUEST;
         };
         refuse(in, at, status);
         return status;
+    }
+
+    private byte place(Claim its, ByteBuf in, int at) {
+        SlabCopies copies;
+        try {
+            copies = SlabCopies.decodePlace(in.slice(at + RequestHeader.LENGTH, RequestHeader.payload(in, at)));
+        } catch (ProtocolException e) {
+            LOG.debug("a placement that is none: {}", e.getMessage());
+            return store.malformed(its);
+        }
+        return store.place(its, RequestHeader.slab(in, at), RequestHeader.version(in, at), copies);
     }
 
     /** Does the next part. A long trim would keep the other links of the loop waiting. */
@@ -273,7 +287,8 @@ final class LinkRequests {
         for (int i = 0; i < lost.length; i++) {
             lost[i] = in.getLongLE(at + RequestHeader.LENGTH + i * Long.BYTES);
         }
-        Granted granted = store.grant(its, RequestHeader.slab(in, at), RequestHeader.version(in, at), lost);
+        SlabCopies copies = RequestHeader.flags(in, at) == 0 ? SlabCopies.ALONE : SlabCopies.FILLING;
+        Granted granted = store.grant(its, RequestHeader.slab(in, at), RequestHeader.version(in, at), copies, lost);
         if (granted.status() != Status.OK) {
             refuse(in, at, granted.status());
         } else {
@@ -284,7 +299,7 @@ final class LinkRequests {
     }
 
     private byte list(Claim its, ByteBuf in, int at) {
-        Listing listing = store.list(its, RequestHeader.slab(in, at), SlabList.maxEntries(maxPayload));
+        Listing listing = store.list(its, RequestHeader.slab(in, at), maxPayload);
         if (listing.status() != Status.OK) {
             refuse(in, at, listing.status());
         } else {

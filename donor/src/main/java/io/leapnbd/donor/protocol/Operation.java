@@ -17,13 +17,17 @@ public final class Operation {
 
     /**
      * Asks for a slab: header field {@code slab} is the slab's index in the device; {@code version} that of the grant ({@link
-     * Version#ofGrant}). The payload, if there is one, has a bit for each page of the slab that is lost. Reply body: the handle, a
-     * u32. An index that is held here with this grant version is answered with the same handle; a higher version takes the held
-     * slab back and grants a blank one; a lower one is {@link Status#STALE}.
+     * Version#ofGrant}). The payload, if there is one, has a bit for each page of the slab that is lost. The flag
+     * {@link RequestHeader#FILLING} says that the slab does not have every acknowledged write until it is placed as live. Reply body: the
+     * handle, a u32. An index that is held here by the grant {@code version} is answered with the same handle; a version above the held slab's
+     * generation takes it back and grants a blank one; any other is {@link Status#STALE}.
      */
     public static final byte GRANT = 3;
 
-    /** Hands the slab with the handle {@code slab} back; its bytes are gone. */
+    /**
+     * Hands the slab with the handle {@code slab} back; its bytes are gone. {@code version} is the slab's generation as the server knows it.
+     * If it has a higher one, it stays: {@link Status#STALE}.
+     */
     public static final byte FREE = 4;
 
     /** Lists the export's slabs with an index at or above header field {@code slab}; reply body {@link SlabList}. */
@@ -43,6 +47,12 @@ public final class Operation {
 
     /** Replaces the note that the claim came with by the payload, unless {@code version} is below that of the note that is there. */
     public static final byte NOTE = 8;
+
+    /**
+     * Tells the donor of the slab {@code slab} which copies there are; body {@link SlabCopies}, with names. {@code version} is the
+     * generation, which the slab has from then on. A lower one than the slab's is {@link Status#STALE}.
+     */
+    public static final byte PLACE = 9;
 
     /** Reads {@code length} bytes at {@code offset} of the slab {@code slab}; they are the reply's payload. */
     public static final byte READ = 16;

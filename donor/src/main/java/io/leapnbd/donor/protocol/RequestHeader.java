@@ -23,6 +23,9 @@ public final class RequestHeader {
     /** Bytes of the header. */
     public static final int LENGTH = 32;
 
+    /** Flag of {@link Operation#GRANT}: the slab is filling, not live. No other is defined. */
+    public static final byte FILLING = 1;
+
     private static final int OPERATION = 0;
     private static final int FLAGS = 1;
     private static final int COOKIE = 4;
@@ -34,7 +37,7 @@ public final class RequestHeader {
 
     private RequestHeader() {}
 
-    /** Encodes a whole header at {@code at}; the buffer's indices stay as they are. */
+    /** Encodes a whole header without flags at {@code at}; the buffer's indices stay as they are. */
     public static void encode(
             ByteBuf buf,
             int at,
@@ -54,12 +57,17 @@ public final class RequestHeader {
         buf.setLong(at + VERSION, version);
     }
 
+    /** Sets the flags of a header that is encoded. */
+    public static void setFlags(ByteBuf buf, int at, byte flags) {
+        buf.setByte(at + FLAGS, flags);
+    }
+
     /** One of {@link Operation}, or something a newer peer knows. */
     public static byte operation(ByteBuf buf, int at) {
         return buf.getByte(at + OPERATION);
     }
 
-    /** No flag is defined yet: not zero is a bad request. */
+    /** Zero, or {@link #FILLING} of a grant; anything else is a bad request. */
     public static byte flags(ByteBuf buf, int at) {
         return buf.getByte(at + FLAGS);
     }

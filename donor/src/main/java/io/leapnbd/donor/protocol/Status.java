@@ -39,7 +39,7 @@ public final class Status {
      */
     public static final byte CONFLICT = 8;
 
-    /** The index is held with a higher grant version. */
+    /** The index is held, or the slab is, in a higher generation than the request's. */
     public static final byte STALE = 9;
 
     /** The range touches a page that is lost, and does not replace it as a whole. */
@@ -59,7 +59,7 @@ public final class Status {
             case UNSUPPORTED_VERSION -> "unsupported protocol version";
             case NOT_CLAIMED -> "link only observes";
             case CONFLICT -> "the export is not as it was observed";
-            case STALE -> "a newer grant is held";
+            case STALE -> "the slab has a newer generation";
             case PAGE_LOST -> "page lost";
             default -> "status " + status;
         };

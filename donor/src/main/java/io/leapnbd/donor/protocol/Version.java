@@ -1,13 +1,14 @@
 package io.leapnbd.donor.protocol;
 
 /**
- * Orders the writes and trims of a server, and the grants of all servers of an export.
+ * Orders the writes and trims of a server, and the grants and placements of all servers of an export.
  *
  * <p><b>Requests.</b> A server counts its writes and trims from 1. A donor adds what older servers have used at most, the claim's
  * <i>base</i>, and keeps the sum with each page; a sum above {@link #MAX_EFFECTIVE} is a bad request. A million requests a second
  * use up 2^60 in 36,000 years.
  *
- * <p><b>Grants.</b> The server's term, then a counter, so that the grants of a later server are above those of an earlier one:
+ * <p><b>Grants and placements</b> draw from one counter: the server's term, then how many there were, so that those of a later server are
+ * above those of an earlier one:
  *
  * <pre>
  *  63 62                   32 31                   0

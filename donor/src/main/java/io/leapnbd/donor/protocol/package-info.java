@@ -17,6 +17,10 @@
  * {@link io.leapnbd.donor.protocol.Version}. A donor changes a page only if the version is at or above that of the page. So a request
  * may be sent again over another link, and one that a broken link delivers late cannot undo what came after it.
  *
+ * <p><b>Generation.</b> Each slab has one, and a donor is told which slabs are its live copies ({@link
+ * io.leapnbd.donor.protocol.SlabCopies}). It believes only what has a higher generation than the slab. A {@link
+ * io.leapnbd.donor.protocol.SlabName} never changes; a generation does.
+ *
  * <p><b>Incarnation.</b> A donor process draws a random 128-bit number at its start. A server that finds another one behind an
  * address knows that everything it kept there is lost.
  */

@@ -3,7 +3,9 @@ package io.leapnbd.donor.store;
 import io.leapnbd.donor.protocol.Hello;
 import io.leapnbd.donor.protocol.HelloReply;
 import io.leapnbd.donor.protocol.Protocol;
+import io.leapnbd.donor.protocol.SlabCopies;
 import io.leapnbd.donor.protocol.SlabList;
+import io.leapnbd.donor.protocol.SlabName;
 import io.leapnbd.donor.protocol.Status;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
@@ -244,7 +246,7 @@ final class ExportTable {
         }
     }
 
-    Granted grant(Claim claim, int index, long version, long[] lost) {
+    Granted grant(Claim claim, int index, long version, SlabCopies copies, long[] lost) {
         Export export = claim.export;
         if (export == null) {
             return new Granted(Status.NOT_CLAIMED, 0);
@@ -254,24 +256,35 @@ final class ExportTable {
             if (claim.fenced()) {
                 return new Granted(Status.FENCED, 0);
             }
-            if (index < 0 || version < 1 || lost.length > settings.slabSize() / Protocol.PAGE_SIZE / Long.SIZE) {
+            if (index < 0
+                    || version < 1
+                    || copies.count() > 0
+                    || lost.length > settings.slabSize() / Protocol.PAGE_SIZE / Long.SIZE) {
                 return new Granted(Status.BAD_REQUEST, 0);
             }
             Slab held = export.slabs.get(index);
-            if (held != null && version == held.grantVersion) {
-                return new Granted(Status.OK, held.handle);
+            if (held != null && version <= held.generation) {
+                return again(held, version, copies);
             }
-            if (held != null && version < held.grantVersion) {
-                return new Granted(Status.STALE, 0);
-            }
-            return lend(export, index, version, lost, held);
+            return lend(export, index, version, copies, lost, held);
         } finally {
             lock.unlock();
         }
     }
 
+    /** A grant that is not above what is held: it was sent again, as its answer was lost, or it is late. */
+    private static Granted again(Slab held, long version, SlabCopies copies) {
+        if (version != held.grantVersion) {
+            return new Granted(Status.STALE, 0);
+        }
+        // Whatever placements have come since; but anything else would be two grants of one number.
+        return copies.filling() == held.grantedFilling
+                ? new Granted(Status.OK, held.handle)
+                : new Granted(Status.BAD_REQUEST, 0);
+    }
+
     /** Lends a blank slab in place of the one that is held, if there is one. */
-    private Granted lend(Export export, int index, long version, long[] lost, @Nullable Slab held) {
+    private Granted lend(Export export, int index, long version, SlabCopies copies, long[] lost, @Nullable Slab held) {
         if (held != null) {
             export.slabs.remove(index);
             takeBack(held);
@@ -283,14 +296,15 @@ final class ExportTable {
         if (slot < 0) {
             return new Granted(Status.NO_SPACE, 0);
         }
-        Slab slab = new Slab(export, index, table.nextHandle(slot), slot, pool.data(slot), pool.words(slot), version);
+        Slab slab = new Slab(
+                export, index, table.nextHandle(slot), slot, pool.data(slot), pool.words(slot), version, copies);
         SlabPages.lose(slab, lost);
         table.put(slab);
         export.slabs.put(index, slab);
         return new Granted(Status.OK, slab.handle);
     }
 
-    byte free(Claim claim, int handle) {
+    byte place(Claim claim, int handle, long generation, SlabCopies copies) {
         Export export = claim.export;
         if (export == null) {
             return Status.NOT_CLAIMED;
@@ -300,9 +314,44 @@ final class ExportTable {
             if (claim.fenced()) {
                 return Status.FENCED;
             }
+            // Those that are named are live, and this slab is or is not.
+            if (generation < 1 || copies.count() == 0 || copies.names(incarnation, handle) == copies.filling()) {
+                return Status.BAD_REQUEST;
+            }
             Slab slab = table.find(handle);
             if (slab == null || slab.export != export) {
                 return Status.NOT_OWNER;
+            }
+            SlabName own = slab.name(incarnation);
+            if (!copies.filling() && !copies.names(own)) {
+                // The handle is used again since: the slab that is meant is not held any more.
+                return Status.NOT_OWNER;
+            }
+            return slab.place(generation, copies.at(own));
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    byte free(Claim claim, int handle, long generation) {
+        Export export = claim.export;
+        if (export == null) {
+            return Status.NOT_CLAIMED;
+        }
+        lock.lock();
+        try {
+            if (claim.fenced()) {
+                return Status.FENCED;
+            }
+            if (generation < 1) {
+                return Status.BAD_REQUEST;
+            }
+            Slab slab = table.find(handle);
+            if (slab == null || slab.export != export) {
+                return Status.NOT_OWNER;
+            }
+            if (generation < slab.generation) {
+                return Status.STALE;
             }
             export.slabs.remove(slab.index);
             takeBack(slab);
@@ -312,7 +361,7 @@ final class ExportTable {
         }
     }
 
-    /** What an export holds from an index on. */
+    /** What an export holds from an index on, in so many bytes at most. */
     byte list(Claim claim, int fromIndex, int most, SlabList into) {
         Export export = claim.export;
         if (export == null) {
@@ -340,14 +389,15 @@ final class ExportTable {
         }
         int listed = 0;
         for (Slab slab : export.slabs.tailMap((int) from, true).values()) {
-            if (into.size() == most) {
+            boolean placed = slab.generation != slab.grantVersion;
+            if (into.encodedLength() + SlabList.entryLength(placed, slab.copies) > most) {
                 into.more(true);
                 return -1;
             }
             if (listed++ == LISTED_AT_ONCE) {
                 return slab.index;
             }
-            into.add(slab.index, slab.handle, slab.grantVersion, slab.touched);
+            into.add(slab.index, slab.handle, slab.grantVersion, slab.generation, slab.touched, slab.copies);
         }
         return -1;
     }

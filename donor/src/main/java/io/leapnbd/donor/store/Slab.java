@@ -1,7 +1,11 @@
 package io.leapnbd.donor.store;
 
+import io.leapnbd.donor.protocol.SlabCopies;
+import io.leapnbd.donor.protocol.SlabName;
+import io.leapnbd.donor.protocol.Status;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
+import java.util.UUID;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -49,8 +53,17 @@ final class Slab {
     /** Address of the first page's word; see {@link SlabPages}. */
     final long words;
 
-    /** Version of its grant. */
+    /** Version of its grant: with process and handle, which slab it is. */
     final long grantVersion;
+
+    /** Whether it was granted to be filled. */
+    final boolean grantedFilling;
+
+    /** Of its grant, or of the last that it was placed in. Guarded by the lock of {@link ExportTable}, like {@link #copies}. */
+    long generation;
+
+    /** Whether it is live, and which copies there are. */
+    SlabCopies copies;
 
     /** Whether a write or trim was ever let in. Never false again once it is true. */
     volatile boolean touched;
@@ -70,7 +83,7 @@ final class Slab {
     @SuppressWarnings("UnusedVariable")
     private volatile int users;
 
-    Slab(Export export, int index, int handle, int slot, long data, long words, long grantVersion) {
+    Slab(Export export, int index, int handle, int slot, long data, long words, long grantVersion, SlabCopies copies) {
         this.export = export;
         this.index = index;
         this.handle = handle;
@@ -78,6 +91,28 @@ final class Slab {
         this.data = data;
         this.words = words;
         this.grantVersion = grantVersion;
+        grantedFilling = copies.filling();
+        generation = grantVersion;
+        this.copies = copies;
+    }
+
+    /** What it is called at its process, as no other slab ever is. */
+    SlabName name(UUID incarnation) {
+        return new SlabName(incarnation, handle, grantVersion);
+    }
+
+    /** Takes over what a server says of its copies. Under the table's lock; answers one of {@link Status}. */
+    byte place(long asOf, SlabCopies told) {
+        if (asOf < generation) {
+            return Status.STALE;
+        }
+        if (asOf == generation) {
+            // Sent again, as the answer was lost. Anything else would be two placements of one number.
+            return told.equals(copies) ? Status.OK : Status.BAD_REQUEST;
+        }
+        generation = asOf;
+        copies = told;
+        return Status.OK;
     }
 
     /**

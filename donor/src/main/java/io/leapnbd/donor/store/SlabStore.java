@@ -3,6 +3,7 @@ package io.leapnbd.donor.store;
 import io.leapnbd.donor.protocol.Hello;
 import io.leapnbd.donor.protocol.PageMarks;
 import io.leapnbd.donor.protocol.Protocol;
+import io.leapnbd.donor.protocol.SlabCopies;
 import io.leapnbd.donor.protocol.SlabList;
 import io.leapnbd.donor.protocol.Status;
 import io.leapnbd.donor.protocol.Version;
@@ -107,45 +108,70 @@ public final class SlabStore implements AutoCloseable {
         return counters.ended(claim.fenced() ? Status.FENCED : Status.OK);
     }
 
-    /** As {@link #grant(Claim, int, long, long[])}, for an index of which nothing is lost. */
+    /** As {@link #grant(Claim, int, long, SlabCopies, long[])}, for an index with one copy, of which nothing is lost. */
     public Granted grant(Claim claim, int index, long version) {
         return grant(claim, index, version, NOTHING_LOST);
     }
 
+    /** As {@link #grant(Claim, int, long, SlabCopies, long[])}, for an index with one copy. */
+    public Granted grant(Claim claim, int index, long version, long[] lost) {
+        return grant(claim, index, version, SlabCopies.ALONE, lost);
+    }
+
     /**
-     * Asks for a slab. If the export holds one for this index with the same grant version, its handle is the answer, its pages as they
-     * are. One of a lower grant version is taken back first, even if no other is to be had then. If it is of a higher one the answer is
-     * {@link Status#STALE}. A fresh slab reads as zeros, but for what is lost.
+     * Asks for a slab. If the export holds the one of this very grant, its handle is the answer, its pages as they are, whatever placements
+     * have come since. If it holds another one for this index, of a lower generation, that is taken back first, even if no other is to be
+     * had then. If its generation is as high or higher, the answer is {@link Status#STALE}. A fresh slab reads as zeros, but for what is lost.
      *
      * @param index which part of the device the slab is for, 0 or more
-     * @param version of the grant, 1 or more; see {@link Version#ofGrant}
+     * @param version of the grant, 1 or more, which the slab keeps, and which is its generation until it is placed; see {@link Version#ofGrant}
+     * @param copies {@link SlabCopies#ALONE} or {@link SlabCopies#FILLING}. Not the one that this very grant has said before is
+     *     {@link Status#BAD_REQUEST}
      * @param lost a bit for each page, from the first on, that is lost: it answers {@link Status#PAGE_LOST} until it is written or
      *     trimmed as a whole. May be shorter than the slab
      */
-    public Granted grant(Claim claim, int index, long version, long[] lost) {
+    public Granted grant(Claim claim, int index, long version, SlabCopies copies, long[] lost) {
         counters.grants.increment();
         claim.answering();
-        Granted granted = exports.grant(claim, index, version, lost);
+        Granted granted = exports.grant(claim, index, version, copies, lost);
         counters.ended(granted.status());
         return granted;
     }
 
-    /** Hands a slab back. Requests that are using it finish; its handle is not used again soon. */
-    public byte free(Claim claim, int handle) {
+    /**
+     * Replaces what a slab's donor knows of its copies. A lower generation than the slab's is {@link Status#STALE}. The same again changes
+     * nothing: with the same copies it is OK, with others {@link Status#BAD_REQUEST}. Nothing that an older claim has placed changes the answer
+     * to a list any more.
+     *
+     * @param generation 1 or more; see {@link Version#ofGrant}
+     * @param copies with the slab itself among its names exactly if it is live. If a slab of another grant is called {@code handle} now, the
+     *     answer is {@link Status#NOT_OWNER}
+     */
+    public byte place(Claim claim, int handle, long generation, SlabCopies copies) {
+        claim.answering();
+        return counters.ended(exports.place(claim, handle, generation, copies));
+    }
+
+    /**
+     * Hands a slab back. Requests that are using it finish; its handle is not used again soon.
+     *
+     * @param generation of the slab as the server knows it, 1 or more. If the slab's is higher, the answer is {@link Status#STALE} and it stays
+     */
+    public byte free(Claim claim, int handle, long generation) {
         counters.frees.increment();
         claim.answering();
-        return counters.ended(exports.free(claim, handle));
+        return counters.ended(exports.free(claim, handle, generation));
     }
 
     /** As {@link #list(Claim, int, int)}, as many as a frame over TCP holds. */
     public Listing list(Claim claim, int fromIndex) {
-        return list(claim, fromIndex, SlabList.maxEntries(Protocol.MAX_PAYLOAD));
+        return list(claim, fromIndex, Protocol.MAX_PAYLOAD);
     }
 
     /**
      * Lists the export's slabs with indices of {@code fromIndex} or more.
      *
-     * @param most how many at most, above zero
+     * @param most bytes of the list's body at most; has to be enough for a slab
      */
     public Listing list(Claim claim, int fromIndex, int most) {
         counters.lists.increment();
@@ -355,6 +381,12 @@ public final class SlabStore implements AutoCloseable {
             return new Exposure(status, 0, 0, () -> {});
         }
         return exposure;
+    }
+
+    /** Answers a request with a body that is none. */
+    public byte malformed(Claim claim) {
+        claim.answering();
+        return counters.ended(bad(claim));
     }
 
     /** As the other, for a write or trim: its version is noted before the look at the claim ({@link Claim}). */

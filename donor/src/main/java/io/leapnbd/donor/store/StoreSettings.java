@@ -39,7 +39,7 @@ public record StoreSettings(
     public static final int MAX_SLABS = 1 << 20;
 
     /** See {@link #heapBytes}. */
-    private static final int HEAP_PER_SLAB = 192;
+    private static final int HEAP_PER_SLAB = 368;
 
     /** Notes; exports and tombstones with names of the longest. */
     private static final long HEAP_OF_EXPORTS = ExportTable.MAX_NOTES + (4L << 20);
@@ -132,7 +132,7 @@ public record StoreSettings(
 
     /**
      * Bytes of heap that a store of so many slabs takes at most, all of them lent, with as many exports, notes and tombstones as there
-     * may be. A slab that is lent takes 135 bytes by measure (with compressed references), and one that is registered for RDMA some more
+     * may be. A slab that is lent takes 143 bytes by measure (with compressed references), one of four copies 311, and one that is registered for RDMA some more
      * outside of the store. The process around it is not counted.
      *
      * @param slabs how many slabs there are in all

@@ -108,10 +108,23 @@ class BadPeerTest {
         return Stream.of(
                 Arguments.of("a second hello", RawLink.frame(Hellos.claim("a", 1))),
                 Arguments.of("operation 0", with(ping, 0, 0)),
-                Arguments.of("an unknown operation", with(ping, 0, 9)),
+                Arguments.of("an unknown operation", with(ping, 0, 10)),
                 Arguments.of("an operation of RDMA", with(ping, 0, Operation.EXPOSE)),
                 Arguments.of("a negative operation", with(ping, 0, 0x91)),
                 Arguments.of("a flag", with(ping, 1, 0x80)),
+                Arguments.of("a flag of a grant in a free", with(RawLink.frame(Operation.FREE, 1, 0, 0, 0, 1), 1, 1)),
+                Arguments.of(
+                        "a flag of a grant that is not known",
+                        with(RawLink.frame(Operation.GRANT, 1, 1, 0, 0, 9), 1, 3)),
+                Arguments.of("a free without a generation", RawLink.frame(Operation.FREE, 1, 4, 0, 0, 0)),
+                Arguments.of("a placement without names", RawLink.frame(Operation.PLACE, 1, 4, 0, 0, 9)),
+                Arguments.of("a placement of half a name", placement(33, 0, 1)),
+                Arguments.of("a placement in an unknown state", placement(34, 2, 1)),
+                Arguments.of("a placement with more names than it says", placement(66, 0, 1)),
+                Arguments.of("a placement with fewer names than it says", placement(34, 0, 2)),
+                Arguments.of("a placement with the same name twice", placement(66, 0, 2)),
+                Arguments.of("a placement with too many names", placement(2 + 5 * 32, 0, 5)),
+                Arguments.of("a placement as live that does not name the slab", placement(34, 0, 1)),
                 Arguments.of("a ping with a payload", RawLink.frame(Operation.PING, 1, 0, 0, 0, 0, (byte) 1)),
                 Arguments.of("a read with a payload", RawLink.frame(Operation.READ, 1, 0, 0, 1, 0, (byte) 1)),
                 Arguments.of(
@@ -195,6 +208,15 @@ class BadPeerTest {
         byte[] frame = RawLink.frame(operation, 1, 0, 0, length, 0);
         ByteBuffer.wrap(frame).putInt(20, payload);
         return frame;
+    }
+
+    /** All of its names are the same. */
+    private static byte[] placement(int length, int state, int names) {
+        byte[] body = new byte[length];
+        Arrays.fill(body, (byte) 1);
+        body[0] = (byte) state;
+        body[1] = (byte) names;
+        return RawLink.frame(Operation.PLACE, 1, 4, 0, 0, Version.ofGrant(9, 0), body);
     }
 
     private static byte[] hello(UnaryOperator<byte[]> change) {

@@ -90,7 +90,7 @@ class DonorServerTest {
             assertThat(list.size()).isEqualTo(1);
             assertThat(list.index(0)).isEqualTo(5);
             assertThat(list.handle(0)).isEqualTo(handle);
-            assertThat(list.grantVersion(0)).isEqualTo(link.grantVersion());
+            assertThat(list.generation(0)).isEqualTo(link.grantVersion());
             PageMarks marks = PageMarks.decode(
                     link.ask(Operation.PAGES, handle, 0, SLAB, 0).body(), SLAB);
             assertThat(marks.writtenWord(0)).isEqualTo(0b1110);
@@ -100,7 +100,7 @@ class DonorServerTest {
                         .isEqualTo(ByteBuffer.wrap(new byte[] {42}));
             }
 
-            RawLink.Reply free = link.ask(Operation.FREE, handle, 0, 0, 0);
+            RawLink.Reply free = link.ask(Operation.FREE, handle, 0, 0, link.grantVersion());
             assertThat(free.status()).isEqualTo(Status.OK);
             assertThat(free.freeSlabs()).isEqualTo(4);
             assertThat(link.ask(Operation.READ, handle, 0, 1, 0).status()).isEqualTo(Status.NOT_OWNER);
@@ -123,7 +123,7 @@ class DonorServerTest {
                     link.ask(Operation.WRITE, handle, SLAB - 1, 2, link.version(1), (byte) 1, (byte) 2),
                     Status.OUT_OF_RANGE);
             assertRefused(link.ask(Operation.READ, handle + 1000, 0, 1, 0), Status.NOT_OWNER);
-            assertRefused(link.ask(Operation.FREE, 0, 0, 0, 0), Status.NOT_OWNER);
+            assertRefused(link.ask(Operation.FREE, 0, 0, 0, 1), Status.NOT_OWNER);
             assertThat(link.ask(Operation.PING, 0, 0, 0, 0).status()).isEqualTo(Status.OK);
         }
         try (RawLink observer = new RawLink(donor.address())) {
@@ -136,6 +136,7 @@ class DonorServerTest {
                 Operation.LIST,
                 Operation.PAGES,
                 Operation.NOTE,
+                Operation.PLACE,
                 Operation.READ,
                 Operation.WRITE,
                 Operation.TRIM

@@ -347,7 +347,7 @@ class LinkFairnessTest {
             // When the loop has begun with the flood, the other link gives its slab back.
             onLoop.set(() -> {
                 try {
-                    other.send(RawLink.frame(Operation.FREE, 1, handle, 0, 0, 0));
+                    other.send(RawLink.frame(Operation.FREE, 1, handle, 0, 0, other.grantVersion()));
                 } catch (IOException e) {
                     throw new AssertionError(e);
                 }

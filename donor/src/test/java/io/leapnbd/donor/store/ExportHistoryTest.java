@@ -6,7 +6,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.leapnbd.donor.Hellos;
 import io.leapnbd.donor.protocol.Hello;
 import io.leapnbd.donor.protocol.HelloReply;
+import io.leapnbd.donor.protocol.SlabCopies;
 import io.leapnbd.donor.protocol.SlabList;
+import io.leapnbd.donor.protocol.SlabName;
 import io.leapnbd.donor.protocol.Status;
 import io.leapnbd.donor.protocol.Version;
 import java.io.IOException;
@@ -25,7 +27,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /**
- * A, F8: random servers observe, claim, join, grant, free, list and vanish; leases end; so many exports come by that tombstones are thrown
+ * A, F8: random servers observe, claim, join, grant, place, free, list and vanish; leases end; so many exports come by that tombstones are thrown
  * out. An oracle that is told only what was answered knows which claims may be accepted, and whose slabs are whose.
  */
 class ExportHistoryTest {
@@ -34,7 +36,7 @@ class ExportHistoryTest {
     private static final int SLABS = 24;
     private static final String[] EXPORTS = {"a", "b", "c"};
 
-    private static final Held NOTHING = new Held(0, 0);
+    private static final Held NOTHING = new Held(0, 0, false, 0, SlabCopies.ALONE);
 
     private final AtomicLong clock = new AtomicLong();
     private final Map<String, Truth> truths = new HashMap<>();
@@ -55,7 +57,7 @@ class ExportHistoryTest {
         long lastLinkGone;
     }
 
-    private record Held(int handle, long version) {}
+    private record Held(int handle, long grant, boolean toBeFilled, long version, SlabCopies copies) {}
 
     private record Link(String export, long server, long epoch, UUID content, Claim claim) {}
 
@@ -74,7 +76,7 @@ class ExportHistoryTest {
             long lease = StoreSettings.DEFAULT_LEASE.toNanos();
             for (int step = 0; step < STEPS; step++) {
                 String export = EXPORTS[random.nextInt(EXPORTS.length)];
-                switch (random.nextInt(20)) {
+                switch (random.nextInt(24)) {
                     case 0, 1, 2 -> observations.add(observe(store, export));
                     case 3, 4, 5 -> claim(store, observations, links);
                     case 6 -> join(store, links);
@@ -82,7 +84,8 @@ class ExportHistoryTest {
                     case 11, 12 -> free(store, links);
                     case 13, 14, 15 -> list(store, links);
                     case 16, 17 -> vanish(links);
-                    case 18 -> pass(store, random.nextLong(lease), lease);
+                    case 18, 19, 20, 21 -> place(store, links);
+                    case 22 -> pass(store, random.nextLong(lease), lease);
                     default -> {
                         if (random.nextInt(40) == 0) {
                             floodWithExports(store, lease);
@@ -167,17 +170,20 @@ class ExportHistoryTest {
         Truth truth = truth(link.export);
         int index = random.nextInt(12);
         int counter = random.nextInt(4);
-        Granted granted = store.grant(link.claim, index, Version.ofGrant(link.server, counter));
+        SlabCopies copies = random.nextInt(3) == 0 ? SlabCopies.FILLING : SlabCopies.ALONE;
+        Granted granted = store.grant(link.claim, index, Version.ofGrant(link.server, counter), copies, new long[0]);
         if (!truth.links.contains(link.claim)) {
             assertThat(granted.status()).isEqualTo(Status.FENCED);
             return;
         }
         Held held = truth.slabs.getOrDefault(index, NOTHING);
         long version = Version.ofGrant(link.server, counter);
-        if (version < held.version) {
+        if (version != held.grant && version <= held.version) {
             assertThat(granted.status()).isEqualTo(Status.STALE);
-        } else if (version == held.version) {
-            assertThat(granted).isEqualTo(new Granted(Status.OK, held.handle));
+        } else if (version == held.grant) {
+            boolean again = copies.filling() == held.toBeFilled;
+            assertThat(granted)
+                    .isEqualTo(again ? new Granted(Status.OK, held.handle) : new Granted(Status.BAD_REQUEST, 0));
         } else {
             truth.slabs.remove(index);
             if (granted.status() == Status.OK) {
@@ -187,10 +193,45 @@ class ExportHistoryTest {
                                 .extracting(Held::handle)
                                 .doesNotContain(granted.handle()));
                 assertThat(granted.handle()).isNotEqualTo(held.handle);
-                truth.slabs.put(index, new Held(granted.handle(), version));
+                truth.slabs.put(index, new Held(granted.handle(), version, copies.filling(), version, copies));
             } else {
                 assertThat(granted.status()).isEqualTo(Status.NO_SPACE);
             }
+        }
+    }
+
+    private void place(SlabStore store, List<Link> links) {
+        Truth of = truth(EXPORTS[random.nextInt(EXPORTS.length)]);
+        if (links.isEmpty() || of.slabs.isEmpty()) {
+            return;
+        }
+        Link link = any(links);
+        Truth truth = truth(link.export);
+        Map.Entry<Integer, Held> slab = of.slabs.entrySet().iterator().next();
+        Held held = slab.getValue();
+        long version = Version.ofGrant(link.server, random.nextInt(4));
+        SlabName other = new SlabName(new UUID(random.nextInt(2), 5), 1, 1);
+        // At times the handle is that of another grant.
+        boolean mistaken = random.nextInt(4) == 0;
+        SlabName own = new SlabName(store.incarnation(), held.handle, held.grant + (mistaken ? 1 : 0));
+        SlabCopies copies = switch (random.nextInt(3)) {
+            case 0 -> SlabCopies.live(List.of(own));
+            case 1 -> SlabCopies.live(List.of(own, other));
+            default -> SlabCopies.filling(List.of(other));
+        };
+        SlabCopies kept = copies.at(own);
+        byte status = store.place(link.claim, held.handle, version, copies);
+        if (!truth.links.contains(link.claim)) {
+            assertThat(status).isEqualTo(Status.FENCED);
+        } else if (!truth.equals(of) || (mistaken && !copies.filling())) {
+            assertThat(status).isEqualTo(Status.NOT_OWNER);
+        } else if (version < held.version) {
+            assertThat(status).isEqualTo(Status.STALE);
+        } else if (version == held.version) {
+            assertThat(status).isEqualTo(kept.equals(held.copies) ? Status.OK : Status.BAD_REQUEST);
+        } else {
+            assertThat(status).isEqualTo(Status.OK);
+            of.slabs.put(slab.getKey(), new Held(held.handle, held.grant, held.toBeFilled, version, kept));
         }
     }
 
@@ -202,11 +243,14 @@ class ExportHistoryTest {
         Link link = any(links);
         Truth truth = truth(link.export);
         Map.Entry<Integer, Held> slab = from.slabs.entrySet().iterator().next();
-        byte status = store.free(link.claim, slab.getValue().handle);
+        long generation = slab.getValue().version - random.nextInt(2);
+        byte status = store.free(link.claim, slab.getValue().handle, generation);
         if (!truth.links.contains(link.claim)) {
             assertThat(status).isEqualTo(Status.FENCED);
         } else if (!truth.equals(from)) {
             assertThat(status).isEqualTo(Status.NOT_OWNER);
+        } else if (generation < slab.getValue().version) {
+            assertThat(status).isEqualTo(Status.STALE);
         } else {
             assertThat(status).isEqualTo(Status.OK);
             from.slabs.remove(slab.getKey());
@@ -225,13 +269,19 @@ class ExportHistoryTest {
             return;
         }
         SlabList slabs = listing.slabs();
-        Map<Integer, Integer> listed = new TreeMap<>();
+        Map<Integer, Held> listed = new TreeMap<>();
         for (int i = 0; i < slabs.size(); i++) {
-            listed.put(slabs.index(i), slabs.handle(i));
+            Held known = truth.slabs.getOrDefault(slabs.index(i), NOTHING);
+            listed.put(
+                    slabs.index(i),
+                    new Held(
+                            slabs.handle(i),
+                            slabs.grantVersion(i),
+                            known.toBeFilled,
+                            slabs.generation(i),
+                            slabs.copies(i)));
         }
-        Map<Integer, Integer> expected = new TreeMap<>();
-        truth.slabs.forEach((index, slab) -> expected.put(index, slab.handle));
-        assertThat(listed).isEqualTo(expected);
+        assertThat(listed).isEqualTo(truth.slabs);
     }
 
     private void vanish(List<Link> links) {

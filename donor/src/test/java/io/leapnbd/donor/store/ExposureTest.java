@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.leapnbd.donor.Pages;
 import io.leapnbd.donor.memory.RawMemory;
 import io.leapnbd.donor.protocol.Status;
+import io.leapnbd.donor.protocol.Version;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
 import java.io.IOException;
@@ -54,7 +55,7 @@ class ExposureTest {
     void nothingOfTheOwnerBeforeIsInTheMemory() {
         Lent before = Lent.grant(store, "a", 1, 0);
         before.write(0, SLAB, 1, 1);
-        store.free(before.claim(), before.handle());
+        store.free(before.claim(), before.handle(), Version.ofGrant(1, 0));
         Lent after = Lent.grant(store, "b", 1, 0);
         Exposure exposure = store.expose(after.claim(), after.handle(), () -> {});
 
@@ -99,7 +100,7 @@ class ExposureTest {
         AtomicInteger told = new AtomicInteger();
         Exposure exposure = store.expose(slab.claim(), slab.handle(), told::incrementAndGet);
 
-        store.free(slab.claim(), slab.handle());
+        store.free(slab.claim(), slab.handle(), Version.ofGrant(1, 0));
 
         assertThat(told).hasValue(1);
         assertThat(store.freeSlabs()).isZero();

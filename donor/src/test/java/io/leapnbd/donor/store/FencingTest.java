@@ -8,6 +8,7 @@ import io.leapnbd.donor.Hellos;
 import io.leapnbd.donor.Pages;
 import io.leapnbd.donor.protocol.Hello;
 import io.leapnbd.donor.protocol.Status;
+import io.leapnbd.donor.protocol.Version;
 import io.netty.buffer.ByteBuf;
 import java.io.IOException;
 import java.util.Arrays;
@@ -41,7 +42,7 @@ class FencingTest {
         assertThat(old.trim(0, PAGE, 3)).isEqualTo(Status.FENCED);
         assertThat(old.tryRead(0, PAGE)).isEqualTo(Status.FENCED);
         assertThat(store.grant(old.claim(), 1, 4).status()).isEqualTo(Status.FENCED);
-        assertThat(store.free(old.claim(), old.handle())).isEqualTo(Status.FENCED);
+        assertThat(store.free(old.claim(), old.handle(), Version.ofGrant(1, 0))).isEqualTo(Status.FENCED);
         assertThat(store.list(old.claim(), 0).status()).isEqualTo(Status.FENCED);
         assertThat(store.statistics().fenced()).isEqualTo(6);
         assertThat(old.as(young, 2).read(0, PAGE)).isEqualTo(Pages.array(1, PAGE));

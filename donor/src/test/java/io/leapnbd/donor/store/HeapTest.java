@@ -4,9 +4,12 @@ import static java.util.Objects.requireNonNull;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.leapnbd.donor.Hellos;
+import io.leapnbd.donor.protocol.SlabCopies;
+import io.leapnbd.donor.protocol.SlabName;
 import io.leapnbd.donor.protocol.Status;
 import io.leapnbd.donor.protocol.Version;
 import java.io.IOException;
+import java.util.List;
 import java.util.UUID;
 import org.junit.jupiter.api.Test;
 
@@ -17,20 +20,21 @@ class HeapTest {
 
     /** Without the worker, which would make the slabs resident. */
     @Test
-    void theHeapThatIsSaidIsEnoughForAllSlabsLentAndHandedBack() throws IOException {
+    void theHeapThatIsSaidIsEnoughForAllSlabsLentPlacedAndHandedBack() throws IOException {
         StoreSettings settings = StoreSettings.ofMemory((long) SLABS * Settings.SLAB, Settings.SLAB)
                 .withLock(false)
                 .withReadySlabs(0);
         try (SlabMemory memory = new SlabMemory(settings)) {
+            UUID own = UUID.randomUUID();
             long before = used();
             SlabPool pool = new SlabPool(memory, 0);
             SlabTable table = new SlabTable(SLABS);
-            ExportTable exports = new ExportTable(settings, UUID.randomUUID(), table, pool, new StoreCounters());
+            ExportTable exports = new ExportTable(settings, own, table, pool, new StoreCounters());
             Claim claim =
                     requireNonNull(exports.hello(Hellos.claim("a", 1), () -> {}).claim());
             int[] handles = new int[SLABS];
             for (int index = 0; index < SLABS; index++) {
-                Granted granted = exports.grant(claim, index, Version.ofGrant(1, index), new long[0]);
+                Granted granted = exports.grant(claim, index, Version.ofGrant(1, index), SlabCopies.ALONE, new long[0]);
                 assertThat(granted.status()).isEqualTo(Status.OK);
                 handles[index] = granted.handle();
             }
@@ -38,7 +42,19 @@ class HeapTest {
             assertThat(lent / SLABS).isLessThan(StoreSettings.heapBytes(SLABS) / SLABS);
             assertThat(lent / SLABS).isBetween(100L, 192L);
             for (int index = 0; index < SLABS; index++) {
-                assertThat(exports.free(claim, handles[index])).isEqualTo(Status.OK);
+                List<SlabName> names = List.of(
+                        new SlabName(own, handles[index], Version.ofGrant(1, index)),
+                        new SlabName(new UUID(index, 1), 1, 1),
+                        new SlabName(new UUID(index, 2), 1, 1),
+                        new SlabName(new UUID(index, 3), 1, 1));
+                assertThat(exports.place(claim, handles[index], Version.ofGrant(2, index), SlabCopies.live(names)))
+                        .isEqualTo(Status.OK);
+            }
+            long placed = used() - before - 4L * SLABS;
+            assertThat(placed / SLABS).isLessThan(StoreSettings.heapBytes(SLABS) / SLABS);
+            for (int index = 0; index < SLABS; index++) {
+                assertThat(exports.free(claim, handles[index], Version.ofGrant(2, index)))
+                        .isEqualTo(Status.OK);
             }
             assertThat(used() - before - 4L * SLABS).isLessThan(48L * SLABS);
             assertThat(pool.free()).isEqualTo(SLABS);

@@ -141,7 +141,8 @@ class LostPagesTest {
     /** The memory of a slab that was handed back, marks and all, is blank to the next. */
     @Test
     void lossesEndWithTheSlab() {
-        assertThat(store.free(slab.claim(), slab.handle())).isEqualTo(Status.OK);
+        assertThat(store.free(slab.claim(), slab.handle(), Version.ofGrant(1, 0)))
+                .isEqualTo(Status.OK);
         Claim other = requireNonNull(store.hello(Hellos.claim("b", 1)).claim());
         for (int index = 0; index < 2; index++) {
             Lent blank = Lent.grant(store, other, 1, index);

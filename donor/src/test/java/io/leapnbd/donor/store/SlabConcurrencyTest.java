@@ -191,13 +191,13 @@ class SlabConcurrencyTest {
                 }
                 current.set(granted.handle());
                 store.write(mine, granted.handle(), 0, PAGE, 1, ones, 0);
-                store.free(mine, granted.handle());
+                store.free(mine, granted.handle(), Version.ofGrant(1, 0));
                 Granted other = store.grant(theirs, 0, Version.ofGrant(1, 0));
                 if (other.status() == Status.OK) {
                     store.read(theirs, other.handle(), 0, PAGE, blank, 0);
                     assertThat(blank.getLong(0)).isZero();
                     store.write(theirs, other.handle(), 0, PAGE, 1, twos, 0);
-                    store.free(theirs, other.handle());
+                    store.free(theirs, other.handle(), Version.ofGrant(1, 0));
                 }
             }
             stop.set(true);

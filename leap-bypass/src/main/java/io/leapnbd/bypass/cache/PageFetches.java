@@ -6,6 +6,7 @@ import io.leapnbd.bypass.link.LinkCompletion;
 import io.leapnbd.bypass.link.LinkRequest;
 import io.leapnbd.bypass.map.AddressMap;
 import io.leapnbd.bypass.map.Member;
+import io.leapnbd.bypass.map.Placement;
 import io.leapnbd.bypass.path.DeviceLoop;
 import io.leapnbd.bypass.path.ReadPath;
 import io.leapnbd.bypass.path.WriteOrder;
@@ -120,6 +121,9 @@ public final class PageFetches {
         request.bufferIndex = (int) (at % WINDOW);
         request.startNanos = System.nanoTime();
         request.deadlineNanos = loop.deadline(request.startNanos);
+        Placement placement = map.placement(map.slabOf(offset));
+        // A demand that waits for it must not wait for a silent donor while another has the page.
+        request.spare = placement != null && placement.live() > 1;
         request.completion = fetched;
         fetches[slot] = request;
         fetching++;

@@ -2,6 +2,7 @@ package io.leapnbd.bypass.link;
 
 import io.leapnbd.donor.protocol.Hello;
 import io.leapnbd.donor.protocol.PageMarks;
+import io.leapnbd.donor.protocol.SlabCopies;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 
@@ -28,8 +29,22 @@ public interface Conversation extends AutoCloseable {
      */
     PageMarks pages(int handle, int offset, int length) throws IOException;
 
-    /** Gives a slab back; answers one of {@link io.leapnbd.donor.protocol.Status}. */
-    byte free(int handle) throws IOException;
+    /**
+     * Tells the donor of a slab which copies there are, and whether its own is live.
+     *
+     * @param generation of the placement, from the counter of the grants
+     * @param copies with a name at least
+     * @return one of {@link io.leapnbd.donor.protocol.Status}: {@code STALE} if the slab has a higher generation
+     */
+    byte place(int handle, long generation, SlabCopies copies) throws IOException;
+
+    /**
+     * Gives a slab back.
+     *
+     * @param generation of the slab, as it is known here
+     * @return one of {@link io.leapnbd.donor.protocol.Status}: {@code STALE} if it has a higher one, and stays
+     */
+    byte free(int handle, long generation) throws IOException;
 
     /** Leaves a note in the place of the one of the claim. */
     void note(ByteBuffer note, long version) throws IOException;

@@ -5,6 +5,7 @@ import io.leapnbd.donor.rdma.MemoryKeys;
 import io.leapnbd.donor.rdma.Transfers;
 import io.netty.buffer.ByteBuf;
 import java.io.IOException;
+import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -141,11 +142,11 @@ final class DeviceReads {
         return freeCount == requests.length;
     }
 
-    /** Moves the deadlines of all by so many nanoseconds. */
-    void postpone(long nanos) {
+    /** Shows all of them to somebody. */
+    void each(Consumer<LinkRequest> to) {
         for (LinkRequest request : requests) {
             if (request != null) {
-                request.deadlineNanos += nanos;
+                to.accept(request);
             }
         }
     }

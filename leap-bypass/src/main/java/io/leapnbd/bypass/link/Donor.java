@@ -47,6 +47,9 @@ public final class Donor {
     /** {@link #provenNanos}. */
     private final AtomicLong proven;
 
+    /** {@link #heardNanos}. */
+    private volatile long heard = System.nanoTime();
+
     private final ReadyLinks readyLinks = new ReadyLinks();
 
     /** Which link may decide what becomes of the claim here; null if none does. Guarded by this object's monitor. */
@@ -196,6 +199,18 @@ public final class Donor {
     /** When the newest question was sent that it has so answered, up to 50 ms too early; an hour before the start if none was. */
     public long provenNanos() {
         return proven.get();
+    }
+
+    /** Any link has heard the donor. */
+    public void heard(long now) {
+        if (now - heard > PROOF_NANOS) {
+            heard = now;
+        }
+    }
+
+    /** When any link has heard it last, up to 50 ms too early; when this object was made if none has. */
+    public long heardNanos() {
+        return heard;
     }
 
     /** A hello was answered, and the donor is of no use. */

@@ -15,8 +15,9 @@ import java.util.List;
  * @param transport how to talk to it
  * @param host name or address, without brackets
  * @param port 1 to 65,535
+ * @param zone what counts as one machine, so that copies of a page are not in one zone; empty for the host
  */
-public record DonorAddress(Transport transport, String host, int port) {
+public record DonorAddress(Transport transport, String host, int port, String zone) {
 
     /** How pages travel to a donor. */
     public enum Transport {
@@ -48,6 +49,16 @@ public record DonorAddress(Transport transport, String host, int port) {
     /** Over TCP. */
     public DonorAddress(String host, int port) {
         this(Transport.TCP, host, port);
+    }
+
+    /** In a zone of its host's own. */
+    public DonorAddress(Transport transport, String host, int port) {
+        this(transport, host, port, "");
+    }
+
+    /** The zone, or else the host: copies of a page are on different ones. */
+    public String machine() {
+        return zone.isEmpty() ? host : "zone " + zone;
     }
 
     /** Checks port and host. */

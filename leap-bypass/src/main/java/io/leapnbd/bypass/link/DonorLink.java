@@ -41,6 +41,15 @@ public interface DonorLink {
      */
     default void stoodStill(long gapNanos, boolean suspended) {}
 
+    /**
+     * If the donor was not heard for so long, spare requests that have waited for as long end: another donor can do them. Before {@link
+     * #tick}.
+     *
+     * @param now {@link System#nanoTime()}
+     * @param nanos how long a donor may be silent
+     */
+    default void giveUpSpare(long now, long nanos) {}
+
     /** Fails what is in flight and ends the connection. */
     void close();
 }

@@ -1,5 +1,6 @@
 package io.leapnbd.bypass.link;
 
+import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -81,11 +82,11 @@ final class InFlight {
         return null;
     }
 
-    /** Moves the deadlines of all by so many nanoseconds. */
-    void postpone(long nanos) {
+    /** Shows all of them to somebody. */
+    void each(Consumer<LinkRequest> to) {
         for (LinkRequest request : slots) {
             if (request != null) {
-                request.deadlineNanos += nanos;
+                to.accept(request);
             }
         }
     }

@@ -3,8 +3,10 @@ package io.leapnbd.bypass.link;
 import io.leapnbd.bypass.map.Member;
 import io.leapnbd.donor.protocol.Operation;
 import io.leapnbd.donor.protocol.RequestHeader;
+import io.leapnbd.donor.protocol.SlabCopies;
 import io.leapnbd.donor.protocol.Status;
 import io.netty.buffer.ByteBuf;
+import io.netty.buffer.Unpooled;
 import java.util.UUID;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -37,10 +39,10 @@ public final class LinkRequest {
     /** Bytes, at most {@link io.leapnbd.donor.protocol.Protocol#MAX_PAYLOAD} for reads and writes. */
     public int length;
 
-    /** Order among the writes of the export. */
+    /** Order among the writes of the export; of a grant, a placement or a free the slab's generation. */
     public long version;
 
-    /** Where a read's bytes go, or a write's or a note's bytes come from. */
+    /** Where a read's bytes go, or a write's, a note's or a placement's bytes come from. */
     public @Nullable ByteBuf buffer;
 
     /** First byte in {@link #buffer}. */
@@ -49,8 +51,14 @@ public final class LinkRequest {
     /** Of a grant: a bit for each page of the slab that is lost, 64 to a word; null if none is. */
     public long @Nullable [] lost;
 
+    /** Of a grant: whether the slab is to be filled, so that it is not live before it is placed as that. */
+    public boolean filling;
+
     /** Whether nobody waits for this read: it goes behind all others. */
     public boolean background;
+
+    /** Whether it need not be done here: another donor can do it, or has done it. */
+    public boolean spare;
 
     /**
      * {@link System#nanoTime()} when the client's request began: when the receive that brought the last of it was taken up, or, of
@@ -122,9 +130,46 @@ public final class LinkRequest {
     /** Made by the pools of the loops only. */
     public LinkRequest() {}
 
+    /** Asks for a slab. */
+    public void grant(int index, long grantVersion, boolean toBeFilled) {
+        operation = Operation.GRANT;
+        incarnation = null;
+        where = null;
+        slab = index;
+        offset = 0;
+        length = 0;
+        version = grantVersion;
+        filling = toBeFilled;
+    }
+
+    /** Says what a copy is, and who has the live ones. {@link #buffer} is new, and to be released at the end. */
+    public void place(Member member, long generation, SlabCopies copies) {
+        ByteBuf body = Unpooled.directBuffer(copies.encodedLength());
+        copies.encode(body);
+        operation = Operation.PLACE;
+        incarnation = member.incarnation();
+        where = member;
+        slab = member.handle();
+        offset = 0;
+        length = body.readableBytes();
+        version = generation;
+        buffer = body;
+        bufferIndex = 0;
+    }
+
     /** Whether this is a demand: something that a client waits for and that must not queue behind bulk data. */
     boolean urgent() {
         return operation != Operation.WRITE && operation != Operation.TRIM && !background;
+    }
+
+    /** Whether {@link #length} bytes of {@link #buffer} go to the donor. */
+    boolean sendsData() {
+        return operation == Operation.WRITE || operation == Operation.NOTE || operation == Operation.PLACE;
+    }
+
+    /** The flags of its header. */
+    byte flags() {
+        return operation == Operation.GRANT && filling ? RequestHeader.FILLING : 0;
     }
 
     /** Bytes that it takes on the way to the donor: of a trim, whatever its length, only a header. */
@@ -160,8 +205,10 @@ public final class LinkRequest {
         version = 0;
         buffer = null;
         lost = null;
+        filling = false;
         attachment = null;
         background = false;
+        spare = false;
         postNanos = 0;
         sent = 0;
         asked = false;
@@ -180,12 +227,14 @@ public final class LinkRequest {
         NO_SPACE,
         /** A newer server owns the export. */
         FENCED,
+        /** The slab has a newer generation than the request's. */
+        STALE,
         /** The donor says that the request was wrong: a defect on one side. */
         REFUSED;
 
         /** Whether a donor that says so has looked first whether this server's claim is still the export's. */
         boolean provesOwnership() {
-            return this == OK || this == LOST || this == NO_SPACE;
+            return this == OK || this == LOST || this == NO_SPACE || this == STALE;
         }
 
         /** From one of {@link Status}. */
@@ -195,6 +244,7 @@ public final class LinkRequest {
                 case Status.NO_SPACE -> NO_SPACE;
                 case Status.NOT_OWNER -> LOST;
                 case Status.FENCED -> FENCED;
+                case Status.STALE -> STALE;
                 default -> REFUSED;
             };
         }

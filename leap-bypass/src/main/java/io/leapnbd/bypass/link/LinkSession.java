@@ -3,6 +3,7 @@ package io.leapnbd.bypass.link;
 import io.leapnbd.donor.protocol.Hello;
 import io.leapnbd.donor.protocol.HelloReply;
 import java.io.IOException;
+import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -56,8 +57,8 @@ interface LinkSession {
     /** {@link System#nanoTime()} when something was sent that the donor hears, or a little earlier. */
     long lastAskedNanos();
 
-    /** Moves the deadlines of what is under way by so many nanoseconds; not of what also stands in a queue. */
-    void postpone(long nanos);
+    /** Shows somebody, once each, what is under way and stands in no queue. */
+    void eachUnderWay(Consumer<LinkRequest> to);
 
     /** Whether the peer may have ended the connection while this process did not run for long. */
     default boolean outlivedByPeer() {

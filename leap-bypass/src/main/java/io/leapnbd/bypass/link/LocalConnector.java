@@ -2,6 +2,7 @@ package io.leapnbd.bypass.link;
 
 import io.leapnbd.donor.protocol.Hello;
 import io.leapnbd.donor.protocol.PageMarks;
+import io.leapnbd.donor.protocol.SlabCopies;
 import io.leapnbd.donor.protocol.SlabList;
 import io.leapnbd.donor.protocol.Status;
 import io.leapnbd.donor.store.Admission;
@@ -70,7 +71,13 @@ public final class LocalConnector implements DonorConnector {
                 check(listing.status());
                 SlabList slabs = listing.slabs();
                 for (int i = 0; i < slabs.size(); i++) {
-                    sink.on(slabs.index(i), slabs.handle(i), slabs.grantVersion(i), slabs.touched(i));
+                    sink.on(
+                            slabs.index(i),
+                            slabs.handle(i),
+                            slabs.grantVersion(i),
+                            slabs.generation(i),
+                            slabs.touched(i),
+                            slabs.copies(i));
                 }
                 if (!slabs.more()) {
                     return;
@@ -87,8 +94,13 @@ public final class LocalConnector implements DonorConnector {
         }
 
         @Override
-        public byte free(int handle) throws IOException {
-            return store.free(claimed(), handle);
+        public byte place(int handle, long generation, SlabCopies copies) throws IOException {
+            return store.place(claimed(), handle, generation, copies);
+        }
+
+        @Override
+        public byte free(int handle, long generation) throws IOException {
+            return store.free(claimed(), handle, generation);
         }
 
         @Override

@@ -3,6 +3,8 @@ package io.leapnbd.bypass.link;
 import io.leapnbd.donor.protocol.Hello;
 import io.leapnbd.donor.protocol.HelloReply;
 import io.leapnbd.donor.protocol.Operation;
+import io.leapnbd.donor.protocol.ProtocolException;
+import io.leapnbd.donor.protocol.SlabCopies;
 import io.leapnbd.donor.protocol.Status;
 import io.leapnbd.donor.store.Admission;
 import io.leapnbd.donor.store.Claim;
@@ -10,6 +12,7 @@ import io.leapnbd.donor.store.Granted;
 import io.leapnbd.donor.store.SlabStore;
 import io.netty.channel.EventLoop;
 import java.util.concurrent.RejectedExecutionException;
+import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -18,6 +21,8 @@ import org.slf4j.LoggerFactory;
 final class LocalSession implements LinkSession {
 
     private static final Logger LOG = LoggerFactory.getLogger(LocalSession.class);
+
+    private static final long[] NOTHING_LOST = {};
 
     private final ReconnectingLink link;
     private final EventLoop loop;
@@ -84,7 +89,8 @@ final class LocalSession implements LinkSession {
             case Operation.TRIM -> store.trim(with, r.slab, r.offset, r.length, r.version);
             case Operation.GRANT -> grant(with, r);
             case Operation.NOTE -> store.note(with, r.version, r.data().nioBuffer(r.bufferIndex, r.length));
-            case Operation.FREE -> store.free(with, r.slab);
+            case Operation.PLACE -> place(with, r);
+            case Operation.FREE -> store.free(with, r.slab, r.version);
             case Operation.PING -> store.ping(with);
             default -> Status.BAD_REQUEST;
         };
@@ -92,10 +98,21 @@ final class LocalSession implements LinkSession {
 
     private byte grant(Claim with, LinkRequest r) {
         long[] lost = r.lost;
-        Granted granted =
-                lost == null ? store.grant(with, r.slab, r.version) : store.grant(with, r.slab, r.version, lost);
+        SlabCopies copies = r.filling ? SlabCopies.FILLING : SlabCopies.ALONE;
+        Granted granted = store.grant(with, r.slab, r.version, copies, lost == null ? NOTHING_LOST : lost);
         r.grantedHandle = granted.handle();
         return granted.status();
+    }
+
+    private byte place(Claim with, LinkRequest r) {
+        SlabCopies copies;
+        try {
+            copies = SlabCopies.decodePlace(r.data().slice(r.bufferIndex, r.length));
+        } catch (ProtocolException e) {
+            LOG.error("a placement that is none: {}", e.getMessage());
+            return store.malformed(with);
+        }
+        return store.place(with, r.slab, r.version, copies);
     }
 
     @Override
@@ -124,8 +141,8 @@ final class LocalSession implements LinkSession {
     }
 
     @Override
-    public void postpone(long nanos) {
-        // Nothing has a deadline here.
+    public void eachUnderWay(Consumer<LinkRequest> to) {
+        // Nothing is under way here.
     }
 
     /** They stop and go on together. */

@@ -11,6 +11,7 @@ import io.leapnbd.donor.protocol.Status;
 import io.leapnbd.donor.rdma.Transfers;
 import io.netty.buffer.ByteBuf;
 import java.io.IOException;
+import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -97,9 +98,7 @@ final class Messages {
         offsets[slot] = request.sent;
         lengths[slot] = data ? piece : request.length;
         long[] lost = request.lost;
-        int payload = request.operation == Operation.WRITE || request.operation == Operation.NOTE
-                ? piece
-                : lost == null ? 0 : lost.length * Long.BYTES;
+        int payload = request.sendsData() ? piece : lost == null ? 0 : lost.length * Long.BYTES;
         ByteBuf frame = transfers.sendFrame(slot);
         frame.setIndex(0, RequestHeader.LENGTH);
         RequestHeader.encode(
@@ -112,6 +111,7 @@ final class Messages {
                 lengths[slot],
                 payload,
                 request.version);
+        RequestHeader.setFlags(frame, 0, request.flags());
         if (lost != null) {
             for (long word : lost) {
                 frame.writeLongLE(word);
@@ -186,21 +186,19 @@ final class Messages {
     }
 
     private static boolean carries(LinkRequest request) {
-        return request.operation == Operation.READ
-                || request.operation == Operation.WRITE
-                || request.operation == Operation.NOTE;
+        return request.operation == Operation.READ || request.sendsData();
     }
 
     private static int total(LinkRequest request) {
         return carries(request) ? request.length : 1;
     }
 
-    /** Moves the deadlines by so many nanoseconds, once for each request, however many messages of it are under way. */
-    void postpone(long nanos) {
+    /** Shows them to somebody, once each request that stands in no queue, however many messages of it are under way. */
+    void each(Consumer<LinkRequest> to) {
         for (int slot = 0; slot < SLOTS; slot++) {
             LinkRequest request = requests[slot];
             if (request != null && request.queue == null && firstSlotOf(request) == slot) {
-                request.deadlineNanos += nanos;
+                to.accept(request);
             }
         }
     }

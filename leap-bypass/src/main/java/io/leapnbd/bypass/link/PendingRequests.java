@@ -1,6 +1,7 @@
 package io.leapnbd.bypass.link;
 
 import io.leapnbd.bypass.link.LinkRequest.Outcome;
+import java.util.function.Consumer;
 import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 
@@ -129,11 +130,11 @@ final class PendingRequests {
         }
     }
 
-    /** Moves the deadlines of all by so many nanoseconds. */
-    void postpone(long nanos) {
-        demands.postpone(nanos);
-        bulk.postpone(nanos);
-        background.postpone(nanos);
+    /** Shows all of them to somebody, who leaves them where they are. */
+    void each(Consumer<LinkRequest> to) {
+        demands.each(to);
+        bulk.each(to);
+        background.each(to);
     }
 
     /** Ends all. */

@@ -5,6 +5,7 @@ import io.leapnbd.donor.protocol.Operation;
 import io.leapnbd.donor.protocol.Status;
 import io.netty.channel.EventLoop;
 import java.util.UUID;
+import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -60,7 +61,12 @@ final class PostedRequests implements PendingRequests.Sender {
         session = with;
         incarnation = process;
         held = standing;
-        lastHeard = System.nanoTime();
+        heard(System.nanoTime());
+    }
+
+    private void heard(long now) {
+        lastHeard = now;
+        donor.heard(now);
     }
 
     /** It cannot be used any more. */
@@ -115,9 +121,23 @@ final class PostedRequests implements PendingRequests.Sender {
         }
     }
 
+    /** Ends the time of spare requests that have had so much of it, here and on the session. */
+    void giveUpSpare(long now, long nanos) {
+        Consumer<LinkRequest> giveUp = request -> {
+            if (request.spare && now - request.startNanos >= nanos && now - request.deadlineNanos < 0) {
+                request.deadlineNanos = now;
+            }
+        };
+        pending.each(giveUp);
+        LinkSession on = session;
+        if (on != null) {
+            on.eachUnderWay(giveUp);
+        }
+    }
+
     /** Moves the deadlines of what waits by so many nanoseconds. */
     void postpone(long nanos) {
-        pending.postpone(nanos);
+        pending.each(request -> request.deadlineNanos += nanos);
     }
 
     /** {@link System#nanoTime()} when the donor was heard last. */
@@ -245,7 +265,7 @@ final class PostedRequests implements PendingRequests.Sender {
 
     /** The donor has done what was sent at the request's {@code sentNanos} or later, and this server owned the export then. */
     void proven(LinkRequest request, long now) {
-        lastHeard = now;
+        heard(now);
         donor.proven(request.sentNanos);
     }
 
@@ -256,7 +276,7 @@ final class PostedRequests implements PendingRequests.Sender {
      * @param last whether that was all of it, so that it ends, as its worst answer says
      */
     void answered(LinkRequest request, byte status, int freeSlabs, boolean last, long now) {
-        lastHeard = now;
+        heard(now);
         donor.freeSlabs(freeSlabs);
         Outcome outcome = Outcome.of(status);
         if (outcome.provesOwnership()) {
@@ -268,7 +288,8 @@ final class PostedRequests implements PendingRequests.Sender {
             }
         } else if (request.operation != Operation.EXPOSE) {
             request.worst = outcome;
-            if (outcome == Outcome.REFUSED) {
+            // A placement or a free may be late. A grant is answered so by a defect only.
+            if (outcome == Outcome.REFUSED || (outcome == Outcome.STALE && request.operation == Operation.GRANT)) {
                 LOG.error("donor {} refused operation {}: {}", donor, request.operation, Status.name(status));
             }
         }

@@ -7,18 +7,25 @@ import io.leapnbd.donor.protocol.PageMarks;
 import io.leapnbd.donor.protocol.ProtocolException;
 import io.leapnbd.donor.protocol.ReplyHeader;
 import io.leapnbd.donor.protocol.RequestHeader;
+import io.leapnbd.donor.protocol.SlabCopies;
 import io.leapnbd.donor.protocol.SlabList;
 import io.leapnbd.donor.protocol.Status;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
 import java.io.IOException;
 import java.nio.ByteBuffer;
+import java.util.HashSet;
+import java.util.Set;
+import java.util.UUID;
 
 /** A conversation in the donor protocol, over any transport. {@code donor/PROTOCOL.md} has the requests. */
 final class ProtocolConversation implements Conversation {
 
     /** A donor has no more slabs than that; who lists more lies. */
     private static final int MAX_SLABS = 1 << 20;
+
+    /** Donor processes that the slabs of a donor may name. */
+    private static final int MAX_NAMED = 1 << 16;
 
     private final Exchange exchange;
 
@@ -48,6 +55,7 @@ final class ProtocolConversation implements Conversation {
     public void list(SlabSink sink) throws IOException {
         int from = 0;
         int told = 0;
+        Set<UUID> named = new HashSet<>();
         while (true) {
             SlabList part;
             try {
@@ -60,7 +68,17 @@ final class ProtocolConversation implements Conversation {
                 throw new IOException("its list of slabs does not come to an end");
             }
             for (int i = 0; i < part.size(); i++) {
-                sink.on(part.index(i), part.handle(i), part.grantVersion(i), part.touched(i));
+                part.copies(i).names().forEach(name -> named.add(name.incarnation()));
+                if (named.size() > MAX_NAMED) {
+                    throw new IOException("its list of slabs names too many donors");
+                }
+                sink.on(
+                        part.index(i),
+                        part.handle(i),
+                        part.grantVersion(i),
+                        part.generation(i),
+                        part.touched(i),
+                        part.copies(i));
             }
             if (!part.more()) {
                 return;
@@ -83,8 +101,15 @@ final class ProtocolConversation implements Conversation {
     }
 
     @Override
-    public byte free(int handle) throws IOException {
-        return ReplyHeader.status(ask(Operation.FREE, handle, 0, 0, 0, Unpooled.EMPTY_BUFFER), 0);
+    public byte place(int handle, long generation, SlabCopies copies) throws IOException {
+        ByteBuf body = Unpooled.buffer(SlabCopies.MAX_LENGTH);
+        copies.encode(body);
+        return ReplyHeader.status(ask(Operation.PLACE, handle, 0, 0, generation, body), 0);
+    }
+
+    @Override
+    public byte free(int handle, long generation) throws IOException {
+        return ReplyHeader.status(ask(Operation.FREE, handle, 0, 0, generation, Unpooled.EMPTY_BUFFER), 0);
     }
 
     @Override

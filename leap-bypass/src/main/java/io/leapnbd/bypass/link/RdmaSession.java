@@ -19,6 +19,7 @@ import io.netty.channel.IoEventLoop;
 import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.time.Duration;
+import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -361,12 +362,12 @@ final class RdmaSession implements LinkSession, RdmaClient.Events {
     }
 
     @Override
-    public void postpone(long nanos) {
+    public void eachUnderWay(Consumer<LinkRequest> to) {
         if (reads != null) {
-            reads.postpone(nanos);
+            reads.each(to);
         }
         if (messages != null) {
-            messages.postpone(nanos);
+            messages.each(to);
         }
     }
 

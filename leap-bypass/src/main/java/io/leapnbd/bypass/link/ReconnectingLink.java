@@ -278,11 +278,18 @@ final class ReconnectingLink implements DonorLink {
         backoff.reset();
         LinkSession on = session;
         if (on != null) {
-            on.postpone(gapNanos);
+            on.eachUnderWay(request -> request.deadlineNanos += gapNanos);
             boolean longAgo = suspended || gapNanos >= OUTLIVED_NANOS;
             if (ready && longAgo && on.outlivedByPeer()) {
                 disconnect("this process did not run for a while");
             }
+        }
+    }
+
+    @Override
+    public void giveUpSpare(long now, long nanos) {
+        if (now - donor.heardNanos() >= nanos) {
+            requests.giveUpSpare(now, nanos);
         }
     }
 

@@ -1,5 +1,6 @@
 package io.leapnbd.bypass.link;
 
+import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /** A first-in first-out list of requests, linked through the requests themselves, so that any can be taken out. For one thread. */
@@ -44,10 +45,10 @@ final class RequestQueue {
         return request;
     }
 
-    /** Moves the deadlines of all by so many nanoseconds. */
-    void postpone(long nanos) {
+    /** Shows all of them to somebody, who leaves them where they are. */
+    void each(Consumer<LinkRequest> to) {
         for (LinkRequest request = head; request != null; request = request.next) {
-            request.deadlineNanos += nanos;
+            to.accept(request);
         }
     }
 

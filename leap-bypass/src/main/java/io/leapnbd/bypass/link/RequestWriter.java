@@ -37,7 +37,7 @@ final class RequestWriter {
     }
 
     void request(LinkRequest request, int cookie) {
-        boolean carries = request.operation == Operation.WRITE || request.operation == Operation.NOTE;
+        boolean carries = request.sendsData();
         long[] lost = request.lost;
         int payload = carries ? request.length : lost == null ? 0 : lost.length * Long.BYTES;
         boolean copied = payload <= COPY_LIMIT || lost != null;
@@ -53,6 +53,7 @@ final class RequestWriter {
                 request.length,
                 payload,
                 request.version);
+        RequestHeader.setFlags(out, at, request.flags());
         out.writerIndex(at + RequestHeader.LENGTH);
         if (carries) {
             ByteBuf data = request.data();

@@ -15,6 +15,7 @@ import io.netty.channel.epoll.EpollChannelOption;
 import io.netty.channel.epoll.EpollSocketChannel;
 import java.net.InetSocketAddress;
 import java.time.Duration;
+import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -268,8 +269,8 @@ final class TcpSession implements LinkSession {
     }
 
     @Override
-    public void postpone(long nanos) {
-        inFlight.postpone(nanos);
+    public void eachUnderWay(Consumer<LinkRequest> to) {
+        inFlight.each(to);
     }
 
     @Override

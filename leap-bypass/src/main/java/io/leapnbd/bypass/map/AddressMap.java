@@ -4,13 +4,11 @@ import io.leapnbd.donor.protocol.Protocol;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
 import java.util.Arrays;
-import java.util.HashMap;
-import java.util.Map;
-import java.util.UUID;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.atomic.AtomicLongArray;
 import java.util.concurrent.atomic.LongAdder;
+import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -69,17 +67,10 @@ public final class AddressMap {
     }
 
     private void restore() {
-        // Rows of one process share its number.
-        Map<UUID, UUID> processes = new HashMap<>();
         for (int slab = 0; slab < slabs; slab++) {
             Placement row = state.placement(slab);
             if (row != null) {
-                Member member = row.primary();
-                placements[slab] = Placement.of(
-                        member.donor(),
-                        processes.computeIfAbsent(member.incarnation(), process -> process),
-                        member.handle(),
-                        member.grantVersion());
+                placements[slab] = row;
                 mapped.incrementAndGet();
             }
             setDamaged(slab, lost.any(firstPage(slab), endPage(slab)));
@@ -130,17 +121,40 @@ public final class AddressMap {
 
     /**
      * Where a slab is; null as long as nothing was written to it, and after it was lost. Who wants to know of its pages too asks
-     * for this first, then for {@link #anyWritten} and then for {@link #anyLost}: {@link #lose} changes them in the
+     * for this first, then for {@link #anyWritten} and then for {@link #anyLost}: {@link #remove} changes them in the
      * opposite order, so that a page that was lost and a slab that was granted anew are never seen as blank together.
      */
     public @Nullable Placement placement(int slab) {
         return (@Nullable Placement) PLACEMENT.getVolatile(placements, slab);
     }
 
-    /** Whether a slab is placed where a request was made for. */
+    /** Whether a copy is one of a slab's placement. */
     public boolean isAt(int slab, Member where) {
         Placement now = placement(slab);
         return now != null && now.has(where);
+    }
+
+    /**
+     * Whether every copy of a slab has done a change, and it may be acknowledged: docs/replicas.md, rule 2.
+     *
+     * @param asked the copies that were asked
+     * @param acknowledged a bit for each of these, by its place, that has done it
+     */
+    public boolean isDone(int slab, Placement asked, int acknowledged) {
+        Placement now = placement(slab);
+        if (now == null || !now.told()) {
+            return false;
+        }
+        if (now == asked) {
+            return acknowledged == (1 << asked.size()) - 1;
+        }
+        for (int i = 0; i < now.size(); i++) {
+            int place = asked.indexOf(now.member(i));
+            if (place < 0 || (acknowledged & 1 << place) == 0) {
+                return false;
+            }
+        }
+        return true;
     }
 
     /** Whether any page of a slab may be lost. */
@@ -193,12 +207,14 @@ public final class AddressMap {
     }
 
     /**
-     * Takes note that a write or trim has been done: the pages that it covers whole are lost no more, unless they went again
-     * with {@code where} in the meantime, and then this returns false.
+     * Takes note that a write or trim has been done: the pages that it covers whole are lost no more, unless they went again, or some copy has
+     * not done it, and then this returns false.
+     *
+     * @param asked as in {@link #isDone}
      */
-    public boolean markHealed(int slab, Member where, long offset, long length) {
+    public boolean markHealed(int slab, Placement asked, int acknowledged, long offset, long length) {
         synchronized (lock(slab)) {
-            if (!isAt(slab, where)) {
+            if (!isDone(slab, asked, acknowledged)) {
                 return false;
             }
             long from = pageAfter(offset);
@@ -251,44 +267,82 @@ public final class AddressMap {
         return !anyLost(offset, length) && !anyWritten(offset, length) && lossesBegun.get() == ended;
     }
 
-    /** Places a slab that is nowhere, and writes that down first. */
-    public void map(int slab, Placement to) {
+    /**
+     * Places a slab anew, and writes that down first, unless it is not where the caller thinks.
+     *
+     * @param expected where it is; null for a slab that is nowhere
+     * @return whether it was there
+     */
+    public boolean place(int slab, @Nullable Placement expected, Placement next) {
         synchronized (lock(slab)) {
-            state.putPlacement(slab, to);
-            if (placement(slab) == null) {
+            if (placement(slab) != expected) {
+                return false;
+            }
+            state.putPlacement(slab, next);
+            if (expected == null) {
                 mapped.incrementAndGet();
             }
-            PLACEMENT.setVolatile(placements, slab, to);
+            PLACEMENT.setVolatile(placements, slab, next);
+            return true;
+        }
+    }
+
+    /** Places a slab that is nowhere. */
+    public void map(int slab, Placement to) {
+        if (!place(slab, null, to)) {
+            throw new IllegalStateException("slab " + slab + " is somewhere already");
         }
     }
 
     /**
-     * The bytes of a slab are gone: what was written is lost from here on. Does nothing if the slab is somewhere else by now.
-     * Returns how many pages that were, or -1 if it did nothing.
+     * What became of a slab when the bytes of one of its copies went.
+     *
+     * @param left the copies that are left; null if there are none, so that what was written is lost
+     * @param pagesLost how many pages that were
      */
-    public long lose(int slab, Member gone) {
+    public record Removal(@Nullable Placement left, long pagesLost) {}
+
+    /**
+     * The bytes of a copy are gone. If no other copy has everything, what was written is lost from here on. Does nothing and returns null
+     * if the copy is none of the slab's by now.
+     *
+     * @param generations for the placement that is left
+     */
+    public @Nullable Removal remove(int slab, Member gone, LongSupplier generations) {
+        synchronized (lock(slab)) {
+            Placement now = placement(slab);
+            if (now == null || !now.has(gone)) {
+                return null;
+            }
+            Placement left = now.withoutGone(gone, generations.getAsLong());
+            if (left != null) {
+                state.putPlacement(slab, left);
+                PLACEMENT.setVolatile(placements, slab, left);
+                return new Removal(left, 0);
+            }
+            return new Removal(null, lose(slab));
+        }
+    }
+
+    /** Under the slab's lock. */
+    private long lose(int slab) {
         long first = firstPage(slab);
         long end = endPage(slab);
-        synchronized (lock(slab)) {
-            if (!isAt(slab, gone)) {
-                return -1;
+        long _ = lossesBegun.incrementAndGet();
+        try {
+            long pages = written.count(first, end);
+            if (pages > 0) {
+                setDamaged(slab, true);
+                written.moveTo(lost, first, end);
             }
-            long _ = lossesBegun.incrementAndGet();
-            try {
-                long pages = written.count(first, end);
-                if (pages > 0) {
-                    setDamaged(slab, true);
-                    written.moveTo(lost, first, end);
-                }
-                state.putPlacement(slab, null);
-                // Last: see placement().
-                PLACEMENT.setVolatile(placements, slab, (@Nullable Placement) null);
-                mapped.decrementAndGet();
-                pagesLost.add(pages);
-                return pages;
-            } finally {
-                long _ = lossesEnded.incrementAndGet();
-            }
+            state.putPlacement(slab, null);
+            // Last: see placement().
+            PLACEMENT.setVolatile(placements, slab, (@Nullable Placement) null);
+            mapped.decrementAndGet();
+            pagesLost.add(pages);
+            return pages;
+        } finally {
+            long _ = lossesEnded.incrementAndGet();
         }
     }
 

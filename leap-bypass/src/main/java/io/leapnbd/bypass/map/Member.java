@@ -1,16 +1,21 @@
 package io.leapnbd.bypass.map;
 
+import io.leapnbd.donor.protocol.SlabName;
 import java.util.UUID;
 
 /**
- * One donor's part in a {@link Placement}. Immutable, and compared by identity: a reply is about the present placement exactly
- * if the request was made for a member of it.
+ * One copy of a {@link Placement}: a slab at a donor. Immutable, and compared by identity: it stays the same object while the placement
+ * around it changes.
  */
 public final class Member {
 
-    /** What a member may be used for. */
+    /** What a copy may be used for; docs/replicas.md, "Words". */
     public enum State {
-        /** Has every byte: reads and writes go to it. */
+        /** Gets every new write, and does not have all of the older ones yet. */
+        FILLING,
+        /** Has every acknowledged write; but a live one's donor may not name it: not yet, or not any more. */
+        COMPLETE,
+        /** Has every acknowledged write: it may be read, and others may be let go. */
         LIVE
     }
 
@@ -18,10 +23,9 @@ public final class Member {
     private final UUID incarnation;
     private final int handle;
     private final long grantVersion;
-    private final State state;
 
     /**
-     * A member that has every byte.
+     * A copy.
      *
      * @param donor index of the donor in the server's list
      * @param incarnation the donor process that granted the slab
@@ -29,16 +33,10 @@ public final class Member {
      * @param grantVersion version of the grant
      */
     public Member(int donor, UUID incarnation, int handle, long grantVersion) {
-        this(donor, incarnation, handle, grantVersion, State.LIVE);
-    }
-
-    /** As above, in a state. */
-    public Member(int donor, UUID incarnation, int handle, long grantVersion, State state) {
         this.donor = donor;
         this.incarnation = incarnation;
         this.handle = handle;
         this.grantVersion = grantVersion;
-        this.state = state;
     }
 
     /** Index of the donor in the server's list. */
@@ -56,20 +54,19 @@ public final class Member {
         return handle;
     }
 
-    /** Version of the grant. */
+    /** Version of the grant. It never changes: the placement's generation does. */
     public long grantVersion() {
         return grantVersion;
     }
 
-    /** What it may be used for. */
-    public State state() {
-        return state;
+    /** What donors call it for good. */
+    public SlabName name() {
+        return new SlabName(incarnation, handle, grantVersion);
     }
 
     /** For messages. */
     @Override
     public String toString() {
-        return "slab " + handle + " of donor " + donor + " (" + incarnation + ", grant " + grantVersion + ", " + state
-                + ")";
+        return "slab " + handle + " of donor " + donor + " (" + incarnation + ", grant " + grantVersion + ")";
     }
 }

@@ -8,6 +8,7 @@ import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.BitSet;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.UUID;
@@ -22,7 +23,7 @@ import org.jspecify.annotations.Nullable;
  * +--------------------------------------------------------------------------------+
  * | 0     two {@link StateHeader headers}; the newer one that is whole counts       |
  * | 4 Ki  donors:    512 rows of 160 bytes: {@link DonorRow}                        |
- * | 84 Ki slabs:     a row of 40 bytes each: {@link SlabRow}                        |
+ * | 84 Ki slabs:     {@link SlabRows}, 320 bytes for each                            |
  * |       written:   a bit a page                                                  |
  * |       lost:      a bit a page                                                  |
  * +--------------------------------------------------------------------------------+
@@ -32,15 +33,15 @@ import org.jspecify.annotations.Nullable;
  * page's bit before its write is sent. So after a crash the file may name a page written that never was, which then reads as zeros from
  * its slab; never the other way round.
  *
- * <p><b>A row is whole or not there.</b> Its checksum is written before its mark; it is changed by taking the mark away first. A header is
- * never changed in place: the older of the two is overwritten, with a higher number.
+ * <p><b>A row is whole or not there.</b> Its checksum is written before its mark. Headers and rows of slabs are never changed in place: there
+ * are two of each, and the older one is overwritten, with a higher number.
  *
  * <p><b>Space.</b> The whole file is allocated when it is made ({@link LockedStateFile}), so that no store to it can fail later for want of
  * a block.
  *
  * <p>Without a path the same structure lives in anonymous memory and ends with the process.
  *
- * <p>Threads: rows of slabs are changed under the slab's monitor; headers and donors' rows under this object's; bitmaps by anybody.
+ * <p>Threads: rows of slabs are changed under the slab's lock; headers and donors' rows under this object's; bitmaps by anybody.
  */
 public final class StateFile implements AutoCloseable {
 
@@ -55,7 +56,6 @@ public final class StateFile implements AutoCloseable {
     private static final int DONOR_ROW = 160;
     private static final int DONOR_ADDRESS = DONOR_ROW - 52;
     private static final long AT_SLABS = roundUp(AT_DONORS + (long) DONOR_ROWS * DONOR_ROW);
-    private static final int SLAB_ROW = 40;
 
     private static final int THERE = 0x4c45_4150;
 
@@ -68,9 +68,10 @@ public final class StateFile implements AutoCloseable {
     private final long writtenAt;
     private final long lostAt;
     private final long bitmapLength;
+    private final SlabRows rows;
     private StateHeader header;
     private int newerSlot;
-    private Map<UUID, Integer> bound = Map.of();
+    private Map<UUID, BoundDonor> bound = Map.of();
 
     /** Over memory that is a state file's already, or all zeros. */
     StateFile(Arena arena, MemorySegment memory, StateHeader header, int newerSlot) {
@@ -82,6 +83,7 @@ public final class StateFile implements AutoCloseable {
         bitmapLength = bitmapLength(header.size(), header.slabShift());
         writtenAt = writtenAt(slabs);
         lostAt = writtenAt + roundUp(bitmapLength);
+        rows = new SlabRows(memory.asSlice(AT_SLABS, slabs * SlabRows.LENGTH));
     }
 
     /** In memory only; blank, and nobody's. */
@@ -253,20 +255,14 @@ public final class StateFile implements AutoCloseable {
         return (int) slabs;
     }
 
-    /** Which donor process holds a slab; null if none does. */
-    public @Nullable UUID incarnation(int slab) {
-        long at = slabAt(slab);
-        return memory.get(INT, at) == THERE ? new UUID(memory.get(LONG, at + 16), memory.get(LONG, at + 24)) : null;
+    /** Where a slab is; null if it is nowhere. */
+    public @Nullable SlabRow row(int slab) {
+        return rows.get(slab);
     }
 
-    /** What that process calls it. */
-    public int handle(int slab) {
-        return memory.get(INT, slabAt(slab) + 4);
-    }
-
-    /** Version of its grant. */
-    public long grantVersion(int slab) {
-        return memory.get(LONG, slabAt(slab) + 8);
+    /** Whether a slab is somewhere. */
+    public boolean isPlaced(int slab) {
+        return rows.isPlaced(slab);
     }
 
     /**
@@ -275,61 +271,57 @@ public final class StateFile implements AutoCloseable {
      * @param places by identity
      */
     public synchronized void bind(Map<UUID, Integer> places) {
-        bound = Map.copyOf(places);
+        Map<UUID, BoundDonor> all = new HashMap<>();
+        places.forEach((incarnation, place) -> all.put(incarnation, new BoundDonor(incarnation, place)));
+        bound = all;
     }
 
-    /** Where a slab is; null if it is nowhere. */
+    /** A donor process by its place in the server's list. Rows of one process share its number. */
+    private record BoundDonor(UUID incarnation, int place) {}
+
+    /** Where a slab is, at donors of the server's list; null if it is nowhere. */
     @Nullable
     Placement placement(int slab) {
-        UUID incarnation = incarnation(slab);
-        if (incarnation == null) {
+        SlabRow row = rows.get(slab);
+        if (row == null) {
             return null;
         }
-        Integer donor = bound.get(incarnation);
-        if (donor == null) {
-            throw new IllegalStateException("slab " + slab + " is at a donor process that nobody has named");
+        List<Member> members = new ArrayList<>();
+        List<Member.State> states = new ArrayList<>();
+        for (SlabRow.Copy copy : row.copies()) {
+            BoundDonor donor = bound.get(copy.incarnation());
+            if (donor == null) {
+                throw new IllegalStateException("slab " + slab + " is at a donor process that nobody has named");
+            }
+            members.add(new Member(donor.place(), donor.incarnation(), copy.handle(), copy.grantVersion()));
+            states.add(copy.state());
         }
-        return Placement.of(donor, incarnation, handle(slab), grantVersion(slab));
+        return Placement.of(row.generation(), members, states, true);
     }
 
     /** Writes down where a slab is, or that it is nowhere. */
     void putPlacement(int slab, @Nullable Placement placement) {
         if (placement == null) {
-            removeSlab(slab);
-        } else {
-            Member member = placement.primary();
-            putSlab(slab, member.incarnation(), member.handle(), member.grantVersion());
+            rows.put(slab, null);
+            return;
         }
+        List<SlabRow.Copy> copies = new ArrayList<>(placement.size());
+        for (int i = 0; i < placement.size(); i++) {
+            Member member = placement.member(i);
+            copies.add(
+                    new SlabRow.Copy(member.incarnation(), member.handle(), member.grantVersion(), placement.state(i)));
+        }
+        rows.put(slab, new SlabRow(placement.generation(), copies));
     }
 
     /** Whether a slab's row is not what was written. */
     public boolean broken(int slab) {
-        long at = slabAt(slab);
-        int there = memory.get(INT, at);
-        return there != 0
-                && (there != THERE
-                        || memory.get(INT, at + 32) != slab
-                        || memory.get(INT, at + 36) != sum(memory.asSlice(at + 4, 32)));
+        return rows.broken(slab);
     }
 
-    /** Says where a slab is. */
-    public void putSlab(int slab, UUID incarnation, int handle, long grantVersion) {
-        long at = slabAt(slab);
-        memory.set(INT, at, 0);
-        VarHandle.releaseFence();
-        memory.set(INT, at + 4, handle);
-        memory.set(LONG, at + 8, grantVersion);
-        memory.set(LONG, at + 16, incarnation.getMostSignificantBits());
-        memory.set(LONG, at + 24, incarnation.getLeastSignificantBits());
-        memory.set(INT, at + 32, slab);
-        memory.set(INT, at + 36, sum(memory.asSlice(at + 4, 32)));
-        VarHandle.releaseFence();
-        memory.set(INT, at, THERE);
-    }
-
-    /** Says that a slab is nowhere. */
-    public void removeSlab(int slab) {
-        memory.set(INT, slabAt(slab), 0);
+    /** Says where a slab is; null says that it is nowhere. */
+    public void putRow(int slab, @Nullable SlabRow row) {
+        rows.put(slab, row);
     }
 
     /**
@@ -375,7 +367,7 @@ public final class StateFile implements AutoCloseable {
         } else {
             written().moveTo(lost(), first, end);
         }
-        removeSlab(slab);
+        rows.put(slab, null);
     }
 
     /** Whether any page of a slab is lost. */
@@ -437,15 +429,11 @@ public final class StateFile implements AutoCloseable {
     }
 
     private static long writtenAt(long slabs) {
-        return roundUp(AT_SLABS + slabs * SLAB_ROW);
+        return roundUp(AT_SLABS + slabs * SlabRows.LENGTH);
     }
 
     private static long donorAt(int row) {
         return AT_DONORS + (long) row * DONOR_ROW;
-    }
-
-    private static long slabAt(int slab) {
-        return AT_SLABS + (long) slab * SLAB_ROW;
     }
 
     private static long roundUp(long bytes) {

@@ -47,7 +47,7 @@ public record StateHeader(
     static final long MAGIC = 0x4C45_4150_4D41_5031L;
 
     /** Layout of this version. */
-    static final int VERSION = 2;
+    static final int VERSION = 3;
 
     static final int AT_VERSION = 8;
 

@@ -1,10 +1,11 @@
 package io.leapnbd.bypass.path;
 
+import io.leapnbd.bypass.map.Member;
 import java.util.ArrayList;
 import java.util.BitSet;
 import java.util.List;
 
-/** The search for a donor for one slab, and who waits for its end. Driven by one loop; see the methods for threads. */
+/** The search for donors for one slab, and who waits for its end. Driven by one loop; see the methods for threads. */
 final class Allocation {
 
     final int slab;
@@ -12,6 +13,12 @@ final class Allocation {
 
     /** Donors that have refused, or have not answered in time, since the last time that all were tried. On the loop. */
     final BitSet refused = new BitSet();
+
+    /** Copies that are granted, and not used yet. On the loop. */
+    final List<Member> granted = new ArrayList<>();
+
+    /** Whether the copies are being told of each other. On the loop. */
+    boolean placing;
 
     private final List<SlabWaits.Wait> waits = new ArrayList<>();
     private boolean over;

@@ -2,16 +2,19 @@ package io.leapnbd.bypass.path;
 
 import io.leapnbd.bypass.link.LinkCompletion;
 import io.leapnbd.bypass.link.LinkRequest;
-import io.leapnbd.bypass.link.LinkRequest.Outcome;
 import io.leapnbd.bypass.map.AddressMap;
 import io.leapnbd.bypass.map.Member;
+import io.leapnbd.bypass.map.Placement;
 import io.leapnbd.nbd.spi.NbdError;
+import io.netty.buffer.ByteBuf;
 import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
 
 /**
- * What writes and trims have in common: their turn in the {@link WriteOrder}, a version, and an end that counts only if
- * the slab is still where it was. What ended at a member that is not of the present placement, well or not, is done again under the new
- * one, within its deadline: the old one's bytes are gone, and the new one's do not have the change.
+ * What writes and trims have in common: their turn in the {@link WriteOrder}, one version for all copies, and an end that counts only if every
+ * copy of the placement of that moment has done it (docs/replicas.md, rules 2 and 7). A copy that is silent while a live one has answered is
+ * left out first. A copy that was added meanwhile is asked too, with the same version. If the slab was lost meanwhile, all of it is done again, within
+ * its deadline.
  *
  * <p>For the loop's thread.
  */
@@ -20,6 +23,7 @@ abstract class ChangePath {
     static final long NO_TICKET = 0;
 
     private static final long TURN_MICROS = 200;
+    private static final long AGAIN_MILLIS = 100;
 
     final DeviceLoop loop;
     final AddressMap map;
@@ -28,6 +32,7 @@ abstract class ChangePath {
 
     private final SlabLosses losses;
     private final Versions versions;
+    private final PlacementChanges placing;
     private final LinkCompletion ended = this::ended;
 
     ChangePath(
@@ -36,93 +41,228 @@ abstract class ChangePath {
             SlabLosses losses,
             WriteOrder order,
             Versions versions,
-            SlabAllocator allocator) {
+            SlabAllocator allocator,
+            PlacementChanges placing) {
         this.loop = loop;
         this.map = map;
         this.losses = losses;
         this.order = order;
         this.versions = versions;
         this.allocator = allocator;
+        this.placing = placing;
     }
 
-    /** Does the rest of what a donor has done; whether the slab is still where it was. */
-    abstract boolean applied(LinkRequest request, Member where);
+    /** A change is about to be sent to a copy that was added after it began. */
+    abstract void continues(Change change);
 
-    /** Does it all again, as a further part of the client's. */
-    abstract void again(LinkRequest request, ClientRequest client);
+    /** Does what remains after all copies have done it and its turn is over; false if it has to be done again. */
+    abstract boolean applied(Change change);
 
-    /** A request, as one more part of {@code client}, of a change that has begun; to be posted. */
-    LinkRequest request(ClientRequest client, byte operation, Member where, long offset, int length) {
+    /** Does it all again, as a further part of the client's: the slab was lost meanwhile. */
+    abstract void again(Change change);
+
+    /**
+     * Sends a change, which has its turn, to every copy, as one more part of {@code client}.
+     *
+     * @param at the placement, looked at after the change had its turn
+     */
+    void send(
+            ClientRequest client,
+            byte operation,
+            Placement at,
+            long offset,
+            int length,
+            @Nullable ByteBuf from,
+            int index,
+            int tag) {
+        Change change;
+        try {
+            change = loop.newChange();
+            client.addPart();
+        } catch (RuntimeException | Error e) {
+            order.end(offset, length);
+            throw e;
+        }
+        change.begin(client, at);
+        change.operation = operation;
+        change.position = offset;
+        change.length = length;
+        change.buffer = from;
+        change.bufferIndex = index;
+        change.tag = tag;
+        change.startNanos = client.startNanos();
+        // Drawn once the write has its pages, so that versions grow in the order in which writes to a page begin.
+        change.version = versions.next();
+        order.began(offset, length, change.version);
+        postAll(change, at);
+    }
+
+    /** The last of them may end before its post returns, and the change with it. */
+    private void postAll(Change change, Placement at) {
+        int toAsk = change.toAsk();
+        boolean spare = change.acknowledged() != 0 && change.acknowledgedByLive(at);
+        for (int i = 0; toAsk != 0; i++) {
+            if ((toAsk & 1 << i) != 0) {
+                toAsk &= ~(1 << i);
+                post(change, i, at.member(i), spare);
+            }
+        }
+    }
+
+    private void post(Change change, int place, Member where, boolean spare) {
         LinkRequest request = loop.newRequest();
-        request.operation = operation;
+        request.operation = change.operation;
         request.where = where;
         request.incarnation = where.incarnation();
         request.slab = where.handle();
-        request.offset = map.within(offset);
-        request.length = length;
-        // Drawn once the write has its pages, so that versions grow in the order in which writes to a page begin.
-        request.version = versions.next();
-        order.began(offset, length, request.version);
-        request.position = offset;
-        request.startNanos = client.startNanos();
-        request.deadlineNanos = loop.deadline(client);
+        request.offset = map.within(change.position);
+        request.length = change.length;
+        request.version = change.version;
+        request.position = change.position;
+        request.buffer = change.buffer;
+        request.bufferIndex = change.bufferIndex;
+        request.startNanos = change.startNanos;
+        request.deadlineNanos = loop.deadline(change.startNanos);
         request.completion = ended;
-        request.attachment = client;
-        client.addPart();
-        return request;
+        request.attachment = change;
+        request.spare = spare;
+        change.posted(place, request);
+        loop.post(request, where.donor());
     }
 
     private void ended(LinkRequest request, long now) {
-        ClientRequest client = DeviceLoop.clientOf(request);
-        try {
-            if (request.outcome == Outcome.UNREACHABLE) {
-                order.markUncertain(request.position, request.length);
-            }
-            order.end(request.position, request.length);
-            settle(request, client, now);
-        } catch (RuntimeException | Error e) {
-            client.fail(e);
+        Change change = (Change) request.attachment;
+        if (change == null) {
+            throw new IllegalStateException("a request of no change");
         }
-        boolean fenced = request.outcome == Outcome.FENCED;
+        boolean last = change.ended(request);
+        if (last && request.outcome == LinkRequest.Outcome.OK) {
+            loop.done(change.client(), request, now);
+        }
         loop.release(request);
-        if (fenced) {
-            loop.endFenced(client);
-        } else {
-            client.endPart(now);
+        if (!last) {
+            change.spareTheRest();
+            return;
+        }
+        try {
+            settle(change, now);
+        } catch (RuntimeException | Error e) {
+            change.client().fail(e);
+            failed(change, now);
         }
     }
 
-    private void settle(LinkRequest request, ClientRequest client, long now) {
-        Member where = request.where;
-        if (where == null) {
-            throw new IllegalStateException("a change of no slab");
+    private void settle(Change change, long now) {
+        int slab = map.slabOf(change.position);
+        Placement asked = change.asked();
+        if (change.fenced()) {
+            order.end(change.position, change.length);
+            loop.endFenced(change.client());
+            loop.release(change);
+            return;
         }
-        switch (request.outcome) {
-            case OK -> {
-                loop.done(client, request, now);
-                if (!applied(request, where)) {
-                    retry(request, client);
+        for (int i = 0; i < asked.size(); i++) {
+            if (change.isGone(i)) {
+                losses.takenBack(slab, asked.member(i));
+            }
+        }
+        if (change.refused()) {
+            change.client().fail(NbdError.EIO);
+            failed(change, now);
+        } else {
+            decide(change, slab, now);
+        }
+    }
+
+    private void decide(Change change, int slab, long now) {
+        Placement present = map.placement(slab);
+        if (present == null) {
+            conclude(change, false, now);
+            return;
+        }
+        if (present != change.asked() && change.continueAt(present)) {
+            continues(change);
+            postAll(change, present);
+            loop.flush();
+            return;
+        }
+        if (map.isDone(slab, present, change.acknowledged())
+                && (!map.damaged(slab)
+                        || map.markHealed(slab, present, change.acknowledged(), change.position, change.length))) {
+            conclude(change, true, now);
+        } else if (map.placement(slab) != present) {
+            decide(change, slab, now);
+        } else if (change.acknowledgedByLive(present)) {
+            placing.leaveOut(
+                    slab, change.silent(), loop, loop.deadline(change.client()), done -> leftOut(change, slab, done));
+        } else {
+            change.client().fail(NbdError.EIO);
+            failed(change, now);
+        }
+    }
+
+    /** If the others do not answer either, it is tried again, with its turn and its version, for as long as it may take. */
+    private void leftOut(Change change, int slab, boolean done) {
+        if (done) {
+            decideGuarded(change, slab);
+        } else if (loop.expired(change.client())) {
+            change.client().fail(NbdError.EIO);
+            failed(change, System.nanoTime());
+        } else {
+            loop.later(() -> askAgain(change, slab), AGAIN_MILLIS, TimeUnit.MILLISECONDS);
+        }
+    }
+
+    private void askAgain(Change change, int slab) {
+        if (change.askSilentAgain()) {
+            postAll(change, change.asked());
+            loop.flush();
+        } else {
+            decideGuarded(change, slab);
+        }
+    }
+
+    private void decideGuarded(Change change, int slab) {
+        long now = System.nanoTime();
+        try {
+            decide(change, slab, now);
+        } catch (RuntimeException | Error e) {
+            change.client().fail(e);
+            failed(change, now);
+        }
+    }
+
+    /** What every copy has done, or the slab is lost. */
+    private void conclude(Change change, boolean done, long now) {
+        order.end(change.position, change.length);
+        try {
+            if (!done || !applied(change)) {
+                if (loop.expired(change.client())) {
+                    change.client().fail(NbdError.EIO);
+                } else {
+                    again(change);
+                    loop.flush();
                 }
             }
-            case LOST -> {
-                losses.takenBack(map.slabOf(request.position), where);
-                retry(request, client);
-            }
-            case NO_SPACE -> client.fail(NbdError.ENOSPC);
-            case FENCED -> {
-                // Its part ends later.
-            }
-            case UNREACHABLE, REFUSED -> client.fail(NbdError.EIO);
+        } catch (RuntimeException | Error e) {
+            change.client().fail(e);
         }
+        end(change, now);
     }
 
-    private void retry(LinkRequest request, ClientRequest client) {
-        if (loop.expired(client)) {
-            client.fail(NbdError.EIO);
-        } else {
-            again(request, client);
-            loop.flush();
+    /** Ends a change that has failed. */
+    private void failed(Change change, long now) {
+        if (change.uncertain()) {
+            order.markUncertain(change.position, change.length);
         }
+        order.end(change.position, change.length);
+        end(change, now);
+    }
+
+    private void end(Change change, long now) {
+        ClientRequest client = change.client();
+        loop.release(change);
+        client.endPart(now);
     }
 
     /** Does a part of a request a little later: a change of one of its pages is under way that it must not overtake. */

@@ -39,16 +39,19 @@ public final class DeviceLoop {
     private final LoopLatencies latencies;
     private final DonorLink[] links;
     private final long timeoutNanos;
+    private final long memberTimeoutNanos;
     private final OwnershipLease lease;
     private final SlabWaits waits;
     private final ScheduledFuture<?> ticks;
     private final ArrayDeque<LinkRequest> freeRequests = new ArrayDeque<>(256);
     private final ArrayDeque<ClientRequest> freeClients = new ArrayDeque<>(256);
+    private final ArrayDeque<Change> freeChanges = new ArrayDeque<>(256);
     private final List<Runnable> ticked = new ArrayList<>();
     private final StepQueue steps;
     private final TickGap gaps = new TickGap(System.nanoTime());
     private final Suspensions suspensions;
     private boolean defectTold;
+    private boolean closed;
 
     /**
      * Begins to tick.
@@ -56,13 +59,20 @@ public final class DeviceLoop {
      * @param links one to each donor, in the order of the settings
      * @param embedded whether the donor is in this process
      * @param timeoutNanos how long a request may take
+     * @param memberTimeoutNanos how long a donor may be silent while another has the pages too
      */
     public DeviceLoop(
-            EventLoop eventLoop, LoopLatencies latencies, DonorLink[] links, boolean embedded, long timeoutNanos) {
+            EventLoop eventLoop,
+            LoopLatencies latencies,
+            DonorLink[] links,
+            boolean embedded,
+            long timeoutNanos,
+            long memberTimeoutNanos) {
         this.eventLoop = eventLoop;
         this.latencies = latencies;
         this.links = links;
         this.timeoutNanos = timeoutNanos;
+        this.memberTimeoutNanos = memberTimeoutNanos;
         LongSupplier suspendedNanos = new SuspendedTime();
         suspensions = new Suspensions(suspendedNanos);
         lease = new OwnershipLease(links, suspendedNanos, embedded, timeoutNanos);
@@ -100,6 +110,11 @@ public final class DeviceLoop {
         return links[donor];
     }
 
+    /** Whether a donor was not heard for so long. It is heard twice a second at least while it is well. */
+    boolean isSilent(int donor, long nanos) {
+        return System.nanoTime() - links[donor].donor().heardNanos() >= nanos;
+    }
+
     /** How many there are. */
     int links() {
         return links.length;
@@ -107,12 +122,18 @@ public final class DeviceLoop {
 
     /** Ends all links; what is under way fails. */
     public void close() {
+        closed = true;
         ticks.cancel(false);
         for (DonorLink link : links) {
             guarded(link::close);
         }
         guarded(waits::close);
         guarded(lease::close);
+    }
+
+    /** Whether the device is being closed: nothing new is begun. */
+    boolean closed() {
+        return closed;
     }
 
     /** Sends what links held back to send together. */
@@ -132,6 +153,7 @@ public final class DeviceLoop {
                 if (suspended || gap > 0) {
                     link.stoodStill(gap, suspended);
                 }
+                link.giveUpSpare(now, memberTimeoutNanos);
                 link.tick(now);
             } catch (RuntimeException | Error e) {
                 defect(e);
@@ -244,6 +266,18 @@ public final class DeviceLoop {
         } catch (RejectedExecutionException e) {
             LOG.debug("loop {} has ended", eventLoop);
         }
+    }
+
+    /** An empty change, of the pool. */
+    Change newChange() {
+        Change change = freeChanges.pollLast();
+        return change != null ? change : new Change();
+    }
+
+    /** Gives a change back that has ended. */
+    void release(Change change) {
+        change.clear();
+        freeChanges.addLast(change);
     }
 
     // Requests to donors.

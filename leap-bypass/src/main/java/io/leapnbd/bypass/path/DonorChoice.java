@@ -3,8 +3,10 @@ package io.leapnbd.bypass.path;
 import io.leapnbd.bypass.map.AddressMap;
 import io.leapnbd.bypass.map.Member;
 import io.leapnbd.bypass.map.Placement;
+import java.util.Arrays;
 import java.util.BitSet;
 import java.util.HashSet;
+import java.util.List;
 import java.util.Set;
 import java.util.concurrent.ThreadLocalRandom;
 
@@ -22,6 +24,9 @@ final class DonorChoice {
 
     static final int NONE = -1;
 
+    /** The machine that each donor is on: copies of a slab are on different ones. */
+    private final int[] machines;
+
     /** How many slabs each donor is being asked for. */
     private final int[] asked;
 
@@ -31,18 +36,19 @@ final class DonorChoice {
     /** Slab and donor of each question and each return under way. */
     private final Set<Long> busy = new HashSet<>();
 
-    DonorChoice(int donors) {
-        asked = new int[donors];
-        late = new int[donors];
+    DonorChoice(int[] machines) {
+        this.machines = machines;
+        asked = new int[machines.length];
+        late = new int[machines.length];
     }
 
-    /** Chooses a donor, and counts it as being asked; or {@link #NONE}. */
-    synchronized int choose(int slab, DeviceLoop loop, BitSet refused) {
-        int one = draw(slab, loop, refused, NONE);
+    /** Chooses a donor on none of the machines that hold a copy, and counts it as being asked; or {@link #NONE}. */
+    synchronized int choose(int slab, DeviceLoop loop, BitSet refused, List<Member> copies) {
+        int one = draw(slab, loop, refused, copies, NONE);
         if (one == NONE) {
             return NONE;
         }
-        int other = draw(slab, loop, refused, one);
+        int other = draw(slab, loop, refused, copies, one);
         int chosen = other != NONE && left(loop, other) > left(loop, one) ? other : one;
         asked[chosen]++;
         boolean _ = busy.add(key(slab, chosen));
@@ -50,13 +56,14 @@ final class DonorChoice {
     }
 
     /** A donor that may have room, each with the same chance. */
-    private int draw(int slab, DeviceLoop loop, BitSet refused, int except) {
+    private int draw(int slab, DeviceLoop loop, BitSet refused, List<Member> copies, int except) {
         int chosen = NONE;
         int seen = 0;
         for (int donor = 0; donor < asked.length; donor++) {
             if (donor != except
                     && !refused.get(donor)
                     && late[donor] == 0
+                    && !onMachineOf(donor, copies)
                     && loop.link(donor).ready()
                     && loop.link(donor).donor().freeSlabs() > 0
                     && !busy.contains(key(slab, donor))) {
@@ -67,6 +74,21 @@ final class DonorChoice {
             }
         }
         return chosen;
+    }
+
+    /** Whether any of some copies is on a donor's machine. */
+    boolean onMachineOf(int donor, List<Member> copies) {
+        for (int i = 0; i < copies.size(); i++) {
+            if (machines[copies.get(i).donor()] == machines[donor]) {
+                return true;
+            }
+        }
+        return false;
+    }
+
+    /** How many machines there are. */
+    int machineCount() {
+        return (int) Arrays.stream(machines).distinct().count();
     }
 
     /** What a donor will have when all that it is being asked for is granted. */
@@ -103,10 +125,8 @@ final class DonorChoice {
     /** Whether a slab may be given back: it is not in use, and its donor is not being asked for the same one again. */
     synchronized boolean beginFreeing(int slab, Member surplus, AddressMap map) {
         Placement now = map.placement(slab);
-        boolean inUse = now != null
-                && now.primary().donor() == surplus.donor()
-                && now.primary().handle() == surplus.handle()
-                && now.primary().incarnation().equals(surplus.incarnation());
+        Member at = now == null ? null : now.at(surplus.donor(), surplus.incarnation());
+        boolean inUse = at != null && at.handle() == surplus.handle();
         return !inUse && busy.add(key(slab, surplus.donor()));
     }
 

@@ -27,9 +27,16 @@ public final class ReadPath {
 
     private static final long AGAIN_MICROS = 100;
 
+    /** A donor that owes answers for so long is passed over by reads while another has the page. */
+    private static final long SILENT_NANOS = TimeUnit.MILLISECONDS.toNanos(100);
+
+    /** After all copies were asked in vain, the next turn begins so much later. */
+    private static final long ALL_SILENT_MILLIS = 100;
+
     private final DeviceLoop loop;
     private final AddressMap map;
     private final SlabLosses losses;
+    private final ReadChoice choice;
     private final LinkCompletion ended = this::ended;
 
     /** One loop's. */
@@ -37,25 +44,33 @@ public final class ReadPath {
         this.loop = loop;
         this.map = map;
         this.losses = losses;
+        choice = new ReadChoice(loop, SILENT_NANOS);
     }
 
     /** Reads a range that lies in one slab and fits one frame. */
     public void read(ClientRequest client, long offset, int length, ByteBuf into, int index) {
         try {
-            begin(client, offset, length, into, index);
+            begin(client, offset, length, into, index, null, 0);
         } catch (RuntimeException | Error e) {
             client.fail(e);
         }
     }
 
-    private void begin(ClientRequest client, long offset, int length, ByteBuf into, int index) {
+    private void begin(
+            ClientRequest client,
+            long offset,
+            int length,
+            ByteBuf into,
+            int index,
+            @Nullable Member failed,
+            int attempts) {
         int slab = map.slabOf(offset);
         // In this order: AddressMap.placement says why.
         Placement placement = map.placement(slab);
         boolean written = map.anyWritten(offset, length);
         boolean lost = map.damaged(slab) && map.anyLost(offset, length);
         if (written && !lost && placement != null) {
-            post(client, placement.primary(), offset, length, into, index);
+            post(client, placement, choice.choose(placement, failed), offset, length, into, index, attempts);
         } else if (!loop.lease().valid(client.startNanos())) {
             loop.lease().ask(client, () -> read(client, offset, length, into, index));
         } else if (lost || written) {
@@ -71,7 +86,15 @@ public final class ReadPath {
         }
     }
 
-    private void post(ClientRequest client, Member from, long offset, int length, ByteBuf into, int index) {
+    private void post(
+            ClientRequest client,
+            Placement placement,
+            Member from,
+            long offset,
+            int length,
+            ByteBuf into,
+            int index,
+            int attempts) {
         client.addPart();
         LinkRequest request = loop.newRequest();
         request.operation = Operation.READ;
@@ -87,11 +110,19 @@ public final class ReadPath {
         request.deadlineNanos = loop.deadline(client);
         request.completion = ended;
         request.attachment = client;
+        request.tag = attempts;
+        // One that was asked again has had others, and goes on until its client's deadline.
+        request.spare = placement.live() > 1 || attempts > 0;
+        choice.begun(from);
         loop.post(request, from.donor());
     }
 
     private void ended(LinkRequest request, long now) {
         ClientRequest client = DeviceLoop.clientOf(request);
+        Member where = request.where;
+        if (where != null) {
+            choice.ended(where, request.outcome == LinkRequest.Outcome.OK ? now - request.postNanos : -1);
+        }
         try {
             switch (request.outcome) {
                 case OK -> loop.done(client, request, now);
@@ -101,7 +132,8 @@ public final class ReadPath {
                     loop.endFenced(client);
                     return;
                 }
-                case UNREACHABLE, NO_SPACE, REFUSED -> client.failAt(NbdError.EIO, request.position);
+                case UNREACHABLE -> unreachable(request, client);
+                case NO_SPACE, STALE, REFUSED -> client.failAt(NbdError.EIO, request.position);
             }
         } catch (RuntimeException | Error e) {
             client.fail(e);
@@ -119,8 +151,33 @@ public final class ReadPath {
             return;
         }
         losses.takenBack(map.slabOf(request.position), where);
-        begin(client, request.position, request.length, into, request.bufferIndex);
+        begin(client, request.position, request.length, into, request.bufferIndex, null, request.tag);
         loop.flush();
+    }
+
+    /** The donor does not answer: the other copies are asked, in turns, for as long as the read may take. */
+    private void unreachable(LinkRequest request, ClientRequest client) {
+        Member where = request.where;
+        ByteBuf into = request.buffer;
+        if (where == null || into == null || !request.spare || loop.expired(client)) {
+            client.failAt(NbdError.EIO, request.position);
+            return;
+        }
+        long position = request.position;
+        int length = request.length;
+        int index = request.bufferIndex;
+        int attempts = request.tag + 1;
+        Placement now = map.placement(map.slabOf(position));
+        if (now != null && attempts < now.live() + (now.has(where) ? 0 : 1)) {
+            begin(client, position, length, into, index, where, attempts);
+            loop.flush();
+        } else {
+            loop.partLater(
+                    client,
+                    () -> begin(client, position, length, into, index, where, 0),
+                    ALL_SILENT_MILLIS,
+                    TimeUnit.MILLISECONDS);
+        }
     }
 
     /** Where a page's bytes are to be had, if a donor has them. */
@@ -131,7 +188,7 @@ public final class ReadPath {
             return null;
         }
         boolean lost = map.damaged(slab) && map.anyLost(offset, Protocol.PAGE_SIZE);
-        return lost ? null : placement.primary();
+        return lost ? null : choice.choose(placement, null);
     }
 
     /**

@@ -7,11 +7,15 @@ import io.leapnbd.bypass.map.Member;
 import io.leapnbd.bypass.map.Placement;
 import io.leapnbd.donor.protocol.Operation;
 import io.leapnbd.nbd.spi.NbdError;
+import java.util.BitSet;
+import java.util.List;
 import java.util.Map;
 import java.util.UUID;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.LongAdder;
+import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -32,15 +36,30 @@ public final class SlabAllocator {
 
     private final AddressMap map;
     private final Versions versions;
+    private final int copies;
+    private final long placeNanos;
     private final DonorChoice choice;
     private final LongAdder failures = new LongAdder();
     private final Map<Integer, Allocation> allocations = new ConcurrentHashMap<>();
 
-    /** For one device. */
-    public SlabAllocator(AddressMap map, Versions versions, int donors) {
+    /**
+     * For one device.
+     *
+     * @param machines the machine that each donor is on
+     * @param copies how many copies a slab gets, where there are as many machines with room; 1 to {@link Placement#MAX_MEMBERS}
+     * @param placeNanos how long a donor may take to be told of the other copies
+     */
+    public SlabAllocator(AddressMap map, Versions versions, int[] machines, int copies, long placeNanos) {
         this.map = map;
         this.versions = versions;
-        choice = new DonorChoice(donors);
+        this.copies = copies;
+        this.placeNanos = placeNanos;
+        choice = new DonorChoice(machines);
+    }
+
+    /** How many copies a slab gets. */
+    int copies() {
+        return copies;
     }
 
     /** Writes that failed because no donor had room. */
@@ -87,19 +106,19 @@ public final class SlabAllocator {
             return;
         }
         DeviceLoop loop = allocation.loop;
-        int chosen = choice.choose(allocation.slab, loop, allocation.refused);
+        int chosen = choice.choose(allocation.slab, loop, allocation.refused, allocation.granted);
         if (chosen == DonorChoice.NONE) {
-            retryOrFail(allocation);
+            if (allocation.granted.isEmpty()) {
+                retryOrFail(allocation);
+            } else {
+                // With fewer copies than wanted; more are added when there is room.
+                placeAll(allocation);
+            }
             return;
         }
         DonorLink link = loop.link(chosen);
         LinkRequest request = loop.newRequest();
-        request.operation = Operation.GRANT;
-        request.incarnation = null;
-        request.slab = allocation.slab;
-        request.offset = 0;
-        request.length = 0;
-        request.version = versions.nextGrant();
+        request.grant(allocation.slab, versions.nextGrant(), copies > 1);
         // So that a server without this one's state file does not take lost pages for blank ones.
         request.lost = map.damaged(allocation.slab) ? map.lostPages(allocation.slab) : null;
         request.startNanos = System.nanoTime();
@@ -111,6 +130,36 @@ public final class SlabAllocator {
         if (!grant.answered) {
             loop.later(grant::late, GRANT_NANOS, TimeUnit.NANOSECONDS);
         }
+    }
+
+    /**
+     * Asks a donor for a copy of a slab that has others already, once.
+     *
+     * @param lost pages that are lost, as {@link AddressMap#lostPages} has them
+     * @param end told the copy, which is to be filled; null if no donor on another machine gives one
+     */
+    void grantFilling(int slab, DeviceLoop loop, Placement present, long[] lost, Consumer<@Nullable Member> end) {
+        int chosen = choice.choose(slab, loop, new BitSet(), present.members());
+        if (chosen == DonorChoice.NONE) {
+            end.accept(null);
+            return;
+        }
+        LinkRequest request = loop.newRequest();
+        request.grant(slab, versions.nextGrant(), true);
+        request.lost = lost.length == 0 ? null : lost;
+        request.startNanos = System.nanoTime();
+        request.deadlineNanos = loop.deadline(request.startNanos);
+        request.completion = (done, now) -> {
+            UUID process = done.incarnation;
+            Member granted = done.outcome == LinkRequest.Outcome.OK && process != null
+                    ? new Member(chosen, process, done.grantedHandle, done.version)
+                    : null;
+            loop.release(done);
+            choice.answered(slab, chosen, false);
+            end.accept(granted);
+        };
+        loop.post(request, chosen);
+        loop.link(chosen).flush();
     }
 
     private void retryOrFail(Allocation allocation) {
@@ -147,7 +196,7 @@ public final class SlabAllocator {
     }
 
     /** Gives back what was granted and is not wanted, unless it is what the slab has, or will have. */
-    private void giveBack(int slab, DeviceLoop loop, Member surplus) {
+    void giveBack(int slab, DeviceLoop loop, Member surplus, long generation) {
         if (!choice.beginFreeing(slab, surplus, map)) {
             return;
         }
@@ -157,7 +206,7 @@ public final class SlabAllocator {
         free.slab = surplus.handle();
         free.offset = 0;
         free.length = 0;
-        free.version = surplus.grantVersion();
+        free.version = generation;
         free.startNanos = System.nanoTime();
         free.deadlineNanos = loop.deadline(free.startNanos);
         free.completion = (done, now) -> {
@@ -212,19 +261,64 @@ public final class SlabAllocator {
         }
 
         private void granted(Member member) {
-            if (allocation.over()) {
-                giveBack(allocation.slab, allocation.loop, member);
+            if (allocation.over()
+                    || allocation.placing
+                    || allocation.granted.size() == copies
+                    || choice.onMachineOf(member.donor(), allocation.granted)) {
+                giveBack(allocation.slab, allocation.loop, member, member.grantVersion());
                 return;
             }
-            try {
-                map.map(allocation.slab, Placement.of(member));
-            } catch (RuntimeException | Error e) {
-                LOG.error("slab {} cannot be mapped", allocation.slab, e);
-                end(allocation, NbdError.EIO.code());
-                giveBack(allocation.slab, allocation.loop, member);
-                return;
+            allocation.granted.add(member);
+            if (copies == 1) {
+                place(allocation, Placement.of(member));
+            } else if (allocation.granted.size() == copies) {
+                placeAll(allocation);
+            } else if (!late) {
+                attempt(allocation);
             }
-            end(allocation, 0);
         }
+    }
+
+    /** Tells the copies of each other, and then uses those that have answered. */
+    private void placeAll(Allocation allocation) {
+        if (allocation.placing) {
+            return;
+        }
+        allocation.placing = true;
+        placeRound(allocation, List.copyOf(allocation.granted));
+    }
+
+    private void placeRound(Allocation allocation, List<Member> members) {
+        long generation = versions.nextGrant();
+        PlaceRequests.send(allocation.loop, members, generation, placeNanos, round -> {
+            List<Member> told = round.acknowledged();
+            if (told.isEmpty()) {
+                members.forEach(member -> giveBack(allocation.slab, allocation.loop, member, generation));
+                allocation.granted.clear();
+                allocation.placing = false;
+                retryOrFail(allocation);
+            } else if (told.size() < members.size()) {
+                members.stream()
+                        .filter(member -> !told.contains(member))
+                        .forEach(member -> giveBack(allocation.slab, allocation.loop, member, generation));
+                placeRound(allocation, told);
+            } else {
+                place(allocation, Placement.of(generation, told));
+            }
+        });
+    }
+
+    private void place(Allocation allocation, Placement placement) {
+        try {
+            map.map(allocation.slab, placement);
+        } catch (RuntimeException | Error e) {
+            LOG.error("slab {} cannot be mapped", allocation.slab, e);
+            end(allocation, NbdError.EIO.code());
+            placement
+                    .members()
+                    .forEach(member -> giveBack(allocation.slab, allocation.loop, member, placement.generation()));
+            return;
+        }
+        end(allocation, 0);
     }
 }

@@ -24,6 +24,11 @@ public final class Versions {
         this.term = term;
     }
 
+    /** For placements that a server tells of at its start: above all that earlier ones have used, and below its own. */
+    public static long beforeGrants(long term) {
+        return term << TERM_SHIFT;
+    }
+
     /** The next one for a write or trim. */
     public long next() {
         return last.incrementAndGet();

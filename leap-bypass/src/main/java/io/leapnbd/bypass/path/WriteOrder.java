@@ -106,6 +106,27 @@ public final class WriteOrder implements WriteWatch {
         }
     }
 
+    /**
+     * Begins to copy a group: no write is under way there, and none begins, until {@link #endAlone}. If that cannot be it has to be tried
+     * again, with a {@link #ticket()}.
+     */
+    boolean beginAlone(long offset, long ticket) {
+        long group = first(offset);
+        if (!hasTurn(group, ticket) || !takeAlone(group)) {
+            claimTurn(group, ticket);
+            return false;
+        }
+        if (ticket != NO_TICKET) {
+            boolean _ = turns.compareAndSet(counter(group), ticket, NO_TICKET);
+        }
+        return true;
+    }
+
+    /** A group has been copied. */
+    void endAlone(long offset) {
+        counters.set(counter(first(offset)), 0);
+    }
+
     /** Takes note of the version of a write that has begun. */
     void began(long offset, int length, long version) {
         long last = last(offset, length);

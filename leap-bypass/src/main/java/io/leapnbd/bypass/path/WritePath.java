@@ -1,8 +1,6 @@
 package io.leapnbd.bypass.path;
 
-import io.leapnbd.bypass.link.LinkRequest;
 import io.leapnbd.bypass.map.AddressMap;
-import io.leapnbd.bypass.map.Member;
 import io.leapnbd.bypass.map.Placement;
 import io.leapnbd.donor.protocol.Operation;
 import io.leapnbd.nbd.spi.NbdError;
@@ -18,8 +16,9 @@ public final class WritePath extends ChangePath {
             SlabLosses losses,
             WriteOrder order,
             Versions versions,
-            SlabAllocator allocator) {
-        super(loop, map, losses, order, versions, allocator);
+            SlabAllocator allocator,
+            PlacementChanges placing) {
+        super(loop, map, losses, order, versions, allocator, placing);
     }
 
     /** Writes a range that lies in one slab and fits one frame. */
@@ -33,13 +32,13 @@ public final class WritePath extends ChangePath {
 
     private void begin(ClientRequest client, long offset, int length, ByteBuf from, int index, long ticket) {
         int slab = map.slabOf(offset);
-        Placement placement = map.placement(slab);
+        boolean placed = map.placement(slab) != null;
         if (map.damaged(slab) && map.partlyLost(offset, length)) {
             order.forget(offset, length, ticket);
             client.failAt(NbdError.EIO, map.firstLost(offset, length));
             return;
         }
-        if (placement == null) {
+        if (!placed) {
             order.forget(offset, length, ticket);
             loop.waits()
                     .whenMapped(allocator, slab, client, () -> begin(client, offset, length, from, index, NO_TICKET));
@@ -49,34 +48,39 @@ public final class WritePath extends ChangePath {
             awaitTurn(client, offset, length, ticket, later -> begin(client, offset, length, from, index, later));
             return;
         }
-        Member where = placement.primary();
-        LinkRequest request;
+        // Looked at now that whoever adds a copy waits for this write's end.
+        Placement placement = map.placement(slab);
+        if (placement == null) {
+            order.end(offset, length);
+            awaitTurn(client, offset, length, NO_TICKET, later -> begin(client, offset, length, from, index, later));
+            return;
+        }
         try {
             map.markWritten(offset, length);
-            request = request(client, Operation.WRITE, where, offset, length);
         } catch (RuntimeException | Error e) {
             order.end(offset, length);
             throw e;
         }
-        request.buffer = from;
-        request.bufferIndex = index;
-        loop.post(request, where.donor());
+        send(client, Operation.WRITE, placement, offset, length, from, index, 0);
+    }
+
+    /** {@inheritDoc} If the slab was lost meanwhile, the pages are called lost, not written. */
+    @Override
+    void continues(Change change) {
+        map.markWritten(change.position, change.length);
     }
 
     @Override
-    boolean applied(LinkRequest request, Member where) {
-        int slab = map.slabOf(request.position);
-        return map.damaged(slab)
-                ? map.markHealed(slab, where, request.position, request.length)
-                : map.isAt(slab, where);
+    boolean applied(Change change) {
+        return true;
     }
 
     @Override
-    void again(LinkRequest request, ClientRequest client) {
-        ByteBuf from = request.buffer;
+    void again(Change change) {
+        ByteBuf from = change.buffer;
         if (from == null) {
             throw new IllegalStateException("a write without its bytes");
         }
-        begin(client, request.position, request.length, from, request.bufferIndex, NO_TICKET);
+        begin(change.client(), change.position, change.length, from, change.bufferIndex, NO_TICKET);
     }
 }

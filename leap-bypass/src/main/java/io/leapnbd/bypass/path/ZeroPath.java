@@ -1,8 +1,6 @@
 package io.leapnbd.bypass.path;
 
-import io.leapnbd.bypass.link.LinkRequest;
 import io.leapnbd.bypass.map.AddressMap;
-import io.leapnbd.bypass.map.Member;
 import io.leapnbd.bypass.map.Placement;
 import io.leapnbd.donor.protocol.Operation;
 import io.leapnbd.nbd.spi.NbdError;
@@ -10,10 +8,10 @@ import io.leapnbd.nbd.spi.NbdError;
 /** How one loop makes pages read as zeros; for its thread. */
 public final class ZeroPath extends ChangePath {
 
-    /** In {@link LinkRequest#tag}: the range has to be zeros also where pages are covered in part. */
+    /** In {@link Change#tag}: the range has to be zeros also where pages are covered in part. */
     private static final int EXACT = 1;
 
-    /** In {@link LinkRequest#tag}: the slab has to have memory afterwards. */
+    /** In {@link Change#tag}: the slab has to have memory afterwards. */
     private static final int ALLOCATE = 2;
 
     /** One loop's. */
@@ -23,8 +21,9 @@ public final class ZeroPath extends ChangePath {
             SlabLosses losses,
             WriteOrder order,
             Versions versions,
-            SlabAllocator allocator) {
-        super(loop, map, losses, order, versions, allocator);
+            SlabAllocator allocator,
+            PlacementChanges placing) {
+        super(loop, map, losses, order, versions, allocator, placing);
     }
 
     /** Whether a range of one slab is blank because its slab is nowhere; costs no more than the look at its bits. */
@@ -70,23 +69,16 @@ public final class ZeroPath extends ChangePath {
             awaitTurn(client, offset, length, ticket, later -> begin(client, offset, length, how, later));
             return;
         }
-        Member where = placement.primary();
-        if (atDonor(slab, offset, length)) {
-            LinkRequest request;
-            try {
-                request = request(client, Operation.TRIM, where, offset, length);
-            } catch (RuntimeException | Error e) {
-                order.end(offset, length);
-                throw e;
-            }
-            request.tag = how;
-            loop.post(request, where.donor());
+        // Looked at now that whoever adds a copy waits for this trim's end.
+        Placement at = map.placement(slab);
+        if (at != null && atDonor(slab, offset, length)) {
+            send(client, Operation.TRIM, at, offset, length, null, 0, how);
             return;
         }
-        // What is neither marked as written nor as lost is zeros at its donor.
+        // What is neither marked as written nor as lost is zeros at its donors.
         boolean still;
         try {
-            still = map.isAt(slab, where) && !atDonor(slab, offset, length);
+            still = at != null && map.placement(slab) == at && !atDonor(slab, offset, length);
         } finally {
             order.end(offset, length);
         }
@@ -115,25 +107,36 @@ public final class ZeroPath extends ChangePath {
         }
     }
 
+    @Override
+    void continues(Change change) {
+        // Nothing is called blank before all copies are.
+    }
+
     /**
      * {@inheritDoc} Pages are called blank now, not before: only when their donor does, whatever becomes of the request. Where newer
      * writes are on their way they stay marked as written, which costs a fetch of zeros.
      */
     @Override
-    boolean applied(LinkRequest request, Member where) {
-        int slab = map.slabOf(request.position);
-        if (map.damaged(slab) && !map.markHealed(slab, where, request.position, request.length)) {
-            return false;
-        }
-        boolean _ = order.whileNothingIsWritten(request.position, request.length, request.version, (offset, length) -> {
+    boolean applied(Change change) {
+        boolean _ = order.whileNothingIsWritten(change.position, change.length, change.version, (offset, length) -> {
             map.markBlank(offset, length);
             return true;
         });
-        return map.isAt(slab, where);
+        // If the slab was lost before they were called blank, they are called lost, and have to be healed.
+        Placement now = map.placement(map.slabOf(change.position));
+        if (now == null) {
+            return false;
+        }
+        for (int i = 0; i < now.size(); i++) {
+            if (change.asked().has(now.member(i))) {
+                return true;
+            }
+        }
+        return false;
     }
 
     @Override
-    void again(LinkRequest request, ClientRequest client) {
-        begin(client, request.position, request.length, request.tag, NO_TICKET);
+    void again(Change change) {
+        begin(change.client(), change.position, change.length, change.tag, NO_TICKET);
     }
 }

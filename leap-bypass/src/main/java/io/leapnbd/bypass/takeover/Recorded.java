@@ -1,5 +1,6 @@
 package io.leapnbd.bypass.takeover;
 
+import io.leapnbd.bypass.map.SlabRow;
 import java.util.List;
 import java.util.UUID;
 import org.jspecify.annotations.Nullable;
@@ -60,15 +61,9 @@ record Recorded(
         /** Number of slabs of the device. */
         int count();
 
-        /** Which donor process holds it; null if the file names none. */
+        /** Where it is; null if it is nowhere. */
         @Nullable
-        UUID incarnation(int slab);
-
-        /** What that process calls it. */
-        int handle(int slab);
-
-        /** Version of its grant. */
-        long grantVersion(int slab);
+        SlabRow row(int slab);
 
         /** Whether any page of it is lost; not looked at if {@link #broken}. */
         default boolean anyLost(int slab) {

@@ -1,9 +1,9 @@
 package io.leapnbd.bypass.takeover;
 
 import io.leapnbd.bypass.map.LockedStateFile;
+import io.leapnbd.bypass.map.SlabRow;
 import io.leapnbd.bypass.map.StateFile;
 import io.leapnbd.bypass.map.StateHeader;
-import java.util.UUID;
 import org.jspecify.annotations.Nullable;
 
 /** A state file as the check and the plan see it. */
@@ -46,18 +46,8 @@ final class RecordedFile {
         }
 
         @Override
-        public @Nullable UUID incarnation(int slab) {
-            return file.incarnation(slab);
-        }
-
-        @Override
-        public int handle(int slab) {
-            return file.handle(slab);
-        }
-
-        @Override
-        public long grantVersion(int slab) {
-            return file.grantVersion(slab);
+        public @Nullable SlabRow row(int slab) {
+            return file.row(slab);
         }
 
         @Override

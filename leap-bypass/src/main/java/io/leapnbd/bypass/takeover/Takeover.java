@@ -6,8 +6,10 @@ import io.leapnbd.bypass.link.DonorStanding;
 import io.leapnbd.bypass.link.Greeted;
 import io.leapnbd.bypass.map.DeviceNeed;
 import io.leapnbd.bypass.map.LockedStateFile;
+import io.leapnbd.bypass.map.Member.State;
 import io.leapnbd.bypass.map.StateFile;
 import io.leapnbd.bypass.map.StateHeader;
+import io.leapnbd.bypass.path.Versions;
 import io.leapnbd.bypass.takeover.Verdict.ClaimOrder;
 import io.leapnbd.bypass.takeover.Verdict.Granted;
 import io.leapnbd.bypass.takeover.Verdict.Refused;
@@ -15,6 +17,8 @@ import io.leapnbd.bypass.takeover.Verdict.Source;
 import io.leapnbd.donor.protocol.Hello;
 import io.leapnbd.donor.protocol.HelloReply;
 import io.leapnbd.donor.protocol.PageMarks;
+import io.leapnbd.donor.protocol.SlabCopies;
+import io.leapnbd.donor.protocol.SlabName;
 import io.leapnbd.donor.protocol.Status;
 import java.io.IOException;
 import java.io.Serial;
@@ -173,6 +177,7 @@ public final class Takeover {
                 claim();
                 List<HeldSlabs> held = list();
                 TakeoverPlan plan = TakeoverPlan.of(granted, recorded, file.slabs(), held);
+                tellCopies(plan);
                 execute(file, plan);
                 file.own(instance, content, granted.term(), locked.boot());
                 TakeoverNotes.forgetDonors(file, granted);
@@ -281,11 +286,12 @@ public final class Takeover {
         private void execute(StateFile file, TakeoverPlan plan) throws IOException {
             TakeoverNotes.putDonors(file, granted, survey::address, donor -> epochs[donor], instance);
             TakeoverExecution execution =
-                    new TakeoverExecution(file, donor -> survey.reply(donor).incarnation(), this::marks);
+                    new TakeoverExecution(file, this::marks, Versions.beforeGrants(granted.term()));
             int threads = connectors.size() + 1;
             Parallel.run(threads, thread -> {
                 for (int slab = 0; slab < plan.slabs(); slab++) {
-                    int donor = plan.donor(slab);
+                    PlannedSlab planned = plan.planned(slab);
+                    int donor = planned == null ? -1 : planned.first().donor();
                     if (thread == (donor < 0 ? threads - 1 : donor)) {
                         execution.apply(plan, slab);
                     }
@@ -297,7 +303,7 @@ public final class Takeover {
         private void report(StateFile file, TakeoverPlan plan, TakeoverExecution execution) {
             long kept = 0;
             for (int slab = 0; slab < plan.slabs(); slab++) {
-                if (file.incarnation(slab) != null) {
+                if (file.isPlaced(slab)) {
                     kept++;
                 }
             }
@@ -341,6 +347,31 @@ public final class Takeover {
             return new TakeoverExecution.PageMarks(written, lost);
         }
 
+        /** Docs/replicas.md, rule 1: before a slab's row names its copies, each of them names the others. */
+        private void tellCopies(TakeoverPlan plan) throws IOException {
+            Parallel.run(connectors.size(), donor -> {
+                for (int slab = 0; slab < plan.slabs(); slab++) {
+                    PlannedSlab planned = plan.planned(slab);
+                    if (planned != null && planned.untold()) {
+                        for (PlannedSlab.Copy copy : planned.copies()) {
+                            if (copy.donor() == donor && copy.heard() && copy.state() == State.LIVE) {
+                                tellCopy(copy, planned.live());
+                            }
+                        }
+                    }
+                }
+            });
+        }
+
+        private void tellCopy(PlannedSlab.Copy copy, List<SlabName> live) throws IOException {
+            byte status = survey.with(copy.donor())
+                    .place(copy.handle(), Versions.beforeGrants(granted.term()), SlabCopies.live(live));
+            if (status != Status.OK) {
+                throw new IOException(
+                        "donor " + survey.address(copy.donor()) + " did not take a placement: " + Status.name(status));
+            }
+        }
+
         private void tellNote() throws IOException {
             List<ClaimOrder> orders = granted.claims();
             Parallel.run(orders.size(), i -> survey.with(orders.get(i).donor()).note(note.encode(), note.version()));
@@ -349,7 +380,7 @@ public final class Takeover {
         private void free(TakeoverPlan plan) throws IOException {
             List<TakeoverPlan.Superseded> superseded = plan.superseded();
             for (TakeoverPlan.Superseded one : superseded) {
-                byte status = survey.with(one.donor()).free(one.handle());
+                byte status = survey.with(one.donor()).free(one.handle(), one.generation());
                 if (status != Status.OK) {
                     LOG.warn(
                             "donor {} keeps a slab that is not in use: {}",

@@ -1,5 +1,6 @@
 package io.leapnbd.bypass.takeover;
 
+import io.leapnbd.bypass.map.SlabRow;
 import io.leapnbd.bypass.takeover.Greeting.Found;
 import io.leapnbd.bypass.takeover.Greeting.Owner;
 import io.leapnbd.bypass.takeover.Recorded.DonorRow;
@@ -410,9 +411,9 @@ final class TakeoverCheck {
     private static Set<UUID> holders(Recorded known) {
         Set<UUID> holding = new HashSet<>();
         for (int slab = 0; slab < known.slabs().count(); slab++) {
-            UUID at = known.slabs().incarnation(slab);
-            if (at != null) {
-                holding.add(at);
+            SlabRow row = known.slabs().row(slab);
+            if (row != null) {
+                row.copies().forEach(copy -> holding.add(copy.incarnation()));
             }
         }
         return holding;

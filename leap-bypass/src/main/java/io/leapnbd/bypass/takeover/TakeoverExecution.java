@@ -1,12 +1,12 @@
 package io.leapnbd.bypass.takeover;
 
+import io.leapnbd.bypass.map.SlabRow;
 import io.leapnbd.bypass.map.StateFile;
 import io.leapnbd.bypass.takeover.TakeoverPlan.Fate;
 import io.leapnbd.bypass.takeover.Verdict.Granted;
 import java.io.IOException;
 import java.util.BitSet;
-import java.util.UUID;
-import java.util.function.IntFunction;
+import java.util.List;
 
 /**
  * Writes a plan into the state file. Each step is true by itself, so that a server that is killed in the middle leaves a file that the
@@ -16,20 +16,20 @@ import java.util.function.IntFunction;
 final class TakeoverExecution {
 
     private final StateFile file;
-    private final IntFunction<UUID> incarnations;
     private final MarksSource marks;
+    private final long tellGeneration;
     private long lostSlabs;
 
     /**
      * Of one start.
      *
-     * @param incarnations identity of the donor at a place of the server's list
      * @param marks what donors say of pages
+     * @param tellGeneration of the placements that donors were told of in this start
      */
-    TakeoverExecution(StateFile file, IntFunction<UUID> incarnations, MarksSource marks) {
+    TakeoverExecution(StateFile file, MarksSource marks, long tellGeneration) {
         this.file = file;
-        this.incarnations = incarnations;
         this.marks = marks;
+        this.tellGeneration = tellGeneration;
     }
 
     /**
@@ -41,10 +41,20 @@ final class TakeoverExecution {
     static int loseGone(StateFile file, Granted granted) {
         int lost = 0;
         for (int slab = 0; slab < file.slabs() && granted.complete(); slab++) {
-            UUID holder = file.incarnation(slab);
-            if (holder != null && granted.gone().contains(holder)) {
+            SlabRow row = file.row(slab);
+            if (row == null
+                    || row.copies().stream().noneMatch(copy -> granted.gone().contains(copy.incarnation()))) {
+                continue;
+            }
+            List<SlabRow.Copy> left = row.copies().stream()
+                    .filter(copy -> !granted.gone().contains(copy.incarnation()))
+                    .toList();
+            if (left.isEmpty()) {
                 file.lose(slab, false);
                 lost++;
+            } else {
+                // Whether what is left has everything is decided from the lists.
+                file.putRow(slab, new SlabRow(row.generation(), left));
             }
         }
         return lost;
@@ -57,12 +67,13 @@ final class TakeoverExecution {
      */
     void apply(TakeoverPlan plan, int slab) throws IOException {
         Fate fate = plan.fate(slab);
+        PlannedSlab planned = plan.planned(slab);
         switch (fate) {
             case BLANK -> {}
-            case KEPT -> takeMarks(plan, slab, true);
-            case ADOPTED -> {
-                takeMarks(plan, slab, false);
-                file.putSlab(slab, incarnations.apply(plan.donor(slab)), plan.handle(slab), plan.grantVersion(slab));
+            case KEPT, ADOPTED -> {
+                if (planned != null) {
+                    take(slab, planned, fate == Fate.KEPT);
+                }
             }
             case LOST_AS_WRITTEN, LOST_WHOLE -> {
                 file.lose(slab, fate == Fate.LOST_WHOLE);
@@ -71,16 +82,25 @@ final class TakeoverExecution {
         }
     }
 
-    /** Slabs that were found to be gone. */
-    long lostSlabs() {
-        return lostSlabs;
-    }
-
-    private void takeMarks(TakeoverPlan plan, int slab, boolean join) throws IOException {
-        PageMarks of = marks.of(plan.donor(slab), plan.handle(slab));
+    private void take(int slab, PlannedSlab planned, boolean join) throws IOException {
+        PlannedSlab.Copy first = planned.first();
+        PageMarks of = marks.of(first.donor(), first.handle());
         if (of != null) {
             file.mark(slab, of.written(), of.lost(), join);
         }
+        long generation = planned.generation();
+        if (planned.untold()) {
+            generation = tellGeneration;
+        }
+        List<SlabRow.Copy> copies = planned.copies().stream()
+                .map(copy -> new SlabRow.Copy(copy.incarnation(), copy.handle(), copy.grantVersion(), copy.state()))
+                .toList();
+        file.putRow(slab, new SlabRow(generation, copies));
+    }
+
+    /** Slabs that were found to be gone. */
+    long lostSlabs() {
+        return lostSlabs;
     }
 
     /**

@@ -1,22 +1,25 @@
 package io.leapnbd.bypass.takeover;
 
+import io.leapnbd.bypass.map.Member.State;
+import io.leapnbd.bypass.map.SlabRow;
+import io.leapnbd.bypass.takeover.ListedCopies.Listed;
+import io.leapnbd.bypass.takeover.PlannedSlab.Copy;
 import io.leapnbd.bypass.takeover.Verdict.Granted;
 import io.leapnbd.bypass.takeover.Verdict.Source;
+import io.leapnbd.donor.protocol.SlabName;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
-import java.util.UUID;
 import org.jspecify.annotations.Nullable;
 
 /**
  * What becomes of each slab of the device: decided from the state file and from what the donors list after the claim, when nothing
- * changes any more. A pure function, in about 20 bytes a slab, whatever the device's size.
+ * changes any more. A pure function.
  *
  * <p>If the file is the truth, its rows are: a slab that a donor lists and the file does not name was granted and never written down, so it
- * was never used. Otherwise, of all that are known for one index, the slab with the highest grant version is the one in use. Rows of the file
+ * was never used. Otherwise, of all that are known for one index, the slabs with the highest generation are those in use. Rows of the file
  * compete with slabs that donors list, if a write or trim has ever reached these: a slab that was never used may have been granted in vain,
  * before or after the one in use. If the winner is a row whose donor process has ended, or does not hold the slab any more, the index is lost,
- * however many older slabs there are.
+ * however many older slabs there are. Which copies of one generation are believed, {@link ListedCopies} says.
  */
 final class TakeoverPlan {
 
@@ -35,21 +38,15 @@ final class TakeoverPlan {
     }
 
     private static final Fate[] FATES = Fate.values();
-    private static final int NO_DONOR = -1;
 
     private final byte[] fates;
-    private final int[] donors;
-    private final int[] handles;
-    private final long[] grants;
+    private final @Nullable PlannedSlab[] planned;
     private final List<Superseded> superseded = new ArrayList<>();
     private int unexplained;
 
     private TakeoverPlan(int slabs) {
         fates = new byte[slabs];
-        donors = new int[slabs];
-        handles = new int[slabs];
-        grants = new long[slabs];
-        Arrays.fill(donors, NO_DONOR);
+        planned = new PlannedSlab[slabs];
     }
 
     /**
@@ -62,22 +59,150 @@ final class TakeoverPlan {
      */
     static TakeoverPlan of(Granted granted, @Nullable Recorded file, int slabs, List<HeldSlabs> held) {
         TakeoverPlan plan = new TakeoverPlan(slabs);
-        if (granted.source() == Source.LISTS || (granted.source() == Source.FILE && !granted.complete())) {
-            plan.takeLists(granted, held);
-        }
-        if (granted.source() == Source.FILE && file != null) {
-            plan.joinFile(granted, file, held);
-        }
+        int[] cursors = new int[held.size()];
         for (int slab = 0; slab < slabs; slab++) {
-            if (plan.fate(slab) == Fate.BLANK) {
-                boolean lost = granted.unheldLost()
-                        || (!granted.complete() && granted.note().lost().get(slab));
-                plan.set(slab, lost ? Fate.LOST_WHOLE : Fate.BLANK);
-            }
+            plan.decide(granted, file, slab, listed(slab, held, cursors));
         }
-        plan.findSuperseded(held);
+        for (int i = 0; i < held.size(); i++) {
+            plan.beyond(held.get(i), cursors[i]);
+        }
         return plan;
     }
+
+    /** What all donors list for an index, in the order of growing indices. */
+    private static List<Listed> listed(int slab, List<HeldSlabs> held, int[] cursors) {
+        List<Listed> all = List.of();
+        for (int i = 0; i < cursors.length; i++) {
+            HeldSlabs at = held.get(i);
+            int entry = cursors[i];
+            if (entry < at.count() && at.index(entry) == slab) {
+                cursors[i]++;
+                all = all.isEmpty() ? new ArrayList<>(2) : all;
+                all.add(new Listed(
+                        at.donor(),
+                        at.name(entry),
+                        at.generation(entry),
+                        at.touched(entry),
+                        at.filling(entry),
+                        at.names(entry)));
+            }
+        }
+        return all;
+    }
+
+    private void decide(Granted granted, @Nullable Recorded file, int slab, List<Listed> listed) {
+        Recorded.SlabRows rows = granted.source() == Source.FILE && file != null ? file.slabs() : null;
+        boolean byLists = granted.source() == Source.LISTS || (granted.source() == Source.FILE && !granted.complete());
+        ListedCopies copies = new ListedCopies(byLists ? without(granted, listed) : List.of());
+        long generation = copies.generation();
+        PlannedSlab chosen = generation == 0 ? null : copies.believed();
+        Fate fate = chosen != null ? Fate.ADOPTED : Fate.BLANK;
+        boolean notBelieved = chosen == null && (generation > 0 || copies.onlyFilling());
+        if (notBelieved) {
+            fate = Fate.LOST_WHOLE;
+        }
+        SlabRow row = rows == null || rows.broken(slab) ? null : rows.row(slab);
+        if (rows != null && rows.broken(slab) && fate == Fate.BLANK) {
+            fate = Fate.LOST_WHOLE;
+        } else if (row != null && (fate == Fate.BLANK || generation <= row.generation())) {
+            generation = row.generation();
+            notBelieved = false;
+            chosen = ofRow(granted, row, new ListedCopies(listed));
+            fate = chosen != null ? Fate.KEPT : granted.complete() ? Fate.LOST_AS_WRITTEN : Fate.LOST_WHOLE;
+        }
+        if (fate == Fate.BLANK) {
+            boolean lost = granted.unheldLost()
+                    || (!granted.complete() && granted.note().lost().get(slab));
+            fate = lost ? Fate.LOST_WHOLE : Fate.BLANK;
+        }
+        fates[slab] = (byte) fate.ordinal();
+        planned[slab] = chosen;
+        for (Listed one : listed) {
+            if (chosen == null || !chosen.has(one.donor(), one.name().handle())) {
+                boolean vain = !one.touched() || one.filling() || one.generation() < generation;
+                surplus(one.donor(), slab, one.name().handle(), one.generation(), vain && !notBelieved);
+            }
+        }
+    }
+
+    private static List<Listed> without(Granted granted, List<Listed> listed) {
+        return granted.abandoned().isEmpty()
+                ? listed
+                : listed.stream()
+                        .filter(one -> !granted.abandoned().contains(one.donor()))
+                        .toList();
+    }
+
+    /** What is left of a row: copies that are there, or whose donors are waited for. Null if no copy has everything. */
+    private static @Nullable PlannedSlab ofRow(Granted granted, SlabRow row, ListedCopies listed) {
+        List<Copy> left = new ArrayList<>();
+        boolean liveIsGone = false;
+        for (SlabRow.Copy copy : row.copies()) {
+            Integer waited = granted.waiting().get(copy.incarnation());
+            Listed at = listed.find(copy.incarnation(), copy.handle(), copy.grantVersion());
+            if (waited != null) {
+                if (copy.state() != State.FILLING) {
+                    left.add(new Copy(
+                            waited, copy.incarnation(), copy.handle(), copy.grantVersion(), copy.state(), false));
+                }
+            } else if (at != null && !at.filling()) {
+                // Its donor may know an older generation than the row: the row is written before anybody is told.
+                // One that is live at its donor has been filled, whatever the row says.
+                State state = copy.state() == State.FILLING ? State.COMPLETE : copy.state();
+                left.add(ListedCopies.copy(at, state));
+            } else {
+                liveIsGone |= copy.state() == State.LIVE;
+            }
+        }
+        boolean anyLive = left.stream().anyMatch(copy -> copy.state() == State.LIVE);
+        if (left.isEmpty() || (!granted.complete() && liveIsGone)) {
+            return null;
+        }
+        if (!anyLive) {
+            // The live ones are gone, and these have everything.
+            left.replaceAll(copy -> copy.as(State.LIVE));
+        }
+        PlannedSlab plan = new PlannedSlab(row.generation(), List.copyOf(left), false);
+        return new PlannedSlab(row.generation(), plan.copies(), !isTold(plan, listed));
+    }
+
+    private static boolean isTold(PlannedSlab plan, ListedCopies listed) {
+        List<SlabName> live = plan.live();
+        for (Copy copy : plan.copies()) {
+            Listed at = listed.find(copy.incarnation(), copy.handle(), copy.grantVersion());
+            if (copy.state() == State.LIVE
+                    && at != null
+                    && !(at.names().size() == live.size() && at.names().containsAll(live))) {
+                return false;
+            }
+        }
+        return true;
+    }
+
+    /** Slabs of indices that the device does not have. */
+    private void beyond(HeldSlabs held, int from) {
+        for (int i = from; i < held.count(); i++) {
+            surplus(held.donor(), held.index(i), held.handle(i), held.generation(i), !held.touched(i));
+        }
+    }
+
+    private void surplus(int donor, int slab, int handle, long generation, boolean vain) {
+        if (vain) {
+            superseded.add(new Superseded(donor, slab, handle, generation));
+        } else {
+            unexplained++;
+        }
+    }
+
+    /**
+     * A slab that is held for nothing.
+     *
+     * @param donor its place in the server's list
+     * @param index which part of the device it held
+     * @param handle what the donor calls it
+     * @param generation that its donor lists
+     */
+    record Superseded(int donor, int index, int handle, long generation) {}
 
     int slabs() {
         return fates.length;
@@ -87,20 +212,13 @@ final class TakeoverPlan {
         return FATES[fates[slab]];
     }
 
-    /** Place in the server's list of the donor that holds it; of slabs that are kept or adopted. */
-    int donor(int slab) {
-        return donors[slab];
+    /** Where a slab will be; null if it is neither kept nor adopted. */
+    @Nullable
+    PlannedSlab planned(int slab) {
+        return planned[slab];
     }
 
-    int handle(int slab) {
-        return handles[slab];
-    }
-
-    long grantVersion(int slab) {
-        return grants[slab];
-    }
-
-    /** Slabs that donors hold for nothing: never used, or a newer one of the same index was granted. These are freed. */
+    /** Slabs that donors hold for nothing: never used, or newer ones of the same index are. These are freed. */
     List<Superseded> superseded() {
         return superseded;
     }
@@ -109,100 +227,4 @@ final class TakeoverPlan {
     int unexplained() {
         return unexplained;
     }
-
-    /** The newest slab of each index, of those that donors list. */
-    private void takeLists(Granted granted, List<HeldSlabs> held) {
-        for (HeldSlabs at : held) {
-            if (granted.abandoned().contains(at.donor())) {
-                continue;
-            }
-            for (int i = 0; i < at.count(); i++) {
-                int slab = at.index(i);
-                if (slab < fates.length
-                        && at.touched(i)
-                        && (donors[slab] == NO_DONOR || at.grantVersion(i) > grants[slab])) {
-                    donors[slab] = at.donor();
-                    handles[slab] = at.handle(i);
-                    grants[slab] = at.grantVersion(i);
-                    set(slab, Fate.ADOPTED);
-                }
-            }
-        }
-    }
-
-    private void joinFile(Granted granted, Recorded file, List<HeldSlabs> held) {
-        Recorded.SlabRows rows = file.slabs();
-        Fate lost = granted.complete() ? Fate.LOST_AS_WRITTEN : Fate.LOST_WHOLE;
-        for (int slab = 0; slab < fates.length; slab++) {
-            UUID at = rows.broken(slab) ? null : rows.incarnation(slab);
-            if (at == null) {
-                if (rows.broken(slab) && fate(slab) == Fate.BLANK) {
-                    set(slab, Fate.LOST_WHOLE);
-                }
-                continue;
-            }
-            long version = rows.grantVersion(slab);
-            boolean listed = fate(slab) == Fate.ADOPTED;
-            if (listed && grants[slab] > version) {
-                continue;
-            }
-            Integer waited = granted.waiting().get(at);
-            int place = holder(held, at, slab, rows.handle(slab), version);
-            if (waited != null) {
-                donors[slab] = waited;
-                handles[slab] = rows.handle(slab);
-                grants[slab] = version;
-                set(slab, Fate.KEPT);
-            } else if (place != NO_DONOR) {
-                donors[slab] = place;
-                handles[slab] = rows.handle(slab);
-                grants[slab] = version;
-                set(slab, Fate.KEPT);
-            } else {
-                donors[slab] = NO_DONOR;
-                grants[slab] = version;
-                set(slab, lost);
-            }
-        }
-    }
-
-    private void findSuperseded(List<HeldSlabs> held) {
-        for (HeldSlabs at : held) {
-            for (int i = 0; i < at.count(); i++) {
-                int slab = at.index(i);
-                if (slab < fates.length && donors[slab] == at.donor() && handles[slab] == at.handle(i)) {
-                    continue;
-                }
-                if (!at.touched(i) || (slab < fates.length && at.grantVersion(i) < grants[slab])) {
-                    superseded.add(new Superseded(at.donor(), slab, at.handle(i)));
-                } else {
-                    unexplained++;
-                }
-            }
-        }
-    }
-
-    /** Place in the server's list of the donor that lists the very slab of a row; {@link #NO_DONOR} if none does. */
-    private static int holder(List<HeldSlabs> held, UUID incarnation, int index, int handle, long grantVersion) {
-        for (HeldSlabs at : held) {
-            if (at.incarnation().equals(incarnation)) {
-                int i = at.find(index);
-                return i >= 0 && at.handle(i) == handle && at.grantVersion(i) == grantVersion ? at.donor() : NO_DONOR;
-            }
-        }
-        return NO_DONOR;
-    }
-
-    private void set(int slab, Fate fate) {
-        fates[slab] = (byte) fate.ordinal();
-    }
-
-    /**
-     * A slab that is held for nothing.
-     *
-     * @param donor its place in the server's list
-     * @param index which part of the device it held
-     * @param handle what the donor calls it
-     */
-    record Superseded(int donor, int index, int handle) {}
 }

@@ -4,7 +4,11 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.leapnbd.bypass.link.LinkRequest.Outcome;
 import io.leapnbd.donor.protocol.Operation;
+import io.leapnbd.donor.protocol.ProtocolException;
 import io.leapnbd.donor.protocol.ReplyHeader;
+import io.leapnbd.donor.protocol.RequestHeader;
+import io.leapnbd.donor.protocol.SlabCopies;
+import io.leapnbd.donor.protocol.SlabName;
 import io.leapnbd.donor.protocol.Status;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
@@ -294,6 +298,78 @@ abstract class LinkLifeTests extends LinkFixture {
         script.slabSize = ScriptedDonor.SLAB_SIZE;
         until(link::ready);
         ends(post(Operation.GRANT, 3, 0), Outcome.OK);
+    }
+
+    private ByteBuf lastSent() {
+        return script.connection().sent().getLast();
+    }
+
+    @Test
+    void aPlacementGoesToTheDonorWithItsCopies() throws ProtocolException {
+        connect();
+        SlabCopies copies =
+                SlabCopies.live(List.of(new SlabName(new UUID(1, 2), 17, 5), new SlabName(new UUID(3, 4), 6, 7)));
+        LinkRequest place = request(Operation.PLACE, 17, copies.encodedLength());
+        place.version = 12;
+        script.memory.writerIndex(100);
+        copies.encode(script.memory);
+        place.bufferIndex = 100;
+        link.post(place);
+        ends(place, Outcome.OK);
+        ByteBuf sent = lastSent();
+        assertThat(RequestHeader.operation(sent, 0)).isEqualTo(Operation.PLACE);
+        assertThat(RequestHeader.slab(sent, 0)).isEqualTo(17);
+        assertThat(RequestHeader.version(sent, 0)).isEqualTo(12);
+        assertThat(SlabCopies.decodePlace(sent.slice(RequestHeader.LENGTH, RequestHeader.payload(sent, 0))))
+                .isEqualTo(copies);
+    }
+
+    /** The generation of a placement is none of a write. */
+    @Test
+    void aPlacementCountsForNoWriteThatWasAcknowledged() {
+        connect();
+        LinkRequest place = request(Operation.PLACE, 17, 18);
+        place.version = 1L << 40;
+        link.post(place);
+        ends(place, Outcome.OK);
+        script.connection().breaks();
+        until(() -> script.connections.size() == 2 && link.ready());
+        assertThat(told).isEmpty();
+    }
+
+    @Test
+    void aGrantThatIsToBeFilledSaysSoAndTheNextOneDoesNot() {
+        connect();
+        LinkRequest grant = request(Operation.GRANT, 3, 0);
+        grant.filling = true;
+        grant.lost = new long[] {1};
+        link.post(grant);
+        ends(grant, Outcome.OK);
+        assertThat(RequestHeader.flags(lastSent(), 0)).isEqualTo(RequestHeader.FILLING);
+        assertThat(lastSent().getLongLE(RequestHeader.LENGTH)).isOne();
+        grant.clear();
+        assertThat(grant.filling).isFalse();
+        ends(post(Operation.GRANT, 3, 0), Outcome.OK);
+        assertThat(RequestHeader.flags(lastSent(), 0)).isZero();
+    }
+
+    /** Whoever says so has looked whether the export is still this server's. */
+    @Test
+    void aPlacementThatIsStaleIsThatRequestsAffairOnly() {
+        connect();
+        long before = donor.provenNanos();
+        script.status = Status.STALE;
+        LinkRequest place = request(Operation.PLACE, 17, 18);
+        // Proofs that follow soon upon another are not noted.
+        place.startNanos += TimeUnit.SECONDS.toNanos(1);
+        link.post(place);
+        ends(place, Outcome.STALE);
+        ends(post(Operation.FREE, 17, 0), Outcome.STALE);
+        ends(post(Operation.GRANT, 17, 0), Outcome.STALE);
+        assertThat(donor.provenNanos() - before).isPositive();
+        script.status = Status.OK;
+        ends(post(Operation.READ, 17, PAGE), Outcome.OK);
+        assertThat(script.connections).hasSize(1);
     }
 
     @Test

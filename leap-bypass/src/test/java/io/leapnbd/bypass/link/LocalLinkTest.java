@@ -6,6 +6,8 @@ import io.leapnbd.bypass.link.LinkRequest.Outcome;
 import io.leapnbd.donor.protocol.Hello;
 import io.leapnbd.donor.protocol.HelloReply;
 import io.leapnbd.donor.protocol.Operation;
+import io.leapnbd.donor.protocol.SlabCopies;
+import io.leapnbd.donor.protocol.SlabName;
 import io.leapnbd.donor.protocol.Status;
 import io.leapnbd.donor.store.Admission;
 import io.leapnbd.donor.store.Claim;
@@ -13,6 +15,7 @@ import io.leapnbd.donor.store.SlabStore;
 import io.leapnbd.donor.store.StoreSettings;
 import java.io.IOException;
 import java.nio.ByteBuffer;
+import java.util.List;
 import java.util.Objects;
 import java.util.UUID;
 import java.util.concurrent.TimeUnit;
@@ -84,6 +87,43 @@ class LocalLinkTest extends LinkFixture {
         assertThat(read.outcome).isEqualTo(Outcome.OK);
         assertThat(script.memory.getByte(PAGE - 1)).isEqualTo((byte) 42);
         assertThat(donor.freeSlabs()).isEqualTo(store.freeSlabs());
+    }
+
+    @Test
+    void aSlabThatIsToBeFilledIsPlacedAndFreedAsOfItsGeneration() throws Exception {
+        link.connect();
+        LinkRequest grant = request(Operation.GRANT, 1, 0);
+        grant.version = 1;
+        grant.filling = true;
+        link.post(grant);
+        assertThat(grant.outcome).isEqualTo(Outcome.OK);
+        assertThat(store.list(claim, 0).slabs().copies(0)).isEqualTo(SlabCopies.FILLING);
+
+        SlabCopies both = SlabCopies.live(
+                List.of(new SlabName(store.incarnation(), grant.grantedHandle, 1), new SlabName(new UUID(5, 6), 1, 1)));
+        both.encode(script.memory.writerIndex(0));
+        LinkRequest place = request(Operation.PLACE, grant.grantedHandle, both.encodedLength());
+        place.version = 2;
+        link.post(place);
+        assertThat(place.outcome).isEqualTo(Outcome.OK);
+        assertThat(store.list(claim, 0).slabs().copies(0)).isEqualTo(both);
+        LinkRequest late = request(Operation.PLACE, grant.grantedHandle, both.encodedLength());
+        late.version = 1;
+        link.post(late);
+        assertThat(late.outcome).isEqualTo(Outcome.STALE);
+        LinkRequest none = request(Operation.PLACE, grant.grantedHandle, both.encodedLength() - 1);
+        none.version = 3;
+        link.post(none);
+        assertThat(none.outcome).isEqualTo(Outcome.REFUSED);
+
+        LinkRequest free = request(Operation.FREE, grant.grantedHandle, 0);
+        free.version = 1;
+        link.post(free);
+        assertThat(free.outcome).isEqualTo(Outcome.STALE);
+        free.version = 2;
+        link.post(free);
+        assertThat(free.outcome).isEqualTo(Outcome.OK);
+        assertThat(store.list(claim, 0).slabs().size()).isZero();
     }
 
     @Test

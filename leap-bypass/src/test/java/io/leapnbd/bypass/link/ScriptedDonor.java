@@ -8,6 +8,7 @@ import io.leapnbd.donor.protocol.Protocol;
 import io.leapnbd.donor.protocol.ProtocolException;
 import io.leapnbd.donor.protocol.ReplyHeader;
 import io.leapnbd.donor.protocol.RequestHeader;
+import io.leapnbd.donor.protocol.SlabCopies;
 import io.leapnbd.donor.protocol.SlabKey;
 import io.leapnbd.donor.protocol.SlabList;
 import io.leapnbd.donor.protocol.Status;
@@ -21,6 +22,7 @@ import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.UUID;
+import java.util.function.IntFunction;
 
 /**
  * A donor that answers every request as one would unless it is told otherwise; its slabs are filled with their handle. It is reached over
@@ -55,6 +57,9 @@ final class ScriptedDonor implements RdmaDialer {
     int slabsHeld;
 
     int slabsAListTakes = 1;
+
+    /** What it says of the copies of each. */
+    IntFunction<SlabCopies> copiesListed = _ -> SlabCopies.ALONE;
 
     /** Whether every list begins with the first slab, whatever it is asked for. */
     boolean listStartsOver;
@@ -164,7 +169,7 @@ final class ScriptedDonor implements RdmaDialer {
     private SlabList list(int from) {
         SlabList part = new SlabList();
         for (int index = from; index < slabsHeld && part.size() < slabsAListTakes; index++) {
-            part.add(index, 100 + index, 1, true);
+            part.add(index, 100 + index, 1, 1, true, copiesListed.apply(index));
         }
         part.more(from + part.size() < slabsHeld);
         return part;

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.sun.management.ThreadMXBean;
 import java.lang.management.ManagementFactory;
+import java.util.Objects;
 import java.util.UUID;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -71,12 +72,12 @@ class AddressMapTest {
 
         assertThat(map.partlyLost(100, PAGE)).isTrue();
         assertThat(map.partlyLost(0, PAGE)).isFalse();
-        map.markHealed(slab, now.primary(), 0, 2 * PAGE + 100);
+        map.markHealed(slab, now, 1, 0, 2 * PAGE + 100);
 
         assertThat(map.anyLost(0, 2 * PAGE)).isFalse();
         assertThat(map.anyLost(2 * PAGE, PAGE)).isTrue();
         assertThat(map.damaged(slab)).isTrue();
-        map.markHealed(slab, now.primary(), 2 * PAGE, 2 * PAGE);
+        map.markHealed(slab, now, 1, 2 * PAGE, 2 * PAGE);
         assertThat(map.damaged(slab)).isFalse();
     }
 
@@ -89,7 +90,7 @@ class AddressMapTest {
         loseAll(0, OLD);
         map.map(slab, Placement.of(0, NEW, 2, 2));
 
-        map.markHealed(slab, gone.primary(), 0, PAGE);
+        map.markHealed(slab, gone, 1, 0, PAGE);
 
         assertThat(map.anyLost(0, PAGE)).isTrue();
     }
@@ -129,7 +130,8 @@ class AddressMapTest {
             for (int slab = 0; slab < 1000; slab++) {
                 blank.map(slab, Placement.of(0, OLD, slab, slab));
             }
-            assertThat(threads.getCurrentThreadAllocatedBytes() - before).isLessThan(200L * 1000);
+            // Most of it is garbage of writing the row.
+            assertThat(threads.getCurrentThreadAllocatedBytes() - before).isLessThan(1000L * 1000);
             assertThat(blank.pagesWritten()).isZero();
         }
     }
@@ -141,7 +143,8 @@ class AddressMapTest {
             if (placement != null
                     && placement.primary().donor() == donor
                     && placement.primary().incarnation().equals(process)) {
-                pages += map.lose(slab, placement.primary());
+                pages += Objects.requireNonNull(map.remove(slab, placement.primary(), () -> 1))
+                        .pagesLost();
             }
         }
         return pages;

@@ -3,6 +3,7 @@ package io.leapnbd.bypass.map;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.leapnbd.donor.protocol.SlabName;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
@@ -140,10 +141,33 @@ class StateFileTest {
         }
     }
 
+    /** Hole 2: a donor knows a slab by the version of its grant, and not by the generation of a later placement. */
+    @Test
+    void copies_are_found_again_with_the_grants_that_they_had() throws IOException {
+        UUID other = new UUID(3, 2);
+        try (LockedStateFile locked = lock(BOOT)) {
+            StateFile file = locked.create(SIZE, SLAB_SHIFT);
+            file.own(ME, CONTENT, 7, BOOT);
+            file.bind(Map.of(DONOR, 0, other, 1));
+            AddressMap map = new AddressMap(file, SIZE, SLAB_SHIFT);
+            map.map(3, Placement.of(900, List.of(new Member(0, DONOR, 99, 1234), new Member(1, other, 98, 5678))));
+            file.abandon();
+        }
+        try (LockedStateFile locked = lock(BOOT)) {
+            StateFile file = Objects.requireNonNull(locked.found());
+            file.bind(Map.of(DONOR, 0, other, 1));
+            Placement found = Objects.requireNonNull(new AddressMap(file, SIZE, SLAB_SHIFT).placement(3));
+            assertThat(found.generation()).isEqualTo(900);
+            assertThat(found.members())
+                    .extracting(Member::name)
+                    .containsExactly(new SlabName(DONOR, 99, 1234), new SlabName(other, 98, 5678));
+        }
+    }
+
     @Test
     void A7_a_row_that_is_not_what_was_written_is_told_and_no_exception() throws IOException {
         serve(true);
-        long row = 4096 + 512 * 160 + 3 * 40;
+        long row = 4096 + 512 * 160 + 3 * 320;
         overwrite(row + 4, (byte) 77);
         try (LockedStateFile locked = lock(BOOT)) {
             StateFile file = Objects.requireNonNull(locked.found());

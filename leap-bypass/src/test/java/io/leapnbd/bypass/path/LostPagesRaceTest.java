@@ -77,25 +77,29 @@ class LostPagesRaceTest {
     private void loseAndFill() {
         for (int handle = 1; !over.get(); handle++) {
             Member gone = filled;
-            assertThat(map.lose(0, gone)).isEqualTo(1);
+            assertThat(Objects.requireNonNull(map.remove(0, gone, () -> 1)).pagesLost())
+                    .isEqualTo(1);
             Member fresh = new Member(0, gone.incarnation(), handle, handle);
-            map.map(0, Placement.of(fresh));
+            Placement placement = Placement.of(fresh);
+            map.map(0, placement);
             Thread.onSpinWait();
             filled = fresh;
             map.markWritten(0, PAGE);
-            assertThat(map.markHealed(0, fresh, 0, PAGE)).isTrue();
+            assertThat(map.markHealed(0, placement, 1, 0, PAGE)).isTrue();
         }
     }
 
     private void read(EventLoop eventLoop, AtomicLong zeros, AtomicLong right) {
         DonorLink link = new Answering();
-        SlabLosses losses = new SlabLosses(map, List.of(link.donor()), (offset, length) -> {}, slab -> {});
+        SlabLosses losses = new SlabLosses(
+                map, new Versions(1), List.of(link.donor()), (offset, length) -> {}, slab -> {}, slab -> {});
         DeviceLoop loop = new DeviceLoop(
                 eventLoop,
                 new LatencyRecorders().openLoop(),
                 new DonorLink[] {link},
                 true,
-                TimeUnit.MINUTES.toNanos(1));
+                TimeUnit.MINUTES.toNanos(1),
+                TimeUnit.SECONDS.toNanos(1));
         ReadPath reads = new ReadPath(loop, map, losses);
         ByteBuf into = Unpooled.directBuffer(PAGE);
         for (int i = 0; i < READS; i++) {

@@ -5,6 +5,7 @@ import io.leapnbd.bypass.link.DonorStanding;
 import io.leapnbd.bypass.link.LinkSettings;
 import io.leapnbd.bypass.map.LockedStateFile;
 import io.leapnbd.bypass.map.PageProbe;
+import io.leapnbd.bypass.map.SlabRow;
 import io.leapnbd.bypass.map.StateFile;
 import io.leapnbd.bypass.takeover.SimDonor.SimSlab;
 import io.leapnbd.bypass.takeover.Truths.Truth;
@@ -131,7 +132,7 @@ final class SimServer implements Donor.Listener {
             admissions.missedEnd();
         }
         for (int slab = 0; slab < Truths.SLABS; slab++) {
-            if (gone.equals(file.incarnation(slab))) {
+            if (gone.equals(holderOf(slab))) {
                 takenBack(slab);
             }
         }
@@ -239,7 +240,7 @@ final class SimServer implements Donor.Listener {
         if (!runs) {
             return;
         }
-        UUID holder = file.incarnation(slab);
+        UUID holder = holderOf(slab);
         SimDonor donor;
         if (holder != null) {
             donor = links.owned(holder);
@@ -251,7 +252,7 @@ final class SimServer implements Donor.Listener {
         }
         SimSlab held = donor.slabs.get(slab);
         links.answered(donor);
-        if (held == null || held.handle != file.handle(slab)) {
+        if (held == null || held.handle != handleOf(slab)) {
             takenBack(slab);
             return;
         }
@@ -321,10 +322,20 @@ final class SimServer implements Donor.Listener {
             host.kill("before it has written down the grant of slab " + slab + ", kill -9");
             return null;
         }
-        file.putSlab(slab, donor.incarnation, granted.handle, version);
+        file.putRow(slab, SlabRow.of(donor.incarnation, granted.handle, version));
         world.say("host " + host.number() + " is granted slab " + slab + " by the donor at "
                 + Arrays.asList(world.network().all()).indexOf(donor));
         return donor;
+    }
+
+    private @Nullable UUID holderOf(int slab) {
+        SlabRow row = file.row(slab);
+        return row == null ? null : row.copies().getFirst().incarnation();
+    }
+
+    private int handleOf(int slab) {
+        SlabRow row = file.row(slab);
+        return row == null ? -1 : row.copies().getFirst().handle();
     }
 
     void readAll() {
@@ -345,7 +356,7 @@ final class SimServer implements Donor.Listener {
             }
             error = PageProbe.lost(file, pageOf(slab, within));
         } else {
-            UUID holder = file.incarnation(slab);
+            UUID holder = holderOf(slab);
             SimDonor donor = holder == null ? null : links.owned(holder);
             if (donor == null) {
                 // Its donor is away: the request waits, and fails at its deadline.
@@ -353,7 +364,7 @@ final class SimServer implements Donor.Listener {
             }
             links.answered(donor);
             SimSlab held = donor.slabs.get(slab);
-            if (held == null || held.handle != file.handle(slab)) {
+            if (held == null || held.handle != handleOf(slab)) {
                 takenBack(slab);
                 error = true;
             } else {

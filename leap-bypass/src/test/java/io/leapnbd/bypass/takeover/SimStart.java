@@ -6,6 +6,7 @@ import io.leapnbd.bypass.link.DonorStanding;
 import io.leapnbd.bypass.map.LockedStateFile;
 import io.leapnbd.bypass.map.StateFile;
 import io.leapnbd.bypass.map.StateHeader;
+import io.leapnbd.bypass.path.Versions;
 import io.leapnbd.bypass.takeover.Greeting.Found;
 import io.leapnbd.bypass.takeover.Greeting.Owner;
 import io.leapnbd.bypass.takeover.SimDonor.SimSlab;
@@ -14,6 +15,7 @@ import io.leapnbd.bypass.takeover.Verdict.ClaimOrder;
 import io.leapnbd.bypass.takeover.Verdict.Granted;
 import io.leapnbd.bypass.takeover.Verdict.Refused;
 import io.leapnbd.bypass.takeover.Verdict.Source;
+import io.leapnbd.donor.protocol.SlabCopies;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.BitSet;
@@ -220,13 +222,14 @@ final class SimStart {
         for (ClaimOrder order : granted.claims()) {
             SimDonor donor = at(order.donor());
             HeldSlabs list = new HeldSlabs(order.donor(), order.incarnation(), donor.slabs.size());
-            donor.slabs.forEach((index, slab) -> list.add(index, slab.handle, slab.grantVersion, slab.touched));
+            donor.slabs.forEach((index, slab) ->
+                    list.add(index, slab.handle, slab.grantVersion, slab.grantVersion, slab.touched, SlabCopies.ALONE));
             held.add(list);
         }
         TakeoverPlan plan = TakeoverPlan.of(granted, recorded, Truths.SLABS, held);
         TakeoverNotes.putDonors(file, granted, this::address, place -> at(place).epoch, instance);
         TakeoverExecution execution = new TakeoverExecution(
-                file, place -> at(place).incarnation, (place, handle) -> marks(granted, place, handle));
+                file, (place, handle) -> marks(granted, place, handle), Versions.beforeGrants(granted.term()));
         for (int slab = 0; slab < Truths.SLABS; slab++) {
             execution.apply(plan, slab);
             if (plan.fate(slab) == TakeoverPlan.Fate.LOST_WHOLE) {

@@ -2,6 +2,7 @@ package io.leapnbd.bypass.takeover;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.leapnbd.bypass.map.SlabRow;
 import io.leapnbd.bypass.takeover.Greeting.Found;
 import io.leapnbd.bypass.takeover.Greeting.Owner;
 import io.leapnbd.bypass.takeover.Recorded.DonorRow;
@@ -128,18 +129,8 @@ class TakeoverCheckTest {
                     }
 
                     @Override
-                    public @Nullable UUID incarnation(int slab) {
-                        return slab < 2 ? process(slab) : null;
-                    }
-
-                    @Override
-                    public int handle(int slab) {
-                        return 10 + slab;
-                    }
-
-                    @Override
-                    public long grantVersion(int slab) {
-                        return 4L << 32 | slab;
+                    public @Nullable SlabRow row(int slab) {
+                        return slab < 2 ? SlabRow.of(process(slab), 10 + slab, 4L << 32 | slab) : null;
                     }
 
                     @Override
@@ -519,7 +510,6 @@ class TakeoverCheckTest {
     }
 
     private static Recorded holdingNothing(int lostSlab) {
-        Recorded file = file(true);
         return new Recorded(SIZE, 20, CONTENT, MINE, null, 4, true, true, List.of(), new Recorded.SlabRows() {
             @Override
             public int count() {
@@ -527,23 +517,13 @@ class TakeoverCheckTest {
             }
 
             @Override
-            public @Nullable UUID incarnation(int slab) {
+            public @Nullable SlabRow row(int slab) {
                 return null;
             }
 
             @Override
             public boolean anyLost(int slab) {
                 return slab == lostSlab;
-            }
-
-            @Override
-            public int handle(int slab) {
-                return file.slabs().handle(slab);
-            }
-
-            @Override
-            public long grantVersion(int slab) {
-                return file.slabs().grantVersion(slab);
             }
 
             @Override

@@ -2,13 +2,16 @@ package io.leapnbd.bypass.takeover;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.leapnbd.bypass.map.SlabRow;
 import io.leapnbd.bypass.takeover.TakeoverPlan.Fate;
 import io.leapnbd.bypass.takeover.TakeoverPlan.Superseded;
 import io.leapnbd.bypass.takeover.Verdict.Granted;
 import io.leapnbd.bypass.takeover.Verdict.Source;
+import io.leapnbd.donor.protocol.SlabCopies;
 import java.util.BitSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Set;
 import java.util.UUID;
 import org.jspecify.annotations.Nullable;
@@ -46,7 +49,7 @@ class TakeoverPlanTest {
     /** What the donor at a place lists for index 0. */
     private static HeldSlabs lists(int place, UUID process, int handle, long grant, boolean touched) {
         HeldSlabs held = new HeldSlabs(place, process, 1);
-        held.add(0, handle, grant, touched);
+        held.add(0, handle, grant, grant, touched, SlabCopies.ALONE);
         return held;
     }
 
@@ -60,18 +63,8 @@ class TakeoverPlanTest {
                     }
 
                     @Override
-                    public @Nullable UUID incarnation(int slab) {
-                        return named ? P0 : null;
-                    }
-
-                    @Override
-                    public int handle(int slab) {
-                        return 10;
-                    }
-
-                    @Override
-                    public long grantVersion(int slab) {
-                        return USED;
+                    public @Nullable SlabRow row(int slab) {
+                        return named ? SlabRow.of(P0, 10, USED) : null;
                     }
 
                     @Override
@@ -81,6 +74,10 @@ class TakeoverPlanTest {
                 });
     }
 
+    private static int handle(TakeoverPlan plan) {
+        return Objects.requireNonNull(plan.planned(0)).first().handle();
+    }
+
     @Test
     void a_slab_granted_in_vain_does_not_take_the_place_of_the_files_though_its_grant_is_later() {
         List<HeldSlabs> held = List.of(lists(0, P0, 10, USED, true), lists(1, P1, 20, LATE, false));
@@ -88,8 +85,8 @@ class TakeoverPlanTest {
             TakeoverPlan plan =
                     TakeoverPlan.of(granted(Source.FILE, complete, false, new BitSet()), file(true), 1, held);
             assertThat(plan.fate(0)).isEqualTo(Fate.KEPT);
-            assertThat(plan.handle(0)).isEqualTo(10);
-            assertThat(plan.superseded()).containsExactly(new Superseded(1, 0, 20));
+            assertThat(handle(plan)).isEqualTo(10);
+            assertThat(plan.superseded()).containsExactly(new Superseded(1, 0, 20, LATE));
         }
     }
 
@@ -98,7 +95,7 @@ class TakeoverPlanTest {
         List<HeldSlabs> held = List.of(lists(0, P0, 10, USED, true), lists(1, P1, 20, LATE, false));
         TakeoverPlan plan = TakeoverPlan.of(granted(Source.LISTS, false, false, new BitSet()), null, 1, held);
         assertThat(plan.fate(0)).isEqualTo(Fate.ADOPTED);
-        assertThat(plan.handle(0)).isEqualTo(10);
+        assertThat(handle(plan)).isEqualTo(10);
     }
 
     @Test
@@ -107,7 +104,7 @@ class TakeoverPlanTest {
         // The donor of the one that was used is gone.
         TakeoverPlan byLists = TakeoverPlan.of(granted(Source.LISTS, false, true, new BitSet()), null, 1, left);
         assertThat(byLists.fate(0)).isEqualTo(Fate.LOST_WHOLE);
-        assertThat(byLists.superseded()).containsExactly(new Superseded(1, 0, 20));
+        assertThat(byLists.superseded()).containsExactly(new Superseded(1, 0, 20, LATE));
         // The note remembers it, when that donor is long forgotten.
         BitSet lost = new BitSet();
         lost.set(0);
@@ -116,17 +113,17 @@ class TakeoverPlanTest {
         // The file says what was lost by its bitmap: the plan leaves that alone.
         TakeoverPlan byFile = TakeoverPlan.of(granted(Source.FILE, true, false, lost), file(false), 1, left);
         assertThat(byFile.fate(0)).isEqualTo(Fate.BLANK);
-        assertThat(byFile.superseded()).containsExactly(new Superseded(1, 0, 20));
+        assertThat(byFile.superseded()).containsExactly(new Superseded(1, 0, 20, LATE));
     }
 
     @Test
     void of_slabs_that_were_used_the_latest_grant_wins_and_a_touched_one_that_nobody_knows_stays() {
         List<HeldSlabs> held = List.of(lists(0, P0, 10, USED, true), lists(1, P1, 20, LATE, true));
         TakeoverPlan plan = TakeoverPlan.of(granted(Source.LISTS, false, false, new BitSet()), null, 1, held);
-        assertThat(plan.handle(0)).isEqualTo(20);
-        assertThat(plan.superseded()).containsExactly(new Superseded(0, 0, 10));
+        assertThat(handle(plan)).isEqualTo(20);
+        assertThat(plan.superseded()).containsExactly(new Superseded(0, 0, 10, USED));
         TakeoverPlan byFile = TakeoverPlan.of(granted(Source.FILE, true, false, new BitSet()), file(true), 1, held);
-        assertThat(byFile.handle(0)).isEqualTo(10);
+        assertThat(handle(byFile)).isEqualTo(10);
         assertThat(byFile.unexplained()).isEqualTo(1);
         assertThat(byFile.superseded()).isEmpty();
     }
@@ -135,7 +132,7 @@ class TakeoverPlanTest {
     void a_row_that_is_older_than_what_a_donor_lists_gives_way_if_the_file_is_not_the_truth() {
         List<HeldSlabs> held = List.of(lists(0, P0, 10, USED, true), lists(1, P1, 20, LATE, true));
         TakeoverPlan plan = TakeoverPlan.of(granted(Source.FILE, false, false, new BitSet()), file(true), 1, held);
-        assertThat(plan.handle(0)).isEqualTo(20);
+        assertThat(handle(plan)).isEqualTo(20);
     }
 
     @Test

@@ -16,8 +16,11 @@ import picocli.CommandLine.TypeConversionException;
  *
  * @param transport how
  * @param address where
+ * @param zone what counts as one machine; empty for its host
  */
-public record DonorAddress(Transport transport, HostPort address) {
+public record DonorAddress(Transport transport, HostPort address, String zone) {
+
+    private static final Pattern ZONE = Pattern.compile("[A-Za-z0-9._-]{1,64}");
 
     private static final Pattern COUNT = Pattern.compile("\\d{1,4}");
 
@@ -50,12 +53,18 @@ public record DonorAddress(Transport transport, HostPort address) {
                     continue;
                 }
             }
+            String zone = "";
+            int query = rest.indexOf('?');
+            if (query >= 0) {
+                zone = zone(item.strip(), rest.substring(query + 1));
+                rest = rest.substring(0, query);
+            }
             HostPort address = HostPort.parse(rest, Protocol.DEFAULT_PORT);
             if (address.port() == 0) {
                 throw new TypeConversionException(
                         "'" + item.strip() + "' has port 0; give the port that the donor prints");
             }
-            donors.add(new DonorAddress(transport, address));
+            donors.add(new DonorAddress(transport, address, zone));
             left = Math.max(0, left - 1);
         }
         if (left > 0) {
@@ -63,7 +72,8 @@ public record DonorAddress(Transport transport, HostPort address) {
                     + (counted - left) + "; the number after rdma:// says how many follow");
         }
         for (int i = 1; i < donors.size(); i++) {
-            if (donors.subList(0, i).contains(donors.get(i))) {
+            String name = donors.get(i).toString();
+            if (donors.subList(0, i).stream().anyMatch(other -> other.toString().equals(name))) {
                 throw new TypeConversionException("'" + donors.get(i) + "' is listed twice; name each donor once");
             }
         }
@@ -83,10 +93,24 @@ public record DonorAddress(Transport transport, HostPort address) {
                 throw new TypeConversionException(e.getMessage()
                         + "; or reach the donors over TCP, if they listen there: "
                         + donors.stream()
-                                .map(donor -> new DonorAddress(Transport.TCP, donor.address()).toString())
+                                .map(donor -> new DonorAddress(Transport.TCP, donor.address(), donor.zone()).toString())
                                 .collect(Collectors.joining(",")));
             }
         }
+    }
+
+    /** What counts as one machine: copies of a page are on different ones. */
+    public String machine() {
+        return zone.isEmpty() ? address.host() : "zone " + zone;
+    }
+
+    private static String zone(String item, String query) {
+        String name = query.startsWith("zone=") ? query.substring("zone=".length()) : "";
+        if (!ZONE.matcher(name).matches()) {
+            throw new TypeConversionException("'" + item + "' has '?" + query
+                    + "' behind it; write ?zone=NAME, with letters, digits, '.', '_' and '-'");
+        }
+        return name;
     }
 
     private static Transport transport(String item, String scheme) {

@@ -139,6 +139,7 @@ public final class LeapServer implements AutoCloseable {
         closings.add("link buffers", linkBuffers);
 
         SlabStore store = settings.donors().isEmpty() ? embeddedStore() : null;
+        sayCopies();
         RemoteDevice remote = RemoteDevice.open(deviceContext(store, buffers, linkBuffers), loops.group());
         this.device = remote;
         closings.add("device", remote);
@@ -261,12 +262,24 @@ public final class LeapServer implements AutoCloseable {
         return store;
     }
 
+    /** What a donor's end will cost, in plain words. */
+    private void sayCopies() {
+        int replicas = settings.copies().replicas();
+        if (replicas > 1) {
+            log.info("{} copies of each page; a donor's end loses none as long as another copy lives", replicas);
+        } else if (settings.donors().size() > 1) {
+            log.info("one copy of each page: when a donor ends, its pages are lost; --replicas 2 keeps two");
+        }
+    }
+
     private RemoteDeviceContext deviceContext(
             @Nullable SlabStore store, BufferReserve buffers, BufferReserve linkBuffers) throws IOException {
         RemoteDeviceContext context = new RemoteDeviceContext()
                 .size(settings.size())
                 .export(settings.export())
                 .requestTimeout(settings.ioTimeout())
+                .copies(settings.copies().replicas())
+                .memberTimeout(settings.copies().memberTimeout())
                 .buffers(linkBuffers.allocator())
                 .bufferRegions(buffers.chunks().stream()
                         .map(chunk -> new RemoteDeviceContext.BufferRegion(chunk.address(), chunk.length()))
@@ -293,7 +306,8 @@ public final class LeapServer implements AutoCloseable {
                         .map(donor -> new DonorAddress(
                                 donor.transport(),
                                 donor.address().host(),
-                                donor.address().port()))
+                                donor.address().port(),
+                                donor.zone()))
                         .toList())
                 .stateFile(settings.stateFile())
                 .conclude();

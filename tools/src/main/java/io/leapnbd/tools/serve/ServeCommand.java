@@ -66,7 +66,8 @@ public final class ServeCommand implements Callable<Integer> {
             names = "--donors",
             paramLabel = "LIST",
             description =
-                    "Donors, separated by commas: host:port, tcp://host:port, rdma://host:port. Default: one in this process.")
+                    "Donors, separated by commas: host:port, tcp://host:port, rdma://host:port; ?zone=NAME behind one says"
+                            + " what counts as one machine for --replicas. Default: one in this process.")
     private @Nullable String donors;
 
     @Option(
@@ -168,6 +169,24 @@ public final class ServeCommand implements Callable<Integer> {
                     "How long a request may take, donors that are away included, before it ends with an I/O error."
                             + " Default: ${DEFAULT-VALUE}.")
     private Duration ioTimeout = Duration.ofSeconds(20);
+
+    @Option(
+            names = "--replicas",
+            paramLabel = "N",
+            defaultValue = "1",
+            description =
+                    "Copies of each page, each at a donor on another machine: 1 to 4. With one, a donor's pages are"
+                            + " lost when it ends. Default: ${DEFAULT-VALUE}.")
+    private int replicas = 1;
+
+    @Option(
+            names = "--member-timeout",
+            paramLabel = "TIME",
+            defaultValue = "1s",
+            converter = Durations.Converter.class,
+            description = "How long a donor may be silent, with --replicas 2 and more, before writes and reads go on"
+                    + " without it. Default: ${DEFAULT-VALUE}.")
+    private Duration memberTimeout = Duration.ofSeconds(1);
 
     @Mixin
     private LoopOptions loops = new LoopOptions();
@@ -285,6 +304,22 @@ public final class ServeCommand implements Callable<Integer> {
         System.gc();
     }
 
+    private void checkReplicas(List<DonorAddress> addresses) {
+        require(replicas >= 1 && replicas <= 4, "--replicas: " + replicas + " is not in 1..4");
+        long machines = Math.max(
+                1, addresses.stream().map(DonorAddress::machine).distinct().count());
+        require(
+                replicas <= machines,
+                "--replicas: " + replicas + " copies need as many machines, and the donors are on " + machines
+                        + "; add a donor, or say ?zone=NAME behind a donor to name what counts as one machine");
+        require(
+                replicas == 1
+                        || (memberTimeout.toMillis() >= 100
+                                && memberTimeout.multipliedBy(4).compareTo(ioTimeout) <= 0),
+                "--member-timeout: " + Durations.format(memberTimeout)
+                        + " is not in 100ms to a quarter of --io-timeout, " + Durations.format(ioTimeout));
+    }
+
     private ServerSettings settings() {
         List<DonorAddress> addresses = List.of();
         if (donors != null) {
@@ -316,6 +351,7 @@ public final class ServeCommand implements Callable<Integer> {
                 !ioTimeout.isZero() && ioTimeout.compareTo(LONGEST_IO_TIMEOUT) <= 0,
                 "--io-timeout: " + Durations.format(ioTimeout) + " is not in 1ms..25s; Linux gives up on a connection"
                         + " after 30s without an answer");
+        checkReplicas(addresses);
         require(
                 patience.compareTo(Duration.ofHours(1)) <= 0,
                 "--wait: " + Durations.format(patience) + " is not in 0s..1h");
@@ -336,6 +372,7 @@ public final class ServeCommand implements Callable<Integer> {
                 tcp,
                 unix,
                 endpoint(),
+                new CopiesChoice(replicas, memberTimeout),
                 ioTimeout,
                 running,
                 folder,

@@ -20,6 +20,7 @@ import org.jspecify.annotations.Nullable;
  * @param tcp where to accept NBD clients over TCP
  * @param unix where to accept them over Unix sockets
  * @param http where the endpoint listens; null for none
+ * @param copies how many there are of each page
  * @param ioTimeout how long a request may take
  * @param loops event loops
  * @param stateDir folder of the state file
@@ -38,6 +39,7 @@ public record ServerSettings(
         List<HostPort> tcp,
         List<Path> unix,
         @Nullable EndpointAddress http,
+        CopiesChoice copies,
         Duration ioTimeout,
         LoopSettings loops,
         Path stateDir,
@@ -61,6 +63,7 @@ public record ServerSettings(
                 tcp,
                 unix,
                 http,
+                copies,
                 ioTimeout,
                 loops,
                 stateDir,

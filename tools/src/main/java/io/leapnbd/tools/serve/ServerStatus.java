@@ -83,6 +83,11 @@ record ServerStatus(
         if (lost > 0) {
             complaints.add(lost + " written pages are lost with their donors; reading one is an I/O error");
         }
+        long few = shortOfCopies();
+        if (few > 0) {
+            complaints.add(few + " slabs have fewer than " + settings.copies().replicas()
+                    + " copies; they are filled again where there is room");
+        }
         if (device.allocationFailures() > 0) {
             complaints.add(device.allocationFailures() + " writes failed because no donor had room; add donors");
         }
@@ -115,6 +120,18 @@ record ServerStatus(
         return held;
     }
 
+    /** Slabs with fewer live copies than wanted. */
+    long shortOfCopies() {
+        long count = 0;
+        for (int i = 0; i < device.map().slabs(); i++) {
+            Placement placement = device.map().placement(i);
+            if (placement != null && placement.live() < settings.copies().replicas()) {
+                count++;
+            }
+        }
+        return count;
+    }
+
     private String json() {
         Json json = new Json()
                 .object()
@@ -132,6 +149,11 @@ record ServerStatus(
                 .put("slab_size", device.map().slabSize())
                 .put("slabs", device.map().slabs())
                 .put("slabs_mapped", device.map().mappedSlabs())
+                .put("replicas", settings.copies().replicas())
+                .put("slabs_short_of_copies", shortOfCopies())
+                .put("copies_dropped", device.copiesDropped())
+                .put("copies_filled", device.copiesFilled())
+                .put("copies_filled_bytes", device.copiesFilledBytes())
                 .put("pages_written", device.map().pagesWritten())
                 .put("pages_lost", device.map().pagesLost())
                 .put("allocation_failures", device.allocationFailures())

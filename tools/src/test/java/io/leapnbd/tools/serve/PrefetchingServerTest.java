@@ -192,6 +192,7 @@ class PrefetchingServerTest {
                 List.of(listen),
                 List.of(),
                 ANY_HTTP,
+                CopiesChoice.DEFAULT,
                 TIMEOUT,
                 LoopSettings.of(1),
                 folder,

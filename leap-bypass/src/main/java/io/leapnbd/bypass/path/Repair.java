@@ -1,0 +1,288 @@
+package io.leapnbd.bypass.path;
+
+import io.leapnbd.bypass.link.Donor;
+import io.leapnbd.bypass.map.AddressMap;
+import io.leapnbd.bypass.map.Member;
+import io.leapnbd.bypass.map.Member.State;
+import io.leapnbd.bypass.map.Placement;
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Queue;
+import java.util.Set;
+import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.LongAdder;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Brings slabs back to as many copies as are wanted, in the background, and gives the memory of dropped ones back (docs/replicas.md). Looks at
+ * some slabs at every tick of one loop, and at those that are known to have lost a copy first. For that loop's thread, but for {@link
+ * #thinned}, {@link #dropped} and the figures.
+ */
+public final class Repair {
+
+    private static final Logger LOG = LoggerFactory.getLogger(Repair.class);
+    private static final int LOOKED_AT_A_TICK = 1024;
+    private static final int MOST_UNDER_WAY = 4;
+    private static final int MOST_A_TICK = 64;
+
+    /** After no donor had room for a copy, none is asked for so long. */
+    private static final long NO_ROOM_NANOS = TimeUnit.SECONDS.toNanos(1);
+
+    /** A donor that is silent for so many times {@code --member-timeout} loses its copies, whether they are written to or not. */
+    private static final int SILENT_TIMES = 10;
+
+    private final DeviceLoop loop;
+    private final AddressMap map;
+    private final WriteOrder order;
+    private final Versions versions;
+    private final SlabAllocator allocator;
+    private final PlacementChanges placing;
+    private final long memberTimeoutNanos;
+    private final Queue<Integer> thin = new ConcurrentLinkedQueue<>();
+    private final Queue<PlacementChanges.Dropped> toFree = new ConcurrentLinkedQueue<>();
+    private final Set<Integer> underWay = new HashSet<>();
+    private final LongAdder filled = new LongAdder();
+    private final LongAdder filledBytes = new LongAdder();
+
+    /** By donor, as of this tick: whether it has been silent for so long that its copies are left out. */
+    private final boolean[] silent;
+
+    private boolean anySilent;
+    private long noRoomUntil = System.nanoTime();
+    private int cursor;
+
+    /** Of one device, on one of its loops. */
+    public Repair(
+            DeviceLoop loop,
+            AddressMap map,
+            WriteOrder order,
+            Versions versions,
+            SlabAllocator allocator,
+            PlacementChanges placing,
+            long memberTimeoutNanos) {
+        this.loop = loop;
+        silent = new boolean[loop.links()];
+        this.map = map;
+        this.order = order;
+        this.versions = versions;
+        this.allocator = allocator;
+        this.placing = placing;
+        this.memberTimeoutNanos = memberTimeoutNanos;
+    }
+
+    /** A slab has lost a copy, and has others. Any thread. */
+    public void thinned(int slab) {
+        boolean _ = thin.add(slab);
+    }
+
+    /** A copy is not used any more, and its donor may still hold it. Any thread. */
+    public void dropped(PlacementChanges.Dropped copy) {
+        boolean _ = toFree.add(copy);
+        thinned(copy.slab());
+    }
+
+    /** Copies that were filled. Any thread. */
+    public long filled() {
+        return filled.sum();
+    }
+
+    /** Bytes that were copied for them. Any thread. */
+    public long filledBytes() {
+        return filledBytes.sum();
+    }
+
+    /** Does what can be done now. Where nothing is to be done this allocates nothing. */
+    public void tick() {
+        anySilent = false;
+        for (int donor = 0; donor < silent.length; donor++) {
+            silent[donor] = loop.isSilent(donor, SILENT_TIMES * memberTimeoutNanos);
+            anySilent |= silent[donor];
+        }
+        free();
+        for (int left = Math.min(MOST_A_TICK, thin.size()); left > 0 && underWay.size() < MOST_UNDER_WAY; left--) {
+            Integer slab = thin.poll();
+            if (slab != null) {
+                look(slab);
+            }
+        }
+        for (int i = 0; i < Math.min(LOOKED_AT_A_TICK, map.slabs()) && underWay.size() < MOST_UNDER_WAY; i++) {
+            look(cursor);
+            cursor = cursor + 1 == map.slabs() ? 0 : cursor + 1;
+        }
+    }
+
+    private void free() {
+        for (int left = Math.min(MOST_A_TICK, toFree.size()); left > 0; left--) {
+            PlacementChanges.Dropped copy = toFree.poll();
+            if (copy == null) {
+                return;
+            }
+            Donor donor = loop.link(copy.member().donor()).donor();
+            if (!donor.standing().isOf(copy.member().incarnation())) {
+                continue;
+            }
+            if (loop.link(copy.member().donor()).ready()) {
+                allocator.giveBack(copy.slab(), loop, copy.member(), copy.generation());
+            } else {
+                boolean _ = toFree.add(copy);
+            }
+        }
+    }
+
+    private void look(int slab) {
+        Placement now = map.placement(slab);
+        if (now == null || isWell(now) || underWay.contains(slab)) {
+            return;
+        }
+        List<Member> leaving = new ArrayList<>();
+        boolean anyHeard = false;
+        for (int i = 0; i < now.size(); i++) {
+            boolean mute = silent[now.member(i).donor()];
+            anyHeard |= !mute && i < now.live();
+            if (mute) {
+                leaving.add(now.member(i));
+            }
+        }
+        if (!anyHeard) {
+            return;
+        }
+        if (!leaving.isEmpty() || !now.told()) {
+            begin(slab);
+            placing.leaveOut(slab, leaving, loop, soon(), done -> ended(slab, done));
+            return;
+        }
+        for (int i = now.live(); i < now.size(); i++) {
+            Member member = now.member(i);
+            if (loop.isSilent(member.donor(), memberTimeoutNanos)) {
+                continue;
+            }
+            begin(slab);
+            if (now.state(i) == State.COMPLETE) {
+                placing.promote(slab, member, loop, soon(), done -> ended(slab, done));
+            } else {
+                // A fill that was given up.
+                placing.leaveOut(slab, List.of(member), loop, soon(), done -> ended(slab, done));
+            }
+            return;
+        }
+        if (now.size() < allocator.copies() && System.nanoTime() - noRoomUntil >= 0) {
+            add(slab, now);
+        }
+    }
+
+    /** Whether a slab has all its copies, and all of them are live and heard of. */
+    private boolean isWell(Placement now) {
+        if (now.live() < allocator.copies() || now.live() < now.size() || !now.told()) {
+            return false;
+        }
+        for (int i = 0; anySilent && i < now.size(); i++) {
+            if (silent[now.member(i).donor()]) {
+                // One copy that is silent is waited for.
+                return now.size() == 1;
+            }
+        }
+        return true;
+    }
+
+    private long soon() {
+        return loop.deadline(System.nanoTime());
+    }
+
+    private void begin(int slab) {
+        boolean _ = underWay.add(slab);
+    }
+
+    private void ended(int slab, boolean done) {
+        boolean _ = underWay.remove(slab);
+        if (done) {
+            thinned(slab);
+        }
+    }
+
+    /** Steps 1 and 2 of docs/replicas.md, "How a copy is added". */
+    private void add(int slab, Placement now) {
+        long[] lost = map.damaged(slab) ? map.lostPages(slab) : new long[0];
+        begin(slab);
+        allocator.grantFilling(slab, loop, now, lost, granted -> {
+            if (granted == null) {
+                noRoomUntil = System.nanoTime() + NO_ROOM_NANOS;
+                ended(slab, false);
+            } else {
+                guarded(slab, () -> tellFilling(slab, now, granted, lost));
+            }
+        });
+    }
+
+    /**
+     * What is lost was told with the grant. So the slab has to be where it was then, or pages may have been lost since.
+     *
+     * @param seen where it was before the grant
+     */
+    private void tellFilling(int slab, Placement seen, Member fresh, long[] lost) {
+        Placement now = map.placement(slab);
+        if (now == null || now != seen) {
+            giveUp(slab, fresh, fresh.grantVersion());
+            return;
+        }
+        long generation = versions.nextGrant();
+        PlaceRequests.sendFilling(
+                loop,
+                fresh,
+                PlaceRequests.live(now),
+                generation,
+                memberTimeoutNanos,
+                told -> guarded(slab, () -> {
+                    if (told.acknowledged().isEmpty() || !map.place(slab, now, now.withFilling(fresh, generation))) {
+                        giveUp(slab, fresh, generation);
+                        return;
+                    }
+                    Fill[] fill = new Fill[1];
+                    fill[0] = new Fill(
+                            loop,
+                            map,
+                            order,
+                            versions,
+                            slab,
+                            fresh,
+                            lost,
+                            memberTimeoutNanos,
+                            done -> filled(slab, fresh, fill[0], done));
+                    fill[0].begin();
+                }));
+    }
+
+    /** A throw ends what is done for a slab, and nothing else. */
+    private void guarded(int slab, Runnable part) {
+        try {
+            part.run();
+        } catch (RuntimeException | Error e) {
+            loop.defect(e);
+            ended(slab, false);
+        }
+    }
+
+    private void giveUp(int slab, Member fresh, long generation) {
+        dropped(new PlacementChanges.Dropped(slab, fresh, generation));
+        ended(slab, false);
+    }
+
+    private void filled(int slab, Member fresh, Fill fill, boolean done) {
+        filledBytes.add(fill.bytes());
+        Placement now = map.placement(slab);
+        if (done && now != null && now.has(fresh) && map.place(slab, now, now.withComplete(fresh, now.generation()))) {
+            placing.promote(slab, fresh, loop, soon(), live -> {
+                if (live) {
+                    filled.increment();
+                    LOG.debug("slab {} has another copy, at {}", slab, fresh);
+                }
+                ended(slab, live);
+            });
+        } else {
+            // Whatever is left of it is looked at again.
+            ended(slab, true);
+        }
+    }
+}
