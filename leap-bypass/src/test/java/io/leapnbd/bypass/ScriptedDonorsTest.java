@@ -114,14 +114,14 @@ class ScriptedDonorsTest {
     @EnumSource(names = {"NONE", "NEXT_N"})
     void withTwoCopiesNothingIsLostAndNothingFailsWhenOneDonorAtATimeGoes(PrefetchPolicy policy) throws IOException {
         device = new ScriptedDevice(
-                SLABS, SLAB_SHIFT, 3, 2, TimeUnit.SECONDS.toNanos(32), policy, random, losses::incrementAndGet);
+                SLABS, SLAB_SHIFT, 3, 2, TimeUnit.SECONDS.toNanos(24), policy, random, losses::incrementAndGet);
         Arrays.setAll(pages, Page::new);
         for (int i = 0; i < 2; i++) {
             drivers[i] = new DeviceDriver(device, group.next());
         }
         device.stores.forEach(store -> store.slowOneIn = 4);
         int disturbed = 0;
-        for (int i = 0; i < OPERATIONS; i++) {
+        for (int i = 0; i < OPERATIONS / 2; i++) {
             if (i % 200 == 199 && (stopped != null || allHaveTwoCopies())) {
                 disturbOne();
                 disturbed++;
