@@ -313,7 +313,7 @@ public final class Donor {
     }
 
     /** {@link Reachability#down}. */
-    boolean down(long now, long nanos) {
+    public boolean down(long now, long nanos) {
         return reach.down(now, nanos);
     }
 

@@ -115,6 +115,11 @@ public final class DeviceLoop {
         return System.nanoTime() - links[donor].donor().heardNanos() >= nanos;
     }
 
+    /** Whether requests to a donor need not wait for it: nobody has reached it for as long as one may take. */
+    boolean isDown(int donor) {
+        return links[donor].donor().down(System.nanoTime(), timeoutNanos);
+    }
+
     /** How many there are. */
     int links() {
         return links.length;

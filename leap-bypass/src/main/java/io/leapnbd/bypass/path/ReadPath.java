@@ -171,6 +171,8 @@ public final class ReadPath {
         if (now != null && attempts < now.live() + (now.has(where) ? 0 : 1)) {
             begin(client, position, length, into, index, where, attempts);
             loop.flush();
+        } else if (now != null && allDown(now)) {
+            client.failAt(NbdError.EIO, position);
         } else {
             loop.partLater(
                     client,
@@ -178,6 +180,15 @@ public final class ReadPath {
                     ALL_SILENT_MILLIS,
                     TimeUnit.MILLISECONDS);
         }
+    }
+
+    private boolean allDown(Placement at) {
+        for (int i = 0; i < at.live(); i++) {
+            if (!loop.isDown(at.member(i).donor())) {
+                return false;
+            }
+        }
+        return true;
     }
 
     /** Where a page's bytes are to be had, if a donor has them. */
