@@ -5,7 +5,6 @@ import io.leapnbd.donor.protocol.HelloReply;
 import io.leapnbd.donor.protocol.Protocol;
 import io.leapnbd.donor.protocol.SlabCopies;
 import io.leapnbd.donor.protocol.SlabList;
-import io.leapnbd.donor.protocol.SlabName;
 import io.leapnbd.donor.protocol.Status;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
@@ -16,22 +15,21 @@ import java.util.Map;
 import java.util.UUID;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Who owns what: exports, their claims, leases and slabs. {@code docs/ownership.md} says why the rules are as they are.
+ * Who owns what: exports, their claims, leases and notes. Their slabs are in {@link LentSlabs}. {@code docs/ownership.md} says why the rules
+ * are as they are.
  *
- * <p>One lock guards it all. It is held for a few map accesses at a time, for {@link #LISTED_AT_ONCE} entries of a list, or for the
+ * <p>One lock guards it all. It is held for a few map accesses at a time, for {@link LentSlabs#LISTED_AT_ONCE} entries of a list, or for the
  * marks of one slab's lost pages. Reads, writes and trims do not take it. Lock order: this one, then the pool's.
  */
 final class ExportTable {
 
     private static final Logger LOG = LoggerFactory.getLogger(ExportTable.class);
-
-    /** Entries of a list that are collected without letting others in. */
-    private static final int LISTED_AT_ONCE = 2048;
 
     /** Bytes of all notes together. */
     static final int MAX_NOTES = 4 << 20;
@@ -47,17 +45,15 @@ final class ExportTable {
     private final Tombstones tombstones = new Tombstones();
     private final StoreSettings settings;
     private final UUID incarnation;
-    private final SlabTable table;
-    private final SlabPool pool;
+    private final LentSlabs slabs;
     private final StoreCounters counters;
     private int noteBytes;
     private boolean admitsNobody;
 
-    ExportTable(StoreSettings settings, UUID incarnation, SlabTable table, SlabPool pool, StoreCounters counters) {
+    ExportTable(StoreSettings settings, UUID incarnation, LentSlabs slabs, StoreCounters counters) {
         this.settings = settings;
         this.incarnation = incarnation;
-        this.table = table;
-        this.pool = pool;
+        this.slabs = slabs;
         this.counters = counters;
     }
 
@@ -132,12 +128,12 @@ final class ExportTable {
         HelloReply found = describe(hello.export(), known);
         fenced.addAll(export.claims);
         if (hello.blank()) {
-            takeBackAll(export);
+            slabs.takeBackAll(export);
         }
         export.own(hello, copy(note), now(), found.highest());
         noteBytes = notesAfter;
         return new Admission(
-                Status.OK, found.claimed(export.epoch, export.slabs.size(), pool.free()), open(export, onFenced));
+                Status.OK, found.claimed(export.epoch, export.slabs.size(), slabs.free()), open(export, onFenced));
     }
 
     private Claim open(Export export, Runnable onFenced) {
@@ -169,7 +165,7 @@ final class ExportTable {
                 known == null ? -1 : millisSince(export.answered(now), now),
                 export.claims.size());
         HelloReply.Room room =
-                new HelloReply.Room(Integer.MAX_VALUE, settings.totalSlabs(), pool.free(), export.slabs.size());
+                new HelloReply.Room(Integer.MAX_VALUE, settings.totalSlabs(), slabs.free(), export.slabs.size());
         return new HelloReply(
                 Protocol.VERSION,
                 incarnation,
@@ -215,15 +211,7 @@ final class ExportTable {
     }
 
     byte note(Claim claim, long version, ByteBuffer note) {
-        Export export = claim.export;
-        if (export == null) {
-            return Status.NOT_CLAIMED;
-        }
-        lock.lock();
-        try {
-            if (claim.fenced()) {
-                return Status.FENCED;
-            }
+        return asOwner(claim, refused -> refused, export -> {
             if (version < 1 || note.remaining() > Protocol.MAX_NOTE) {
                 return Status.BAD_REQUEST;
             }
@@ -241,165 +229,55 @@ final class ExportTable {
             export.noteVersion = version;
             noteBytes = notesAfter;
             return Status.OK;
-        } finally {
-            lock.unlock();
-        }
+        });
     }
 
     Granted grant(Claim claim, int index, long version, SlabCopies copies, long[] lost) {
-        Export export = claim.export;
-        if (export == null) {
-            return new Granted(Status.NOT_CLAIMED, 0);
-        }
-        lock.lock();
-        try {
-            if (claim.fenced()) {
-                return new Granted(Status.FENCED, 0);
+        return asOwner(claim, refused -> new Granted(refused, 0), export -> {
+            if (slabs.free() == 0) {
+                expireLeases();
             }
-            if (index < 0
-                    || version < 1
-                    || copies.count() > 0
-                    || lost.length > settings.slabSize() / Protocol.PAGE_SIZE / Long.SIZE) {
-                return new Granted(Status.BAD_REQUEST, 0);
-            }
-            Slab held = export.slabs.get(index);
-            if (held != null && version <= held.generation) {
-                return again(held, version, copies);
-            }
-            return lend(export, index, version, copies, lost, held);
-        } finally {
-            lock.unlock();
-        }
-    }
-
-    /** A grant that is not above what is held: it was sent again, as its answer was lost, or it is late. */
-    private static Granted again(Slab held, long version, SlabCopies copies) {
-        if (version != held.grantVersion) {
-            return new Granted(Status.STALE, 0);
-        }
-        // Whatever placements have come since; but anything else would be two grants of one number.
-        return copies.filling() == held.grantedFilling
-                ? new Granted(Status.OK, held.handle)
-                : new Granted(Status.BAD_REQUEST, 0);
-    }
-
-    /** Lends a blank slab in place of the one that is held, if there is one. */
-    private Granted lend(Export export, int index, long version, SlabCopies copies, long[] lost, @Nullable Slab held) {
-        if (held != null) {
-            export.slabs.remove(index);
-            takeBack(held);
-        }
-        if (pool.free() == 0) {
-            expireLeases();
-        }
-        int slot = pool.take();
-        if (slot < 0) {
-            return new Granted(Status.NO_SPACE, 0);
-        }
-        Slab slab = new Slab(
-                export, index, table.nextHandle(slot), slot, pool.data(slot), pool.words(slot), version, copies);
-        SlabPages.lose(slab, lost);
-        table.put(slab);
-        export.slabs.put(index, slab);
-        return new Granted(Status.OK, slab.handle);
+            return slabs.grant(export, index, version, copies, lost);
+        });
     }
 
     byte place(Claim claim, int handle, long generation, SlabCopies copies) {
-        Export export = claim.export;
-        if (export == null) {
-            return Status.NOT_CLAIMED;
-        }
-        lock.lock();
-        try {
-            if (claim.fenced()) {
-                return Status.FENCED;
-            }
-            // Those that are named are live, and this slab is or is not.
-            if (generation < 1 || copies.count() == 0 || copies.names(incarnation, handle) == copies.filling()) {
-                return Status.BAD_REQUEST;
-            }
-            Slab slab = table.find(handle);
-            if (slab == null || slab.export != export) {
-                return Status.NOT_OWNER;
-            }
-            SlabName own = slab.name(incarnation);
-            if (!copies.filling() && !copies.names(own)) {
-                // The handle is used again since: the slab that is meant is not held any more.
-                return Status.NOT_OWNER;
-            }
-            return slab.place(generation, copies.at(own));
-        } finally {
-            lock.unlock();
-        }
+        return asOwner(claim, refused -> refused, export -> slabs.place(export, handle, generation, copies));
     }
 
     byte free(Claim claim, int handle, long generation) {
+        return asOwner(claim, refused -> refused, export -> slabs.free(export, handle, generation));
+    }
+
+    /** What an export holds from an index on, in so many bytes at most. Others are let in between. */
+    byte list(Claim claim, int fromIndex, int most, SlabList into) {
+        long[] from = {fromIndex};
+        byte status = Status.OK;
+        while (from[0] >= 0 && status == Status.OK) {
+            status = asOwner(claim, refused -> refused, export -> {
+                from[0] = LentSlabs.list(export, from[0], most, into);
+                return Status.OK;
+            });
+        }
+        return status;
+    }
+
+    /**
+     * Does something for an export under the lock, if a claim is still its owner's.
+     *
+     * @param refused what to answer with a status otherwise
+     */
+    private <T> T asOwner(Claim claim, Function<Byte, T> refused, Function<Export, T> action) {
         Export export = claim.export;
         if (export == null) {
-            return Status.NOT_CLAIMED;
+            return refused.apply(Status.NOT_CLAIMED);
         }
         lock.lock();
         try {
-            if (claim.fenced()) {
-                return Status.FENCED;
-            }
-            if (generation < 1) {
-                return Status.BAD_REQUEST;
-            }
-            Slab slab = table.find(handle);
-            if (slab == null || slab.export != export) {
-                return Status.NOT_OWNER;
-            }
-            if (generation < slab.generation) {
-                return Status.STALE;
-            }
-            export.slabs.remove(slab.index);
-            takeBack(slab);
-            return Status.OK;
+            return claim.fenced() ? refused.apply(Status.FENCED) : action.apply(export);
         } finally {
             lock.unlock();
         }
-    }
-
-    /** What an export holds from an index on, in so many bytes at most. */
-    byte list(Claim claim, int fromIndex, int most, SlabList into) {
-        Export export = claim.export;
-        if (export == null) {
-            return Status.NOT_CLAIMED;
-        }
-        long from = fromIndex;
-        while (from >= 0) {
-            lock.lock();
-            try {
-                if (claim.fenced()) {
-                    return Status.FENCED;
-                }
-                from = listSome(export, from, most, into);
-            } finally {
-                lock.unlock();
-            }
-        }
-        return Status.OK;
-    }
-
-    /** Where to go on; negative if this is the end. */
-    private static long listSome(Export export, long from, int most, SlabList into) {
-        if (from > Integer.MAX_VALUE) {
-            return -1;
-        }
-        int listed = 0;
-        for (Slab slab : export.slabs.tailMap((int) from, true).values()) {
-            boolean placed = slab.generation != slab.grantVersion;
-            if (into.encodedLength() + SlabList.entryLength(placed, slab.copies) > most) {
-                into.more(true);
-                return -1;
-            }
-            if (listed++ == LISTED_AT_ONCE) {
-                return slab.index;
-            }
-            into.add(slab.index, slab.handle, slab.grantVersion, slab.generation, slab.touched, slab.copies);
-        }
-        return -1;
     }
 
     /** Takes back the slabs of exports whose lease has run out, and forgets these exports but for their epochs. */
@@ -441,27 +319,9 @@ final class ExportTable {
     }
 
     private void forget(Export export) {
-        takeBackAll(export);
+        slabs.takeBackAll(export);
         noteBytes -= export.note.remaining();
         tombstones.bury(export.name, export.epoch);
-    }
-
-    private void takeBackAll(Export export) {
-        for (Slab slab : export.slabs.values()) {
-            takeBack(slab);
-        }
-        export.slabs.clear();
-    }
-
-    private void takeBack(Slab slab) {
-        table.remove(slab);
-        if (slab.close()) {
-            pool.recycle(slab.slot);
-        }
-        Runnable exposure = slab.onTakenBack;
-        if (exposure != null) {
-            exposure.run();
-        }
     }
 
     boolean ownedByAnother(Claim claim) {

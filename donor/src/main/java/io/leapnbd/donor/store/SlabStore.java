@@ -58,7 +58,8 @@ public final class SlabStore implements AutoCloseable {
         memory = new SlabMemory(settings);
         pool = new SlabPool(memory, settings.readySlabs());
         table = new SlabTable(settings.totalSlabs());
-        exports = new ExportTable(settings, incarnation, table, pool, counters);
+        exports = new ExportTable(
+                settings, incarnation, new LentSlabs(incarnation, settings.slabSize(), table, pool), counters);
         worker = Thread.ofPlatform().daemon().name("slab-worker").unstarted(this::keep);
     }
 

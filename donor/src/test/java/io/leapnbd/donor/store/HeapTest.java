@@ -29,7 +29,8 @@ class HeapTest {
             long before = used();
             SlabPool pool = new SlabPool(memory, 0);
             SlabTable table = new SlabTable(SLABS);
-            ExportTable exports = new ExportTable(settings, own, table, pool, new StoreCounters());
+            ExportTable exports = new ExportTable(
+                    settings, own, new LentSlabs(own, settings.slabSize(), table, pool), new StoreCounters());
             Claim claim =
                     requireNonNull(exports.hello(Hellos.claim("a", 1), () -> {}).claim());
             int[] handles = new int[SLABS];

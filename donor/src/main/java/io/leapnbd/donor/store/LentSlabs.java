@@ -1,0 +1,153 @@
+package io.leapnbd.donor.store;
+
+import io.leapnbd.donor.protocol.Protocol;
+import io.leapnbd.donor.protocol.SlabCopies;
+import io.leapnbd.donor.protocol.SlabList;
+import io.leapnbd.donor.protocol.SlabName;
+import io.leapnbd.donor.protocol.Status;
+import java.util.UUID;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The slabs that exports hold: granted, placed, listed, freed, taken back. {@code donor/PROTOCOL.md}, section 2, says what each request means.
+ * Whose an export is, the caller has seen. For use under the {@link ExportTable}'s lock.
+ */
+final class LentSlabs {
+
+    /** Entries of a list that are collected without letting others in. */
+    static final int LISTED_AT_ONCE = 2048;
+
+    private final UUID incarnation;
+    private final int slabSize;
+    private final SlabTable table;
+    private final SlabPool pool;
+
+    LentSlabs(UUID incarnation, int slabSize, SlabTable table, SlabPool pool) {
+        this.incarnation = incarnation;
+        this.slabSize = slabSize;
+        this.table = table;
+        this.pool = pool;
+    }
+
+    /** Slabs that can be granted. */
+    int free() {
+        return pool.free();
+    }
+
+    Granted grant(Export export, int index, long version, SlabCopies copies, long[] lost) {
+        if (index < 0 || version < 1 || copies.count() > 0 || lost.length > slabSize / Protocol.PAGE_SIZE / Long.SIZE) {
+            return new Granted(Status.BAD_REQUEST, 0);
+        }
+        Slab held = export.slabs.get(index);
+        if (held != null && version <= held.generation) {
+            return again(held, version, copies);
+        }
+        return lend(export, index, version, copies, lost, held);
+    }
+
+    /** A grant that is not above what is held: it was sent again, as its answer was lost, or it is late. */
+    private static Granted again(Slab held, long version, SlabCopies copies) {
+        if (version != held.grantVersion) {
+            return new Granted(Status.STALE, 0);
+        }
+        // Whatever placements have come since; but anything else would be two grants of one number.
+        return copies.filling() == held.grantedFilling
+                ? new Granted(Status.OK, held.handle)
+                : new Granted(Status.BAD_REQUEST, 0);
+    }
+
+    /** Lends a blank slab in place of the one that is held, if there is one. */
+    private Granted lend(Export export, int index, long version, SlabCopies copies, long[] lost, @Nullable Slab held) {
+        if (held != null) {
+            export.slabs.remove(index);
+            takeBack(held);
+        }
+        int slot = pool.take();
+        if (slot < 0) {
+            return new Granted(Status.NO_SPACE, 0);
+        }
+        Slab slab = new Slab(
+                export, index, table.nextHandle(slot), slot, pool.data(slot), pool.words(slot), version, copies);
+        SlabPages.lose(slab, lost);
+        table.put(slab);
+        export.slabs.put(index, slab);
+        return new Granted(Status.OK, slab.handle);
+    }
+
+    byte place(Export export, int handle, long generation, SlabCopies copies) {
+        // Those that are named are live, and this slab is or is not.
+        if (generation < 1 || copies.count() == 0 || copies.names(incarnation, handle) == copies.filling()) {
+            return Status.BAD_REQUEST;
+        }
+        Slab slab = table.find(handle);
+        if (slab == null || slab.export != export) {
+            return Status.NOT_OWNER;
+        }
+        SlabName own = slab.name(incarnation);
+        if (!copies.filling() && !copies.names(own)) {
+            // The handle is used again since: the slab that is meant is not held any more.
+            return Status.NOT_OWNER;
+        }
+        return slab.place(generation, copies.at(own));
+    }
+
+    byte free(Export export, int handle, long generation) {
+        if (generation < 1) {
+            return Status.BAD_REQUEST;
+        }
+        Slab slab = table.find(handle);
+        if (slab == null || slab.export != export) {
+            return Status.NOT_OWNER;
+        }
+        if (generation < slab.generation) {
+            return Status.STALE;
+        }
+        export.slabs.remove(slab.index);
+        takeBack(slab);
+        return Status.OK;
+    }
+
+    /**
+     * Lists what an export holds from an index on.
+     *
+     * @param most bytes of the list
+     * @return where to go on; negative if this is the end
+     */
+    static long list(Export export, long from, int most, SlabList into) {
+        if (from > Integer.MAX_VALUE) {
+            return -1;
+        }
+        int listed = 0;
+        for (Slab slab : export.slabs.tailMap((int) from, true).values()) {
+            boolean placed = slab.generation != slab.grantVersion;
+            if (into.encodedLength() + SlabList.entryLength(placed, slab.copies) > most) {
+                into.more(true);
+                return -1;
+            }
+            if (listed++ == LISTED_AT_ONCE) {
+                return slab.index;
+            }
+            into.add(slab.index, slab.handle, slab.grantVersion, slab.generation, slab.touched, slab.copies);
+        }
+        return -1;
+    }
+
+    /** Takes back all that an export holds. */
+    void takeBackAll(Export export) {
+        for (Slab slab : export.slabs.values()) {
+            takeBack(slab);
+        }
+        export.slabs.clear();
+    }
+
+    private void takeBack(Slab slab) {
+        table.remove(slab);
+        if (slab.close()) {
+            pool.recycle(slab.slot);
+        }
+        Runnable exposure = slab.onTakenBack;
+        if (exposure != null) {
+            exposure.run();
+        }
+    }
+}
