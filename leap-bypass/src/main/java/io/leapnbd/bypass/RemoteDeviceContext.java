@@ -375,7 +375,8 @@ public final class RemoteDeviceContext {
     }
 
     TakeoverSettings takeover(int loops) {
-        return new TakeoverSettings(export, size, loops, host, owner, stateFile, takeOver, fresh, loseMissing, wait);
+        return new TakeoverSettings(
+                export, size, loops, host, owner, copies, stateFile, takeOver, fresh, loseMissing, wait);
     }
 
     int bulkWindow() {

@@ -41,9 +41,6 @@ public record StoreSettings(
     /** See {@link #heapBytes}. */
     private static final int HEAP_PER_SLAB = 368;
 
-    /** Notes; exports and tombstones with names of the longest. */
-    private static final long HEAP_OF_EXPORTS = ExportTable.MAX_NOTES + (4L << 20);
-
     /** Smaller slabs would share one, and could not be made resident or be given back each by itself. */
     private static final int HUGE_PAGE = 2 << 20;
 
@@ -138,7 +135,7 @@ public record StoreSettings(
      * @param slabs how many slabs there are in all
      */
     public static long heapBytes(long slabs) {
-        return slabs * HEAP_PER_SLAB + HEAP_OF_EXPORTS;
+        return slabs * HEAP_PER_SLAB;
     }
 
     /** How many slabs there are in all. */

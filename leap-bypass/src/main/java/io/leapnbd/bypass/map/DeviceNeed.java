@@ -16,6 +16,9 @@ public final class DeviceNeed {
     /** A reference in the map, and if a donor holds the slab some 100 bytes more. */
     private static final long HEAP_PER_SLAB = 128;
 
+    /** A copy more, in the map and in the plan of a start. */
+    private static final long HEAP_PER_COPY = 96;
+
     /** What else there is on a server's heap, at least. */
     private static final long OTHER_HEAP = 16 * MIB;
 
@@ -44,9 +47,9 @@ public final class DeviceNeed {
         return Math.ceilDiv(size, slabSize);
     }
 
-    /** About how many bytes of heap its address map takes when all of it is held by donors. */
-    public static long heap(long slabs) {
-        return slabs * HEAP_PER_SLAB;
+    /** About how many bytes of heap its address map takes when all of it is held by donors, in so many copies. */
+    public static long heap(long slabs, int copies) {
+        return slabs * (HEAP_PER_SLAB + (copies - 1) * HEAP_PER_COPY);
     }
 
     /** How many bytes its state file takes. */
@@ -59,19 +62,21 @@ public final class DeviceNeed {
      *
      * @param size bytes of the device
      * @param slabSize bytes of a slab at its donors
+     * @param copies of each slab
      * @param stateFile where its state file is, or will be; null for none
      * @throws HeapTooSmall if the heap is in the way
      * @throws IOException if something else is; one sentence for the operator either way
      */
-    public static void check(long size, int slabSize, @Nullable Path stateFile) throws IOException {
+    public static void check(long size, int slabSize, int copies, @Nullable Path stateFile) throws IOException {
         long slabs = slabs(size, slabSize);
         String device = "a device of " + size / MIB + " MiB in slabs of " + slabSize / MIB + " MiB takes about ";
         long heap = Runtime.getRuntime().maxMemory();
-        if (slabs > Integer.MAX_VALUE || heap(slabs) > heap - OTHER_HEAP) {
+        long need = heap(slabs, copies) + OTHER_HEAP;
+        if (slabs > Integer.MAX_VALUE || need > heap) {
             throw new HeapTooSmall(
                     slabs,
-                    device + Math.ceilDiv(heap(slabs) + OTHER_HEAP, MIB) + " MiB of the JVM's heap, which is "
-                            + heap / MIB + " MiB; start donors with a larger --slab-size, or ask for a smaller --size");
+                    device + Math.ceilDiv(need, MIB) + " MiB of the JVM's heap, which is " + heap / MIB
+                            + " MiB; start donors with a larger --slab-size, or ask for a smaller --size");
         }
         if (stateFile == null) {
             return;

@@ -90,7 +90,7 @@ public final class Takeover {
                     case Granted granted -> {
                         int slabSize = survey.reply(granted.claims().getFirst().donor())
                                 .slabSize();
-                        DeviceNeed.check(settings.size(), slabSize, settings.stateFile());
+                        DeviceNeed.check(settings.size(), slabSize, settings.copies(), settings.stateFile());
                         TakenExport export = new Start(survey, locked, recorded, granted).run();
                         taken = true;
                         return export;

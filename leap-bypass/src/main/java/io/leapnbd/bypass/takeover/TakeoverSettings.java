@@ -13,6 +13,7 @@ import org.jspecify.annotations.Nullable;
  * @param loops event loops, each of which needs a link to every donor
  * @param host number of this machine
  * @param owner what people call this server: machine and process
+ * @param copies of each slab, as they are wanted
  * @param stateFile where to keep what a restarted server has to know; null for memory that ends with the process
  * @param takeOver whether to push aside a server that answers, or to take another machine's pages or other contents
  * @param fresh whether to begin blank
@@ -25,6 +26,7 @@ public record TakeoverSettings(
         int loops,
         UUID host,
         String owner,
+        int copies,
         @Nullable Path stateFile,
         boolean takeOver,
         boolean fresh,

@@ -22,7 +22,7 @@ class DeviceNeedTest {
 
     @Test
     void aMapThatTheHeapDoesNotHoldIsRefusedWithWhatItTakes() {
-        assertThatThrownBy(() -> DeviceNeed.check(1024 * TIB, MIB, folder.resolve("leap.state")))
+        assertThatThrownBy(() -> DeviceNeed.check(1024 * TIB, MIB, 1, folder.resolve("leap.state")))
                 .isInstanceOfSatisfying(
                         DeviceNeed.HeapTooSmall.class,
                         refusal -> assertThat(refusal.slabs()).isEqualTo(1 << 30))
@@ -35,7 +35,7 @@ class DeviceNeedTest {
         long room = Files.getFileStore(folder).getUsableSpace();
         long size = 4096 * TIB;
         assumeTrue(DeviceNeed.stateFile(size, 1 << 30) > room, "the temporary folder has room for more than 256 GiB");
-        assertThatThrownBy(() -> DeviceNeed.check(size, 1 << 30, folder.resolve("not/yet/leap.state")))
+        assertThatThrownBy(() -> DeviceNeed.check(size, 1 << 30, 1, folder.resolve("not/yet/leap.state")))
                 .hasMessageContaining(" MiB for its state file, and " + folder + " has room for ");
         assertThat(folder).isEmptyDirectory();
     }
@@ -43,8 +43,8 @@ class DeviceNeedTest {
     @Test
     void anOrdinaryDeviceIsAccepted() {
         assertThat(DeviceNeed.stateFile(64 * GIB, 64 * MIB)).isBetween(4L * MIB, 8L * MIB);
-        assertThatCode(() -> DeviceNeed.check(64 * GIB, 64 * MIB, folder.resolve("leap.state")))
+        assertThatCode(() -> DeviceNeed.check(64 * GIB, 64 * MIB, 1, folder.resolve("leap.state")))
                 .doesNotThrowAnyException();
-        assertThatCode(() -> DeviceNeed.check(64 * GIB, 64 * MIB, null)).doesNotThrowAnyException();
+        assertThatCode(() -> DeviceNeed.check(64 * GIB, 64 * MIB, 1, null)).doesNotThrowAnyException();
     }
 }

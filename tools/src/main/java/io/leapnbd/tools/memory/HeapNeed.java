@@ -1,6 +1,7 @@
 package io.leapnbd.tools.memory;
 
 import io.leapnbd.bypass.map.DeviceNeed;
+import io.leapnbd.donor.store.StoreSettings;
 
 /**
  * About how many bytes of the JVM's heap a process needs, on the safe side. The one place that says what depends on the number of
@@ -22,9 +23,6 @@ public final class HeapNeed {
     private static final long DONOR = 28 * MIB;
     private static final long DONOR_LOOP = MIB / 2;
 
-    /** What a donor's tables have for each slab once it is lent. */
-    private static final long DONOR_SLAB = 224;
-
     private HeapNeed() {}
 
     /**
@@ -33,12 +31,13 @@ public final class HeapNeed {
      * @param loops event loops
      * @param donors that each of them has a link to
      * @param slabs that the device is made of
+     * @param copies of each
      * @param cachedPages slots of the page cache, at its limit
      */
-    public static long server(int loops, int donors, long slabs, long cachedPages) {
+    public static long server(int loops, int donors, long slabs, int copies, long cachedPages) {
         return SERVER
                 + loops * (SERVER_LOOP + donors * SERVER_LINK)
-                + DeviceNeed.heap(slabs)
+                + DeviceNeed.heap(slabs, copies)
                 + cache(cachedPages, loops);
     }
 
@@ -49,7 +48,7 @@ public final class HeapNeed {
      * @param slabs that it lends
      */
     public static long donor(int loops, long slabs) {
-        return DONOR + loops * DONOR_LOOP + slabs * DONOR_SLAB;
+        return DONOR + loops * DONOR_LOOP + StoreSettings.heapBytes(slabs);
     }
 
     /** A hash table of twice the slots, rounded up to a power of two, and lists of them, of which each loop has one. */

@@ -420,7 +420,7 @@ public final class ServeCommand implements Callable<Integer> {
                 loops + " event loops with links to " + donors + " donors, a device of " + slabs
                         + " slabs and a cache of "
                         + Size.format(settings.prefetch().cacheLimit()),
-                HeapNeed.server(loops, donors, slabs, pages),
+                HeapNeed.server(loops, donors, slabs, settings.copies().replicas(), pages),
                 spec.root().commandLine().getParseResult().originalArgs());
     }
 
