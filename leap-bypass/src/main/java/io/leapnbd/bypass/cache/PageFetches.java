@@ -109,14 +109,8 @@ public final class PageFetches {
     private void post(int slot, long offset, Member holder) {
         LinkRequest request = loop.newRequest();
         long at = cache.offset(slot);
-        request.operation = io.leapnbd.donor.protocol.Operation.READ;
-        request.where = holder;
-        request.incarnation = holder.incarnation();
-        request.slab = holder.handle();
-        request.offset = map.within(offset);
-        request.length = PAGE;
+        request.about(io.leapnbd.donor.protocol.Operation.READ, holder, offset, map.within(offset), PAGE);
         request.tag = slot;
-        request.position = offset;
         request.buffer = windows[(int) (at / WINDOW)];
         request.bufferIndex = (int) (at % WINDOW);
         request.startNanos = System.nanoTime();

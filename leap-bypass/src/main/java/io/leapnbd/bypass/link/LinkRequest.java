@@ -130,6 +130,31 @@ public final class LinkRequest {
     /** Made by the pools of the loops only. */
     public LinkRequest() {}
 
+    /**
+     * Is about bytes of one copy.
+     *
+     * @param copy of the slab
+     * @param at byte of the device that it begins at
+     * @param within the same byte within the slab
+     * @param bytes how many
+     */
+    public void about(byte what, Member copy, long at, int within, int bytes) {
+        operation = what;
+        where = copy;
+        incarnation = copy.incarnation();
+        slab = copy.handle();
+        offset = within;
+        length = bytes;
+        position = at;
+    }
+
+    /** Hands a slab back that is of a generation at most. */
+    public void free(Member copy, long generation) {
+        about(Operation.FREE, copy, 0, 0, 0);
+        where = null;
+        version = generation;
+    }
+
     /** Asks for a slab. */
     public void grant(int index, long grantVersion, boolean toBeFilled) {
         operation = Operation.GRANT;
@@ -146,12 +171,7 @@ public final class LinkRequest {
     public void place(Member member, long generation, SlabCopies copies) {
         ByteBuf body = Unpooled.directBuffer(copies.encodedLength());
         copies.encode(body);
-        operation = Operation.PLACE;
-        incarnation = member.incarnation();
-        where = member;
-        slab = member.handle();
-        offset = 0;
-        length = body.readableBytes();
+        about(Operation.PLACE, member, 0, 0, body.readableBytes());
         version = generation;
         buffer = body;
         bufferIndex = 0;

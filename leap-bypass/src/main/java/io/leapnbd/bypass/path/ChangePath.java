@@ -12,7 +12,7 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * What writes and trims have in common: their turn in the {@link WriteOrder}, one version for all copies, and an end that counts only if every
- * copy of the placement of that moment has done it (docs/replicas.md, rules 2 and 7). A copy that is silent while a live one has answered is
+ * copy of the placement of that moment has done it (docs/replicas.md, rules 2, 3 and 10). A copy that is silent while a live one has answered is
  * left out first. A copy that was added meanwhile is asked too, with the same version. If the slab was lost meanwhile, all of it is done again, within
  * its deadline.
  *
@@ -111,14 +111,8 @@ abstract class ChangePath {
 
     private void post(Change change, int place, Member where, boolean spare) {
         LinkRequest request = loop.newRequest();
-        request.operation = change.operation;
-        request.where = where;
-        request.incarnation = where.incarnation();
-        request.slab = where.handle();
-        request.offset = map.within(change.position);
-        request.length = change.length;
+        request.about(change.operation, where, change.position, map.within(change.position), change.length);
         request.version = change.version;
-        request.position = change.position;
         request.buffer = change.buffer;
         request.bufferIndex = change.bufferIndex;
         request.startNanos = change.startNanos;

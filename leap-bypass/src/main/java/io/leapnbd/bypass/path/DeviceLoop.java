@@ -322,6 +322,7 @@ public final class DeviceLoop {
         ended.startNanos = request.startNanos;
         ended.deadlineNanos = request.deadlineNanos;
         ended.tag = request.tag;
+        ended.spare = request.spare;
         ended.attachment = request.attachment;
         ended.outcome = LinkRequest.Outcome.UNREACHABLE;
         LinkCompletion completion = request.completion;

@@ -226,13 +226,7 @@ final class Fill {
 
         private LinkRequest request(byte operation, Member where, long at, int length) {
             LinkRequest request = loop.newRequest();
-            request.operation = operation;
-            request.where = where;
-            request.incarnation = where.incarnation();
-            request.slab = where.handle();
-            request.offset = map.within(at);
-            request.length = length;
-            request.position = at;
+            request.about(operation, where, at, map.within(at), length);
             request.buffer = buffer;
             request.bufferIndex = (int) (at - group);
             request.startNanos = System.nanoTime();

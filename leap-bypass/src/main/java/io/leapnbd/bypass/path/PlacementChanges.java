@@ -16,7 +16,7 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Changes which copies of a slab are believed, and tells the donors first: docs/replicas.md, rules 1 to 4 and 6. One change at a time for
+ * Changes which copies of a slab are believed, and tells the donors first: docs/replicas.md, rules 3 to 8. One change at a time for
  * each slab, driven by the loop that asked for it; others wait behind it. Any thread, but each method on the loop that it is given.
  */
 public final class PlacementChanges {

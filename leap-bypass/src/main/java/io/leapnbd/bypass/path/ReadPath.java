@@ -97,13 +97,7 @@ public final class ReadPath {
             int attempts) {
         client.addPart();
         LinkRequest request = loop.newRequest();
-        request.operation = Operation.READ;
-        request.where = from;
-        request.incarnation = from.incarnation();
-        request.slab = from.handle();
-        request.offset = map.within(offset);
-        request.length = length;
-        request.position = offset;
+        request.about(Operation.READ, from, offset, map.within(offset), length);
         request.buffer = into;
         request.bufferIndex = index;
         request.startNanos = client.startNanos();

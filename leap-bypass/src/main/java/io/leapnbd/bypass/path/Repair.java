@@ -124,9 +124,9 @@ public final class Repair {
             if (!donor.standing().isOf(copy.member().incarnation())) {
                 continue;
             }
-            if (loop.link(copy.member().donor()).ready()) {
-                allocator.giveBack(copy.slab(), loop, copy.member(), copy.generation());
-            } else {
+            boolean asked = loop.link(copy.member().donor()).ready()
+                    && allocator.giveBack(copy.slab(), loop, copy.member(), copy.generation());
+            if (!asked) {
                 boolean _ = toFree.add(copy);
             }
         }

@@ -5,8 +5,8 @@ import io.leapnbd.bypass.link.LinkRequest;
 import io.leapnbd.bypass.map.AddressMap;
 import io.leapnbd.bypass.map.Member;
 import io.leapnbd.bypass.map.Placement;
-import io.leapnbd.donor.protocol.Operation;
 import io.leapnbd.nbd.spi.NbdError;
+import java.util.ArrayList;
 import java.util.BitSet;
 import java.util.List;
 import java.util.Map;
@@ -195,18 +195,17 @@ public final class SlabAllocator {
         allocation.end(error);
     }
 
-    /** Gives back what was granted and is not wanted, unless it is what the slab has, or will have. */
-    void giveBack(int slab, DeviceLoop loop, Member surplus, long generation) {
+    /**
+     * Gives back what was granted and is not wanted, unless it is what the slab has, or will have.
+     *
+     * @return whether the donor is being asked; not if it owes another answer about this slab
+     */
+    boolean giveBack(int slab, DeviceLoop loop, Member surplus, long generation) {
         if (!choice.beginFreeing(slab, surplus, map)) {
-            return;
+            return false;
         }
         LinkRequest free = loop.newRequest();
-        free.operation = Operation.FREE;
-        free.incarnation = surplus.incarnation();
-        free.slab = surplus.handle();
-        free.offset = 0;
-        free.length = 0;
-        free.version = generation;
+        free.free(surplus, generation);
         free.startNanos = System.nanoTime();
         free.deadlineNanos = loop.deadline(free.startNanos);
         free.completion = (done, now) -> {
@@ -218,6 +217,13 @@ public final class SlabAllocator {
         };
         loop.post(free, surplus.donor());
         loop.link(surplus.donor()).flush();
+        return true;
+    }
+
+    private void giveAllBack(Allocation allocation, List<Member> surplus, long generation) {
+        for (Member member : surplus) {
+            boolean _ = giveBack(allocation.slab, allocation.loop, member, generation);
+        }
     }
 
     /** One question to one donor. On the allocation's loop. */
@@ -265,7 +271,7 @@ public final class SlabAllocator {
                     || allocation.placing
                     || allocation.granted.size() == copies
                     || choice.onMachineOf(member.donor(), allocation.granted)) {
-                giveBack(allocation.slab, allocation.loop, member, member.grantVersion());
+                boolean _ = giveBack(allocation.slab, allocation.loop, member, member.grantVersion());
                 return;
             }
             allocation.granted.add(member);
@@ -291,21 +297,30 @@ public final class SlabAllocator {
     private void placeRound(Allocation allocation, List<Member> members) {
         long generation = versions.nextGrant();
         PlaceRequests.send(allocation.loop, members, generation, placeNanos, round -> {
-            List<Member> told = round.acknowledged();
-            if (told.isEmpty()) {
-                members.forEach(member -> giveBack(allocation.slab, allocation.loop, member, generation));
-                allocation.granted.clear();
-                allocation.placing = false;
-                retryOrFail(allocation);
-            } else if (told.size() < members.size()) {
-                members.stream()
-                        .filter(member -> !told.contains(member))
-                        .forEach(member -> giveBack(allocation.slab, allocation.loop, member, generation));
-                placeRound(allocation, told);
-            } else {
-                place(allocation, Placement.of(generation, told));
+            try {
+                placed(allocation, members, generation, round);
+            } catch (RuntimeException | Error e) {
+                LOG.error("slab {} cannot be placed", allocation.slab, e);
+                end(allocation, NbdError.EIO.code());
             }
         });
+    }
+
+    private void placed(Allocation allocation, List<Member> members, long generation, PlaceRequests round) {
+        List<Member> told = round.acknowledged();
+        if (told.isEmpty()) {
+            giveAllBack(allocation, members, generation);
+            allocation.granted.clear();
+            allocation.placing = false;
+            retryOrFail(allocation);
+        } else if (told.size() < members.size()) {
+            List<Member> mute = new ArrayList<>(members);
+            mute.removeAll(told);
+            giveAllBack(allocation, mute, generation);
+            placeRound(allocation, told);
+        } else {
+            place(allocation, Placement.of(generation, told));
+        }
     }
 
     private void place(Allocation allocation, Placement placement) {
@@ -314,9 +329,7 @@ public final class SlabAllocator {
         } catch (RuntimeException | Error e) {
             LOG.error("slab {} cannot be mapped", allocation.slab, e);
             end(allocation, NbdError.EIO.code());
-            placement
-                    .members()
-                    .forEach(member -> giveBack(allocation.slab, allocation.loop, member, placement.generation()));
+            giveAllBack(allocation, placement.members(), placement.generation());
             return;
         }
         end(allocation, 0);
