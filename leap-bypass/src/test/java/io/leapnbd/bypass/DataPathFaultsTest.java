@@ -4,61 +4,28 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.leapnbd.nbd.spi.Completion;
 import io.leapnbd.nbd.spi.NbdError;
-import io.leapnbd.prefetch.PrefetchPolicy;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
 import io.netty.channel.EventLoop;
-import io.netty.channel.EventLoopGroup;
-import io.netty.channel.MultiThreadIoEventLoopGroup;
-import io.netty.channel.epoll.EpollIoHandler;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Objects;
-import java.util.Random;
 import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Consumer;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
 /** What must not happen on the data path, one fault at a time, over donors that follow a script. */
-class DataPathFaultsTest {
-
-    private static final int PAGE = 4096;
-    private static final int SLAB_SHIFT = 16;
-    private static final int SLAB = 1 << SLAB_SHIFT;
+class DataPathFaultsTest extends ScriptedDeviceTests {
 
     /** For so long after a donor's answer nobody is asked. */
     private static final Duration LEASE = Duration.ofSeconds(1);
 
-    private final EventLoopGroup group = new MultiThreadIoEventLoopGroup(1, EpollIoHandler.newFactory());
-
-    @SuppressWarnings("NullAway.Init") // Opened by each test.
-    private ScriptedDevice device;
-
-    @SuppressWarnings("NullAway.Init") // Opened by each test.
-    private DeviceDriver driver;
-
-    @AfterEach
-    void stop() throws IOException {
-        group.shutdownGracefully(0, 1, TimeUnit.SECONDS).syncUninterruptibly();
-        device.close();
-    }
-
     private void open(int slabs, int donors, long timeoutMillis) throws IOException {
-        device = new ScriptedDevice(
-                slabs,
-                SLAB_SHIFT,
-                donors,
-                TimeUnit.MILLISECONDS.toNanos(timeoutMillis),
-                PrefetchPolicy.NONE,
-                new Random(1),
-                slab -> {});
-        driver = new DeviceDriver(device, group.next(), device.clock);
+        open(slabs, donors, 1, timeoutMillis);
     }
 
     /** B2: scheduleAtFixedRate ends with the first throw, and with it every deadline of the loop. */
@@ -342,12 +309,6 @@ class DataPathFaultsTest {
             done.complete(0);
         });
         DeviceDriver.join(done);
-    }
-
-    private static byte[] page(int seed) {
-        byte[] bytes = new byte[PAGE];
-        new Random(seed).nextBytes(bytes);
-        return bytes;
     }
 
     private static byte[] halfOf(byte[] page) {

@@ -140,12 +140,31 @@ class ScriptedDonorsTest {
                 .isPositive();
         assertThat(device.map.pagesLost()).isZero();
         assertThat(errors).as("seed " + seed).isZero();
+        if (stopped != null) {
+            disturbOne();
+        }
+        // What was left out was given back, and what was filled is there.
+        Awaiting.that("all have two copies, and no donor holds more", () -> allHaveTwoCopies() && noneHoldsMore());
     }
 
     private boolean allHaveTwoCopies() {
         for (int slab = 0; slab < SLABS; slab++) {
             Placement placement = device.map.placement(slab);
             if (placement != null && (placement.live() < 2 || !placement.told())) {
+                return false;
+            }
+        }
+        return true;
+    }
+
+    private boolean noneHoldsMore() {
+        for (int donor = 0; donor < device.stores.size(); donor++) {
+            int held = 0;
+            for (int slab = 0; slab < SLABS; slab++) {
+                Placement placement = device.map.placement(slab);
+                held += placement != null && placement.isAt(donor) ? 1 : 0;
+            }
+            if (held != device.stores.get(donor).held()) {
                 return false;
             }
         }

@@ -7,56 +7,21 @@ import io.leapnbd.bypass.map.Member.State;
 import io.leapnbd.bypass.map.Placement;
 import io.leapnbd.bypass.map.SlabRow;
 import io.leapnbd.nbd.spi.NbdError;
-import io.leapnbd.prefetch.PrefetchPolicy;
-import io.netty.channel.EventLoopGroup;
-import io.netty.channel.MultiThreadIoEventLoopGroup;
-import io.netty.channel.epoll.EpollIoHandler;
 import java.io.IOException;
-import java.util.Arrays;
 import java.util.List;
 import java.util.Objects;
-import java.util.Random;
 import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.TimeUnit;
-import java.util.concurrent.locks.LockSupport;
-import java.util.function.BooleanSupplier;
 import java.util.stream.IntStream;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
 /** What the rules of docs/replicas.md are for, one at a time, over donors that follow a script. */
-class SeveralCopiesTest {
+class SeveralCopiesTest extends ScriptedDeviceTests {
 
-    private static final int PAGE = 4096;
-    private static final int SLAB_SHIFT = 16;
     private static final int SLABS = 4;
-
-    private final EventLoopGroup group = new MultiThreadIoEventLoopGroup(1, EpollIoHandler.newFactory());
-
-    @SuppressWarnings("NullAway.Init") // Opened by each test.
-    private ScriptedDevice device;
-
-    @SuppressWarnings("NullAway.Init") // Opened by each test.
-    private DeviceDriver driver;
-
-    @AfterEach
-    void stop() throws IOException {
-        group.shutdownGracefully(0, 1, TimeUnit.SECONDS).syncUninterruptibly();
-        device.close();
-    }
 
     /** A copy may be silent for one second; a request may take eight. */
     private void open(int donors) throws IOException {
-        device = new ScriptedDevice(
-                SLABS,
-                SLAB_SHIFT,
-                donors,
-                2,
-                TimeUnit.SECONDS.toNanos(8),
-                PrefetchPolicy.NONE,
-                new Random(1),
-                slab -> {});
-        driver = new DeviceDriver(device, group.next(), device.clock);
+        open(SLABS, donors, 2, 8_000);
     }
 
     @Test
@@ -65,7 +30,7 @@ class SeveralCopiesTest {
         assertThat(driver.write(0, page(1))).isZero();
         device.stores.get(1).holdsAnswers = true;
         CompletableFuture<Integer> write = driver.startWrite(0, page(2));
-        await(() -> device.links.get(1).answersHeld() > 0);
+        Awaiting.that("the other copy has the write", () -> device.links.get(1).answersHeld() > 0);
         driver.awaitTurn();
         assertThat(write).isNotDone();
         device.stores.get(1).holdsAnswers = false;
@@ -114,7 +79,7 @@ class SeveralCopiesTest {
 
         one.keepsPlacementsToItself = false;
         letGo(one);
-        await(() -> placement().live() == 2 && placement().told());
+        awaitTwoCopies();
         assertThat(driver.write(0, page(4))).isZero();
         other.holdsEverything = true;
         assertThat(driver.read(0, PAGE)).isEqualTo(page(4));
@@ -128,7 +93,7 @@ class SeveralCopiesTest {
             silent.holdsEverything = true;
             assertThat(driver.read(0, PAGE)).isEqualTo(page(1));
             letGo(silent);
-            await(() -> placement().live() == 2 && placement().told());
+            awaitTwoCopies();
         }
     }
 
@@ -141,7 +106,7 @@ class SeveralCopiesTest {
             assertThat(driver.cache(0, PAGE)).isZero();
             assertThat(driver.read(0, PAGE)).isEqualTo(page(1));
             letGo(silent);
-            await(() -> placement().live() == 2 && placement().told());
+            awaitTwoCopies();
             assertThat(driver.write(0, page(1))).isZero();
         }
     }
@@ -156,9 +121,8 @@ class SeveralCopiesTest {
         for (int round = 0; round < 3; round++) {
             Member goes = placement().primary();
             device.stores.get(goes.donor()).restart();
-            await(() -> !placement().has(goes)
-                    && placement().live() == 2
-                    && placement().told());
+            Awaiting.that("it is gone", () -> !placement().has(goes));
+            awaitTwoCopies();
             for (int i = 0; i < 10; i++) {
                 assertThat(driver.read((long) i * PAGE, PAGE)).isEqualTo(i == 3 ? new byte[PAGE] : page(i + 1));
             }
@@ -184,6 +148,12 @@ class SeveralCopiesTest {
         link.loop.execute(link::letGo);
     }
 
+    private void awaitTwoCopies() {
+        Awaiting.that(
+                "both copies are live",
+                () -> placement().live() == 2 && placement().told());
+    }
+
     private Placement placement() {
         return Objects.requireNonNull(device.map.placement(0));
     }
@@ -191,21 +161,5 @@ class SeveralCopiesTest {
     private List<State> states() {
         Placement at = placement();
         return IntStream.range(0, at.size()).mapToObj(at::state).toList();
-    }
-
-    private static void await(BooleanSupplier condition) {
-        long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(60);
-        while (!condition.getAsBoolean()) {
-            if (System.nanoTime() - deadline > 0) {
-                throw new AssertionError("waited for 60 s");
-            }
-            LockSupport.parkNanos(TimeUnit.MILLISECONDS.toNanos(1));
-        }
-    }
-
-    private static byte[] page(int number) {
-        byte[] bytes = new byte[PAGE];
-        Arrays.fill(bytes, (byte) number);
-        return bytes;
     }
 }

@@ -16,7 +16,6 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.Set;
 import java.util.UUID;
-import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 
 /** What becomes of a slab with several copies when there is a state file (docs/replicas.md). */
@@ -53,29 +52,8 @@ class PlannedCopiesTest {
         return new SlabRow.Copy(slab.incarnation(), slab.handle(), slab.grantVersion(), state);
     }
 
-    /** Of one slab. */
-    private static Recorded file(SlabRow row) {
-        return new Recorded(
-                1 << 20, 20, CONTENT, new UUID(9, 1), null, 4, true, true, List.of(), new Recorded.SlabRows() {
-                    @Override
-                    public int count() {
-                        return 1;
-                    }
-
-                    @Override
-                    public @Nullable SlabRow row(int slab) {
-                        return row;
-                    }
-
-                    @Override
-                    public boolean broken(int slab) {
-                        return false;
-                    }
-                });
-    }
-
     private static TakeoverPlan plan(Granted granted, SlabRow row, HeldSlabs... held) {
-        return TakeoverPlan.of(granted, file(row), 1, List.of(held));
+        return TakeoverPlan.of(granted, OneSlab.file(CONTENT, row), 1, List.of(held));
     }
 
     private static void assertCopies(TakeoverPlan plan, List<SlabName> live, List<SlabName> complete) {

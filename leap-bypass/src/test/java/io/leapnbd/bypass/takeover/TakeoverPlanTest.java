@@ -14,7 +14,6 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.Set;
 import java.util.UUID;
-import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 
 /** Slabs that were granted in vain, and what becomes of the one that was used. */
@@ -55,23 +54,7 @@ class TakeoverPlanTest {
 
     /** Of one slab; its row is {@code P0}'s slab 10, or none. */
     private static Recorded file(boolean named) {
-        return new Recorded(
-                1 << 20, 20, CONTENT, new UUID(9, 1), null, 4, true, true, List.of(), new Recorded.SlabRows() {
-                    @Override
-                    public int count() {
-                        return 1;
-                    }
-
-                    @Override
-                    public @Nullable SlabRow row(int slab) {
-                        return named ? SlabRow.of(P0, 10, USED) : null;
-                    }
-
-                    @Override
-                    public boolean broken(int slab) {
-                        return false;
-                    }
-                });
+        return OneSlab.file(CONTENT, named ? SlabRow.of(P0, 10, USED) : null);
     }
 
     private static int handle(TakeoverPlan plan) {
