@@ -107,9 +107,9 @@ public final class LeapServer implements AutoCloseable {
         if (remote != null) {
             var _ = remote.stranded().thenAccept(donor -> {
                 log.error(
-                        "all donors of {} have restarted, the last of them {}, and not all before this server's eyes, so that"
-                                + " another server may have come in between; what they held is lost, and this server ends:"
-                                + " start it with --fresh, and it begins blank",
+                        "all donors of {} have restarted, the last of them {}. This server did not see all of them end, so another"
+                                + " one may have come in between. What they held is lost, and this server ends."
+                                + " Start it with --fresh, and it begins blank",
                         settings.export(),
                         donor);
                 then.accept(donor);

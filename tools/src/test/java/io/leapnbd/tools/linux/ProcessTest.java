@@ -103,15 +103,7 @@ class ProcessTest {
      */
     @Test
     void no_thread_is_left_behind_in_the_ordinary_class_not_even_the_jits() throws Exception {
-        Process process = new ProcessBuilder(
-                        ProcessHandle.current().info().command().orElse("java"),
-                        "--enable-native-access=ALL-UNNAMED",
-                        "-Xmx32m",
-                        "-cp",
-                        System.getProperty("java.class.path"),
-                        RealtimeProbe.class.getName())
-                .redirectErrorStream(true)
-                .start();
+        Process process = java(RealtimeProbe.class);
         List<String> lines = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8)
                 .lines()
                 .toList();
@@ -205,15 +197,7 @@ class ProcessTest {
     /** E5: the end of an ssh session. */
     @Test
     void who_ignores_a_hangup_stays_and_so_do_its_children() throws Exception {
-        Process process = new ProcessBuilder(
-                        ProcessHandle.current().info().command().orElse("java"),
-                        "--enable-native-access=ALL-UNNAMED",
-                        "-Xmx32m",
-                        "-cp",
-                        System.getProperty("java.class.path"),
-                        HangupProbe.class.getName())
-                .redirectErrorStream(true)
-                .start();
+        Process process = java(HangupProbe.class);
         try {
             BufferedReader output = process.inputReader();
             assertThat(output.readLine()).as("the child's ignored signals").matches("SigIgn:\\s+[0-9a-f]*[13579bdf]");
@@ -235,5 +219,18 @@ class ProcessTest {
         assertThat(Exec.find("sh", "/nowhere:/bin")).contains(Path.of("/bin/sh"));
         assertThat(Exec.find("/bin/sh", "")).contains(Path.of("/bin/sh"));
         assertThat(Exec.find("no-such-command", "/bin:/usr/bin")).isEmpty();
+    }
+
+    /** Starts a class's main method in a JVM of its own. */
+    private static Process java(Class<?> main) throws IOException {
+        return new ProcessBuilder(
+                        ProcessHandle.current().info().command().orElse("java"),
+                        "--enable-native-access=ALL-UNNAMED",
+                        "-Xmx32m",
+                        "-cp",
+                        System.getProperty("java.class.path"),
+                        main.getName())
+                .redirectErrorStream(true)
+                .start();
     }
 }
