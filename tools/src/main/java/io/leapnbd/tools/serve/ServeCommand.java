@@ -312,10 +312,11 @@ public final class ServeCommand implements Callable<Integer> {
                 replicas <= machines,
                 "--replicas: " + replicas + " copies need as many machines, and the donors are on " + machines
                         + "; add a donor, or say ?zone=NAME behind a donor to name what counts as one machine");
+        // Copies of an earlier start are there with one copy too, and the default may be more than a short time's
+        // quarter.
         require(
-                replicas == 1
-                        || (memberTimeout.toMillis() >= 100
-                                && memberTimeout.multipliedBy(4).compareTo(ioTimeout) <= 0),
+                memberTimeout.toMillis() >= 100
+                        && (replicas == 1 || memberTimeout.multipliedBy(4).compareTo(ioTimeout) <= 0),
                 "--member-timeout: " + Durations.format(memberTimeout)
                         + " is not in 100ms to a quarter of --io-timeout, " + Durations.format(ioTimeout));
     }

@@ -67,6 +67,13 @@ class DonorAddressTest {
         return devices != null && devices.length > 0;
     }
 
+    @Test
+    void takesTheZoneForTheMachineAndOtherwiseTheHost() {
+        List<DonorAddress> donors = DonorAddress.parseList("a:1?zone=rack1, rdma://b:2?zone=rack1,c:3");
+        assertThat(donors.stream().map(DonorAddress::machine)).containsExactly("zone rack1", "zone rack1", "c");
+        assertThat(donors.stream().map(DonorAddress::toString)).containsExactly("tcp://a:1", "rdma://b:2", "tcp://c:3");
+    }
+
     private static List<String> parse(String text) {
         return DonorAddress.parseList(text).stream().map(DonorAddress::toString).toList();
     }
