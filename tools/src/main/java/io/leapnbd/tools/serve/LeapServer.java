@@ -139,8 +139,9 @@ public final class LeapServer implements AutoCloseable {
         closings.add("link buffers", linkBuffers);
 
         SlabStore store = settings.donors().isEmpty() ? embeddedStore() : null;
-        sayCopies();
         RemoteDevice remote = RemoteDevice.open(deviceContext(store, buffers, linkBuffers), loops.group());
+        // A start that is refused says that and nothing else.
+        sayCopies();
         this.device = remote;
         closings.add("device", remote);
 
@@ -267,8 +268,9 @@ public final class LeapServer implements AutoCloseable {
         int replicas = settings.copies().replicas();
         if (replicas > 1) {
             log.info("{} copies of each page; a donor's end loses none as long as another copy lives", replicas);
-        } else if (settings.donors().size() > 1) {
-            log.info("one copy of each page: when a donor ends, its pages are lost; --replicas 2 keeps two");
+        } else if (!settings.donors().isEmpty()) {
+            log.info(
+                    "one copy of each page: when a donor ends, its pages are lost; --replicas 2, with two donors, keeps two");
         }
     }
 
