@@ -17,10 +17,13 @@ import io.leapnbd.bypass.link.TcpConnector;
 import io.leapnbd.bypass.map.AddressMap;
 import io.leapnbd.bypass.map.StateFile;
 import io.leapnbd.bypass.path.DeviceLoop;
+import io.leapnbd.bypass.path.Mending;
 import io.leapnbd.bypass.path.NoteSpreader;
+import io.leapnbd.bypass.path.PageSeals;
 import io.leapnbd.bypass.path.PlacementChanges;
 import io.leapnbd.bypass.path.ReadPath;
 import io.leapnbd.bypass.path.Repair;
+import io.leapnbd.bypass.path.SealFigures;
 import io.leapnbd.bypass.path.SlabAllocator;
 import io.leapnbd.bypass.path.SlabLosses;
 import io.leapnbd.bypass.path.Versions;
@@ -86,6 +89,7 @@ public final class RemoteDevice implements BlockDevice, AutoCloseable {
     private final SlabAllocator allocator;
     private final SlabLosses losses;
     private final PlacementChanges placing;
+    private final SealFigures sealFigures;
     private final long memberTimeoutNanos;
     private final AtomicReference<@Nullable Repair> repair = new AtomicReference<>();
     private final NoteSpreader notes;
@@ -119,6 +123,7 @@ public final class RemoteDevice implements BlockDevice, AutoCloseable {
         versions = new Versions(taken.term());
         memberTimeoutNanos = context.memberTimeout().toNanos();
         allocator = new SlabAllocator(map, versions, context.machines(), context.copies(), memberTimeoutNanos);
+        sealFigures = new SealFigures(donors);
         losses = new SlabLosses(map, versions, donors, this::bytesLost, taken.note()::lose, this::thinned);
         placing = new PlacementChanges(map, versions, losses, memberTimeoutNanos, this::dropped);
         notes = new NoteSpreader(taken.note()::version, taken.note()::encode, donors.size());
@@ -253,19 +258,24 @@ public final class RemoteDevice implements BlockDevice, AutoCloseable {
         DeviceLoop loop = new DeviceLoop(
                 eventLoop, latencies.openLoop(), links, context.embedded() != null, timeoutNanos, memberTimeoutNanos);
         loop.onTick(() -> notes.spread(loop));
-        Repair mine = new Repair(loop, map, writeOrder, versions, allocator, placing, memberTimeoutNanos);
+        PageSeals seals = new PageSeals(map, writeOrder);
+        Mending mending = new Mending(loop, map, writeOrder, versions, losses, seals, sealFigures);
+        Repair mine = new Repair(
+                loop, map, writeOrder, versions, allocator, placing, losses, seals, mending, memberTimeoutNanos);
         if (repair.compareAndSet(null, mine)) {
             loop.onTick(mine::tick);
         }
-        ReadPath reads = new ReadPath(loop, map, losses);
+        ReadPath reads = new ReadPath(loop, map, losses, writeOrder, seals, mending);
+        WritePath writes =
+                new WritePath(loop, map, losses, writeOrder, versions, allocator, placing, seals, mending);
         CachedPages pages = new CachedPages(
                 loop,
                 reads,
-                new WritePath(loop, map, losses, writeOrder, versions, allocator, placing),
-                new ZeroPath(loop, map, losses, writeOrder, versions, allocator, placing),
+                writes,
+                new ZeroPath(loop, map, losses, writeOrder, versions, allocator, placing, seals, writes),
                 cache,
                 prefetching,
-                new PageFetches(loop, map, reads, writeOrder, cache, prefetching, fetchOwners));
+                new PageFetches(loop, map, reads, writeOrder, seals, mending, cache, prefetching, fetchOwners));
         return new LoopPaths(loop, pages);
     }
 
@@ -330,6 +340,11 @@ public final class RemoteDevice implements BlockDevice, AutoCloseable {
     public long copiesFilledBytes() {
         Repair working = repair.get();
         return working == null ? 0 : working.filledBytes();
+    }
+
+    /** What came from donors that was not what was written there. */
+    public SealFigures sealFigures() {
+        return sealFigures;
     }
 
     /** Writes that failed because no donor had room. */

@@ -37,6 +37,7 @@ public final class RemoteDeviceContext {
     private boolean fresh;
     private boolean takeOver;
     private boolean loseMissing;
+    private boolean seals = true;
     private Duration wait = Duration.ofSeconds(60);
     private UUID host = new UUID(0, 1);
     private String owner = "process " + ProcessHandle.current().pid();
@@ -140,6 +141,13 @@ public final class RemoteDeviceContext {
     public RemoteDeviceContext loseMissing(boolean lose) {
         change();
         loseMissing = lose;
+        return this;
+    }
+
+    /** Whether a seal of each page is kept, so that bytes that changed at a donor are found out; docs/seals.md. Default: yes. */
+    public RemoteDeviceContext seals(boolean keep) {
+        change();
+        seals = keep;
         return this;
     }
 
@@ -376,7 +384,7 @@ public final class RemoteDeviceContext {
 
     TakeoverSettings takeover(int loops) {
         return new TakeoverSettings(
-                export, size, loops, host, owner, copies, stateFile, takeOver, fresh, loseMissing, wait);
+                export, size, loops, host, owner, copies, stateFile, takeOver, fresh, loseMissing, seals, wait);
     }
 
     int bulkWindow() {

@@ -13,6 +13,7 @@ import java.util.Map;
 import java.util.UUID;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.LongAdder;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
@@ -40,6 +41,7 @@ public final class SlabAllocator {
     private final long placeNanos;
     private final DonorChoice choice;
     private final LongAdder failures = new LongAdder();
+    private final AtomicBoolean noRoomForSeals = new AtomicBoolean();
     private final Map<Integer, Allocation> allocations = new ConcurrentHashMap<>();
 
     /**
@@ -62,7 +64,7 @@ public final class SlabAllocator {
         return copies;
     }
 
-    /** Writes that failed because no donor had room. */
+    /** Writes that failed because no donor had room, or the state folder had none for seals. */
     public long failures() {
         return failures.sum();
     }
@@ -96,8 +98,17 @@ public final class SlabAllocator {
         if (map.placement(allocation.slab) != null) {
             // Another one has ended since this was looked at.
             end(allocation, 0);
-        } else {
+        } else if (map.reserveSeals(allocation.slab)) {
             attempt(allocation);
+        } else {
+            if (noRoomForSeals.compareAndSet(false, true)) {
+                LOG.error(
+                        "there is no room in the state folder for the seals of slab {}: writes to it and to other new slabs fail;"
+                                + " make room there, or start anew with another --state-dir or --seals off",
+                        allocation.slab);
+            }
+            failures.increment();
+            end(allocation, NbdError.ENOSPC.code());
         }
     }
 
