@@ -51,8 +51,8 @@ public final class ZeroPath extends ChangePath {
      * Makes a range that lies in one slab read as zeros.
      *
      * @param allocate whether the slab has to have memory afterwards
-     * @param exact whether pages covered in part must become zeros in that part, so that it is an error if they are lost. Otherwise they
-     *     stay as they are
+     * @param exact whether pages covered in part must become zeros in that part, so that it is an error if they are lost. Otherwise lost
+     *     ones stay as they are
      */
     public void zero(ClientRequest client, long offset, int length, boolean allocate, boolean exact) {
         try {
@@ -63,10 +63,10 @@ public final class ZeroPath extends ChangePath {
             if (first < last) {
                 begin(client, first, (int) (last - first), how, NO_TICKET);
             }
-            if (exact && offset < first) {
+            if (offset < first && (exact || !map.isLost(offset))) {
                 begin(client, offset, (int) (Math.min(first, end) - offset), how, NO_TICKET);
             }
-            if (exact && last < end && last >= first) {
+            if (last < end && last >= first && (exact || !map.isLost(last))) {
                 begin(client, last, (int) (end - last), how, NO_TICKET);
             }
         } catch (RuntimeException | Error e) {

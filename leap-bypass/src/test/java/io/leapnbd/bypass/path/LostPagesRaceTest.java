@@ -100,7 +100,11 @@ class LostPagesRaceTest {
                 true,
                 TimeUnit.MINUTES.toNanos(1),
                 TimeUnit.SECONDS.toNanos(1));
-        ReadPath reads = new ReadPath(loop, map, losses);
+        WriteOrder order = new WriteOrder();
+        PageSeals seals = new PageSeals(map, order);
+        Mending mending = new Mending(
+                loop, map, order, new Versions(1), losses, seals, new SealFigures(List.of()));
+        ReadPath reads = new ReadPath(loop, map, losses, order, seals, mending);
         ByteBuf into = Unpooled.directBuffer(PAGE);
         for (int i = 0; i < READS; i++) {
             into.setLong(0, -1);
