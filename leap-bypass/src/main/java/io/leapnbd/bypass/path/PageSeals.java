@@ -110,6 +110,11 @@ public final class PageSeals {
                 || SealTable.fit(word, seal(offset, bytes, index)) == Fit.RIGHT;
     }
 
+    /** Whether bytes are none that a page may have. */
+    boolean isWrong(long offset, ByteBuf bytes, int index) {
+        return map.isWritten(offset) && SealTable.fit(word(offset), seal(offset, bytes, index)) == Fit.WRONG;
+    }
+
     /**
      * The same while no write is under way: of a page to which a write was begun, only the bytes of that write, or of the one before it if
      * nothing else can be.

@@ -173,27 +173,24 @@ public final class ReadPath {
         if (at == end) {
             return;
         }
-        boolean alone = request.stamp != WriteWatch.BUSY
-                && order.undisturbed(request.position, request.length, request.stamp);
         while (at < end) {
             int index = request.bufferIndex + (int) (at - request.position);
-            unfit(client, at, into, index, request.where, request.tag / UNFIT, alone);
+            unfit(request, client, at, into, index);
             at += Protocol.PAGE_SIZE;
             at = seals.firstUnfit(at, (int) (end - at), into, index + Protocol.PAGE_SIZE);
         }
         loop.flush();
     }
 
-    /**
-     * A page is not what it should be: docs/seals.md, rules 8 and 9.
-     *
-     * @param tries how often that was so before
-     * @param alone whether no write was under way while it was read
-     */
-    private void unfit(
-            ClientRequest client, long at, ByteBuf into, int index, @Nullable Member from, int tries, boolean alone) {
+    /** A page is not what it should be: docs/seals.md, rules 8 and 9. */
+    private void unfit(LinkRequest request, ClientRequest client, long at, ByteBuf into, int index) {
+        int tries = request.tag / UNFIT;
+        Member from = request.where;
         boolean open = SealTable.open(seals.word(at));
-        boolean counts = alone && !open && map.isWritten(at);
+        // In this order: what is wrong was so while no write was near.
+        boolean counts = request.stamp != WriteWatch.BUSY
+                && seals.isWrong(at, into, index)
+                && order.undisturbed(request.position, request.length, request.stamp);
         if (counts) {
             mending.countUnfit(from, at);
         }

@@ -103,7 +103,7 @@ class LostPagesRaceTest {
         WriteOrder order = new WriteOrder();
         PageSeals seals = new PageSeals(map, order);
         Mending mending = new Mending(
-                loop, map, order, new Versions(1), losses, seals, new SealFigures(List.of()));
+                loop, map, order, new Versions(1), losses, seals, new SealFigures(List.of(link.donor())));
         ReadPath reads = new ReadPath(loop, map, losses, order, seals, mending);
         ByteBuf into = Unpooled.directBuffer(PAGE);
         for (int i = 0; i < READS; i++) {
