@@ -115,6 +115,6 @@ public final class SealTable {
     }
 
     private void put(long page, int before, int newest) {
-        WORDS.setRelease(words, page * WORD, (long) before << Integer.SIZE | newest & LOWER);
+        WORDS.setRelease(words, page * WORD, ((long) before << Integer.SIZE) | (newest & LOWER));
     }
 }

@@ -53,7 +53,7 @@ public final class PageSeals {
 
     private static int bind(long offset, int sum) {
         long page = offset >>> Protocol.PAGE_SHIFT;
-        int seal = sum ^ (int) page * SPREAD ^ (int) (page >>> Integer.SIZE);
+        int seal = sum ^ ((int) page * SPREAD) ^ (int) (page >>> Integer.SIZE);
         return seal == SealTable.NONE ? INSTEAD_OF_NONE : seal;
     }
 
@@ -183,7 +183,7 @@ public final class PageSeals {
         if (seals == null) {
             return;
         }
-        long end = offset + length >>> Protocol.PAGE_SHIFT;
+        long end = (offset + length) >>> Protocol.PAGE_SHIFT;
         for (long page = offset >>> Protocol.PAGE_SHIFT; page < end; page++) {
             seals.commit(page);
         }

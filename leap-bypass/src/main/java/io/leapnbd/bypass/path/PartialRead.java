@@ -31,7 +31,7 @@ final class PartialRead implements Completion {
     /** Reads, as one more part of the client's request. */
     static void begin(ReadPath reads, ClientRequest client, long offset, int length, ByteBuf into, int index) {
         long from = offset & -Protocol.PAGE_SIZE;
-        int bytes = (int) ((offset + length + Protocol.PAGE_SIZE - 1 & -Protocol.PAGE_SIZE) - from);
+        int bytes = (int) (((offset + length + Protocol.PAGE_SIZE - 1) & -Protocol.PAGE_SIZE) - from);
         ByteBuf pages = Unpooled.directBuffer(bytes, bytes);
         client.addPart();
         ClientRequest whole = client.loop.begin(

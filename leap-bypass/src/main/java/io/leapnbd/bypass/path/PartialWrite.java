@@ -35,7 +35,7 @@ final class PartialWrite implements Completion {
         this.from = from;
         this.index = index;
         firstPage = offset & -PAGE;
-        int bytes = (int) ((offset + length + PAGE - 1 & -PAGE) - firstPage);
+        int bytes = (int) (((offset + length + PAGE - 1) & -PAGE) - firstPage);
         pages = Unpooled.directBuffer(bytes, bytes);
         outer.addPart();
         client = outer.loop.begin(Operation.WRITE, outer.startNanos(), this);
@@ -67,7 +67,7 @@ final class PartialWrite implements Completion {
             write(at);
         } else if (whole) {
             // Those in the middle are.
-            edge(at, Math.max(page + PAGE, end - 1 & -PAGE), 1);
+            edge(at, Math.max(page + PAGE, (end - 1) & -PAGE), 1);
         } else if (writes.map.isWritten(page)) {
             PageCopies _ = PageCopies.read(
                     writes.loop,

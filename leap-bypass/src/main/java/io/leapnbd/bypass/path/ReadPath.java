@@ -194,7 +194,7 @@ public final class ReadPath {
         if (counts) {
             mending.countUnfit(from, at);
         }
-        if (open && !order.changing(at) || tries == TRIES) {
+        if ((open && !order.changing(at)) || tries == TRIES) {
             mending.decide(client, at, into, index, counts, this);
             return;
         }

@@ -261,7 +261,7 @@ public final class WriteOrder implements WriteWatch {
         long firstPage = group << 6;
         int from = (int) Math.max(0, (offset >>> Protocol.PAGE_SHIFT) - firstPage);
         int last = (int) Math.min(63, ((offset + length - 1) >>> Protocol.PAGE_SHIFT) - firstPage);
-        return ALL << from & ALL >>> (63 - last);
+        return (ALL << from) & (ALL >>> (63 - last));
     }
 
     private static long first(long offset) {

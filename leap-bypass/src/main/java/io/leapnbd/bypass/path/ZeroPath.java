@@ -58,7 +58,7 @@ public final class ZeroPath extends ChangePath {
         try {
             int how = (allocate ? ALLOCATE : 0) | (exact ? EXACT : 0);
             long end = offset + length;
-            long first = offset + PAGE - 1 & -PAGE;
+            long first = (offset + PAGE - 1) & -PAGE;
             long last = end & -PAGE;
             if (first < last) {
                 begin(client, first, (int) (last - first), how, NO_TICKET);

@@ -282,6 +282,7 @@ public final class LeapServer implements AutoCloseable {
                 .requestTimeout(settings.ioTimeout())
                 .copies(settings.copies().replicas())
                 .memberTimeout(settings.copies().memberTimeout())
+                .seals(settings.copies().seals())
                 .buffers(linkBuffers.allocator())
                 .bufferRegions(buffers.chunks().stream()
                         .map(chunk -> new RemoteDeviceContext.BufferRegion(chunk.address(), chunk.length()))

@@ -188,6 +188,16 @@ public final class ServeCommand implements Callable<Integer> {
                     + " without it. Default: ${DEFAULT-VALUE}.")
     private Duration memberTimeout = Duration.ofSeconds(1);
 
+    @Option(
+            names = "--seals",
+            paramLabel = "on|off",
+            defaultValue = "on",
+            description =
+                    "on: a seal of 8 bytes of each page is kept, and a page that is not what was written is read from"
+                            + " another copy, or is an I/O error. off: whatever a donor answers is believed."
+                            + " Default: ${DEFAULT-VALUE}.")
+    private String seals = "on";
+
     @Mixin
     private LoopOptions loops = new LoopOptions();
 
@@ -353,6 +363,7 @@ public final class ServeCommand implements Callable<Integer> {
                 "--io-timeout: " + Durations.format(ioTimeout) + " is not in 1ms..25s; Linux gives up on a connection"
                         + " after 30s without an answer");
         checkReplicas(addresses);
+        require(seals.equals("on") || seals.equals("off"), "--seals: '" + seals + "' is neither on nor off");
         require(
                 patience.compareTo(Duration.ofHours(1)) <= 0,
                 "--wait: " + Durations.format(patience) + " is not in 0s..1h");
@@ -373,7 +384,7 @@ public final class ServeCommand implements Callable<Integer> {
                 tcp,
                 unix,
                 endpoint(),
-                new CopiesChoice(replicas, memberTimeout),
+                new CopiesChoice(replicas, memberTimeout, seals.equals("on")),
                 ioTimeout,
                 running,
                 folder,
