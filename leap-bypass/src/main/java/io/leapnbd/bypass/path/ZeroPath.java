@@ -7,6 +7,7 @@ import io.leapnbd.donor.protocol.Protocol;
 import io.leapnbd.nbd.spi.NbdError;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
+import java.nio.ByteBuffer;
 
 /** How one loop makes pages read as zeros; for its thread. */
 public final class ZeroPath extends ChangePath {
@@ -20,7 +21,7 @@ public final class ZeroPath extends ChangePath {
     private static final int ALLOCATE = 2;
 
     private final WritePath writes;
-    private final ByteBuf zeros = Unpooled.directBuffer(PAGE, PAGE).setZero(0, PAGE);
+    private final ByteBuf zeros = Unpooled.wrappedBuffer(ByteBuffer.allocateDirect(PAGE));
 
     /**
      * One loop's.
