@@ -9,8 +9,12 @@ import io.netty.channel.EventLoopGroup;
 import io.netty.channel.MultiThreadIoEventLoopGroup;
 import io.netty.channel.epoll.EpollIoHandler;
 import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.nio.file.StandardOpenOption;
 import java.time.Duration;
 import java.util.Arrays;
 import java.util.List;
@@ -177,10 +181,29 @@ class SealFaultsTest {
         open(1);
         assertThat(driver.write(0, page(2))).isZero();
         device.close();
-        Files.move(old, folder.resolve("leap.state"), java.nio.file.StandardCopyOption.REPLACE_EXISTING);
+        Files.move(old, folder.resolve("leap.state"), StandardCopyOption.REPLACE_EXISTING);
         open(1);
         assertThat(driver.read(0, PAGE)).isEqualTo(page(2));
         assertThat(device.map().pagesUnsealed()).isEqualTo(1);
+    }
+
+    /** A file with a row that is broken is joined with what donors say, as one of another boot is. */
+    @Test
+    void theSealsOfAFileThatIsJoinedWithWhatDonorsSayAreForgotten() throws IOException {
+        open(1);
+        assertThat(driver.write(0, page(1))).isZero();
+        assertThat(driver.write(PAGE, page(2))).isZero();
+        device.close();
+        Path path = folder.resolve("leap.state");
+        try (FileChannel file = FileChannel.open(path, StandardOpenOption.READ, StandardOpenOption.WRITE)) {
+            long firstRow = 4096 + 512 * 160;
+            file.write(ByteBuffer.wrap(new byte[] {1, 2, 3, 4}), firstRow + 3 * 320);
+            long seals = file.size() - (long) SLABS * SLAB / PAGE * 8;
+            file.write(ByteBuffer.wrap(new byte[] {1, 2, 3, 4, 1, 2, 3, 4}), seals);
+        }
+        open(1);
+        assertThat(driver.read(0, 2 * PAGE)).startsWith(page(1)).endsWith(page(2));
+        assertThat(device.map().pagesUnsealed()).isEqualTo(2);
     }
 
     @Test

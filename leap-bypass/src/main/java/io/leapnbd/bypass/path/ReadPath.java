@@ -199,7 +199,7 @@ public final class ReadPath {
             return;
         }
         Placement now = map.placement(map.slabOf(at));
-        if (now != null && now.live() > 1) {
+        if (now != null && now.live() > 1 && (counts || order.doubtful(at, Protocol.PAGE_SIZE))) {
             mending.behindTheBack(at, counts);
         }
         begin(client, at, Protocol.PAGE_SIZE, into, index, from, (tries + 1) * UNFIT);

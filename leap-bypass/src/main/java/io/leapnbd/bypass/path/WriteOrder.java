@@ -25,13 +25,15 @@ import java.util.concurrent.atomic.AtomicLongArray;
  * or given up, nobody without a ticket or with a later one begins there. The oldest ticket of all is turned away only by what is under
  * way already, which ends; and then the next one is the oldest.
  *
- * <p>Pages are taken in groups of 64, a bit each, and groups that are a GiB apart share a word: a collision makes a write wait that need
+ * <p>Pages are taken in groups of 64, a bit each, and some groups that are a GiB and more apart share a word: a collision makes a write wait that need
  * not. Any thread.
  */
 public final class WriteOrder implements WriteWatch {
 
     private static final int GROUP_SHIFT = Protocol.PAGE_SHIFT + 6;
-    private static final int COUNTERS = 1 << 12;
+    private static final int COUNTERS_SHIFT = 12;
+    private static final int COUNTERS = 1 << COUNTERS_SHIFT;
+    private static final int SPREAD = 1237;
     private static final long ALL = -1;
     private static final long NO_TICKET = 0;
 
@@ -272,9 +274,12 @@ public final class WriteOrder implements WriteWatch {
         return (offset + length - 1) >>> GROUP_SHIFT;
     }
 
-    /** Neighbours get counters of their own, so that one write never meets itself: a slab has fewer groups than there are. */
+    /**
+     * Neighbours get words of their own, so that one write never meets itself: a slab has no more groups than there are. Groups that are a multiple of
+     * a GiB apart get others, or clients that write at such distances would meet all the time.
+     */
     private static int counter(long group) {
-        return (int) group & (COUNTERS - 1);
+        return (int) (group ^ ((group >>> COUNTERS_SHIFT) * SPREAD)) & (COUNTERS - 1);
     }
 
     /** What is done to a range of bytes. */

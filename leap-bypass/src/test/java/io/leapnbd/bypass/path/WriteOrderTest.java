@@ -27,6 +27,20 @@ class WriteOrderTest {
     }
 
     @Test
+    void writesThatAreAGibApartDoNotMeet() {
+        for (long gib = 0; gib < 64; gib++) {
+            assertThat(order.begin(gib << 30, PAGE)).isTrue();
+        }
+    }
+
+    @Test
+    void aRangeOfAWholeSlabOfAGibDoesNotMeetItself() {
+        assertThat(order.begin(5L << 30, 1 << 30)).isTrue();
+        order.end(5L << 30, 1 << 30);
+        assertThat(order.begin(5L << 30, 1 << 30)).isTrue();
+    }
+
+    @Test
     void whoHasAGroupAloneKeepsAllItsPagesAndNoOthers() {
         assertThat(order.begin(0, PAGE)).isTrue();
         assertThat(order.beginAlone(10L * PAGE, 0)).isFalse();
