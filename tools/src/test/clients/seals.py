@@ -1,17 +1,21 @@
 """Donors whose bytes are changed, on their way back or where they lie: no client ever gets one of these. With two copies nothing fails."""
 
+import errno
+import os
 import random
 import socket
 import struct
 import threading
 
+from connection import connect
 from copies import Zoned
-from load import PAGE, Load
+from load import PAGE, Load, content
 from processes import Donor, Server
 
 SIZE = 8 << 20
 PAGES = SIZE // PAGE
 REQUESTS = 3000
+ROOM = "180k"  # for a state file of 64 slabs, and the seals of some
 READ, WRITE = 16, 17
 REQUEST_HEADER, REPLY_HEADER = 32, 16
 
@@ -166,8 +170,44 @@ def one_copy(processes):
         pool.close()
 
 
+class Cramped(Server):
+    """A server whose state folder is a tmpfs of its own, and small."""
+
+    def launcher(self):
+        folder = self.arguments[self.arguments.index("--state-dir") + 1]
+        mount = f'mount -t tmpfs -o size={ROOM},mode=700 tmpfs "$0" && exec "$@"'
+        return ["unshare", "--map-root-user", "--mount", "sh", "-c", mount, folder, *super().launcher()]
+
+
+def full_folder(processes):
+    """Where the state folder has no room for a new slab's seals its writes are ENOSPC, and what was written stays."""
+    donor = Donor(processes, "72M").ready()
+    folder = processes.path("cramped")
+    os.mkdir(folder)
+    server = Cramped(processes, 64 << 20, [donor], state=folder).ready()
+    try:
+        client = connect(server.uri("nbd+unix"))
+        errors = client.wait(*(client.write(slab << 20, content(slab, 1)) for slab in range(64)))
+        written = [slab for slab in range(64) if errors[slab] == 0]
+        require(0 < len(written) < 64, f"{len(written)} slabs were written")
+        require(set(errors) == {0, errno.ENOSPC}, f"writes ended with {set(errors)}")
+        again = client.wait(*(client.write(slab << 20, content(slab, 2)) for slab in written))
+        require(not any(again), f"writes to slabs that are there ended with {set(again)}")
+        reads = [client.read(slab << 20, PAGE) for slab in written]
+        client.wait(*reads)
+        for slab, read in zip(written, reads):
+            require(read.error == 0 and read.data == content(slab, 2), f"slab {slab} has not what was written")
+        client.close()
+        require(server.alive(), "the server has ended")
+        require(server.errors().count("no room in the state folder for the seals") == 1, "not said once")
+    finally:
+        server.kill()
+        donor.kill()
+
+
 def run(suite, processes, first, rounds):
     suite.test("a donor that changes bytes makes them an I/O error with one copy, and never the bytes", one_copy, processes)
+    suite.test("where the state folder is full a new slab is refused, and nothing else happens", full_folder, processes)
     for seed in range(first, first + min(rounds, 50)):
         suite.test(f"with two copies a donor that changes bytes makes nothing wrong and nothing fail (seed {seed})", two_copies, processes, seed)
         suite.run()

@@ -183,19 +183,44 @@ class SealsTest extends ScriptedDeviceTests {
         one.keepsPlacementsToItself = true;
         device.stores.get(1).holdsEverything = true;
         assertThat(driver.write(0, page(2))).isEqualTo(EIO);
-        assertThat(SealTable.open(Objects.requireNonNull(device.map.seals()).word(0)))
-                .isTrue();
+        assertThat(isOpen(0)).isTrue();
         one.keepsPlacementsToItself = false;
         letGo(1);
         Awaiting.that("both are live", () -> placement().live() == 2 && placement().told());
         byte[] chosen = driver.read(0, PAGE);
         assertThat(Arrays.equals(chosen, page(1)) || Arrays.equals(chosen, page(2)))
                 .isTrue();
-        Awaiting.that(
-                "it is sealed", () -> !SealTable.open(Objects.requireNonNull(device.map.seals()).word(0)));
+        assertThat(isOpen(0)).isFalse();
         for (ScriptedStore store : device.stores) {
             assertThat(store.holds(0, 0, chosen)).isTrue();
         }
+    }
+
+    /** Its first write: the zeros before it are right, too. */
+    @Test
+    void aBlankPageWhoseFirstWriteFailedIsZerosOrTheNewPage() throws IOException {
+        open(SLABS, 1, 1, 400);
+        assertThat(driver.write(PAGE, page(1))).isZero();
+        device.stores.getFirst().holdsEverything = true;
+        assertThat(driver.write(0, page(2))).isEqualTo(EIO);
+        device.stores.getFirst().holdsEverything = false;
+        assertThat(driver.read(0, 2 * PAGE)).startsWith(new byte[PAGE]).endsWith(page(1));
+        assertThat(isOpen(0)).isFalse();
+    }
+
+    @Test
+    void aPageIsSealedWhenItsWriteOrTrimIsAcknowledgedAndOpenBefore() throws IOException {
+        open(1, 1);
+        assertThat(driver.write(0, page(1))).isZero();
+        assertThat(isOpen(0)).isFalse();
+        device.stores.getFirst().holdsAnswers = true;
+        CompletableFuture<Integer> trim = driver.startTrim(0, PAGE);
+        Awaiting.that("the donor has the trim", () -> device.links.getFirst().answersHeld() > 0);
+        assertThat(isOpen(0)).isTrue();
+        device.stores.getFirst().holdsAnswers = false;
+        device.links.getFirst().loop.execute(device.links.getFirst()::letAnswersGo);
+        assertThat(DeviceDriver.join(trim)).isZero();
+        assertThat(isOpen(0)).isFalse();
     }
 
     @Test
@@ -215,6 +240,10 @@ class SealsTest extends ScriptedDeviceTests {
         assertThat(DeviceDriver.join(first)).isZero();
         assertThat(DeviceDriver.join(second)).isZero();
         assertThat(driver.read(0, PAGE)).isEqualTo(page(3));
+    }
+
+    private boolean isOpen(long page) {
+        return SealTable.open(Objects.requireNonNull(device.map.seals()).word(page));
     }
 
     private void letGo(int donor) {
