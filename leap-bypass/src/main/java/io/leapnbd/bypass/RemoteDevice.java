@@ -258,24 +258,22 @@ public final class RemoteDevice implements BlockDevice, AutoCloseable {
         DeviceLoop loop = new DeviceLoop(
                 eventLoop, latencies.openLoop(), links, context.embedded() != null, timeoutNanos, memberTimeoutNanos);
         loop.onTick(() -> notes.spread(loop));
-        PageSeals seals = new PageSeals(map, writeOrder);
-        Mending mending = new Mending(loop, map, writeOrder, versions, losses, seals, sealFigures);
-        Repair mine = new Repair(
-                loop, map, writeOrder, versions, allocator, placing, losses, seals, mending, memberTimeoutNanos);
+        Mending mending =
+                new Mending(loop, map, writeOrder, versions, losses, new PageSeals(map, writeOrder), sealFigures);
+        Repair mine = new Repair(loop, map, writeOrder, versions, allocator, placing, mending, memberTimeoutNanos);
         if (repair.compareAndSet(null, mine)) {
             loop.onTick(mine::tick);
         }
-        ReadPath reads = new ReadPath(loop, map, losses, writeOrder, seals, mending);
-        WritePath writes =
-                new WritePath(loop, map, losses, writeOrder, versions, allocator, placing, seals, mending);
+        ReadPath reads = new ReadPath(loop, map, losses, writeOrder, mending);
+        WritePath writes = new WritePath(loop, map, losses, writeOrder, versions, allocator, placing, mending);
         CachedPages pages = new CachedPages(
                 loop,
                 reads,
                 writes,
-                new ZeroPath(loop, map, losses, writeOrder, versions, allocator, placing, seals, writes),
+                new ZeroPath(loop, map, losses, writeOrder, versions, allocator, placing, writes),
                 cache,
                 prefetching,
-                new PageFetches(loop, map, reads, writeOrder, seals, mending, cache, prefetching, fetchOwners));
+                new PageFetches(loop, map, reads, writeOrder, mending, cache, prefetching, fetchOwners));
         return new LoopPaths(loop, pages);
     }
 

@@ -164,28 +164,26 @@ final class ScriptedDevice implements BlockDevice, AutoCloseable {
                 false,
                 timeoutNanos,
                 memberTimeoutNanos);
-        PageSeals seals = new PageSeals(map, order);
-        Mending mending = new Mending(loop, map, order, versions, losses, seals, figures);
+        Mending mending = new Mending(loop, map, order, versions, losses, new PageSeals(map, order), figures);
         synchronized (repairs) {
             if (repairs.isEmpty()) {
-                Repair repair = new Repair(
-                        loop, map, order, versions, allocator, placing, losses, seals, mending, memberTimeoutNanos);
+                Repair repair = new Repair(loop, map, order, versions, allocator, placing, mending, memberTimeoutNanos);
                 repairs.add(repair);
                 loop.onTick(repair::tick);
             }
         }
-        ReadPath reads = new ReadPath(loop, map, losses, order, seals, mending);
-        WritePath writes = new WritePath(loop, map, losses, order, versions, allocator, placing, seals, mending);
+        ReadPath reads = new ReadPath(loop, map, losses, order, mending);
+        WritePath writes = new WritePath(loop, map, losses, order, versions, allocator, placing, mending);
         return new Paths(
                 loop,
                 new CachedPages(
                         loop,
                         reads,
                         writes,
-                        new ZeroPath(loop, map, losses, order, versions, allocator, placing, seals, writes),
+                        new ZeroPath(loop, map, losses, order, versions, allocator, placing, writes),
                         cache,
                         prefetching,
-                        new PageFetches(loop, map, reads, order, seals, mending, cache, prefetching, owners)));
+                        new PageFetches(loop, map, reads, order, mending, cache, prefetching, owners)));
     }
 
     /** After the event loops have ended. */

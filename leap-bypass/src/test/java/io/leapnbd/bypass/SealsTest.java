@@ -152,7 +152,9 @@ class SealsTest extends ScriptedDeviceTests {
         Placement before = placement();
         device.stores.get(before.member(0).donor()).flip(0, 3);
         device.stores.get(before.member(2).donor()).restart();
-        Awaiting.that("there are three copies again", () -> placement().live() == 3 && !placement().has(before.member(2)));
+        Awaiting.that(
+                "there are three copies again",
+                () -> placement().live() == 3 && !placement().has(before.member(2)));
         for (int i = 0; i < 3; i++) {
             assertThat(device.stores.get(placement().member(i).donor()).holds(0, 3, page(3)))
                     .isTrue();
@@ -186,7 +188,8 @@ class SealsTest extends ScriptedDeviceTests {
         assertThat(isOpen(0)).isTrue();
         one.keepsPlacementsToItself = false;
         letGo(1);
-        Awaiting.that("both are live", () -> placement().live() == 2 && placement().told());
+        Awaiting.that(
+                "both are live", () -> placement().live() == 2 && placement().told());
         byte[] chosen = driver.read(0, PAGE);
         assertThat(Arrays.equals(chosen, page(1)) || Arrays.equals(chosen, page(2)))
                 .isTrue();

@@ -62,7 +62,6 @@ public final class PageFetches {
             AddressMap map,
             ReadPath reads,
             WriteOrder order,
-            PageSeals seals,
             Mending mending,
             PageCache cache,
             Prefetching prefetching,
@@ -71,7 +70,7 @@ public final class PageFetches {
         this.map = map;
         this.reads = reads;
         this.order = order;
-        this.seals = seals;
+        seals = mending.seals();
         this.mending = mending;
         this.cache = cache;
         this.prefetching = prefetching;

@@ -118,8 +118,8 @@ public final class StateFile implements AutoCloseable {
         Arena arena = Arena.ofShared();
         try {
             // Memory that is not touched takes none: there are more seals than will be needed.
-            MemorySegment seals = MappedMemory.reserve(sealsLength(size, slabShift), false)
-                    .segment(arena);
+            MemorySegment seals =
+                    MappedMemory.reserve(sealsLength(size, slabShift), false).segment(arena);
             return begin(arena, arena.allocate(length(size, slabShift), 4096), seals, null, size, slabShift);
         } catch (MemoryException e) {
             arena.close();
@@ -135,8 +135,7 @@ public final class StateFile implements AutoCloseable {
             @Nullable SealSpace space,
             long size,
             int slabShift) {
-        StateFile state =
-                new StateFile(arena, memory, sealWords, space, StateHeader.blank(size, slabShift), 1);
+        StateFile state = new StateFile(arena, memory, sealWords, space, StateHeader.blank(size, slabShift), 1);
         state.publish(state.header);
         return state;
     }

@@ -30,8 +30,8 @@ abstract class ChangePath {
     final WriteOrder order;
     final SlabAllocator allocator;
     final PageSeals seals;
-    final SlabLosses losses;
 
+    private final SlabLosses losses;
     private final Versions versions;
     private final PlacementChanges placing;
     private final LinkCompletion ended = this::ended;

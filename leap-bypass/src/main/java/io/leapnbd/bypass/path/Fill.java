@@ -34,7 +34,6 @@ final class Fill {
     private final AddressMap map;
     private final WriteOrder order;
     private final Versions versions;
-    private final SlabLosses losses;
     private final PageSeals seals;
     private final Mending mending;
     private final long requestNanos;
@@ -60,8 +59,6 @@ final class Fill {
             AddressMap map,
             WriteOrder order,
             Versions versions,
-            SlabLosses losses,
-            PageSeals seals,
             Mending mending,
             int slab,
             Member target,
@@ -72,9 +69,8 @@ final class Fill {
         this.map = map;
         this.order = order;
         this.versions = versions;
-        this.losses = losses;
-        this.seals = seals;
         this.mending = mending;
+        seals = mending.seals();
         this.slab = slab;
         this.target = target;
         this.lostAtGrant = lostAtGrant;
@@ -232,24 +228,19 @@ final class Fill {
             } else if (now == null) {
                 ended(false);
             } else {
-                PageCopies _ = PageCopies.read(
-                        loop, map, seals, losses, now, unfit, System.nanoTime() + requestNanos, copies -> {
-                            mending.countUnfit(copies, unfit);
-                            boolean found = copies.found();
-                            if (found) {
-                                buffer.setBytes(
-                                        (int) (unfit - group),
-                                        copies.bytes(),
-                                        copies.rightIndex(),
-                                        Protocol.PAGE_SIZE);
-                            }
-                            copies.bytes().release();
-                            if (found) {
-                                check(unfit + Protocol.PAGE_SIZE, at, length, now.members());
-                            } else {
-                                ended(false);
-                            }
-                        });
+                mending.look(now, unfit, System.nanoTime() + requestNanos, copies -> {
+                    mending.countUnfit(copies, unfit);
+                    boolean found = copies.found();
+                    if (found) {
+                        buffer.setBytes((int) (unfit - group), copies.bytes(), copies.rightIndex(), Protocol.PAGE_SIZE);
+                    }
+                    copies.bytes().release();
+                    if (found) {
+                        check(unfit + Protocol.PAGE_SIZE, at, length, now.members());
+                    } else {
+                        ended(false);
+                    }
+                });
             }
         }
 

@@ -58,6 +58,22 @@ public final class Mending {
         this.figures = figures;
     }
 
+    /** The seals that it goes by. */
+    public PageSeals seals() {
+        return seals;
+    }
+
+    /**
+     * Reads every live copy of a page of which nobody changes anything meanwhile.
+     *
+     * @param at where the page is
+     * @param untilNanos after which copies that have not answered are not waited for
+     * @param end told when all have answered or will not; possibly before this returns
+     */
+    void look(Placement at, long offset, long untilNanos, PageCopies.End end) {
+        PageCopies.read(loop, map, seals, losses, at, offset, untilNanos, end);
+    }
+
     /** A copy has answered bytes that do not fit, and no write was near: counts it. */
     public void countUnfit(@Nullable Member copy, long offset) {
         if (copy != null) {
@@ -160,8 +176,7 @@ public final class Mending {
                 end();
             } else {
                 looks++;
-                PageCopies _ = PageCopies.read(
-                        loop, map, seals, losses, now, offset, deadlineNanos, copies -> guarded(() -> looked(copies)));
+                Mending.this.look(now, offset, deadlineNanos, copies -> guarded(() -> looked(copies)));
             }
         }
 

@@ -43,7 +43,7 @@ final class PageCopies {
      * @param deadlineNanos after which copies that have not answered are not waited for
      * @param end told when all have answered or will not; possibly before this returns
      */
-    static PageCopies read(
+    static void read(
             DeviceLoop loop,
             AddressMap map,
             PageSeals seals,
@@ -52,9 +52,7 @@ final class PageCopies {
             long offset,
             long deadlineNanos,
             End end) {
-        PageCopies copies = new PageCopies(loop, map, seals, losses, at, offset, end);
-        copies.post(deadlineNanos);
-        return copies;
+        new PageCopies(loop, map, seals, losses, at, offset, end).post(deadlineNanos);
     }
 
     private PageCopies(

@@ -106,8 +106,7 @@ public final class PageSeals {
             return true;
         }
         long word = seals.word(offset >>> Protocol.PAGE_SHIFT);
-        return SealTable.unsealed(word)
-                || SealTable.fit(word, seal(offset, bytes, index)) == Fit.RIGHT;
+        return SealTable.unsealed(word) || SealTable.fit(word, seal(offset, bytes, index)) == Fit.RIGHT;
     }
 
     /** Whether bytes are none that a page may have. */

@@ -69,11 +69,7 @@ final class PartialWrite implements Completion {
             // Those in the middle are.
             edge(at, Math.max(page + PAGE, (end - 1) & -PAGE), 1);
         } else if (writes.map.isWritten(page)) {
-            PageCopies _ = PageCopies.read(
-                    writes.loop,
-                    writes.map,
-                    writes.seals,
-                    writes.losses,
+            writes.mending.look(
                     at,
                     page,
                     writes.loop.deadline(client),

@@ -51,18 +51,12 @@ public final class ReadPath {
     private final LinkCompletion ended = this::ended;
 
     /** One loop's. */
-    public ReadPath(
-            DeviceLoop loop,
-            AddressMap map,
-            SlabLosses losses,
-            WriteOrder order,
-            PageSeals seals,
-            Mending mending) {
+    public ReadPath(DeviceLoop loop, AddressMap map, SlabLosses losses, WriteOrder order, Mending mending) {
         this.loop = loop;
         this.map = map;
         this.losses = losses;
         this.order = order;
-        this.seals = seals;
+        seals = mending.seals();
         this.mending = mending;
         choice = new ReadChoice(loop, SILENT_NANOS);
     }

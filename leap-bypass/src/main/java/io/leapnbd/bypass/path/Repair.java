@@ -40,8 +40,6 @@ public final class Repair {
     private final Versions versions;
     private final SlabAllocator allocator;
     private final PlacementChanges placing;
-    private final SlabLosses losses;
-    private final PageSeals seals;
     private final Mending mending;
     private final long memberTimeoutNanos;
     private final Queue<Integer> thin = new ConcurrentLinkedQueue<>();
@@ -65,13 +63,9 @@ public final class Repair {
             Versions versions,
             SlabAllocator allocator,
             PlacementChanges placing,
-            SlabLosses losses,
-            PageSeals seals,
             Mending mending,
             long memberTimeoutNanos) {
         this.loop = loop;
-        this.losses = losses;
-        this.seals = seals;
         this.mending = mending;
         silent = new boolean[loop.links()];
         this.map = map;
@@ -254,8 +248,6 @@ public final class Repair {
                             map,
                             order,
                             versions,
-                            losses,
-                            seals,
                             mending,
                             slab,
                             fresh,

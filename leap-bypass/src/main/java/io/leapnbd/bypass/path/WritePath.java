@@ -22,9 +22,8 @@ public final class WritePath extends ChangePath {
             Versions versions,
             SlabAllocator allocator,
             PlacementChanges placing,
-            PageSeals seals,
             Mending mending) {
-        super(loop, map, losses, order, versions, allocator, placing, seals);
+        super(loop, map, losses, order, versions, allocator, placing, mending.seals());
         this.mending = mending;
     }
 

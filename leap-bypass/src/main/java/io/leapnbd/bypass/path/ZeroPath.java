@@ -36,9 +36,8 @@ public final class ZeroPath extends ChangePath {
             Versions versions,
             SlabAllocator allocator,
             PlacementChanges placing,
-            PageSeals seals,
             WritePath writes) {
-        super(loop, map, losses, order, versions, allocator, placing, seals);
+        super(loop, map, losses, order, versions, allocator, placing, writes.seals);
         this.writes = writes;
     }
 

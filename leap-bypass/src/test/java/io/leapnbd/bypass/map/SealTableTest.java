@@ -122,12 +122,18 @@ class SealTableTest {
         for (int seal = 1; seal <= SEALS + 1; seal++) {
             Fit fit = SealTable.fit(word, seal);
             if (page.may.contains(seal) || page.anything) {
-                assertThat(fit).as("seal %d, step %d, seed %d", seal, step, seed).isNotEqualTo(Fit.WRONG);
+                assertThat(fit)
+                        .as("seal %d, step %d, seed %d", seal, step, seed)
+                        .isNotEqualTo(Fit.WRONG);
             } else {
-                assertThat(fit).as("seal %d, step %d, seed %d", seal, step, seed).isEqualTo(Fit.WRONG);
+                assertThat(fit)
+                        .as("seal %d, step %d, seed %d", seal, step, seed)
+                        .isEqualTo(Fit.WRONG);
             }
             if (page.known() && page.may.contains(seal)) {
-                assertThat(fit).as("seal %d, step %d, seed %d", seal, step, seed).isEqualTo(Fit.RIGHT);
+                assertThat(fit)
+                        .as("seal %d, step %d, seed %d", seal, step, seed)
+                        .isEqualTo(Fit.RIGHT);
             }
             if (!page.anything && page.may.size() > 1) {
                 assertThat(fit).as("step %d, seed %d", step, seed).isNotEqualTo(Fit.RIGHT);

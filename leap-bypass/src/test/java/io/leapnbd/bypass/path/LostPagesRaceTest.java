@@ -101,10 +101,15 @@ class LostPagesRaceTest {
                 TimeUnit.MINUTES.toNanos(1),
                 TimeUnit.SECONDS.toNanos(1));
         WriteOrder order = new WriteOrder();
-        PageSeals seals = new PageSeals(map, order);
         Mending mending = new Mending(
-                loop, map, order, new Versions(1), losses, seals, new SealFigures(List.of(link.donor())));
-        ReadPath reads = new ReadPath(loop, map, losses, order, seals, mending);
+                loop,
+                map,
+                order,
+                new Versions(1),
+                losses,
+                new PageSeals(map, order),
+                new SealFigures(List.of(link.donor())));
+        ReadPath reads = new ReadPath(loop, map, losses, order, mending);
         ByteBuf into = Unpooled.directBuffer(PAGE);
         for (int i = 0; i < READS; i++) {
             into.setLong(0, -1);

@@ -94,7 +94,9 @@ final class ServerMetrics {
                 .from(sink -> sink.accept(device.map().pagesWritten()));
         metrics.gauge("leap_pages_lost", "Written pages whose donor has lost them.")
                 .from(sink -> sink.accept(device.map().pagesLost()));
-        metrics.gauge("leap_pages_unsealed", "Written pages that have no seal, so that what a donor answers is believed.")
+        metrics.gauge(
+                        "leap_pages_unsealed",
+                        "Written pages that have no seal, so that what a donor answers is believed.")
                 .from(sink -> sink.accept(device.map().pagesUnsealed()));
         metrics.counter("leap_allocation_failures_total", "Writes that failed because no donor had room.")
                 .from(sink -> sink.accept(device.allocationFailures()));
@@ -130,7 +132,10 @@ final class ServerMetrics {
                     sink.accept(one.deviceReads(), one.name(), "device");
                     sink.accept(one.askedReads() + one.disturbedReads(), one.name(), "processor");
                 }));
-        sealed("leap_seals_unfit_total", "Pages that a donor answered and that were not what was written.", SealFigures::unfit);
+        sealed(
+                "leap_seals_unfit_total",
+                "Pages that a donor answered and that were not what was written.",
+                SealFigures::unfit);
         sealed("leap_seals_mended_total", "Copies of pages that were written anew for that.", SealFigures::mended);
         donor.counter("leap_donor_reconnects_total", "Times that a link was lost and found again.", Donor::reconnects);
     }
@@ -139,7 +144,9 @@ final class ServerMetrics {
         metrics.counter(name, help, "donor").from(sink -> {
             List<Donor> donors = status.device().donors();
             for (int i = 0; i < donors.size(); i++) {
-                sink.accept(figure.of(status.device().sealFigures(), i), donors.get(i).name());
+                sink.accept(
+                        figure.of(status.device().sealFigures(), i),
+                        donors.get(i).name());
             }
         });
     }
