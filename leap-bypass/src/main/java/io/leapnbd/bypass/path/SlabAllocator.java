@@ -10,11 +10,13 @@ import java.util.ArrayList;
 import java.util.BitSet;
 import java.util.List;
 import java.util.Map;
+import java.util.SplittableRandom;
 import java.util.UUID;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.LongAdder;
 import java.util.function.Consumer;
+import java.util.random.RandomGenerator;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -50,11 +52,22 @@ public final class SlabAllocator {
      * @param placeNanos how long a donor may take to be told of the other copies
      */
     public SlabAllocator(AddressMap map, Versions versions, int[] machines, int copies, long placeNanos) {
+        this(map, versions, machines, copies, placeNanos, new SplittableRandom());
+    }
+
+    /** Likewise, with what donors are drawn by. */
+    SlabAllocator(
+            AddressMap map,
+            Versions versions,
+            int[] machines,
+            int copies,
+            long placeNanos,
+            RandomGenerator random) {
         this.map = map;
         this.versions = versions;
         this.copies = copies;
         this.placeNanos = placeNanos;
-        choice = new DonorChoice(machines);
+        choice = new DonorChoice(machines, random);
     }
 
     /** How many copies a slab gets. */
@@ -121,7 +134,7 @@ public final class SlabAllocator {
         request.grant(allocation.slab, versions.nextGrant(), copies > 1);
         // So that a server without this one's state file does not take lost pages for blank ones.
         request.lost = map.damaged(allocation.slab) ? map.lostPages(allocation.slab) : null;
-        request.startNanos = System.nanoTime();
+        request.startNanos = loop.now();
         request.deadlineNanos = loop.deadline(request.startNanos);
         Grant grant = new Grant(allocation, chosen);
         request.completion = grant::ended;
@@ -147,7 +160,7 @@ public final class SlabAllocator {
         LinkRequest request = loop.newRequest();
         request.grant(slab, versions.nextGrant(), true);
         request.lost = lost.length == 0 ? null : lost;
-        request.startNanos = System.nanoTime();
+        request.startNanos = loop.now();
         request.deadlineNanos = loop.deadline(request.startNanos);
         request.completion = (done, now) -> {
             UUID process = done.incarnation;
@@ -163,7 +176,7 @@ public final class SlabAllocator {
     }
 
     private void retryOrFail(Allocation allocation) {
-        if (allocation.endIfForgotten(System.nanoTime())) {
+        if (allocation.endIfForgotten(allocation.loop.now())) {
             boolean _ = allocations.remove(allocation.slab, allocation);
             failed(allocation, false);
         } else if (choice.allFull(allocation.slab, allocation.loop)) {
@@ -206,7 +219,7 @@ public final class SlabAllocator {
         }
         LinkRequest free = loop.newRequest();
         free.free(surplus, generation);
-        free.startNanos = System.nanoTime();
+        free.startNanos = loop.now();
         free.deadlineNanos = loop.deadline(free.startNanos);
         free.completion = (done, now) -> {
             if (done.outcome != LinkRequest.Outcome.OK) {
