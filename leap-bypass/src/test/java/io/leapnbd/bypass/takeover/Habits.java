@@ -29,6 +29,8 @@ final class Habits {
         RESTART(4),
         SWAP(3),
         EXPIRE(2),
+        PAUSE(4),
+        SLOW(5),
         RESUME(6);
 
         private final int usual;
@@ -76,6 +78,7 @@ final class Habits {
 
     private final Naming[] namings = new Naming[4];
     final int killedInStart;
+    final int killedInService;
     final int disturbed;
     private final int[] weights = new int[EVENTS.length];
     private final int[] pauses;
@@ -100,6 +103,7 @@ final class Habits {
             namings[i] = one(random, NAMINGS);
         }
         killedInStart = one(random, 8, 30, 30, NEVER);
+        killedInService = one(random, 15, 60, 60, 300, NEVER);
         disturbed = one(random, 2, 6, 6, NEVER);
     }
 

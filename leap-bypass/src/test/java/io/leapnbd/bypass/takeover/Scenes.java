@@ -1,6 +1,5 @@
 package io.leapnbd.bypass.takeover;
 
-import io.leapnbd.bypass.takeover.SimDonor.SimSlab;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.Collections;
@@ -155,7 +154,7 @@ final class Scenes {
         world.killAmongClaims(0);
         int seen = a;
         for (int donor : List.of(a, b, c)) {
-            if (network.at(donor).epoch > network.at(seen).epoch) {
+            if (network.at(donor).describe().epoch() > network.at(seen).describe().epoch()) {
                 seen = donor;
             }
         }
@@ -311,7 +310,7 @@ final class Scenes {
     private void write(SimHost host, int slab) {
         SimServer server = host.server();
         if (server != null) {
-            server.change(slab * SimSlab.PAGES + world.random().nextInt(SimSlab.PAGES), false);
+            server.change(slab * Truths.PAGES_A_SLAB + world.random().nextInt(Truths.PAGES_A_SLAB), false);
         }
     }
 
