@@ -11,7 +11,7 @@ final class Habits {
 
     /** What may happen next, and its usual share. */
     enum Event {
-        CHANGE(40),
+        CHANGE(60),
         BURST(6),
         READ(8),
         START(20),
@@ -26,9 +26,9 @@ final class Habits {
         CUT_MOST(2),
         PARTITION(2),
         MEND_ALL(5),
-        RESTART(4),
-        SWAP(3),
-        EXPIRE(2),
+        RESTART(3),
+        SWAP(1),
+        EXPIRE(1),
         PAUSE(4),
         SLOW(5),
         RESUME(6);
@@ -53,7 +53,7 @@ final class Habits {
     }
 
     private static final Naming[] NAMINGS = {
-        Naming.ANY, Naming.ANY, Naming.ALL, Naming.REACHABLE, Naming.USUAL, Naming.USUAL
+        Naming.ANY, Naming.ALL, Naming.ALL, Naming.REACHABLE, Naming.USUAL, Naming.USUAL
     };
 
     private static final Event[] EVENTS = Event.values();
@@ -95,7 +95,7 @@ final class Habits {
         }
         pauses = random.nextBoolean() ? QUICK : SLOW;
         others = one(random, 1, 1, 2, 4);
-        takeOver = one(random, 1, 3, 3, NEVER);
+        takeOver = one(random, 1, 1, 3, NEVER);
         fresh = one(random, 25, NEVER);
         loseMissing = one(random, 3, 8, 8, NEVER);
         unnamed = one(random, 2, 3, 6, 6, 20, 50);

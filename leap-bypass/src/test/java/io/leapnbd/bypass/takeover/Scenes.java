@@ -15,7 +15,8 @@ final class Scenes {
     static final int NEWCOMER_AT_A_START = 0;
     static final int NEWCOMER_WHILE_SERVING = 1;
     static final int DONOR_RESTARTS_AFTER_A_TAKEOVER = 2;
-    static final int SCENES = 9;
+    static final int COPIES_COME_AND_GO = 9;
+    static final int SCENES = 13;
 
     private final TakeoverWorld world;
     private final SimNetwork network;
@@ -24,6 +25,7 @@ final class Scenes {
     private final int a;
     private final int b;
     private final int c;
+    private final int d;
 
     Scenes(TakeoverWorld world) {
         this.world = world;
@@ -37,6 +39,7 @@ final class Scenes {
         a = donors.get(0);
         b = donors.get(1);
         c = donors.get(2);
+        d = donors.get(3);
     }
 
     void play() throws IOException {
@@ -53,7 +56,8 @@ final class Scenes {
             case 5 -> restartsDuringATakeover();
             case 6 -> memberIsLeftOut();
             case 7 -> oldFile();
-            default -> addressOfAnEndedDonor();
+            case 8 -> addressOfAnEndedDonor();
+            default -> copiesComeAndGo();
         }
     }
 
@@ -277,6 +281,68 @@ final class Scenes {
         read(other);
         mend(a);
         mend(b);
+    }
+
+    /**
+     * Docs/replicas.md: one server after the other, with the file or without it, over donors that are silent for a while or end. Only so many end
+     * that there is mostly something left to be believed.
+     */
+    private void copiesComeAndGo() throws IOException {
+        List<Integer> used = new ArrayList<>(List.of(a, b, c));
+        if (world.copies() > 2 || world.random().nextBoolean()) {
+            used.add(d);
+        }
+        Integer[] named = used.toArray(Integer[]::new);
+        int restarts = 1 + world.random().nextInt(world.copies());
+        start(one, named);
+        burst(one);
+        SimHost server = one;
+        int steps = 8 + world.random().nextInt(16);
+        world.calm(false);
+        for (int i = 0; i < steps; i++) {
+            int donor = used.get(world.random().nextInt(used.size()));
+            switch (world.random().nextInt(16)) {
+                case 0 -> cut(donor, server);
+                case 1 -> network.pauseOrGoOn(donor);
+                case 2 -> network.slow(server);
+                case 3 -> mend(donor);
+                case 4 -> network.mendAll();
+                case 5, 6 -> pause(700);
+                case 7 -> pause(6_000);
+                case 8 -> {
+                    if (restarts-- > 0) {
+                        network.restart(donor);
+                    }
+                }
+                case 9 -> read(server);
+                case 10 -> {
+                    server.kill("kill -9");
+                    start(server, named);
+                }
+                case 11 -> {
+                    server.kill("kill -9");
+                    server.loseFile();
+                    if (world.random().nextBoolean()) {
+                        server = other;
+                    }
+                    network.mendAll();
+                    takeOver(server, named);
+                }
+                case 12 -> server.keepOrRestoreCopy();
+                default -> write(server, world.random().nextInt(2));
+            }
+            if (server.server() == null) {
+                takeOver(server, named);
+            }
+        }
+        world.calm(true);
+        server.kill("kill -9");
+        if (world.random().nextBoolean()) {
+            server.loseFile();
+        }
+        network.mendAll();
+        takeOver(other, named);
+        read(other);
     }
 
     private void start(SimHost host, Integer... named) throws IOException {

@@ -89,7 +89,8 @@ final class SimDonor {
         ended = true;
         paused = false;
         late.clear();
-        store.close();
+        // That takes a while, and nothing asks it any more.
+        Thread _ = Thread.ofVirtual().start(store::close);
     }
 
     /** What it tells of the export. */

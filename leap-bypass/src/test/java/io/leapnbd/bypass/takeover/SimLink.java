@@ -115,7 +115,7 @@ final class SimLink implements DonorLink {
     private boolean getsThrough(SimDonor process) {
         return world.network().now() >= slowUntil
                 && !process.paused
-                && !process.cutFrom.get(server.host().number());
+                && !world.network().at(address).cutFrom.get(server.host().number());
     }
 
     // Its life.

@@ -41,6 +41,9 @@ final class SimServer implements Donor.Listener {
     /** More than a request takes, in turns. */
     private static final int TURNS_TO_END = 200;
 
+    /** Requests and answers that go to and fro while no time passes. */
+    private static final int MOST_STEPS = 500;
+
     private final TakeoverWorld world;
     private final SimHost host;
     private final LockedStateFile locked;
@@ -290,7 +293,8 @@ final class SimServer implements Donor.Listener {
     void settle() {
         look();
         boolean more = true;
-        while (more && runs) {
+        // While no time passes, a proof of ownership does not get younger, and is asked for again and again.
+        for (int steps = 0; more && runs && steps < MOST_STEPS; steps++) {
             path.runTasks();
             more = false;
             int first = world.random().nextInt(links.size());

@@ -160,6 +160,11 @@ final class TakeoverWorld implements AutoCloseable {
         return !calm && habits.once(in, random);
     }
 
+    /** Whether nothing goes wrong by chance. */
+    void calm(boolean from) {
+        calm = from;
+    }
+
     /** Happens at the next moment at which a start may be disturbed. */
     void meanwhile(Incident incident) {
         meanwhile.add(incident);
