@@ -133,16 +133,26 @@ public final class SlabAllocator {
         LinkRequest request = loop.newRequest();
         request.grant(allocation.slab, versions.nextGrant(), copies > 1);
         // So that a server without this one's state file does not take lost pages for blank ones.
-        request.lost = map.damaged(allocation.slab) ? map.lostPages(allocation.slab) : null;
+        long[] lost = lost(allocation);
+        request.lost = lost.length > 0 ? lost : null;
         request.startNanos = loop.now();
         request.deadlineNanos = loop.deadline(request.startNanos);
-        Grant grant = new Grant(allocation, chosen);
+        Grant grant = new Grant(allocation, chosen, lost);
         request.completion = grant::ended;
         loop.post(request, chosen);
         link.flush();
         if (!grant.answered) {
             loop.later(grant::late, GRANT_NANOS, TimeUnit.NANOSECONDS);
         }
+    }
+
+    private long[] lost(Allocation allocation) {
+        long[] lost = allocation.lost;
+        if (lost == null) {
+            lost = map.damaged(allocation.slab) ? map.lostPages(allocation.slab) : new long[0];
+            allocation.lost = lost;
+        }
+        return lost;
     }
 
     /**
@@ -244,10 +254,12 @@ public final class SlabAllocator {
 
         private final Allocation allocation;
         private final int donor;
+        private final long[] lost;
         private boolean answered;
         private boolean late;
 
-        Grant(Allocation allocation, int donor) {
+        Grant(Allocation allocation, int donor, long[] lost) {
+            this.lost = lost;
             this.allocation = allocation;
             this.donor = donor;
         }
@@ -282,6 +294,7 @@ public final class SlabAllocator {
         private void granted(Member member) {
             if (allocation.over()
                     || allocation.placing
+                    || lost != allocation.lost
                     || allocation.granted.size() == copies
                     || choice.onMachineOf(member.donor(), allocation.granted)) {
                 boolean _ = giveBack(allocation.slab, allocation.loop, member, member.grantVersion());
@@ -338,7 +351,15 @@ public final class SlabAllocator {
 
     private void place(Allocation allocation, Placement placement) {
         try {
-            map.map(allocation.slab, placement);
+            if (!map.map(allocation.slab, placement, lost(allocation))) {
+                // Lost pages were trimmed meanwhile, and the donors call them lost.
+                giveAllBack(allocation, placement.members(), placement.generation());
+                allocation.granted.clear();
+                allocation.placing = false;
+                allocation.lost = null;
+                retryOrFail(allocation);
+                return;
+            }
         } catch (RuntimeException | Error e) {
             LOG.error("slab {} cannot be mapped", allocation.slab, e);
             end(allocation, NbdError.EIO.code());

@@ -101,6 +101,7 @@ final class SimServer implements Donor.Listener {
                 Duration.ofSeconds(30),
                 1 << 20);
         Map<UUID, Integer> places = new HashMap<>();
+        Set<UUID> waited = new HashSet<>();
         for (int place = 0; place < named.size(); place++) {
             int address = named.get(place);
             DonorStanding standing = standings.get(place);
@@ -111,9 +112,12 @@ final class SimServer implements Donor.Listener {
             UUID process = standing.incarnation();
             if (process != null) {
                 places.put(process, place);
+                if (!standing.isClaimed()) {
+                    waited.add(process);
+                }
             }
         }
-        file.bind(places);
+        file.bind(places, waited);
         path = new BarePath(
                 file,
                 TakeoverWorld.SIZE,
