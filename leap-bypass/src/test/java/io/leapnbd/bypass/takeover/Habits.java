@@ -79,6 +79,9 @@ final class Habits {
     private final Naming[] namings = new Naming[4];
     final int killedInStart;
     final int killedInService;
+
+    /** After one message of so many nothing gets through on its link for a while. */
+    final int stutters;
     final int disturbed;
     private final int[] weights = new int[EVENTS.length];
     private final int[] pauses;
@@ -103,7 +106,8 @@ final class Habits {
             namings[i] = one(random, NAMINGS);
         }
         killedInStart = one(random, 8, 30, 30, NEVER);
-        killedInService = one(random, 15, 60, 60, 300, NEVER);
+        killedInService = one(random, 25, 100, 100, 400, NEVER);
+        stutters = one(random, 10, 40, 40, 200, NEVER);
         disturbed = one(random, 2, 6, 6, NEVER);
     }
 

@@ -312,22 +312,39 @@ final class SimLink implements DonorLink {
         }
     }
 
-    /** One request is done there, or one answer arrives; whether anything is left to do. */
-    boolean step() {
+    /** What came of a step. */
+    enum Step {
+        /** Nothing was to be done. */
+        NONE,
+        /** What changes nothing at a donor, or an answer to that. */
+        LOOK,
+        /** What changes something at a donor, or an answer to that. */
+        CHANGE
+    }
+
+    /** One request is done there, or one answer arrives. The link may be slow after it. */
+    Step step() {
         SimDonor process = to;
         Claim as = claim;
         if (process == null || as == null || underWay.isEmpty() || process.ended || !getsThrough(process)) {
-            return false;
+            return Step.NONE;
         }
         Sent next = underWay.stream().filter(one -> !one.done).findFirst().orElse(null);
         Sent first = underWay.getFirst();
-        if (next != null && (!first.done || world.random().nextBoolean())) {
+        boolean serves = next != null && (!first.done || world.random().nextBoolean());
+        // An answer gives the request back.
+        byte kind = (serves ? next : first).request.operation;
+        if (serves) {
             serve(process, as, next);
         } else {
             underWay.removeFirst();
             answer(process, first);
         }
-        return true;
+        boolean looks = kind == Operation.READ || kind == Operation.PING || kind == Operation.NOTE;
+        if (world.hazard(world.habits().stutters)) {
+            slow(TimeUnit.MILLISECONDS.toNanos(20L << world.random().nextInt(7)));
+        }
+        return looks ? Step.LOOK : Step.CHANGE;
     }
 
     private void serve(SimDonor process, Claim as, Sent next) {

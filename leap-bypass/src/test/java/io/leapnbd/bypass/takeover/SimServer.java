@@ -64,6 +64,7 @@ final class SimServer implements Donor.Listener {
 
     private final Map<Integer, Reading> reading = new HashMap<>();
     private int open;
+    private long acknowledged;
     private boolean runs = true;
 
     /** When it is torn down, its clock goes on by so much. */
@@ -296,19 +297,19 @@ final class SimServer implements Donor.Listener {
     /** Requests and answers go to and fro, in any order, for as long as there are some; it may be killed between any two. */
     void settle() {
         look();
-        boolean more = true;
+        SimLink.Step last = SimLink.Step.LOOK;
         // While no time passes, a proof of ownership does not get younger, and is asked for again and again.
-        for (int steps = 0; more && runs && steps < MOST_STEPS; steps++) {
+        for (int steps = 0; last != SimLink.Step.NONE && runs && steps < MOST_STEPS; steps++) {
             path.runTasks();
-            more = false;
+            last = SimLink.Step.NONE;
             int first = world.random().nextInt(links.size());
-            for (int i = 0; i < links.size() && !more; i++) {
-                more = links.get((first + i) % links.size()).step();
+            for (int i = 0; i < links.size() && last == SimLink.Step.NONE; i++) {
+                last = links.get((first + i) % links.size()).step();
             }
             if (runs) {
                 look();
             }
-            if (more && runs && open > 0 && world.hazard(world.habits().killedInService)) {
+            if (last == SimLink.Step.CHANGE && runs && world.hazard(world.habits().killedInService)) {
                 host.kill("in the middle of it, kill -9");
             }
         }
@@ -395,8 +396,13 @@ final class SimServer implements Donor.Listener {
         }
         if (error == 0) {
             world.tally().acknowledged++;
+            acknowledged++;
             world.say("  acknowledged: page " + page);
             acknowledge.run();
+            Placement now = path.map().placement(page / Truths.PAGES_A_SLAB);
+            if (now != null) {
+                world.truths().acknowledged(content, page / Truths.PAGES_A_SLAB, now);
+            }
         } else {
             world.tally().failed++;
             world.say("  not done: page " + page);
@@ -450,7 +456,9 @@ final class SimServer implements Donor.Listener {
             }
         } else {
             world.tally().away++;
-            if (wasReachable(page, begun) && !right.mayFail()) {
+            // A lease passes in steps that are longer than a request may take.
+            boolean stoodStill = host.now() - begun > 2 * REQUEST_NANOS;
+            if (!stoodStill && wasReachable(page, begun) && !right.mayFail()) {
                 world.failed(new AssertionError(who + " cannot be read, and its donors are well"));
             }
         }
@@ -468,9 +476,47 @@ final class SimServer implements Donor.Listener {
         return false;
     }
 
-    /** Whether no request of a client is under way. */
-    boolean idle() {
-        return open == 0;
+    /** Slabs with a live copy at a donor that others do without from now on. */
+    List<Integer> sharedWith(int address) {
+        List<Integer> shared = new ArrayList<>();
+        for (int slab = 0; slab < Truths.SLABS; slab++) {
+            Placement now = path.map().placement(slab);
+            if (now != null && now.told() && now.live() == now.size() && now.live() > 1 && isAt(now, address)) {
+                shared.add(slab);
+            }
+        }
+        return shared;
+    }
+
+    boolean isAt(int slab, int address) {
+        Placement now = path.map().placement(slab);
+        return now != null && isAt(now, address);
+    }
+
+    private boolean isAt(Placement now, int address) {
+        return now.members().stream().anyMatch(member -> donors.get(member.donor()).name().equals(SimNetwork.address(address)));
+    }
+
+    /** Whether all donors of the list are connected and its requests are served there. */
+    boolean isWell() {
+        return runs && links.stream().allMatch(link -> link.to() != null && owns(link.to()));
+    }
+
+    /** Slabs that have fewer copies than are wanted, or some that are not live. */
+    List<Integer> thin() {
+        List<Integer> thin = new ArrayList<>();
+        for (int slab = 0; slab < Truths.SLABS; slab++) {
+            Placement now = path.map().placement(slab);
+            if (now != null && (now.live() < Math.min(world.copies(), links.size()) || now.live() < now.size() || !now.told())) {
+                thin.add(slab);
+            }
+        }
+        return thin;
+    }
+
+    /** Changes that were acknowledged. */
+    long acknowledged() {
+        return acknowledged;
     }
 
     @Override

@@ -24,6 +24,9 @@ final class TakeoverWorld implements AutoCloseable {
     private static final int STEPS = 80;
     private static final int MOST_COPIES = 3;
 
+    /** Longer than a request takes, and than a donor may be silent; in steps that are shorter than either. */
+    private static final long LONG_NANOS = 6_000_000_000L;
+
     private final Random random;
     private final Habits habits;
     private final Tally tally;
@@ -213,6 +216,8 @@ final class TakeoverWorld implements AutoCloseable {
             host.resume();
         }
         readAll();
+        calm = true;
+        doWithoutOneDonor();
         if (random.nextBoolean()) {
             lastTakeover();
             readAll();
@@ -229,6 +234,50 @@ final class TakeoverWorld implements AutoCloseable {
         }
         // Longer than a request may take.
         network.pass(10_000_000_000L);
+    }
+
+    /**
+     * While all is well, slabs get their copies back. When one donor falls silent then, others do without it: for slabs that are written to at once,
+     * and for all of them after a while.
+     */
+    private void doWithoutOneDonor() {
+        for (SimHost host : hosts) {
+            SimServer server = host.server();
+            if (server == null || !server.isWell()) {
+                continue;
+            }
+            network.pass(LONG_NANOS);
+            if (!server.isWell()) {
+                continue;
+            }
+            List<Integer> thin = server.thin();
+            if (!thin.isEmpty()) {
+                failed(new AssertionError("slabs " + thin + " do not get their copies back: " + server));
+            }
+            int donor = random.nextInt(SimNetwork.DONORS);
+            List<Integer> shared = server.sharedWith(donor);
+            say("donor " + donor + " falls silent");
+            network.at(donor).cutFrom.set(0, HOSTS);
+            for (int slab : shared) {
+                if (random.nextBoolean()) {
+                    long before = server.acknowledged();
+                    server.change(slab * Truths.PAGES_A_SLAB, false);
+                    network.pass(LONG_NANOS / 2);
+                    if (server.runs() && server.acknowledged() == before) {
+                        failed(new AssertionError("slab " + slab + " cannot be written to without donor " + donor));
+                    }
+                }
+            }
+            network.pass(LONG_NANOS);
+            network.pass(LONG_NANOS);
+            for (int slab : shared) {
+                if (server.runs() && server.isAt(slab, donor)) {
+                    failed(new AssertionError("slab " + slab + " keeps naming donor " + donor));
+                }
+            }
+            network.mend(donor);
+            network.pass(LONG_NANOS);
+        }
     }
 
     /** All servers are killed, and the last one has no state file. */

@@ -77,6 +77,11 @@ final class Truths {
         content(content).needed.set(slab, all);
     }
 
+    /** A change was acknowledged under a placement: from now on that is enough. */
+    void acknowledged(UUID content, int slab, Placement at) {
+        content(content).needed.set(slab, believed(at));
+    }
+
     /** Copies that have every acknowledged write. */
     static Set<SlabName> believed(Placement at) {
         Set<SlabName> all = new HashSet<>();
