@@ -15,8 +15,8 @@ final class Scenes {
     static final int NEWCOMER_AT_A_START = 0;
     static final int NEWCOMER_WHILE_SERVING = 1;
     static final int DONOR_RESTARTS_AFTER_A_TAKEOVER = 2;
-    static final int COPIES_COME_AND_GO = 9;
-    static final int SCENES = 13;
+    static final int COPY_LEFT_OUT = 9;
+    static final int SCENES = 14;
 
     private final TakeoverWorld world;
     private final SimNetwork network;
@@ -57,6 +57,7 @@ final class Scenes {
             case 6 -> memberIsLeftOut();
             case 7 -> oldFile();
             case 8 -> addressOfAnEndedDonor();
+            case COPY_LEFT_OUT -> copyLeftOut();
             default -> copiesComeAndGo();
         }
     }
@@ -281,6 +282,45 @@ final class Scenes {
         read(other);
         mend(a);
         mend(b);
+    }
+
+    /** Docs/replicas.md, "Why a copy that was left out never comes back": it has old bytes, and the server that knows so has lost its file. */
+    private void copyLeftOut() throws IOException {
+        Integer[] named = world.copies() > 2 ? new Integer[] {a, b, c} : new Integer[] {a, b};
+        start(one, named);
+        write(one, 0);
+        write(one, 1);
+        pause(1_000);
+        boolean stopped = world.random().nextBoolean();
+        if (stopped) {
+            network.pauseOrGoOn(b);
+        } else {
+            cut(b, one);
+        }
+        for (int page = 0; page < Truths.PAGES_A_SLAB; page++) {
+            SimServer server = one.server();
+            if (server != null) {
+                server.change(page, world.random().nextInt(4) == 0);
+            }
+        }
+        pause(3_000);
+        one.kill("kill -9");
+        one.loseFile();
+        switch (world.random().nextInt(4)) {
+            case 0 -> network.restart(a);
+            case 1 -> {
+                network.restart(a);
+                network.restart(c);
+            }
+            case 2 -> network.restart(c);
+            default -> {}
+        }
+        network.mendAll();
+        SimHost next = world.random().nextBoolean() ? one : other;
+        takeOver(next, a, b, c);
+        read(next);
+        write(next, 0);
+        read(next);
     }
 
     /**
