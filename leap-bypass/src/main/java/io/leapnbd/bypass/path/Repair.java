@@ -51,7 +51,7 @@ public final class Repair {
     private final boolean[] silent;
 
     private boolean anySilent;
-    private long noRoomUntil = System.nanoTime();
+    private long noRoomUntil;
     private int cursor;
 
     /** Of one device, on one of its loops. */
@@ -64,6 +64,7 @@ public final class Repair {
             PlacementChanges placing,
             long memberTimeoutNanos) {
         this.loop = loop;
+        noRoomUntil = loop.now();
         silent = new boolean[loop.links()];
         this.map = map;
         this.order = order;
@@ -168,7 +169,7 @@ public final class Repair {
             }
             return;
         }
-        if (now.size() < allocator.copies() && System.nanoTime() - noRoomUntil >= 0) {
+        if (now.size() < allocator.copies() && loop.now() - noRoomUntil >= 0) {
             add(slab, now);
         }
     }
@@ -188,7 +189,7 @@ public final class Repair {
     }
 
     private long soon() {
-        return loop.deadline(System.nanoTime());
+        return loop.deadline(loop.now());
     }
 
     private void begin(int slab) {
@@ -208,7 +209,7 @@ public final class Repair {
         begin(slab);
         allocator.grantFilling(slab, loop, now, lost, granted -> {
             if (granted == null) {
-                noRoomUntil = System.nanoTime() + NO_ROOM_NANOS;
+                noRoomUntil = loop.now() + NO_ROOM_NANOS;
                 ended(slab, false);
             } else {
                 guarded(slab, () -> tellFilling(slab, now, granted, lost));
