@@ -48,7 +48,7 @@ public final class Donor {
     private final AtomicLong proven;
 
     /** {@link #heardNanos}. */
-    private volatile long heard = System.nanoTime();
+    private volatile long heard;
 
     private final ReadyLinks readyLinks = new ReadyLinks();
 
@@ -70,6 +70,7 @@ public final class Donor {
         this.name = name;
         this.listener = listener;
         this.clock = clock;
+        heard = clock.getAsLong();
         reach = new Reachability(name, clock);
         proven = new AtomicLong(clock.getAsLong() - TimeUnit.HOURS.toNanos(1));
     }

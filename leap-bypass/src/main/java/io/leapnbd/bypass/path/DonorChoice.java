@@ -8,7 +8,7 @@ import java.util.BitSet;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
-import java.util.concurrent.ThreadLocalRandom;
+import java.util.random.RandomGenerator;
 
 /**
  * Which donor is asked for a slab, by the power of two choices: of two donors drawn at random, the one with more
@@ -36,7 +36,10 @@ final class DonorChoice {
     /** Slab and donor of each question and each return under way. */
     private final Set<Long> busy = new HashSet<>();
 
-    DonorChoice(int[] machines) {
+    private final RandomGenerator random;
+
+    DonorChoice(int[] machines, RandomGenerator random) {
+        this.random = random;
         this.machines = machines;
         asked = new int[machines.length];
         late = new int[machines.length];
@@ -68,7 +71,7 @@ final class DonorChoice {
                     && loop.link(donor).donor().freeSlabs() > 0
                     && !busy.contains(key(slab, donor))) {
                 seen++;
-                if (ThreadLocalRandom.current().nextInt(seen) == 0) {
+                if (random.nextInt(seen) == 0) {
                     chosen = donor;
                 }
             }

@@ -228,7 +228,7 @@ final class Fill {
             } else if (now == null) {
                 ended(false);
             } else {
-                mending.look(now, unfit, System.nanoTime() + requestNanos, copies -> {
+                mending.look(now, unfit, loop.now() + requestNanos, copies -> {
                     mending.countUnfit(copies, unfit);
                     boolean found = copies.found();
                     if (found) {
@@ -276,7 +276,7 @@ final class Fill {
             request.about(operation, where, at, map.within(at), length);
             request.buffer = buffer;
             request.bufferIndex = (int) (at - group);
-            request.startNanos = System.nanoTime();
+            request.startNanos = loop.now();
             request.deadlineNanos = request.startNanos + requestNanos;
             request.spare = true;
             return request;

@@ -95,7 +95,7 @@ public final class Mending {
      */
     public void behindTheBack(long offset, boolean counted) {
         if (inBackground.size() < MOST_IN_BACKGROUND && inBackground.add(offset)) {
-            new Mend(offset, null, null, 0, null, counted, loop.deadline(System.nanoTime())).enter();
+            new Mend(offset, null, null, 0, null, counted, loop.deadline(loop.now())).enter();
         }
     }
 
@@ -143,7 +143,7 @@ public final class Mending {
         }
 
         void enter() {
-            if (loop.closed() || System.nanoTime() - deadlineNanos >= 0) {
+            if (loop.closed() || loop.now() - deadlineNanos >= 0) {
                 order.forget(offset, PAGE, ticket);
                 fail();
             } else if (order.beginAlone(offset, ticket)) {
@@ -229,7 +229,7 @@ public final class Mending {
                 write.version = version;
                 write.buffer = copies.bytes();
                 write.bufferIndex = copies.rightIndex();
-                write.startNanos = System.nanoTime();
+                write.startNanos = loop.now();
                 write.deadlineNanos = deadlineNanos;
                 write.spare = copies.placement().live() > 1;
                 write.completion = (done, now) -> guarded(() -> written(copies, open, target, done));

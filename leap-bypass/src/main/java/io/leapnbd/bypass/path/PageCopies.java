@@ -83,7 +83,7 @@ final class PageCopies {
             request.about(Operation.READ, at.member(i), offset, map.within(offset), PAGE);
             request.buffer = bytes;
             request.bufferIndex = i * PAGE;
-            request.startNanos = System.nanoTime();
+            request.startNanos = loop.now();
             request.deadlineNanos = deadlineNanos;
             request.spare = at.live() > 1;
             request.completion = (done, now) -> {

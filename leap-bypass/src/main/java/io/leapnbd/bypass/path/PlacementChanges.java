@@ -122,7 +122,7 @@ public final class PlacementChanges {
         }
 
         void begin() {
-            if (System.nanoTime() - deadlineNanos >= 0) {
+            if (loop.now() - deadlineNanos >= 0) {
                 finish(false);
             } else {
                 guarded(begin);
@@ -241,7 +241,7 @@ public final class PlacementChanges {
 
     /** Once in a while for each donor: it may have thousands of slabs. */
     private void tellDropped(int slab, Member member, DeviceLoop loop) {
-        long now = System.nanoTime();
+        long now = loop.now();
         Long before = toldDropped.put(member.donor(), now);
         if (before == null || now - before > TELL_AGAIN_NANOS) {
             LOG.warn(

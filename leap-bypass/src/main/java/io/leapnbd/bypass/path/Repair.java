@@ -52,7 +52,7 @@ public final class Repair {
     private final boolean[] silent;
 
     private boolean anySilent;
-    private long noRoomUntil = System.nanoTime();
+    private long noRoomUntil;
     private int cursor;
 
     /** Of one device, on one of its loops. */
@@ -67,6 +67,7 @@ public final class Repair {
             long memberTimeoutNanos) {
         this.loop = loop;
         this.mending = mending;
+        noRoomUntil = loop.now();
         silent = new boolean[loop.links()];
         this.map = map;
         this.order = order;
@@ -171,7 +172,7 @@ public final class Repair {
             }
             return;
         }
-        if (now.size() < allocator.copies() && System.nanoTime() - noRoomUntil >= 0) {
+        if (now.size() < allocator.copies() && loop.now() - noRoomUntil >= 0) {
             add(slab, now);
         }
     }
@@ -191,7 +192,7 @@ public final class Repair {
     }
 
     private long soon() {
-        return loop.deadline(System.nanoTime());
+        return loop.deadline(loop.now());
     }
 
     private void begin(int slab) {
@@ -211,7 +212,7 @@ public final class Repair {
         begin(slab);
         allocator.grantFilling(slab, loop, now, lost, granted -> {
             if (granted == null) {
-                noRoomUntil = System.nanoTime() + NO_ROOM_NANOS;
+                noRoomUntil = loop.now() + NO_ROOM_NANOS;
                 ended(slab, false);
             } else {
                 guarded(slab, () -> tellFilling(slab, now, granted, lost));
