@@ -44,7 +44,11 @@ final class PartialWrite implements Completion {
     /** Writes, as one more part of a client's request. */
     static void begin(WritePath writes, ClientRequest outer, long offset, int length, ByteBuf from, int index) {
         PartialWrite write = new PartialWrite(writes, outer, offset, length, from, index);
-        write.begin();
+        try {
+            write.begin();
+        } catch (RuntimeException | Error e) {
+            write.client.fail(e);
+        }
         write.client.endSplitting();
     }
 
@@ -56,7 +60,7 @@ final class PartialWrite implements Completion {
     /** It has its turn. */
     void merge(Placement at) {
         client.addPart();
-        edge(at, firstPage, 1);
+        writes.guarded(this::fail, () -> edge(at, firstPage, 1));
     }
 
     /** Reads one page of which it writes a part; then the next one, then writes. */
@@ -109,8 +113,13 @@ final class PartialWrite implements Completion {
 
     private void write(Placement at) {
         pages.setBytes((int) (offset - firstPage), from, index, length);
-        writes.sendWhole(client, at, firstPage, pages.capacity(), pages, 0, this);
-        writes.loop.flush();
+        try {
+            writes.sendWhole(client, at, firstPage, pages.capacity(), pages, 0, this);
+            writes.loop.flush();
+        } catch (RuntimeException | Error e) {
+            // Its turn was given back there.
+            client.fail(e);
+        }
         client.endPart();
     }
 
