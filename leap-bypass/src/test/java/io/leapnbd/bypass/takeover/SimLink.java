@@ -331,11 +331,11 @@ final class SimLink implements DonorLink {
         }
         Sent next = underWay.stream().filter(one -> !one.done).findFirst().orElse(null);
         Sent first = underWay.getFirst();
-        boolean serves = next != null && (!first.done || world.random().nextBoolean());
+        Sent served = next != null && (!first.done || world.random().nextBoolean()) ? next : null;
         // An answer gives the request back.
-        byte kind = (serves ? next : first).request.operation;
-        if (serves) {
-            serve(process, as, next);
+        byte kind = (served != null ? served : first).request.operation;
+        if (served != null) {
+            serve(process, as, served);
         } else {
             underWay.removeFirst();
             answer(process, first);
