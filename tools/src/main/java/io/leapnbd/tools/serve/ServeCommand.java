@@ -324,17 +324,18 @@ public final class ServeCommand implements Callable<Integer> {
                 given != null ? given : DEFAULT_MEMBER_TIMEOUT.compareTo(most) < 0 ? DEFAULT_MEMBER_TIMEOUT : most;
         boolean bounded = silence.compareTo(LEAST_MEMBER_TIMEOUT) >= 0 && silence.compareTo(most) <= 0;
         Integer asked = replicas;
-        int wanted = asked != null ? asked : machines > 1 && (bounded || given != null) ? 2 : 1;
+        int wanted = asked != null ? asked : (machines > 1 && (bounded || given != null)) ? 2 : 1;
         require(wanted >= 1 && wanted <= 4, "--replicas: " + wanted + " is not in 1..4");
         require(
                 wanted <= machines,
                 "--replicas: " + wanted + " copies need as many machines, and the donors are on " + machines
                         + "; add a donor, or say ?zone=NAME behind a donor to name what counts as one machine");
-        // Copies of an earlier start are there with one copy too, so it is checked then as well if it was given.
+        // Copies of an earlier start are there with one copy too. The default may be more than a short time's quarter
+        // then.
+        boolean used = wanted > 1 || given != null;
+        boolean tooShort = silence.compareTo(LEAST_MEMBER_TIMEOUT) < 0;
         require(
-                wanted == 1 && given == null
-                        || silence.compareTo(LEAST_MEMBER_TIMEOUT) >= 0
-                                && (wanted == 1 || silence.compareTo(most) <= 0),
+                !used || !(tooShort || (wanted > 1 && silence.compareTo(most) > 0)),
                 "--member-timeout: " + Durations.format(silence) + " is not in 100ms to a quarter of --io-timeout, "
                         + Durations.format(ioTimeout));
         return new CopiesChoice(wanted, asked == null && wanted > 1, silence, seals.equals("on"));
