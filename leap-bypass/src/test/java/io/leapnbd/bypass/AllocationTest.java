@@ -22,6 +22,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
@@ -37,6 +38,8 @@ class AllocationTest {
     private static final int ALL = 1_000_000 / BATCH / 2;
 
     private static final int SOME = 1000;
+    private static final int WRITE = 8 * PAGE;
+    private static final int WRITES = 4000;
 
     /** Netty makes a small object when a socket is full, which happens once in many requests. */
     private static final double LESS_THAN_AN_OBJECT = 8;
@@ -94,6 +97,52 @@ class AllocationTest {
                 // What a batch demands itself is not fetched for it: some policies have every other batch ready, no
                 // more.
                 assertThat(hits(device) - hits).isGreaterThan((long) batches * BATCH / 3);
+            }
+        }
+    }
+
+    /** Seals are made of slices of the receive buffer, too. */
+    @Test
+    void aWriteAllocatesNothing() throws IOException {
+        try (BufferReserve reserve = BufferReserve.open(group, 16 << 20);
+                DonorProcess donor = new DonorProcess(PAGES * PAGE / DonorProcess.SLAB);
+                RemoteDevice device = RemoteDevice.open(
+                        new RemoteDeviceContext()
+                                .size((long) PAGES * PAGE)
+                                .donors(List.of(new DonorAddress(
+                                        "127.0.0.1", donor.address().getPort())))
+                                .buffers(reserve.allocator())
+                                .conclude(),
+                        group);
+                TestServer server = TestServer.start(
+                        1,
+                        context -> context.export("test", device)
+                                .group(group)
+                                .allocator(reserve.allocator())
+                                .observer(eventLoop -> {
+                                    loop.set(Thread.currentThread().threadId());
+                                    return (command, offset, bytes, error, start, end) -> {};
+                                }));
+                NbdClient client = server.client()) {
+            write(client, WARM_UP);
+            long before = threads.getThreadAllocatedBytes(loop.get());
+            write(client, WRITES);
+            long allocated = threads.getThreadAllocatedBytes(loop.get()) - before;
+            assertThat((double) allocated / (WRITES * BATCH)).as("bytes a request").isLessThan(LESS_THAN_AN_OBJECT);
+        }
+    }
+
+    private static void write(NbdClient client, int batches) throws IOException {
+        ByteBuffer data = ByteBuffer.allocateDirect(WRITE);
+        for (int batch = 0; batch < batches; batch++) {
+            for (int i = 0; i < BATCH; i++) {
+                client.submitWrite(
+                        (long) (batch * BATCH + i) % (PAGES * PAGE / WRITE) * WRITE,
+                        data.duplicate().clear(),
+                        false);
+            }
+            for (int i = 0; i < BATCH; i++) {
+                assertThat(client.await().error()).isZero();
             }
         }
     }

@@ -5,6 +5,7 @@ import io.leapnbd.bypass.map.SealTable;
 import io.leapnbd.bypass.map.SealTable.Fit;
 import io.leapnbd.donor.protocol.Protocol;
 import io.netty.buffer.ByteBuf;
+import java.nio.ByteBuffer;
 import java.util.zip.CRC32C;
 import org.jspecify.annotations.Nullable;
 
@@ -46,9 +47,19 @@ public final class PageSeals {
     /** The seal of the bytes of one page. */
     int seal(long offset, ByteBuf bytes, int index) {
         crc.reset();
-        // The buffer's own view: another one would be an object for each page.
-        crc.update(bytes.internalNioBuffer(index, PAGE));
+        crc.update(view(bytes, index));
         return bind(offset, (int) crc.getValue());
+    }
+
+    /** The view that a buffer has of itself already. A slice has none, and would make an object for each page. */
+    private static ByteBuffer view(ByteBuf bytes, int index) {
+        ByteBuf whole = bytes;
+        while (whole.unwrap() != null) {
+            whole = whole.unwrap();
+        }
+        return bytes.hasMemoryAddress() && whole.hasMemoryAddress()
+                ? whole.internalNioBuffer((int) (bytes.memoryAddress() + index - whole.memoryAddress()), PAGE)
+                : bytes.internalNioBuffer(index, PAGE);
     }
 
     private static int bind(long offset, int sum) {
