@@ -341,7 +341,7 @@ final class SimLink implements DonorLink {
             answer(process, first);
         }
         boolean looks = kind == Operation.READ || kind == Operation.PING || kind == Operation.NOTE;
-        if (world.hazard(world.habits().stutters)) {
+        if (world.stutters()) {
             slow(TimeUnit.MILLISECONDS.toNanos(20L << world.random().nextInt(7)));
         }
         return looks ? Step.LOOK : Step.CHANGE;
