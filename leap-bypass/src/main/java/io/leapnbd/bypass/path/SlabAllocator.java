@@ -57,12 +57,7 @@ public final class SlabAllocator {
 
     /** Likewise, with what donors are drawn by. */
     SlabAllocator(
-            AddressMap map,
-            Versions versions,
-            int[] machines,
-            int copies,
-            long placeNanos,
-            RandomGenerator random) {
+            AddressMap map, Versions versions, int[] machines, int copies, long placeNanos, RandomGenerator random) {
         this.map = map;
         this.versions = versions;
         this.copies = copies;

@@ -82,6 +82,7 @@ final class Habits {
 
     /** After one message of so many nothing gets through on its link for a while. */
     final int stutters;
+
     final int disturbed;
     private final int[] weights = new int[EVENTS.length];
     private final int[] pauses;

@@ -353,7 +353,9 @@ final class SimLink implements DonorLink {
         Set<SlabName> before = takes ? process.names() : new HashSet<>();
         next.status = process.serve(as, request);
         next.done = true;
-        if (request.operation != Operation.READ && request.operation != Operation.PING && request.operation != Operation.NOTE) {
+        if (request.operation != Operation.READ
+                && request.operation != Operation.PING
+                && request.operation != Operation.NOTE) {
             world.say("    donor " + address + " does " + name(request.operation) + " of " + request.slab + ", version "
                     + Long.toHexString(request.version) + ": " + Status.name(next.status));
         }
@@ -364,15 +366,14 @@ final class SimLink implements DonorLink {
     }
 
     private void answer(SimDonor process, Sent first) {
-        Outcome outcome =
-                switch (first.status) {
-                    case Status.OK -> Outcome.OK;
-                    case Status.NO_SPACE -> Outcome.NO_SPACE;
-                    case Status.NOT_OWNER -> Outcome.LOST;
-                    case Status.FENCED -> Outcome.FENCED;
-                    case Status.STALE -> Outcome.STALE;
-                    default -> Outcome.REFUSED;
-                };
+        Outcome outcome = switch (first.status) {
+            case Status.OK -> Outcome.OK;
+            case Status.NO_SPACE -> Outcome.NO_SPACE;
+            case Status.NOT_OWNER -> Outcome.LOST;
+            case Status.FENCED -> Outcome.FENCED;
+            case Status.STALE -> Outcome.STALE;
+            default -> Outcome.REFUSED;
+        };
         boolean reset = outcome == Outcome.FENCED && process.ownedBy(server.instance());
         if (reset) {
             underWay.addFirst(first);
