@@ -329,9 +329,9 @@ final class SimLink implements DonorLink {
         if (process == null || as == null || underWay.isEmpty() || process.ended || !getsThrough(process)) {
             return Step.NONE;
         }
-        Sent next = underWay.stream().filter(one -> !one.done).findFirst().orElse(null);
         Sent first = underWay.getFirst();
-        boolean serves = next != null && (!first.done || world.random().nextBoolean());
+        Sent next = underWay.stream().filter(one -> !one.done).findFirst().orElse(first);
+        boolean serves = !next.done && (!first.done || world.random().nextBoolean());
         // An answer gives the request back.
         byte kind = (serves ? next : first).request.operation;
         if (serves) {
