@@ -132,7 +132,7 @@ public final class SlabAllocator {
         request.lost = lost.length > 0 ? lost : null;
         request.startNanos = loop.now();
         request.deadlineNanos = loop.deadline(request.startNanos);
-        Grant grant = new Grant(allocation, chosen, lost);
+        Grant grant = new Grant(allocation, chosen);
         request.completion = grant::ended;
         loop.post(request, chosen);
         link.flush();
@@ -249,12 +249,12 @@ public final class SlabAllocator {
 
         private final Allocation allocation;
         private final int donor;
-        private final long[] lost;
+        private final int round;
         private boolean answered;
         private boolean late;
 
-        Grant(Allocation allocation, int donor, long[] lost) {
-            this.lost = lost;
+        Grant(Allocation allocation, int donor) {
+            round = allocation.rounds;
             this.allocation = allocation;
             this.donor = donor;
         }
@@ -290,7 +290,7 @@ public final class SlabAllocator {
         private void granted(Member member) {
             if (allocation.over()
                     || allocation.placing
-                    || lost != allocation.lost
+                    || round != allocation.rounds
                     || allocation.granted.size() == copies
                     || choice.onMachineOf(member.donor(), allocation.granted)) {
                 boolean _ = giveBack(allocation.slab, allocation.loop, member, member.grantVersion());
@@ -353,6 +353,7 @@ public final class SlabAllocator {
                 allocation.granted.clear();
                 allocation.placing = false;
                 allocation.lost = null;
+                allocation.rounds++;
                 retryOrFail(allocation);
                 return;
             }
