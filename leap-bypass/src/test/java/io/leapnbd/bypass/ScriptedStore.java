@@ -19,6 +19,7 @@ import java.util.UUID;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.Consumer;
 import java.util.function.IntConsumer;
 import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
@@ -402,6 +403,11 @@ final class ScriptedStore {
                     }
                 }
             }
+        }
+
+        @Override
+        public void each(Consumer<LinkRequest> to) {
+            List.copyOf(waiting).forEach(to);
         }
 
         @Override

@@ -108,10 +108,15 @@ public final class AddressMap {
         for (int slab = 0; slab < slabs; slab++) {
             // Of a device of many terabytes most slabs are nowhere, and their bits need not be read.
             if (placement(slab) != null) {
-                pages += written.count(firstPage(slab), endPage(slab));
+                pages += pagesWritten(slab);
             }
         }
         return pages;
+    }
+
+    /** Pages of a slab that hold data. */
+    public long pagesWritten(int slab) {
+        return written.count(firstPage(slab), endPage(slab));
     }
 
     /** The index of a byte's slab. */

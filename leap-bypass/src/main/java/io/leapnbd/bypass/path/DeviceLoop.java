@@ -17,6 +17,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Consumer;
 import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -264,12 +265,24 @@ public final class DeviceLoop {
     void onLoop(Runnable task) {
         if (eventLoop.inEventLoop()) {
             guarded(task);
-            return;
+        } else {
+            soon(task);
         }
+    }
+
+    /** Runs a task on this loop, and never at once. Any thread. */
+    void soon(Runnable task) {
         try {
             eventLoop.execute(() -> guarded(task));
         } catch (RejectedExecutionException e) {
             LOG.debug("loop {} has ended", eventLoop);
+        }
+    }
+
+    /** Shows somebody what was posted on this loop's links and has not ended. */
+    void eachRequest(Consumer<LinkRequest> to) {
+        for (DonorLink link : links) {
+            link.each(to);
         }
     }
 

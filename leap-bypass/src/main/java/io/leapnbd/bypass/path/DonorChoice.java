@@ -1,5 +1,6 @@
 package io.leapnbd.bypass.path;
 
+import io.leapnbd.bypass.link.Donor;
 import io.leapnbd.bypass.map.AddressMap;
 import io.leapnbd.bypass.map.Member;
 import io.leapnbd.bypass.map.Placement;
@@ -65,7 +66,7 @@ final class DonorChoice {
                     && late[donor] == 0
                     && !onMachineOf(donor, copies)
                     && loop.link(donor).ready()
-                    && loop.link(donor).donor().freeSlabs() > 0
+                    && hasRoom(loop.link(donor).donor())
                     && !busy.contains(key(slab, donor))) {
                 seen++;
                 if (ThreadLocalRandom.current().nextInt(seen) == 0) {
@@ -74,6 +75,10 @@ final class DonorChoice {
             }
         }
         return chosen;
+    }
+
+    private static boolean hasRoom(Donor donor) {
+        return donor.freeSlabs() > 0 && !donor.drained();
     }
 
     /** Whether any of some copies is on a donor's machine. */
@@ -100,7 +105,7 @@ final class DonorChoice {
     synchronized boolean allFull(int slab, DeviceLoop loop) {
         for (int donor = 0; donor < asked.length; donor++) {
             if (!loop.link(donor).ready()
-                    || loop.link(donor).donor().freeSlabs() > 0
+                    || hasRoom(loop.link(donor).donor())
                     || busy.contains(key(slab, donor))) {
                 return false;
             }

@@ -135,11 +135,24 @@ public final class SlabAllocator {
     /**
      * Asks a donor for a copy of a slab that has others already, once.
      *
+     * @param leaving the copy that it is to take the place of, so that it may be on the same machine, and not at the same donor; null for none
      * @param lost pages that are lost, as {@link AddressMap#lostPages} has them
      * @param end told the copy, which is to be filled; null if no donor on another machine gives one
      */
-    void grantFilling(int slab, DeviceLoop loop, Placement present, long[] lost, Consumer<@Nullable Member> end) {
-        int chosen = choice.choose(slab, loop, new BitSet(), present.members());
+    void grantFilling(
+            int slab,
+            DeviceLoop loop,
+            Placement present,
+            @Nullable Member leaving,
+            long[] lost,
+            Consumer<@Nullable Member> end) {
+        BitSet refused = new BitSet();
+        List<Member> stay = new ArrayList<>(present.members());
+        if (leaving != null) {
+            refused.set(leaving.donor());
+            stay.remove(leaving);
+        }
+        int chosen = choice.choose(slab, loop, refused, stay);
         if (chosen == DonorChoice.NONE) {
             end.accept(null);
             return;
@@ -201,6 +214,21 @@ public final class SlabAllocator {
      * @return whether the donor is being asked; not if it owes another answer about this slab
      */
     boolean giveBack(int slab, DeviceLoop loop, Member surplus, long generation) {
+        return giveBack(slab, loop, surplus, generation, how -> {
+            if (how != LinkRequest.Outcome.OK) {
+                notGivenBack(slab, surplus);
+            }
+        });
+    }
+
+    /** Says that a donor has not taken back what it was to. */
+    static void notGivenBack(int slab, Member surplus) {
+        LOG.warn("slab {} of donor {} was not wanted and could not be given back", slab, surplus.donor());
+    }
+
+    /** Likewise; {@code end} is told what became of it if the donor is asked, possibly before this returns. */
+    boolean giveBack(
+            int slab, DeviceLoop loop, Member surplus, long generation, Consumer<LinkRequest.Outcome> end) {
         if (!choice.beginFreeing(slab, surplus, map)) {
             return false;
         }
@@ -209,11 +237,10 @@ public final class SlabAllocator {
         free.startNanos = System.nanoTime();
         free.deadlineNanos = loop.deadline(free.startNanos);
         free.completion = (done, now) -> {
-            if (done.outcome != LinkRequest.Outcome.OK) {
-                LOG.warn("slab {} of donor {} was not wanted and could not be given back", slab, surplus.donor());
-            }
+            LinkRequest.Outcome how = done.outcome;
             choice.endFreeing(slab, surplus.donor());
             loop.release(done);
+            end.accept(how);
         };
         loop.post(free, surplus.donor());
         loop.link(surplus.donor()).flush();
