@@ -57,6 +57,7 @@ public final class Repair {
     private final boolean[] silent;
 
     private boolean anySilent;
+    private boolean goingOn;
     private long noRoomUntil = System.nanoTime();
     private int cursor;
 
@@ -125,17 +126,28 @@ public final class Repair {
             anySilent |= silent[donor];
         }
         left.tick();
+        lookAtThin();
+        for (int i = 0; i < Math.min(LOOKED_AT_A_TICK, map.slabs()) && underWay.size() < MOST_UNDER_WAY; i++) {
+            look(cursor);
+            cursor = cursor + 1 == map.slabs() ? 0 : cursor + 1;
+        }
+        move();
+    }
+
+    /** One has ended: what comes next need not wait for a tick. */
+    private void goOn() {
+        goingOn = false;
+        lookAtThin();
+        move();
+    }
+
+    private void lookAtThin() {
         for (int rest = Math.min(MOST_A_TICK, thin.size()); rest > 0 && underWay.size() < MOST_UNDER_WAY; rest--) {
             Integer slab = thin.poll();
             if (slab != null) {
                 look(slab);
             }
         }
-        for (int i = 0; i < Math.min(LOOKED_AT_A_TICK, map.slabs()) && underWay.size() < MOST_UNDER_WAY; i++) {
-            look(cursor);
-            cursor = cursor + 1 == map.slabs() ? 0 : cursor + 1;
-        }
-        move();
     }
 
     /** Begins to move what donors want back, as long as there is room elsewhere. */
@@ -239,6 +251,10 @@ public final class Repair {
         moves.settle(slab, allocator.copies());
         if (done) {
             thinned(slab);
+            if (!goingOn) {
+                goingOn = true;
+                loop.soon(this::goOn);
+            }
         }
     }
 
