@@ -62,7 +62,20 @@ final class ScriptedStore {
     /** What is asked is done, and the answers come when they are let go. */
     volatile boolean holdsAnswers;
 
-    private record Held(int index, Map<Integer, byte[]> pages, Map<Integer, Long> versions) {}
+    private static final class Held {
+
+        private final int index;
+        private final long grant;
+        private final Map<Integer, byte[]> pages = new HashMap<>();
+        private final Map<Integer, Long> versions = new HashMap<>();
+        private long generation;
+
+        Held(int index, long grant) {
+            this.index = index;
+            this.grant = grant;
+            generation = grant;
+        }
+    }
 
     ScriptedStore(String name, Donor.Listener listener, Random random, LongSupplier clock, IntConsumer onLoss) {
         donor = new Donor(name, listener);
@@ -138,17 +151,13 @@ final class ScriptedStore {
             return Outcome.UNREACHABLE;
         }
         if (r.operation == Operation.GRANT) {
-            for (Map.Entry<Integer, Held> held : slabs.entrySet()) {
-                if (held.getValue().index == r.slab) {
-                    r.grantedHandle = held.getKey();
-                    return Outcome.OK;
-                }
-            }
-            slabs.put(++lastHandle, new Held(r.slab, new HashMap<>(), new HashMap<>()));
-            r.grantedHandle = lastHandle;
-            return Outcome.OK;
+            return grant(r);
         }
         if (r.operation == Operation.FREE) {
+            Held held = slabs.get(r.slab);
+            if (held != null && r.version < held.generation) {
+                return Outcome.STALE;
+            }
             return slabs.remove(r.slab) != null ? Outcome.OK : Outcome.LOST;
         }
         Held held = slabs.get(r.slab);
@@ -157,6 +166,10 @@ final class ScriptedStore {
         }
         if (r.operation == Operation.PLACE) {
             placements.incrementAndGet();
+            if (r.version < held.generation) {
+                return Outcome.STALE;
+            }
+            held.generation = r.version;
             return Outcome.OK;
         }
         for (int at = r.offset; at < r.offset + r.length; ) {
@@ -165,6 +178,21 @@ final class ScriptedStore {
             change(held, r, page, at, end, written);
             at = end;
         }
+        return Outcome.OK;
+    }
+
+    /** As a donor does: a newer grant takes what is held back, and never has its handle. */
+    private Outcome grant(LinkRequest r) {
+        for (Map.Entry<Integer, Held> entry : slabs.entrySet()) {
+            Held held = entry.getValue();
+            if (held.index == r.slab && r.version <= held.generation) {
+                r.grantedHandle = entry.getKey();
+                return r.version == held.grant ? Outcome.OK : Outcome.STALE;
+            }
+        }
+        slabs.values().removeIf(held -> held.index == r.slab);
+        slabs.put(++lastHandle, new Held(r.slab, r.version));
+        r.grantedHandle = lastHandle;
         return Outcome.OK;
     }
 
