@@ -426,7 +426,7 @@ public final class RemoteDevice implements BlockDevice, AutoCloseable {
         }
         long pages = losses.restarted(donors.indexOf(donor), gone);
         String what = gone.equals(found) ? "has given the slabs away, as the lease had run out" : "has restarted";
-        if (pages == 0 && context.copies() > 1) {
+        if (pages == 0) {
             LOG.warn("donor {} {}; no written page is lost", donor, what);
         } else {
             LOG.error("donor {} {}: {} written pages are lost; reading one is an I/O error", donor, what, pages);

@@ -2,6 +2,7 @@ package io.leapnbd.bypass;
 
 import java.util.Arrays;
 import java.util.Random;
+import org.jspecify.annotations.Nullable;
 
 /**
  * One client that writes, trims and reads pages of its own, one request at a time, and knows what each page has to hold. Runs on a thread of its own
@@ -18,9 +19,8 @@ final class CheckedLoad implements AutoCloseable {
     private final int[] seeds;
     private final Thread thread;
     private volatile boolean stopped;
-    private volatile @org.jspecify.annotations.Nullable Throwable failure;
+    private volatile @Nullable Throwable failure;
     private int nextSeed;
-    private volatile long done;
 
     /**
      * Begins.
@@ -41,7 +41,6 @@ final class CheckedLoad implements AutoCloseable {
         try {
             while (!stopped) {
                 step();
-                done++;
             }
         } catch (Throwable e) {
             failure = e;
@@ -95,11 +94,6 @@ final class CheckedLoad implements AutoCloseable {
             new Random(seed).nextBytes(bytes);
         }
         return bytes;
-    }
-
-    /** Requests that have ended. */
-    long done() {
-        return done;
     }
 
     /** Ends it, and fails if anything was wrong. */

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.leapnbd.bypass.link.DonorAddress;
 import io.leapnbd.bypass.link.DonorAddress.Transport;
 import io.leapnbd.bypass.map.Placement;
+import io.leapnbd.prefetch.LeapSettings;
 import io.leapnbd.prefetch.PrefetchPolicy;
 import io.netty.channel.EventLoopGroup;
 import io.netty.channel.MultiThreadIoEventLoopGroup;
@@ -15,6 +16,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
 import java.util.Random;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterEach;
@@ -94,8 +96,7 @@ class MovesTest {
         Awaiting.that("it has three back", () -> wanting.store.statistics().lentSlabs() == SLABS - 3);
         assertThat(wanting.store.wantedBack()).isZero();
         for (int slab = 0; slab < SLABS; slab++) {
-            Placement now = device.map().placement(slab);
-            assertThat(now).isNotNull();
+            Placement now = Objects.requireNonNull(device.map().placement(slab));
             assertThat(now.primary().donor()).as("donor of slab %s", slab).isEqualTo(slab < SLABS - 3 ? 0 : 1);
         }
         assertThat(device.noRoomToMove()).isFalse();
@@ -179,7 +180,7 @@ class MovesTest {
                         .copies(copies)
                         .cacheSize(64L * PAGE)
                         .cacheLimit(64L * PAGE)
-                        .prefetch(PrefetchPolicy.NEXT_N, io.leapnbd.prefetch.LeapSettings.PUBLISHED)
+                        .prefetch(PrefetchPolicy.NEXT_N, LeapSettings.PUBLISHED)
                         .requestTimeout(Duration.ofSeconds(30))
                         .wait(Duration.ofSeconds(2))
                         .stateFile(folder.resolve("leap.state"))
