@@ -255,7 +255,7 @@ public final class RemoteDevice implements BlockDevice, AutoCloseable {
                 eventLoop, latencies.openLoop(), links, context.embedded() != null, timeoutNanos, memberTimeoutNanos);
         loop.onTick(() -> notes.spread(loop));
         Repair mine = new Repair(
-                loop, this::deviceLoops, map, writeOrder, versions, allocator, placing, memberTimeoutNanos);
+                loop, this::deviceLoops, map, writeOrder, versions, allocator, placing, losses, memberTimeoutNanos);
         if (repair.compareAndSet(null, mine)) {
             loop.onTick(mine::tick);
         }
@@ -342,6 +342,12 @@ public final class RemoteDevice implements BlockDevice, AutoCloseable {
     public long copiesMoved() {
         Repair working = repair.get();
         return working == null ? 0 : working.moved();
+    }
+
+    /** Slabs that donors have back because nothing is in them any more. */
+    public long slabsGivenBack() {
+        Repair working = repair.get();
+        return working == null ? 0 : working.givenBack();
     }
 
     /** Whether a donor wants memory back, and no other had room when it was last looked for. */

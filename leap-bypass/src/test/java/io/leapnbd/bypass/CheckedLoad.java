@@ -12,6 +12,7 @@ final class CheckedLoad implements AutoCloseable {
 
     private static final int PAGE = 4096;
     private static final int MOST_PAGES = 8;
+    private static final int SLAB_PAGES = DonorProcess.SLAB / PAGE;
 
     private final DeviceDriver driver;
     private final Random random;
@@ -52,6 +53,11 @@ final class CheckedLoad implements AutoCloseable {
         int count = Math.min(seeds.length - at, 1 + random.nextInt(MOST_PAGES));
         switch (random.nextInt(8)) {
             case 0 -> {
+                if (random.nextInt(4) == 0) {
+                    // A whole slab.
+                    count = Math.min(seeds.length, SLAB_PAGES);
+                    at = at / count * count;
+                }
                 require(driver.trim(offset(at), (long) count * PAGE));
                 Arrays.fill(seeds, at, at + count, 0);
             }

@@ -169,6 +169,7 @@ final class ScriptedDevice implements BlockDevice, AutoCloseable {
                         versions,
                         allocator,
                         placing,
+                        losses,
                         memberTimeoutNanos);
                 repairs.add(repair);
                 loop.onTick(repair::tick);

@@ -59,6 +59,11 @@ final class ScriptedStore {
     /** Placements are taken, and never answered. */
     volatile boolean keepsPlacementsToItself;
 
+    /** Slabs that are handed back go when {@link #freeLate} says so, and nobody is told. */
+    volatile boolean holdsFrees;
+
+    private final List<LinkRequest> heldFrees = new CopyOnWriteArrayList<>();
+
     /** What is asked is done, and the answers come when they are let go. */
     volatile boolean holdsAnswers;
 
@@ -122,6 +127,15 @@ final class ScriptedStore {
 
     private synchronized UUID process() {
         return process;
+    }
+
+    int freesHeld() {
+        return heldFrees.size();
+    }
+
+    /** Does what was held. */
+    void freeLate() {
+        heldFrees.forEach(request -> perform(request, process(), null));
     }
 
     /** Slabs that it has granted and not taken back. */
@@ -309,6 +323,10 @@ final class ScriptedStore {
                 return;
             }
             UUID to = connectedTo;
+            if (request.operation == Operation.FREE && holdsFrees) {
+                heldFrees.add(copy(request));
+                return;
+            }
             Outcome outcome = perform(request, to, written);
             if (outcome == Outcome.UNREACHABLE) {
                 // A dead connection: sent again over the next one.

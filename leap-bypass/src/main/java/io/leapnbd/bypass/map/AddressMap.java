@@ -300,6 +300,24 @@ public final class AddressMap {
     }
 
     /**
+     * A slab that is blank is nowhere from now on, and that is written down first, unless it is not where the caller thinks. No write to it may be under
+     * way.
+     *
+     * @return whether it was there
+     */
+    public boolean unmap(int slab, Placement expected) {
+        synchronized (lock(slab)) {
+            if (placement(slab) != expected) {
+                return false;
+            }
+            state.putPlacement(slab, null);
+            PLACEMENT.setVolatile(placements, slab, (@Nullable Placement) null);
+            mapped.decrementAndGet();
+            return true;
+        }
+    }
+
+    /**
      * What became of a slab when the bytes of one of its copies went.
      *
      * @param left the copies that are left; null if there are none, so that what was written is lost

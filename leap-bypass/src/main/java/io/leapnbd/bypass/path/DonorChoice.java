@@ -135,6 +135,11 @@ final class DonorChoice {
         return !inUse && busy.add(key(slab, surplus.donor()));
     }
 
+    /** The same of a slab that is in use, and of which the caller takes care that nobody uses it. */
+    synchronized boolean beginReturning(int slab, int donor) {
+        return busy.add(key(slab, donor));
+    }
+
     synchronized void endFreeing(int slab, int donor) {
         boolean _ = busy.remove(key(slab, donor));
     }

@@ -45,6 +45,7 @@ final class LeftCopies {
     /** A copy is not used any more, and its donor may still hold it. Any thread. */
     void add(Dropped copy) {
         int _ = pending.incrementAndGet(copy.member().donor());
+        allocator.expectFreed(1);
         boolean _ = toFree.add(copy);
     }
 
@@ -109,5 +110,6 @@ final class LeftCopies {
 
     private void forget(Dropped copy) {
         int _ = pending.decrementAndGet(copy.member().donor());
+        allocator.expectFreed(-1);
     }
 }

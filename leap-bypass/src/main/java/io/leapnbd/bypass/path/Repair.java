@@ -47,6 +47,7 @@ public final class Repair {
     private final Queue<Integer> thin = new ConcurrentLinkedQueue<>();
     private final LeftCopies left;
     private final Moves moves;
+    private final BlankSlabs blanks;
     private final Set<Integer> underWay = new HashSet<>();
     private final LongAdder filled = new LongAdder();
     private final LongAdder filledBytes = new LongAdder();
@@ -74,6 +75,7 @@ public final class Repair {
             Versions versions,
             SlabAllocator allocator,
             PlacementChanges placing,
+            SlabLosses losses,
             long memberTimeoutNanos) {
         this.loop = loop;
         silent = new boolean[loop.links()];
@@ -85,6 +87,8 @@ public final class Repair {
         this.memberTimeoutNanos = memberTimeoutNanos;
         left = new LeftCopies(loop, loops, allocator);
         moves = new Moves(loop, map, left);
+        blanks = new BlankSlabs(
+                loop, map, order, allocator, losses, versions, left, loops, memberTimeoutNanos, this::thinned);
     }
 
     /** A slab has lost a copy, and has others. Any thread. */
@@ -113,6 +117,11 @@ public final class Repair {
         return moved.sum();
     }
 
+    /** Slabs that went home because nothing is in them. Any thread. */
+    public long givenBack() {
+        return blanks.given();
+    }
+
     /** Whether a donor wants memory back, and no other had room when it was last looked for. Any thread. */
     public boolean noRoomToMove() {
         return noRoomToMove;
@@ -126,6 +135,7 @@ public final class Repair {
             anySilent |= silent[donor];
         }
         left.tick();
+        blanks.tick(underWay);
         lookAtThin();
         for (int i = 0; i < Math.min(LOOKED_AT_A_TICK, map.slabs()) && underWay.size() < MOST_UNDER_WAY; i++) {
             look(cursor);

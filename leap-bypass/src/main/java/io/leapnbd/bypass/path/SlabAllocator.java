@@ -13,6 +13,7 @@ import java.util.Map;
 import java.util.UUID;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.LongAdder;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
@@ -39,6 +40,8 @@ public final class SlabAllocator {
     private final int copies;
     private final long placeNanos;
     private final DonorChoice choice;
+    private final TrimmedSlabs trimmed;
+    private final AtomicInteger leaving = new AtomicInteger();
     private final LongAdder failures = new LongAdder();
     private final Map<Integer, Allocation> allocations = new ConcurrentHashMap<>();
 
@@ -55,11 +58,22 @@ public final class SlabAllocator {
         this.copies = copies;
         this.placeNanos = placeNanos;
         choice = new DonorChoice(machines);
+        trimmed = new TrimmedSlabs(map.slabs());
     }
 
     /** How many copies a slab gets. */
     int copies() {
         return copies;
+    }
+
+    /** So many more copies are about to be given back, or fewer: as long as there are any, donors that are full may have room soon. Any thread. */
+    void expectFreed(int more) {
+        int _ = leaving.addAndGet(more);
+    }
+
+    /** Slabs that may need no memory any more. */
+    TrimmedSlabs trimmed() {
+        return trimmed;
     }
 
     /** Writes that failed because no donor had room. */
@@ -179,7 +193,7 @@ public final class SlabAllocator {
         if (allocation.endIfForgotten(System.nanoTime())) {
             boolean _ = allocations.remove(allocation.slab, allocation);
             failed(allocation, false);
-        } else if (choice.allFull(allocation.slab, allocation.loop)) {
+        } else if (leaving.get() == 0 && choice.allFull(allocation.slab, allocation.loop)) {
             failed(allocation, true);
             end(allocation, NbdError.ENOSPC.code());
         } else {
@@ -232,11 +246,39 @@ public final class SlabAllocator {
         if (!choice.beginFreeing(slab, surplus, map)) {
             return false;
         }
+        long now = System.nanoTime();
+        free(slab, loop, surplus, generation, now, loop.deadline(now), end);
+        return true;
+    }
+
+    /**
+     * Gives a copy back that is in use, and that the caller keeps everybody from using.
+     *
+     * @param nanos how long the donor may take
+     */
+    boolean giveBackUsed(
+            int slab, DeviceLoop loop, Member used, long generation, long nanos, Consumer<LinkRequest.Outcome> end) {
+        if (!choice.beginReturning(slab, used.donor())) {
+            return false;
+        }
+        long now = System.nanoTime();
+        free(slab, loop, used, generation, now, now + nanos, end);
+        return true;
+    }
+
+    private void free(
+            int slab,
+            DeviceLoop loop,
+            Member surplus,
+            long generation,
+            long now,
+            long deadlineNanos,
+            Consumer<LinkRequest.Outcome> end) {
         LinkRequest free = loop.newRequest();
         free.free(surplus, generation);
-        free.startNanos = System.nanoTime();
-        free.deadlineNanos = loop.deadline(free.startNanos);
-        free.completion = (done, now) -> {
+        free.startNanos = now;
+        free.deadlineNanos = deadlineNanos;
+        free.completion = (done, at) -> {
             LinkRequest.Outcome how = done.outcome;
             choice.endFreeing(slab, surplus.donor());
             loop.release(done);
@@ -244,7 +286,6 @@ public final class SlabAllocator {
         };
         loop.post(free, surplus.donor());
         loop.link(surplus.donor()).flush();
-        return true;
     }
 
     private void giveAllBack(Allocation allocation, List<Member> surplus, long generation) {

@@ -63,11 +63,17 @@ final class DrainControl {
                         + " server ends or 'leap-nbd drain --undo " + donor + "'; 'leap-nbd status' shows what is left");
     }
 
+    /** Host and port, without what may stand before and behind them. */
+    private static String place(String name) {
+        int scheme = name.indexOf("://");
+        String rest = scheme < 0 ? name : name.substring(scheme + 3);
+        int query = rest.indexOf('?');
+        return query < 0 ? rest : rest.substring(0, query);
+    }
+
     private static int find(List<Donor> donors, String name) {
-        String wanted = name.startsWith("tcp://") ? name.substring("tcp://".length()) : name;
         for (int i = 0; i < donors.size(); i++) {
-            String known = donors.get(i).name();
-            if (known.equals(name) || known.equals(wanted)) {
+            if (place(donors.get(i).name()).equals(place(name))) {
                 return i;
             }
         }
