@@ -265,15 +265,23 @@ public final class DeviceLoop {
     void onLoop(Runnable task) {
         if (eventLoop.inEventLoop()) {
             guarded(task);
-        } else {
-            soon(task);
+            return;
+        }
+        try {
+            eventLoop.execute(() -> guarded(task));
+        } catch (RejectedExecutionException e) {
+            LOG.debug("loop {} has ended", eventLoop);
         }
     }
 
-    /** Runs a task on this loop, and never at once. Any thread. */
+    /** Runs a task on this loop, never at once, and not any more once it is closed. Any thread. */
     void soon(Runnable task) {
         try {
-            eventLoop.execute(() -> guarded(task));
+            eventLoop.execute(() -> {
+                if (!closed) {
+                    guarded(task);
+                }
+            });
         } catch (RejectedExecutionException e) {
             LOG.debug("loop {} has ended", eventLoop);
         }
