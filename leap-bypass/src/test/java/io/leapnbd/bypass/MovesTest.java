@@ -177,6 +177,18 @@ class MovesTest {
         checkAll();
     }
 
+    @Test
+    void copiesThatAreNotWantedAnyMoreAreGivenBack() throws IOException {
+        open(3, 2);
+        fill();
+        assertThat(heldInAll()).isEqualTo(2 * SLABS);
+        device.close();
+        reopen(1);
+        Awaiting.that("every slab has one copy", () -> heldInAll() == SLABS);
+        checkAll();
+        assertThat(device.copiesDropped()).isZero();
+    }
+
     /** A server that is killed in the middle of moves, with its file or without: the next one finds every page. */
     @ParameterizedTest
     @ValueSource(ints = {1, 2})

@@ -59,6 +59,12 @@ final class ScriptedStore {
     /** Placements are taken, and never answered. */
     volatile boolean keepsPlacementsToItself;
 
+    /** So many placements are answered, and further ones are taken and never answered. */
+    volatile int answersPlacements = Integer.MAX_VALUE;
+
+    /** Reads of clients that begin at this byte of a slab are kept; -1 for none. */
+    volatile int holdsReadsOf = -1;
+
     /** Slabs that are handed back go when {@link #freeLate} says so, and nobody is told. */
     volatile boolean holdsFrees;
 
@@ -274,7 +280,11 @@ final class ScriptedStore {
             }
             waiting.add(request);
             int post = posts.merge(request, 1, Integer::sum);
-            if (!holdsEverything) {
+            boolean held = request.operation == Operation.READ
+                    && request.offset == holdsReadsOf
+                    && request.length == PAGE
+                    && !request.background;
+            if (!holdsEverything && !held) {
                 loop.schedule(() -> answer(request, post), random.nextInt(800), TimeUnit.MICROSECONDS);
             }
         }
@@ -339,7 +349,8 @@ final class ScriptedStore {
                         TimeUnit.MICROSECONDS);
                 return;
             }
-            if (request.operation == Operation.PLACE && keepsPlacementsToItself) {
+            if (request.operation == Operation.PLACE
+                    && (keepsPlacementsToItself || placements.get() > answersPlacements)) {
                 return;
             }
             if (request.operation == Operation.GRANT) {
