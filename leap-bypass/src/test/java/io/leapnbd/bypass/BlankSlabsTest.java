@@ -3,6 +3,7 @@ package io.leapnbd.bypass;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.io.IOException;
+import java.util.Objects;
 import java.util.concurrent.CompletableFuture;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -29,21 +30,26 @@ class BlankSlabsTest extends ScriptedDeviceTests {
         assertThat(device.map.pagesLost()).isZero();
     }
 
+    /** Otherwise the old one could be taken for the new one, if that and the state file were lost. */
     @Test
-    void aWriteWaitsUntilTheOldSlabIsGone() throws IOException {
-        open(SLABS, 1, 1, 8_000);
+    void aWriteWaitsUntilTheOldSlabIsGone() throws Exception {
+        open(SLABS, 2, 1, 8_000);
         blank(0);
-        ScriptedStore store = device.stores.getFirst();
+        int at = Objects.requireNonNull(device.map.placement(0)).primary().donor();
+        ScriptedStore store = device.stores.get(at);
+        ScriptedStore other = device.stores.get(1 - at);
         store.holdsAnswers = true;
         store.donor.wantedBack(1);
         Awaiting.that("it is handed back", () -> store.held() == 0);
         CompletableFuture<Integer> write = driver.startWrite(0, page(2));
-        driver.awaitTurn();
+        // Time enough to be granted another one.
+        Thread.sleep(300);
         assertThat(write).isNotDone();
-        assertThat(store.held()).as("no other is granted before").isZero();
+        assertThat(other.held()).as("no other is granted before").isZero();
         store.donor.wantedBack(0);
         store.holdsAnswers = false;
-        device.links.getFirst().loop.execute(device.links.getFirst()::letAnswersGo);
+        ScriptedStore.Link link = device.links.get(at);
+        link.loop.execute(link::letAnswersGo);
         assertThat(DeviceDriver.join(write)).isZero();
         assertThat(driver.read(0, PAGE)).isEqualTo(page(2));
         assertThat(device.map.pagesLost()).isZero();
