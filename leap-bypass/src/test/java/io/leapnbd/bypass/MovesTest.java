@@ -66,7 +66,9 @@ class MovesTest {
             DonorProcess wanting = donors.get(round);
             assertThat(wanting.store.statistics().lentSlabs()).isPositive();
             wanting.store.lendAtMost(0);
-            Awaiting.that("it has all its slabs back", () -> wanting.store.statistics().lentSlabs() == 0);
+            Awaiting.that(
+                    "it has all its slabs back",
+                    () -> wanting.store.statistics().lentSlabs() == 0);
             wanting.store.lendAtMost(SLABS);
             Donor donor = device.donors().get(round);
             Awaiting.that("the server knows that it lends again", () -> donor.freeSlabs() > 0);
@@ -173,7 +175,8 @@ class MovesTest {
         checkAll();
         device.donors().getFirst().drain(false);
         device.donors().getLast().drain(true);
-        Awaiting.that("the other is empty", () -> donors.getLast().store.statistics().lentSlabs() == 0);
+        Awaiting.that(
+                "the other is empty", () -> donors.getLast().store.statistics().lentSlabs() == 0);
         checkAll();
     }
 
@@ -209,7 +212,9 @@ class MovesTest {
             }
             reopen(copies);
             checkAll();
-            Awaiting.that("it has all its slabs back", () -> wanting.store.statistics().lentSlabs() == 0);
+            Awaiting.that(
+                    "it has all its slabs back",
+                    () -> wanting.store.statistics().lentSlabs() == 0);
             wanting.store.lendAtMost(SLABS);
             checkAll();
             Awaiting.that("every slab has its copies, seed " + seed, () -> wellWith(copies));

@@ -29,7 +29,9 @@ class ReleasedCopyTest extends ScriptedDeviceTests {
         assertThat(placement().size()).isEqualTo(1);
         assertThat(placement().primary().donor()).isNotEqualTo(first.donor());
         assertThat(driver.read(0, PAGE)).isEqualTo(page(1));
-        assertThat(old.placements).as("it was told of the other, so that it is never taken for the only one").hasValue(1);
+        assertThat(old.placements)
+                .as("it was told of the other, so that it is never taken for the only one")
+                .hasValue(1);
     }
 
     /** Whether the one that stays was told or not, nobody knows. So the other one keeps what it has until both say that they are live. */
@@ -66,7 +68,9 @@ class ReleasedCopyTest extends ScriptedDeviceTests {
         DeviceDriver.Read read = driver.startRead(PAGE, PAGE);
         driver.awaitTurn();
         old.donor.wantedBack(1);
-        Awaiting.that("the other copy is the only one", () -> placement().primary() != first && placement().size() == 1);
+        Awaiting.that(
+                "the other copy is the only one",
+                () -> placement().primary() != first && placement().size() == 1);
         // Some ticks, in which it could be freed.
         Thread.sleep(400);
         assertThat(old.held()).isEqualTo(1);

@@ -135,7 +135,8 @@ final class BlankSlabs {
     private boolean wantedBack(Placement at) {
         for (int i = 0; i < at.size(); i++) {
             Donor donor = loop.link(at.member(i).donor()).donor();
-            if (donor.drained() || donor.wantedBack() > left.pending(at.member(i).donor())) {
+            if (donor.drained()
+                    || donor.wantedBack() > left.pending(at.member(i).donor())) {
                 return true;
             }
         }
@@ -221,7 +222,8 @@ final class BlankSlabs {
                 // There are many at a time, and a tick is long.
                 loop.soon(() -> tick(busy));
             } else {
-                // A copy whose donor has not answered may be freed late, unless it is told of a higher generation before it is written to.
+                // A copy whose donor has not answered may be freed late, unless it is told of a higher generation
+                // before it is written to.
                 boolean _ = map.place(slab, at, at.withDoubt(List.of(), versions.nextGrant()));
                 gone.forEach(one -> losses.takenBack(slab, one));
             }

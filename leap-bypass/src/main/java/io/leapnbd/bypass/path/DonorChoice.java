@@ -104,9 +104,7 @@ final class DonorChoice {
     /** Whether every donor is connected and has said that it has no room, and none is being asked for the slab. */
     synchronized boolean allFull(int slab, DeviceLoop loop) {
         for (int donor = 0; donor < asked.length; donor++) {
-            if (!loop.link(donor).ready()
-                    || hasRoom(loop.link(donor).donor())
-                    || busy.contains(key(slab, donor))) {
+            if (!loop.link(donor).ready() || hasRoom(loop.link(donor).donor()) || busy.contains(key(slab, donor))) {
                 return false;
             }
         }

@@ -44,8 +44,7 @@ final class Moves {
         this.loop = loop;
         this.map = map;
         this.left = left;
-        window = Math.clamp(
-                COUNTED_PAGES / (map.slabSize() / Protocol.PAGE_SIZE), 1, CHOSEN_FROM);
+        window = Math.clamp(COUNTED_PAGES / (map.slabSize() / Protocol.PAGE_SIZE), 1, CHOSEN_FROM);
         underWay = new int[loop.links()];
     }
 

@@ -241,8 +241,7 @@ public final class SlabAllocator {
     }
 
     /** Likewise; {@code end} is told what became of it if the donor is asked, possibly before this returns. */
-    boolean giveBack(
-            int slab, DeviceLoop loop, Member surplus, long generation, Consumer<LinkRequest.Outcome> end) {
+    boolean giveBack(int slab, DeviceLoop loop, Member surplus, long generation, Consumer<LinkRequest.Outcome> end) {
         if (!choice.beginFreeing(slab, surplus, map)) {
             return false;
         }

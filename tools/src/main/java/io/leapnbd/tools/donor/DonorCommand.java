@@ -102,9 +102,10 @@ public final class DonorCommand implements Callable<Integer> {
             names = "--keep-free",
             paramLabel = "SIZE",
             converter = Size.Converter.class,
-            description = "Memory to leave to this machine's other programs, like 2G. When less is available nothing more is"
-                    + " lent, and servers are asked for slabs back; when there is more, it lends again. Default: --memory"
-                    + " is lent whatever others need.")
+            description =
+                    "Memory to leave to this machine's other programs, like 2G. When less is available nothing more is"
+                            + " lent, and servers are asked for slabs back; when there is more, it lends again. Default: --memory"
+                            + " is lent whatever others need.")
     private @Nullable Size keepFree;
 
     @Option(names = "--meminfo", hidden = true, description = "A file like /proc/meminfo, for tests.")

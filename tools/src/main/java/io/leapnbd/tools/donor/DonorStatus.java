@@ -160,8 +160,8 @@ record DonorStatus(
         if (why != null) {
             complaints.add(
                     now.wantedBack() > 0
-                            ? "servers are asked for "
-                                    + Size.approximate((long) now.wantedBack() * now.slabSize()) + " back: " + why
+                            ? "servers are asked for " + Size.approximate((long) now.wantedBack() * now.slabSize())
+                                    + " back: " + why
                             : "nothing more is lent: " + why);
         }
         return complaints;

@@ -150,8 +150,8 @@ public final class LendingDonor implements AutoCloseable {
         }
         HostPort endpoint = null;
         if (http != null) {
-            DonorStatus status = new DonorStatus(
-                    uris, startMillis, store, listeners, turns, unprotected, this::whyItWantsSlabs);
+            DonorStatus status =
+                    new DonorStatus(uris, startMillis, store, listeners, turns, unprotected, this::whyItWantsSlabs);
             HttpEndpoint opened = HttpEndpoint.open(
                     http,
                     Map.<String, Page>of(
@@ -184,7 +184,8 @@ public final class LendingDonor implements AutoCloseable {
         MemoryWatch present = watch;
         return present == null || !present.tight()
                 ? null
-                : "this machine has less than " + Size.approximate(present.keep()) + " of memory available (--keep-free)";
+                : "this machine has less than " + Size.approximate(present.keep())
+                        + " of memory available (--keep-free)";
     }
 
     /** What is lent ends with this process: whose it was, and how much, is said once, last of all. */

@@ -66,13 +66,14 @@ final class MemoryWatch implements AutoCloseable {
 
     private void look() {
         try {
-            OptionalLong available = KernelFile.read(meminfo)
-                    .map(MachineMemory::available)
-                    .orElse(OptionalLong.empty());
+            OptionalLong available =
+                    KernelFile.read(meminfo).map(MachineMemory::available).orElse(OptionalLong.empty());
             if (available.isEmpty()) {
                 if (!blindTold) {
                     blindTold = true;
-                    log.warn("--keep-free: {} does not tell what is available; what may be lent stays as it is", meminfo);
+                    log.warn(
+                            "--keep-free: {} does not tell what is available; what may be lent stays as it is",
+                            meminfo);
                 }
                 return;
             }

@@ -33,7 +33,9 @@ public final class DrainCommand implements Callable<Integer> {
     @Option(names = "--undo", description = "Use the donor again.")
     private boolean undo;
 
-    @Parameters(paramLabel = "DONOR", description = "The donor as serve's --donors and 'status' name it, like 10.0.0.2:9400.")
+    @Parameters(
+            paramLabel = "DONOR",
+            description = "The donor as serve's --donors and 'status' name it, like 10.0.0.2:9400.")
     private String donor = "";
 
     @Spec
@@ -44,7 +46,8 @@ public final class DrainCommand implements Callable<Integer> {
 
     @Override
     public Integer call() {
-        String query = "/drain?donor=" + URLEncoder.encode(donor, StandardCharsets.UTF_8) + "&undo=" + (undo ? "yes" : "no");
+        String query =
+                "/drain?donor=" + URLEncoder.encode(donor, StandardCharsets.UTF_8) + "&undo=" + (undo ? "yes" : "no");
         spec.commandLine().getOut().print(endpoint.client().put(query));
         spec.commandLine().getOut().flush();
         return ExitCode.OK;

@@ -30,9 +30,12 @@ final class DrainControl {
      * @throws IllegalArgumentException if anything is wrong; then nothing is changed
      */
     synchronized Answer drain(Map<String, String> query) {
-        query.keySet().stream().filter(name -> !NAMES.contains(name)).findFirst().ifPresent(name -> {
-            throw new IllegalArgumentException("nothing is called '" + name + "' here; there are donor, undo");
-        });
+        query.keySet().stream()
+                .filter(name -> !NAMES.contains(name))
+                .findFirst()
+                .ifPresent(name -> {
+                    throw new IllegalArgumentException("nothing is called '" + name + "' here; there are donor, undo");
+                });
         boolean undo = switch (query.getOrDefault("undo", "no")) {
             case "yes" -> true;
             case "no" -> false;
@@ -52,15 +55,18 @@ final class DrainControl {
             return Answer.line(200, donor + " is used again; it holds " + held);
         }
         if (donors.stream().allMatch(other -> other == donor || other.drained())) {
-            throw new IllegalArgumentException(
-                    "no other donor is left that " + donor + " could be drained to; add one, or undo the drain of another");
+            throw new IllegalArgumentException("no other donor is left that " + donor
+                    + " could be drained to; add one, or undo the drain of another");
         }
         donor.drain(true);
-        log.info("donor {} is drained: the {} that it holds go to others, and nothing new is placed there", donor, held);
+        log.info(
+                "donor {} is drained: the {} that it holds go to others, and nothing new is placed there", donor, held);
         return Answer.line(
                 200,
-                "the " + held + " that " + donor + " holds go to other donors, and nothing new is placed there, until this"
-                        + " server ends or 'leap-nbd drain --undo " + donor + "'; 'leap-nbd status' shows what is left");
+                "the " + held + " that " + donor
+                        + " holds go to other donors, and nothing new is placed there, until this"
+                        + " server ends or 'leap-nbd drain --undo " + donor
+                        + "'; 'leap-nbd status' shows what is left");
     }
 
     /** Host and port, without what may stand before and behind them. */

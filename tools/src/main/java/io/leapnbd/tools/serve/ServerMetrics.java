@@ -111,9 +111,7 @@ final class ServerMetrics {
         donor.gauge("leap_donor_slabs_free", "Slabs that the donor could grant.", Donor::freeSlabs);
         donor.gauge("leap_donor_slabs", "Slabs that the donor lends in all.", Donor::totalSlabs);
         donor.gauge(
-                "leap_donor_slabs_wanted_back",
-                "Slabs that the donor wants back from its servers.",
-                Donor::wantedBack);
+                "leap_donor_slabs_wanted_back", "Slabs that the donor wants back from its servers.", Donor::wantedBack);
         donor.gauge("leap_donor_drained", "Whether the donor is being drained here.", one -> one.drained() ? 1 : 0);
         metrics.gauge("leap_donor_slabs_held", "Slabs of the export that the donor holds.", "donor")
                 .from(sink -> {

@@ -117,10 +117,11 @@ record ServerStatus(
             Donor donor = device.donors().get(i);
             long slab = device.map().slabSize();
             if (donor.drained() && held[i] > 0) {
-                complaints.add("donor " + donor + " is drained and still holds " + Size.approximate(held[i] * slab) + noRoom);
+                complaints.add(
+                        "donor " + donor + " is drained and still holds " + Size.approximate(held[i] * slab) + noRoom);
             } else if (donor.wantedBack() > 0 && held[i] > 0) {
-                complaints.add("donor " + donor + " wants " + Size.approximate(Math.min(donor.wantedBack(), held[i]) * slab)
-                        + " back" + noRoom);
+                complaints.add("donor " + donor + " wants "
+                        + Size.approximate(Math.min(donor.wantedBack(), held[i]) * slab) + " back" + noRoom);
             }
         }
     }
@@ -315,7 +316,8 @@ record ServerStatus(
     }
 
     private Table donorTable() {
-        Table donors = new Table("donor", "state", "links", "holds", "wants back", "free", "of", "timeouts", "reconnects");
+        Table donors =
+                new Table("donor", "state", "links", "holds", "wants back", "free", "of", "timeouts", "reconnects");
         int[] held = slabsHeld();
         long slab = device.map().slabSize();
         for (int i = 0; i < held.length; i++) {
@@ -325,7 +327,9 @@ record ServerStatus(
                     donor.up() ? "up" : "down",
                     donor.linksUp() + "/" + settings.loops().count(),
                     Size.approximate(held[i] * slab),
-                    donor.drained() ? "all (drained)" : donor.wantedBack() == 0 ? "-" : Size.approximate(donor.wantedBack() * slab),
+                    donor.drained()
+                            ? "all (drained)"
+                            : donor.wantedBack() == 0 ? "-" : Size.approximate(donor.wantedBack() * slab),
                     Size.approximate(donor.freeSlabs() * slab),
                     Size.approximate(donor.totalSlabs() * slab),
                     Long.toString(donor.timeouts()),
