@@ -338,7 +338,7 @@ public final class RemoteDevice implements BlockDevice, AutoCloseable {
         return working == null ? 0 : working.filledBytes();
     }
 
-    /** Copies of slabs that went from donors that wanted memory back, or were one too many. */
+    /** Copies of slabs that went from donors that wanted memory back. */
     public long copiesMoved() {
         Repair working = repair.get();
         return working == null ? 0 : working.moved();

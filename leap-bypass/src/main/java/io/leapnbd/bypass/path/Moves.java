@@ -126,21 +126,10 @@ final class Moves {
         }
     }
 
-    /** Of a slab with more copies than wanted, the one to go: the one that was to, or one that is wanted back, or the oldest. */
-    Member surplus(int slab, Placement now) {
+    /** The copy of a slab that is to go and is still there; null if there is none. */
+    @Nullable
+    Member leaving(int slab, Placement now) {
         Member meant = leaving.get(slab);
-        if (meant != null && now.has(meant)) {
-            return meant;
-        }
-        Member chosen = now.primary();
-        for (int i = 0; i < now.live(); i++) {
-            Member member = now.member(i);
-            boolean asked = loop.link(member.donor()).donor().givesBack();
-            boolean best = loop.link(chosen.donor()).donor().givesBack();
-            if (asked != best ? asked : member.grantVersion() < chosen.grantVersion()) {
-                chosen = member;
-            }
-        }
-        return chosen;
+        return meant != null && now.has(meant) ? meant : null;
     }
 }

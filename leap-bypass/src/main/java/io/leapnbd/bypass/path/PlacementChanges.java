@@ -89,7 +89,7 @@ public final class PlacementChanges {
     }
 
     /**
-     * Leaves a live copy out that is well, because it is at another donor by now, or one too many. Nothing is left out in its favour: if one of the
+     * Leaves a live copy out that is well, because its donor wants memory back and there are enough others. Nothing is left out in its favour: if one of the
      * others does not answer, it stays in doubt, and becomes live again when all answer.
      *
      * @param deadlineNanos as in {@link #leaveOut}

@@ -20,7 +20,7 @@ import org.slf4j.LoggerFactory;
 
 /**
  * Brings slabs to as many copies as are wanted, in the background, and copies away from donors that want memory back (docs/replicas.md). A move is two of
- * these: a copy more elsewhere, and then one too many. Looks at
+ * these: a copy more elsewhere, and then one less. Looks at
  * some slabs at every tick of one loop, and at those that are known to have lost a copy first. For that loop's thread, but for {@link
  * #thinned}, {@link #dropped} and the figures.
  */
@@ -112,7 +112,7 @@ public final class Repair {
         return filledBytes.sum();
     }
 
-    /** Copies that have gone from a donor that wanted memory back, or that were too many. Any thread. */
+    /** Copies that have gone from a donor that wanted memory back. Any thread. */
     public long moved() {
         return moved.sum();
     }
@@ -174,7 +174,7 @@ public final class Repair {
                 return;
             }
             moves.begin(slab, leaving);
-            if (now.size() < Placement.MAX_MEMBERS) {
+            if (now.size() <= allocator.copies() && now.size() < Placement.MAX_MEMBERS) {
                 add(slab, now, leaving);
             } else {
                 begin(slab);
@@ -185,7 +185,7 @@ public final class Repair {
 
     private void look(int slab) {
         Placement now = map.placement(slab);
-        if (now == null || isWell(now) || underWay.contains(slab)) {
+        if (now == null || isWell(slab, now) || underWay.contains(slab)) {
             return;
         }
         List<Member> leaving = new ArrayList<>();
@@ -219,9 +219,10 @@ public final class Repair {
             }
             return;
         }
-        if (now.size() > allocator.copies()) {
+        Member moved = moves.leaving(slab, now);
+        if (now.size() > allocator.copies() && moved != null) {
             begin(slab);
-            placing.release(slab, moves.surplus(slab, now), loop, soon(), done -> released(slab, done));
+            placing.release(slab, moved, loop, soon(), done -> released(slab, done));
         } else if (now.size() < allocator.copies() && System.nanoTime() - noRoomUntil >= 0) {
             add(slab, now, null);
         }
@@ -234,9 +235,12 @@ public final class Repair {
         ended(slab, done);
     }
 
-    /** Whether a slab has all its copies and no more, and all of them are live and heard of. */
-    private boolean isWell(Placement now) {
-        if (now.live() != allocator.copies() || now.live() < now.size() || !now.told()) {
+    /** Whether a slab has all its copies and none that is to go, and all of them are live and heard of. */
+    private boolean isWell(int slab, Placement now) {
+        if (now.live() > allocator.copies() && moves.leaving(slab, now) != null) {
+            return false;
+        }
+        if (now.live() < allocator.copies() || now.live() < now.size() || !now.told()) {
             return false;
         }
         for (int i = 0; anySilent && i < now.size(); i++) {
