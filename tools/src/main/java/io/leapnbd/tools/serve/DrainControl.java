@@ -1,6 +1,7 @@
 package io.leapnbd.tools.serve;
 
 import io.leapnbd.bypass.link.Donor;
+import io.leapnbd.tools.cli.DonorAddress;
 import io.leapnbd.tools.cli.Size;
 import io.leapnbd.tools.http.Answer;
 import java.util.List;
@@ -9,6 +10,7 @@ import java.util.Set;
 import java.util.stream.Collectors;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
+import picocli.CommandLine.TypeConversionException;
 
 /** Says which donors are to be emptied: {@code PUT /drain?donor=10.0.0.2:9400&undo=no}. Any thread but an event loop. */
 final class DrainControl {
@@ -69,12 +71,14 @@ final class DrainControl {
                         + "'; 'leap-nbd status' shows what is left");
     }
 
-    /** Host and port, without what may stand before and behind them. */
+    /** Host and port of a donor as {@code --donors} may name it; the text itself if it names none. */
     private static String place(String name) {
-        int scheme = name.indexOf("://");
-        String rest = scheme < 0 ? name : name.substring(scheme + 3);
-        int query = rest.indexOf('?');
-        return query < 0 ? rest : rest.substring(0, query);
+        try {
+            List<DonorAddress> named = DonorAddress.parseList(name);
+            return named.size() == 1 ? named.getFirst().address().toString() : name;
+        } catch (TypeConversionException e) {
+            return name;
+        }
     }
 
     private static int find(List<Donor> donors, String name) {
