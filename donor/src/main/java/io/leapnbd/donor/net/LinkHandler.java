@@ -81,6 +81,7 @@ final class LinkHandler extends ChannelInboundHandlerAdapter implements Conversa
         requests = conversation.requests;
         memory = listener.memory().open(() -> execute(this::memoryThere));
         partial = new PartialRequest(channel.alloc(), memory);
+        channel.config().setRecvByteBufAllocator(new ReceiveBuffers(listener.memory(), partial));
     }
 
     Conversation conversation() {
@@ -100,6 +101,14 @@ final class LinkHandler extends ChannelInboundHandlerAdapter implements Conversa
             return;
         }
         conversation.heard();
+        if (partial.has(in)) {
+            in.release();
+            if (partial.whole() != null) {
+                conversation.frameEnded();
+            }
+            answerAll();
+            return;
+        }
         ByteBuf before = received;
         if (before == null) {
             received = in;
@@ -313,7 +322,8 @@ final class LinkHandler extends ChannelInboundHandlerAdapter implements Conversa
         if (!partial.takeMemory(length)) {
             return WAITS_FOR_MEMORY;
         }
-        if (!partial.take(in, length)) {
+        partial.take(in);
+        if (partial.whole() == null) {
             return 0;
         }
         conversation.frameEnded();

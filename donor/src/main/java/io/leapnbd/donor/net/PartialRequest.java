@@ -7,9 +7,12 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * The beginning of a request that has not arrived whole: half a request never has an effect. Memory for its payload is taken when its header
- * is there, and is known to be right. The link's thread.
+ * is there, and is known to be right. While much of it is missing it is received here, and not copied. The link's thread.
  */
 final class PartialRequest {
+
+    /** When at least this many bytes are missing, they are received where they will stay. */
+    private static final int LEAST_RECEIVED = 16 << 10;
 
     private final ByteBufAllocator allocator;
     private final LinkMemory.Account memory;
@@ -18,7 +21,8 @@ final class PartialRequest {
     /** How many of them count as used memory. */
     private int counted;
 
-    private boolean whole;
+    /** Its length, header included; 0 before there is memory for it. */
+    private int length;
 
     /** None has begun. */
     PartialRequest(ByteBufAllocator allocator, LinkMemory.Account memory) {
@@ -48,34 +52,50 @@ final class PartialRequest {
     }
 
     /** Makes room for a request of so many bytes, header included; false if it has to wait for memory. */
-    boolean takeMemory(int length) {
-        if (counted < length) {
-            if (!memory.take(length - counted)) {
+    boolean takeMemory(int bytesInAll) {
+        if (counted < bytesInAll) {
+            if (!memory.take(bytesInAll - counted)) {
                 return false;
             }
-            counted = length;
+            counted = bytesInAll;
             if (bytes != null) {
-                bytes.capacity(length);
+                bytes.capacity(bytesInAll);
             }
         }
+        length = bytesInAll;
         return true;
     }
 
-    /** Takes what is missing of a request of so many bytes, for which there is room; whether it is whole. */
-    boolean take(ByteBuf in, int length) {
+    /** Takes what is missing of it, once there is room. */
+    void take(ByteBuf in) {
         ByteBuf part = bytes;
-        if (part == null) {
-            return false;
+        if (part != null) {
+            part.writeBytes(in, Math.min(in.readableBytes(), missing(part)));
         }
-        part.writeBytes(in, Math.min(in.readableBytes(), length - part.writerIndex()));
-        whole = part.writerIndex() == length;
-        return whole;
+    }
+
+    /** Where the next bytes of the link are to be received, up to its capacity; null if not here. */
+    @Nullable
+    ByteBuf receives() {
+        ByteBuf part = bytes;
+        return part != null && missing(part) >= LEAST_RECEIVED ? part : null;
+    }
+
+    /** Whether bytes that the link has received are here already. */
+    @SuppressWarnings("ReferenceEquality") // Two buffers of the same bytes are equal, and not the same.
+    boolean has(ByteBuf received) {
+        return received == bytes;
     }
 
     /** The request, if it has arrived whole by now and was not dropped. */
     @Nullable
     ByteBuf whole() {
-        return whole ? bytes : null;
+        ByteBuf part = bytes;
+        return part != null && length > 0 && missing(part) == 0 ? part : null;
+    }
+
+    private int missing(ByteBuf part) {
+        return length - part.writerIndex();
     }
 
     /** Forgets it; it was answered, or will not arrive any more. */
@@ -87,6 +107,6 @@ final class PartialRequest {
             memory.give(counted);
         }
         counted = 0;
-        whole = false;
+        length = 0;
     }
 }

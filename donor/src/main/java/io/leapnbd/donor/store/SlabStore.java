@@ -43,7 +43,7 @@ public final class SlabStore implements AutoCloseable {
     private static final long[] NOTHING_LOST = {};
 
     private final StoreSettings settings;
-    private final UUID incarnation = UUID.randomUUID();
+    private final UUID incarnation;
     private final StoreCounters counters = new StoreCounters();
     private final SlabMemory memory;
     private final SlabPool pool;
@@ -52,8 +52,9 @@ public final class SlabStore implements AutoCloseable {
     private final int slabSize;
     private final Thread worker;
 
-    private SlabStore(StoreSettings settings) throws IOException {
+    private SlabStore(StoreSettings settings, UUID incarnation) throws IOException {
         this.settings = settings;
+        this.incarnation = incarnation;
         slabSize = settings.slabSize();
         memory = new SlabMemory(settings);
         pool = new SlabPool(memory, settings.readySlabs());
@@ -70,7 +71,16 @@ public final class SlabStore implements AutoCloseable {
      * @throws IOException if the kernel refuses, with what it said
      */
     public static SlabStore open(StoreSettings settings) throws IOException {
-        SlabStore store = new SlabStore(settings);
+        return open(settings, UUID.randomUUID());
+    }
+
+    /**
+     * Likewise, with an identity that was drawn before, so that what is drawn can be repeated.
+     *
+     * @param incarnation a random number that no other store has
+     */
+    public static SlabStore open(StoreSettings settings, UUID incarnation) throws IOException {
+        SlabStore store = new SlabStore(settings, incarnation);
         store.worker.start();
         return store;
     }

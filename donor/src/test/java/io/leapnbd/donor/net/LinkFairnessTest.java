@@ -31,6 +31,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Objects;
 import java.util.Queue;
+import java.util.Random;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.atomic.AtomicReference;
 import org.junit.jupiter.api.Test;
@@ -382,5 +383,35 @@ class LinkFairnessTest {
         assertThat(frame).hasSize(RequestHeader.LENGTH);
         ByteBuffer.wrap(frame).putInt(20, payload);
         return frame;
+    }
+
+    @Test
+    void largeWritesThatArriveInPiecesAreWhole() throws Exception {
+        try (TestDonor donor = new TestDonor(2, s -> s);
+                RawLink link = RawLink.claim(donor.address(), "a", 1)) {
+            int handle = link.grant(0);
+            Random random = new Random(7);
+            byte[] expected = new byte[256 << 10];
+            for (int round = 1; round <= 20; round++) {
+                byte[] data = new byte[(1 + random.nextInt(32)) * PAGE];
+                random.nextBytes(data);
+                int at = random.nextInt(expected.length / PAGE - data.length / PAGE + 1) * PAGE;
+                System.arraycopy(data, 0, expected, at, data.length);
+                ByteArrayOutputStream both = new ByteArrayOutputStream();
+                both.write(RawLink.frame(Operation.WRITE, round, handle, at, data.length, round, data));
+                both.write(RawLink.frame(Operation.READ, round, handle, 0, expected.length, 0));
+                byte[] bytes = both.toByteArray();
+                // The header by itself, or with a little; then all but the end; then the end with what is behind it.
+                int first = RequestHeader.LENGTH + random.nextInt(2) * random.nextInt(data.length);
+                int second = first + random.nextInt(bytes.length - first);
+                link.send(bytes, 0, first);
+                Thread.sleep(5); // It arrives by itself then; what is asserted does not depend on it.
+                link.send(bytes, first, second - first);
+                Thread.sleep(5); // It arrives by itself then; what is asserted does not depend on it.
+                link.send(bytes, second, bytes.length - second);
+                assertThat(link.receive().status()).isEqualTo(Status.OK);
+                assertThat(link.receive().payload()).isEqualTo(expected);
+            }
+        }
     }
 }

@@ -68,6 +68,11 @@ final class BulkWindow {
         return probesLeft > 0 ? least : window;
     }
 
+    /** The highest rate of delivery seen lately, in bytes a nanosecond; 0 before the first answer. */
+    double rate() {
+        return Math.max(rate, lastRate);
+    }
+
     /** Whether so many bytes more may be sent. One request may always be on the way, however large it is. */
     boolean admits(int bytes) {
         return inFlight == 0 || inFlight + bytes <= bytes();
@@ -97,7 +102,7 @@ final class BulkWindow {
         }
         rate = Math.max(rate, (double) (delivered - deliveredBefore) / took);
         roundTrip(sentNanos, now);
-        double product = GAIN * Math.max(rate, lastRate) * shortest;
+        double product = GAIN * rate() * shortest;
         window = (int) Math.clamp(product, (double) least, (double) most);
     }
 

@@ -50,7 +50,7 @@ public final class Donor {
     private final AtomicLong proven;
 
     /** {@link #heardNanos}. */
-    private volatile long heard = System.nanoTime();
+    private volatile long heard;
 
     private final ReadyLinks readyLinks = new ReadyLinks();
 
@@ -72,6 +72,7 @@ public final class Donor {
         this.name = name;
         this.listener = listener;
         this.clock = clock;
+        heard = clock.getAsLong();
         reach = new Reachability(name, clock);
         proven = new AtomicLong(clock.getAsLong() - TimeUnit.HOURS.toNanos(1));
     }

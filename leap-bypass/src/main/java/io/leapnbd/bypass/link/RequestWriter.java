@@ -18,6 +18,12 @@ final class RequestWriter {
 
     private static final int BUFFER = 64 << 10;
 
+    /**
+     * A large payload is given to Netty in pieces of this size. Netty gathers what fits into a limit that begins at 32 KiB and adapts; of one large
+     * piece it would send the header alone first, which wakes the donor for nothing.
+     */
+    private static final int PIECE = 16 << 10;
+
     private final Channel channel;
     private @Nullable ByteBuf gathered;
     private boolean pending;
@@ -61,7 +67,11 @@ final class RequestWriter {
                 out.writeBytes(data, request.bufferIndex, payload);
             } else {
                 writeGathered();
-                channel.write(data.retainedSlice(request.bufferIndex, payload), channel.voidPromise());
+                for (int sent = 0; sent < payload; sent += PIECE) {
+                    channel.write(
+                            data.retainedSlice(request.bufferIndex + sent, Math.min(PIECE, payload - sent)),
+                            channel.voidPromise());
+                }
             }
         } else if (lost != null) {
             for (long word : lost) {

@@ -30,18 +30,13 @@ final class TcpSession implements LinkSession {
     /** Bytes of writes that may be on the way over a link as long as one likes; the settings' window if that is more. */
     private static final int MAX_BULK = 4 << 20;
 
-    /**
-     * Bytes that wait in the channel and in the socket to be sent: what a demand read has ahead of it at most, be the network
-     * slow. Bulk beyond it waits in the link, where demands overtake it.
-     */
-    private static final int UNSENT = 128 << 10;
-
     private final ReconnectingLink link;
     private final EventLoop loop;
     private final DonorResolver resolver;
     private final Duration connectTimeout;
     private final ByteBufAllocator buffers;
     private final BulkWindow bulk;
+    private final UnsentLimit unsent = new UnsentLimit();
 
     private @Nullable Channel channel;
     private @Nullable RequestWriter writer;
@@ -103,8 +98,8 @@ final class TcpSession implements LinkSession {
                 .option(ChannelOption.ALLOW_HALF_CLOSURE, true)
                 .option(ChannelOption.CONNECT_TIMEOUT_MILLIS, (int) connectTimeout.toMillis())
                 .option(ChannelOption.RECVBUF_ALLOCATOR, new FixedRecvByteBufAllocator(RECEIVE_BUFFER))
-                .option(ChannelOption.WRITE_BUFFER_WATER_MARK, new WriteBufferWaterMark(UNSENT / 2, UNSENT))
-                .option(EpollChannelOption.TCP_NOTSENT_LOWAT, (long) UNSENT)
+                .option(ChannelOption.WRITE_BUFFER_WATER_MARK, waterMark())
+                .option(EpollChannelOption.TCP_NOTSENT_LOWAT, (long) unsent.bytes())
                 .handler(new ReplyReader(this))
                 .connect(address);
         channel = connecting.channel();
@@ -113,6 +108,18 @@ final class TcpSession implements LinkSession {
                 ended(String.valueOf(done.cause().getMessage()));
             }
         });
+    }
+
+    private WriteBufferWaterMark waterMark() {
+        return new WriteBufferWaterMark(unsent.bytes() / 2, unsent.bytes());
+    }
+
+    private void limitUnsent() {
+        Channel to = channel;
+        if (to != null && to.isOpen()) {
+            boolean _ = to.config().setOption(EpollChannelOption.TCP_NOTSENT_LOWAT, (long) unsent.bytes());
+            to.config().setWriteBufferWaterMark(waterMark());
+        }
     }
 
     // Called by the reader.
@@ -224,12 +231,18 @@ final class TcpSession implements LinkSession {
 
     @Override
     public void send(LinkRequest request, long now) {
-        if (!request.urgent()) {
-            if (request.background) {
-                backgroundCount++;
-            } else {
-                request.deliveredBefore = bulk.sent(request.bytesOnTheWay());
-            }
+        boolean other;
+        if (request.urgent()) {
+            other = unsent.demand(now);
+        } else if (request.background) {
+            backgroundCount++;
+            other = false;
+        } else {
+            request.deliveredBefore = bulk.sent(request.bytesOnTheWay());
+            other = unsent.bulk(bulk.rate(), now);
+        }
+        if (other) {
+            limitUnsent();
         }
         lastAsked = request.sentNanos;
         int cookie = inFlight.add(request);

@@ -211,6 +211,18 @@ public final class AddressMap {
         }
     }
 
+    /** Likewise, if the slab is nowhere; whether it is. */
+    public boolean markBlankIfNowhere(long offset, long length) {
+        int slab = slabOf(offset);
+        synchronized (lock(slab)) {
+            boolean nowhere = placement(slab) == null;
+            if (nowhere) {
+                markBlank(offset, length);
+            }
+            return nowhere;
+        }
+    }
+
     /**
      * Takes note that a write or trim has been done: the pages that it covers whole are lost no more, unless they went again, or some copy has
      * not done it, and then this returns false.
@@ -313,6 +325,22 @@ public final class AddressMap {
             state.putPlacement(slab, null);
             PLACEMENT.setVolatile(placements, slab, (@Nullable Placement) null);
             mapped.decrementAndGet();
+            return true;
+        }
+    }
+
+    /**
+     * Places a slab that is nowhere, unless other pages of it are lost by now than its donors were told.
+     *
+     * @param lostThen what {@link #lostPages} said then; empty if no page was lost
+     * @return whether it is placed
+     */
+    public boolean map(int slab, Placement to, long[] lostThen) {
+        synchronized (lock(slab)) {
+            if (!Arrays.equals(lostThen, damaged(slab) ? lostPages(slab) : new long[0])) {
+                return false;
+            }
+            map(slab, to);
             return true;
         }
     }

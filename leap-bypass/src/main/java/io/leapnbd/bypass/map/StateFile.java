@@ -11,6 +11,7 @@ import java.util.BitSet;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.UUID;
 import java.util.zip.CRC32C;
 import org.jspecify.annotations.Nullable;
@@ -270,14 +271,24 @@ public final class StateFile implements AutoCloseable {
      *
      * @param places by identity
      */
-    public synchronized void bind(Map<UUID, Integer> places) {
+    public void bind(Map<UUID, Integer> places) {
+        bind(places, Set.of());
+    }
+
+    /**
+     * Likewise, at a start that waits for some donors, so that it could not tell them of the copies.
+     *
+     * @param waited their identities
+     */
+    public synchronized void bind(Map<UUID, Integer> places, Set<UUID> waited) {
         Map<UUID, BoundDonor> all = new HashMap<>();
-        places.forEach((incarnation, place) -> all.put(incarnation, new BoundDonor(incarnation, place)));
+        places.forEach((incarnation, place) ->
+                all.put(incarnation, new BoundDonor(incarnation, place, waited.contains(incarnation))));
         bound = all;
     }
 
     /** A donor process by its place in the server's list. Rows of one process share its number. */
-    private record BoundDonor(UUID incarnation, int place) {}
+    private record BoundDonor(UUID incarnation, int place, boolean waited) {}
 
     /** Where a slab is, at donors of the server's list; null if it is nowhere. */
     @Nullable
@@ -286,6 +297,9 @@ public final class StateFile implements AutoCloseable {
         if (row == null) {
             return null;
         }
+        // A slab that was never placed has never had another copy.
+        boolean told = row.copies().size() == 1
+                && row.copies().getFirst().grantVersion() == row.generation();
         List<Member> members = new ArrayList<>();
         List<Member.State> states = new ArrayList<>();
         for (SlabRow.Copy copy : row.copies()) {
@@ -295,8 +309,10 @@ public final class StateFile implements AutoCloseable {
             }
             members.add(new Member(donor.place(), donor.incarnation(), copy.handle(), copy.grantVersion()));
             states.add(copy.state());
+            // One that was heard was told, and what the others were told before does not count any more.
+            told |= copy.state() == Member.State.LIVE && !donor.waited();
         }
-        return Placement.of(row.generation(), members, states, true);
+        return Placement.of(row.generation(), members, states, told);
     }
 
     /** Writes down where a slab is, or that it is nowhere. */

@@ -4,6 +4,7 @@ import io.leapnbd.bypass.map.Member;
 import java.util.ArrayList;
 import java.util.BitSet;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /** The search for donors for one slab, and who waits for its end. Driven by one loop; see the methods for threads. */
 final class Allocation {
@@ -16,6 +17,9 @@ final class Allocation {
 
     /** Copies that are granted, and not used yet. On the loop. */
     final List<Member> granted = new ArrayList<>();
+
+    /** The pages that are lost, as all copies are told; null as long as none is asked for. On the loop. */
+    long @Nullable [] lost;
 
     /** Whether the copies are being told of each other. On the loop. */
     boolean placing;

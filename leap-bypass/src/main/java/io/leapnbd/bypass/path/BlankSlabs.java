@@ -88,7 +88,7 @@ final class BlankSlabs {
      */
     void tick(Set<Integer> busy) {
         TrimmedSlabs trimmed = allocator.trimmed();
-        long now = System.nanoTime();
+        long now = loop.now();
         for (int left = LOOKED_AT_A_TICK; left > 0 && !giving; left--) {
             int slab = trimmed.next(cursor);
             if (slab < 0) {

@@ -203,7 +203,7 @@ abstract class ChangePath {
             decideGuarded(change, slab);
         } else if (loop.expired(change.client())) {
             change.client().fail(NbdError.EIO);
-            failed(change, System.nanoTime());
+            failed(change, loop.now());
         } else {
             loop.later(() -> askAgain(change, slab), AGAIN_MILLIS, TimeUnit.MILLISECONDS);
         }
@@ -219,7 +219,7 @@ abstract class ChangePath {
     }
 
     private void decideGuarded(Change change, int slab) {
-        long now = System.nanoTime();
+        long now = loop.now();
         try {
             decide(change, slab, now);
         } catch (RuntimeException | Error e) {

@@ -49,7 +49,8 @@ public final class DeviceLoop {
     private final ArrayDeque<Change> freeChanges = new ArrayDeque<>(256);
     private final List<Runnable> ticked = new ArrayList<>();
     private final StepQueue steps;
-    private final TickGap gaps = new TickGap(System.nanoTime());
+    private final LongSupplier clock;
+    private final TickGap gaps;
     private final Suspensions suspensions;
     private boolean defectTold;
     private boolean closed;
@@ -69,14 +70,40 @@ public final class DeviceLoop {
             boolean embedded,
             long timeoutNanos,
             long memberTimeoutNanos) {
+        this(
+                eventLoop,
+                latencies,
+                links,
+                embedded,
+                timeoutNanos,
+                memberTimeoutNanos,
+                System::nanoTime,
+                new SuspendedTime());
+    }
+
+    /**
+     * Likewise, with another clock than {@link System#nanoTime()}.
+     *
+     * @param suspendedNanos for how long the machine has been suspended in all
+     */
+    DeviceLoop(
+            EventLoop eventLoop,
+            LoopLatencies latencies,
+            DonorLink[] links,
+            boolean embedded,
+            long timeoutNanos,
+            long memberTimeoutNanos,
+            LongSupplier clock,
+            LongSupplier suspendedNanos) {
+        this.clock = clock;
+        gaps = new TickGap(clock.getAsLong());
         this.eventLoop = eventLoop;
         this.latencies = latencies;
         this.links = links;
         this.timeoutNanos = timeoutNanos;
         this.memberTimeoutNanos = memberTimeoutNanos;
-        LongSupplier suspendedNanos = new SuspendedTime();
         suspensions = new Suspensions(suspendedNanos);
-        lease = new OwnershipLease(links, suspendedNanos, embedded, timeoutNanos);
+        lease = new OwnershipLease(links, suspendedNanos, embedded, timeoutNanos, clock);
         waits = new SlabWaits(this);
         steps = new StepQueue(this, eventLoop);
         ticks = eventLoop.scheduleAtFixedRate(this::tick, TICK_MILLIS, TICK_MILLIS, TimeUnit.MILLISECONDS);
@@ -85,6 +112,11 @@ public final class DeviceLoop {
     /** The loop itself. Any thread. */
     public EventLoop eventLoop() {
         return eventLoop;
+    }
+
+    /** Nanoseconds by the clock of its deadlines, {@link System#nanoTime()}. Any thread. */
+    long now() {
+        return clock.getAsLong();
     }
 
     /** Its recorders. Any thread may ask for them. */
@@ -113,12 +145,12 @@ public final class DeviceLoop {
 
     /** Whether a donor was not heard for so long. It is heard twice a second at least while it is well. */
     boolean isSilent(int donor, long nanos) {
-        return System.nanoTime() - links[donor].donor().heardNanos() >= nanos;
+        return now() - links[donor].donor().heardNanos() >= nanos;
     }
 
     /** Whether requests to a donor need not wait for it: nobody has reached it for as long as one may take. */
     boolean isDown(int donor) {
-        return links[donor].donor().down(System.nanoTime(), timeoutNanos);
+        return links[donor].donor().down(now(), timeoutNanos);
     }
 
     /** How many there are. */
@@ -151,7 +183,7 @@ public final class DeviceLoop {
 
     /** Looks after all deadlines. A tick that threw would be the last one, so each step is by itself. */
     private void tick() {
-        long now = System.nanoTime();
+        long now = now();
         long gap = gaps.ended(now);
         boolean suspended = suspensions.ended();
         for (DonorLink link : links) {
@@ -222,7 +254,7 @@ public final class DeviceLoop {
     }
 
     boolean expired(ClientRequest client) {
-        return System.nanoTime() - deadline(client) >= 0;
+        return now() - deadline(client) >= 0;
     }
 
     /**

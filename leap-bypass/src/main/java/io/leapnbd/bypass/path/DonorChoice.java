@@ -9,7 +9,7 @@ import java.util.BitSet;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
-import java.util.concurrent.ThreadLocalRandom;
+import java.util.random.RandomGenerator;
 
 /**
  * Which donor is asked for a slab, by the power of two choices: of two donors drawn at random, the one with more
@@ -37,7 +37,10 @@ final class DonorChoice {
     /** Slab and donor of each question and each return under way. */
     private final Set<Long> busy = new HashSet<>();
 
-    DonorChoice(int[] machines) {
+    private final RandomGenerator random;
+
+    DonorChoice(int[] machines, RandomGenerator random) {
+        this.random = random;
         this.machines = machines;
         asked = new int[machines.length];
         late = new int[machines.length];
@@ -69,7 +72,7 @@ final class DonorChoice {
                     && hasRoom(loop.link(donor).donor())
                     && !busy.contains(key(slab, donor))) {
                 seen++;
-                if (ThreadLocalRandom.current().nextInt(seen) == 0) {
+                if (random.nextInt(seen) == 0) {
                     chosen = donor;
                 }
             }

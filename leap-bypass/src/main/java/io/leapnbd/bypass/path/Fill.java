@@ -229,7 +229,7 @@ final class Fill {
             request.about(operation, where, at, map.within(at), length);
             request.buffer = buffer;
             request.bufferIndex = (int) (at - group);
-            request.startNanos = System.nanoTime();
+            request.startNanos = loop.now();
             request.deadlineNanos = request.startNanos + requestNanos;
             request.spare = true;
             return request;

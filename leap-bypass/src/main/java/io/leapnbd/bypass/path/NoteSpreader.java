@@ -69,7 +69,7 @@ public final class NoteSpreader {
         request.version = noteVersion;
         request.buffer = note;
         request.bufferIndex = 0;
-        request.startNanos = System.nanoTime();
+        request.startNanos = loop.now();
         request.deadlineNanos = loop.deadline(request.startNanos);
         request.completion = (done, now) -> {
             if (done.outcome == Outcome.OK) {

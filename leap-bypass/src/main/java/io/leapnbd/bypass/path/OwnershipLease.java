@@ -34,6 +34,7 @@ public final class OwnershipLease {
     private final DonorLink[] links;
     private final boolean always;
     private final long timeoutNanos;
+    private final LongSupplier clock;
     private final ArrayDeque<Question> waiting = new ArrayDeque<>();
     private final LinkCompletion answered = this::answered;
 
@@ -60,11 +61,18 @@ public final class OwnershipLease {
      * @param always whether the donor is in this process, so that nobody else can be its server
      */
     OwnershipLease(DonorLink[] links, LongSupplier suspendedNanos, boolean always, long timeoutNanos) {
+        this(links, suspendedNanos, always, timeoutNanos, System::nanoTime);
+    }
+
+    /** Likewise, with another clock than {@link System#nanoTime()}. */
+    OwnershipLease(
+            DonorLink[] links, LongSupplier suspendedNanos, boolean always, long timeoutNanos, LongSupplier clock) {
+        this.clock = clock;
         this.links = links;
         this.always = always;
         this.timeoutNanos = timeoutNanos;
         suspensions = new Suspensions(suspendedNanos);
-        long now = System.nanoTime();
+        long now = clock.getAsLong();
         voidBeforeNanos = now - LEASE_NANOS;
         lastProofNanos = now - LONG_AGO_NANOS;
         checkedForNanos = now;
@@ -95,7 +103,7 @@ public final class OwnershipLease {
      */
     private void endOverSuspend() {
         if (suspensions.ended()) {
-            voidBeforeNanos = System.nanoTime();
+            voidBeforeNanos = clock.getAsLong();
             lastProofNanos = voidBeforeNanos - LONG_AGO_NANOS;
         }
     }
@@ -118,7 +126,7 @@ public final class OwnershipLease {
     public void ask(ClientRequest client, Runnable then) {
         client.addPart();
         waiting.addLast(new Question(client, then));
-        post(System.nanoTime());
+        post(clock.getAsLong());
     }
 
     /** Asks every donor that is connected and has not been asked yet. */

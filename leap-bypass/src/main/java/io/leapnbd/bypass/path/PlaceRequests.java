@@ -85,7 +85,7 @@ final class PlaceRequests {
             ended(i, Outcome.UNREACHABLE);
             return;
         }
-        request.startNanos = System.nanoTime();
+        request.startNanos = loop.now();
         request.deadlineNanos = request.startNanos + nanos;
         request.completion = (done, now) -> ended(i, done);
         loop.post(request, member.donor());

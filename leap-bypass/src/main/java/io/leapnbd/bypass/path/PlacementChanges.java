@@ -146,7 +146,7 @@ public final class PlacementChanges {
         }
 
         void begin() {
-            if (System.nanoTime() - deadlineNanos >= 0) {
+            if (loop.now() - deadlineNanos >= 0) {
                 finish(false);
             } else {
                 guarded(begin);
@@ -267,7 +267,7 @@ public final class PlacementChanges {
 
     /** Once in a while for each donor: it may have thousands of slabs. */
     private void tellDropped(int slab, Member member, DeviceLoop loop) {
-        long now = System.nanoTime();
+        long now = loop.now();
         Long before = toldDropped.put(member.donor(), now);
         if (before == null || now - before > TELL_AGAIN_NANOS) {
             LOG.warn(

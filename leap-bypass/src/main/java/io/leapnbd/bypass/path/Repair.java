@@ -59,7 +59,7 @@ public final class Repair {
 
     private boolean anySilent;
     private boolean goingOn;
-    private long noRoomUntil = System.nanoTime();
+    private long noRoomUntil;
     private int cursor;
 
     /**
@@ -78,6 +78,7 @@ public final class Repair {
             SlabLosses losses,
             long memberTimeoutNanos) {
         this.loop = loop;
+        noRoomUntil = loop.now();
         silent = new boolean[loop.links()];
         this.map = map;
         this.order = order;
@@ -166,7 +167,7 @@ public final class Repair {
             noRoomToMove = false;
             return;
         }
-        while (underWay.size() < MOST_UNDER_WAY && System.nanoTime() - noRoomUntil >= 0) {
+        while (underWay.size() < MOST_UNDER_WAY && loop.now() - noRoomUntil >= 0) {
             int slab = moves.next(underWay);
             Placement now = slab < 0 ? null : map.placement(slab);
             Member leaving = now == null ? null : moves.wanted(now);
@@ -223,7 +224,7 @@ public final class Repair {
         if (now.size() > allocator.copies() && moved != null) {
             begin(slab);
             placing.release(slab, moved, loop, soon(), done -> released(slab, done));
-        } else if (now.size() < allocator.copies() && System.nanoTime() - noRoomUntil >= 0) {
+        } else if (now.size() < allocator.copies() && loop.now() - noRoomUntil >= 0) {
             add(slab, now, null);
         }
     }
@@ -253,7 +254,7 @@ public final class Repair {
     }
 
     private long soon() {
-        return loop.deadline(System.nanoTime());
+        return loop.deadline(loop.now());
     }
 
     private void begin(int slab) {
@@ -279,7 +280,7 @@ public final class Repair {
         allocator.grantFilling(slab, loop, now, leaving, lost, granted -> {
             noRoomToMove = leaving == null ? noRoomToMove : granted == null;
             if (granted == null) {
-                noRoomUntil = System.nanoTime() + NO_ROOM_NANOS;
+                noRoomUntil = loop.now() + NO_ROOM_NANOS;
                 ended(slab, false);
             } else {
                 guarded(slab, () -> tellFilling(slab, now, granted, lost));

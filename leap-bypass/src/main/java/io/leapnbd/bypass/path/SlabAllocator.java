@@ -10,12 +10,14 @@ import java.util.ArrayList;
 import java.util.BitSet;
 import java.util.List;
 import java.util.Map;
+import java.util.SplittableRandom;
 import java.util.UUID;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.LongAdder;
 import java.util.function.Consumer;
+import java.util.random.RandomGenerator;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -53,11 +55,22 @@ public final class SlabAllocator {
      * @param placeNanos how long a donor may take to be told of the other copies
      */
     public SlabAllocator(AddressMap map, Versions versions, int[] machines, int copies, long placeNanos) {
+        this(map, versions, machines, copies, placeNanos, new SplittableRandom());
+    }
+
+    /** Likewise, with what donors are drawn by. */
+    SlabAllocator(
+            AddressMap map,
+            Versions versions,
+            int[] machines,
+            int copies,
+            long placeNanos,
+            RandomGenerator random) {
         this.map = map;
         this.versions = versions;
         this.copies = copies;
         this.placeNanos = placeNanos;
-        choice = new DonorChoice(machines);
+        choice = new DonorChoice(machines, random);
         trimmed = new TrimmedSlabs(map.slabs());
     }
 
@@ -134,16 +147,26 @@ public final class SlabAllocator {
         LinkRequest request = loop.newRequest();
         request.grant(allocation.slab, versions.nextGrant(), copies > 1);
         // So that a server without this one's state file does not take lost pages for blank ones.
-        request.lost = map.damaged(allocation.slab) ? map.lostPages(allocation.slab) : null;
-        request.startNanos = System.nanoTime();
+        long[] lost = lost(allocation);
+        request.lost = lost.length > 0 ? lost : null;
+        request.startNanos = loop.now();
         request.deadlineNanos = loop.deadline(request.startNanos);
-        Grant grant = new Grant(allocation, chosen);
+        Grant grant = new Grant(allocation, chosen, lost);
         request.completion = grant::ended;
         loop.post(request, chosen);
         link.flush();
         if (!grant.answered) {
             loop.later(grant::late, GRANT_NANOS, TimeUnit.NANOSECONDS);
         }
+    }
+
+    private long[] lost(Allocation allocation) {
+        long[] lost = allocation.lost;
+        if (lost == null) {
+            lost = map.damaged(allocation.slab) ? map.lostPages(allocation.slab) : new long[0];
+            allocation.lost = lost;
+        }
+        return lost;
     }
 
     /**
@@ -174,7 +197,7 @@ public final class SlabAllocator {
         LinkRequest request = loop.newRequest();
         request.grant(slab, versions.nextGrant(), true);
         request.lost = lost.length == 0 ? null : lost;
-        request.startNanos = System.nanoTime();
+        request.startNanos = loop.now();
         request.deadlineNanos = loop.deadline(request.startNanos);
         request.completion = (done, now) -> {
             UUID process = done.incarnation;
@@ -190,7 +213,7 @@ public final class SlabAllocator {
     }
 
     private void retryOrFail(Allocation allocation) {
-        if (allocation.endIfForgotten(System.nanoTime())) {
+        if (allocation.endIfForgotten(allocation.loop.now())) {
             boolean _ = allocations.remove(allocation.slab, allocation);
             failed(allocation, false);
         } else if (leaving.get() == 0 && choice.allFull(allocation.slab, allocation.loop)) {
@@ -245,7 +268,7 @@ public final class SlabAllocator {
         if (!choice.beginFreeing(slab, surplus, map)) {
             return false;
         }
-        long now = System.nanoTime();
+        long now = loop.now();
         free(slab, loop, surplus, generation, now, loop.deadline(now), end);
         return true;
     }
@@ -260,7 +283,7 @@ public final class SlabAllocator {
         if (!choice.beginReturning(slab, used.donor())) {
             return false;
         }
-        long now = System.nanoTime();
+        long now = loop.now();
         free(slab, loop, used, generation, now, now + nanos, end);
         return true;
     }
@@ -298,10 +321,12 @@ public final class SlabAllocator {
 
         private final Allocation allocation;
         private final int donor;
+        private final long[] lost;
         private boolean answered;
         private boolean late;
 
-        Grant(Allocation allocation, int donor) {
+        Grant(Allocation allocation, int donor, long[] lost) {
+            this.lost = lost;
             this.allocation = allocation;
             this.donor = donor;
         }
@@ -336,6 +361,7 @@ public final class SlabAllocator {
         private void granted(Member member) {
             if (allocation.over()
                     || allocation.placing
+                    || lost != allocation.lost
                     || allocation.granted.size() == copies
                     || choice.onMachineOf(member.donor(), allocation.granted)) {
                 boolean _ = giveBack(allocation.slab, allocation.loop, member, member.grantVersion());
@@ -392,7 +418,15 @@ public final class SlabAllocator {
 
     private void place(Allocation allocation, Placement placement) {
         try {
-            map.map(allocation.slab, placement);
+            if (!map.map(allocation.slab, placement, lost(allocation))) {
+                // Lost pages were trimmed meanwhile, and the donors call them lost.
+                giveAllBack(allocation, placement.members(), placement.generation());
+                allocation.granted.clear();
+                allocation.placing = false;
+                allocation.lost = null;
+                retryOrFail(allocation);
+                return;
+            }
         } catch (RuntimeException | Error e) {
             LOG.error("slab {} cannot be mapped", allocation.slab, e);
             end(allocation, NbdError.EIO.code());

@@ -104,13 +104,8 @@ public final class ZeroPath extends ChangePath {
     }
 
     private void unmapped(int slab, ClientRequest client, long offset, int length, int how, long ticket) {
-        boolean done = order.whileNothingIsWritten(offset, length, Long.MAX_VALUE, ticket, (from, bytes) -> {
-            boolean still = map.placement(slab) == null;
-            if (still) {
-                map.markBlank(from, bytes);
-            }
-            return still;
-        });
+        boolean done =
+                order.whileNothingIsWritten(offset, length, Long.MAX_VALUE, ticket, map::markBlankIfNowhere);
         if (!done) {
             awaitTurn(client, offset, length, ticket, later -> begin(client, offset, length, how, later));
         } else if ((how & ALLOCATE) != 0) {

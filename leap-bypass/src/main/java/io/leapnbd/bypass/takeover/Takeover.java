@@ -188,7 +188,7 @@ public final class Takeover {
                 confirm();
                 List<DonorStanding> standings =
                         TakeoverNotes.standings(file, granted, connectors.size(), donor -> epochs[donor]);
-                file.bind(places(standings));
+                file.bind(places(standings), granted.waiting().keySet());
                 done = true;
                 return new TakenExport(instance, content, granted.term(), slabSize, file, locked, note, standings);
             } finally {

@@ -145,8 +145,9 @@ final class TakeoverPlan {
                     left.add(new Copy(
                             waited, copy.incarnation(), copy.handle(), copy.grantVersion(), copy.state(), false));
                 }
-            } else if (at != null && !at.filling()) {
+            } else if (at != null && (!at.filling() || (granted.complete() && copy.state() == State.COMPLETE))) {
                 // Its donor may know an older generation than the row: the row is written before anybody is told.
+                // So may the donor of one that was filled: the row of a true file knows that it has everything.
                 // One that is live at its donor has been filled, whatever the row says.
                 State state = copy.state() == State.FILLING ? State.COMPLETE : copy.state();
                 left.add(ListedCopies.copy(at, state));

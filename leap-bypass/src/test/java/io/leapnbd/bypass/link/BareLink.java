@@ -46,6 +46,10 @@ public final class BareLink {
         }
         if (step.kind() == LinkGreeting.Step.Kind.READY) {
             greeting = saying;
+            HelloReply reply = step.reply();
+            if (reply != null) {
+                donor.met(reply.totalSlabs(), reply.freeSlabs());
+            }
             donor.linkUp(false);
             return Outcome.READY;
         }

@@ -47,6 +47,21 @@ class AddressMapTest {
         assertThat(map.anyWritten(base, 1L << SLAB_SHIFT)).isFalse();
     }
 
+    /** Seed 3350 of the simulation: a donor that is told of a lost page that was trimmed since calls a blank page lost. */
+    @Test
+    void aSlabIsNotPlacedIfItsDonorsWereToldOfALostPageThatWasTrimmedSince() {
+        map.map(0, Placement.of(0, OLD, 1, 1));
+        map.markWritten(0, 2 * PAGE);
+        loseAll(0, OLD);
+        long[] told = map.lostPages(0);
+
+        assertThat(map.markBlankIfNowhere(0, PAGE)).isTrue();
+        assertThat(map.map(0, Placement.of(0, NEW, 1, 2), told)).isFalse();
+        assertThat(map.map(0, Placement.of(0, NEW, 2, 3), map.lostPages(0))).isTrue();
+        assertThat(map.markBlankIfNowhere(PAGE, PAGE)).isFalse();
+        assertThat(map.anyLost(PAGE, PAGE)).isTrue();
+    }
+
     @Test
     void slabsOfOtherDonorsAndIncarnationsAreKept() {
         map.map(0, Placement.of(0, OLD, 1, 1));

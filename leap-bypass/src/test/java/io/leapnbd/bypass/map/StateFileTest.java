@@ -15,6 +15,7 @@ import java.util.BitSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Set;
 import java.util.UUID;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -162,6 +163,32 @@ class StateFileTest {
                     .extracting(Member::name)
                     .containsExactly(new SlabName(DONOR, 99, 1234), new SlabName(other, 98, 5678));
         }
+    }
+
+    /** Seed 11622 of the simulation: they still name a copy that is gone, and have to be told when they come back. */
+    @Test
+    void copies_that_are_all_waited_for_count_as_untold() throws IOException {
+        UUID other = new UUID(3, 2);
+        try (LockedStateFile locked = lock(BOOT)) {
+            StateFile file = locked.create(SIZE, SLAB_SHIFT);
+            file.own(ME, CONTENT, 7, BOOT);
+            file.bind(Map.of(DONOR, 0, other, 1));
+            AddressMap map = new AddressMap(file, SIZE, SLAB_SHIFT);
+            map.map(3, Placement.of(900, List.of(new Member(0, DONOR, 99, 1234), new Member(1, other, 98, 5678))));
+            map.map(2, Placement.of(0, DONOR, 97, 1235));
+            assertThat(isTold(file, Set.of(), 3)).isTrue();
+            assertThat(isTold(file, Set.of(DONOR), 3)).isTrue();
+            assertThat(isTold(file, Set.of(DONOR, other), 3)).isFalse();
+            // It never had another copy.
+            assertThat(isTold(file, Set.of(DONOR, other), 2)).isTrue();
+            file.abandon();
+        }
+    }
+
+    private static boolean isTold(StateFile file, Set<UUID> waited, int slab) {
+        file.bind(Map.of(DONOR, 0, new UUID(3, 2), 1), waited);
+        AddressMap map = new AddressMap(file, SIZE, SLAB_SHIFT);
+        return Objects.requireNonNull(map.placement(slab)).told();
     }
 
     @Test

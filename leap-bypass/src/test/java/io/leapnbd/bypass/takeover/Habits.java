@@ -11,7 +11,7 @@ final class Habits {
 
     /** What may happen next, and its usual share. */
     enum Event {
-        CHANGE(40),
+        CHANGE(60),
         BURST(6),
         READ(8),
         START(20),
@@ -26,9 +26,12 @@ final class Habits {
         CUT_MOST(2),
         PARTITION(2),
         MEND_ALL(5),
-        RESTART(4),
-        SWAP(3),
-        EXPIRE(2),
+        RESTART(3),
+        SWAP(1),
+        EXPIRE(1),
+        WANT(5),
+        PAUSE(4),
+        SLOW(5),
         RESUME(6);
 
         private final int usual;
@@ -51,7 +54,7 @@ final class Habits {
     }
 
     private static final Naming[] NAMINGS = {
-        Naming.ANY, Naming.ANY, Naming.ALL, Naming.REACHABLE, Naming.USUAL, Naming.USUAL
+        Naming.ANY, Naming.ALL, Naming.ALL, Naming.REACHABLE, Naming.USUAL, Naming.USUAL
     };
 
     private static final Event[] EVENTS = Event.values();
@@ -76,6 +79,10 @@ final class Habits {
 
     private final Naming[] namings = new Naming[4];
     final int killedInStart;
+    final int killedInService;
+
+    /** After one message of so many nothing gets through on its link for a while. */
+    final int stutters;
     final int disturbed;
     private final int[] weights = new int[EVENTS.length];
     private final int[] pauses;
@@ -92,7 +99,7 @@ final class Habits {
         }
         pauses = random.nextBoolean() ? QUICK : SLOW;
         others = one(random, 1, 1, 2, 4);
-        takeOver = one(random, 1, 3, 3, NEVER);
+        takeOver = one(random, 1, 1, 3, NEVER);
         fresh = one(random, 25, NEVER);
         loseMissing = one(random, 3, 8, 8, NEVER);
         unnamed = one(random, 2, 3, 6, 6, 20, 50);
@@ -100,6 +107,8 @@ final class Habits {
             namings[i] = one(random, NAMINGS);
         }
         killedInStart = one(random, 8, 30, 30, NEVER);
+        killedInService = one(random, 25, 100, 100, 400, NEVER);
+        stutters = one(random, 10, 40, 40, 200, NEVER);
         disturbed = one(random, 2, 6, 6, NEVER);
     }
 

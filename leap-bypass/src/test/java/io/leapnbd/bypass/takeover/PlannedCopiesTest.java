@@ -88,6 +88,18 @@ class PlannedCopiesTest {
         assertCopies(plan(join(), row, lists(A, 5, both), lists(B, 5, both)), List.of(A), List.of(B));
     }
 
+    /** Seed 30387: the live copy ended, and the server was killed, between the last group and the PLACE. */
+    @Test
+    void a_copy_that_the_row_calls_complete_has_everything_though_its_donor_was_not_told() {
+        SlabRow row = new SlabRow(7, List.of(copy(A, State.LIVE), copy(B, State.COMPLETE)));
+        HeldSlabs b = lists(B, 7, SlabCopies.filling(List.of(A)));
+        TakeoverPlan plan = plan(truth(), row, b);
+        assertCopies(plan, List.of(B), List.of());
+        assertThat(Objects.requireNonNull(plan.planned(0)).untold()).isTrue();
+        assertCopies(plan(truth(), row, lists(A, 1, SlabCopies.ALONE), b), List.of(A), List.of(B));
+        assertThat(plan(join(), row, b).fate(0)).isEqualTo(Fate.LOST_WHOLE);
+    }
+
     /** While B is being filled, A's donor knows only of its grant. */
     @Test
     void a_slab_that_is_being_filled_elsewhere_is_kept() {

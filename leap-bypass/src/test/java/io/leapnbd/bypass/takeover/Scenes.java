@@ -1,6 +1,5 @@
 package io.leapnbd.bypass.takeover;
 
-import io.leapnbd.bypass.takeover.SimDonor.SimSlab;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.Collections;
@@ -16,7 +15,8 @@ final class Scenes {
     static final int NEWCOMER_AT_A_START = 0;
     static final int NEWCOMER_WHILE_SERVING = 1;
     static final int DONOR_RESTARTS_AFTER_A_TAKEOVER = 2;
-    static final int SCENES = 9;
+    static final int COPY_LEFT_OUT = 9;
+    static final int SCENES = 14;
 
     private final TakeoverWorld world;
     private final SimNetwork network;
@@ -25,6 +25,7 @@ final class Scenes {
     private final int a;
     private final int b;
     private final int c;
+    private final int d;
 
     Scenes(TakeoverWorld world) {
         this.world = world;
@@ -38,6 +39,7 @@ final class Scenes {
         a = donors.get(0);
         b = donors.get(1);
         c = donors.get(2);
+        d = donors.get(3);
     }
 
     void play() throws IOException {
@@ -54,7 +56,9 @@ final class Scenes {
             case 5 -> restartsDuringATakeover();
             case 6 -> memberIsLeftOut();
             case 7 -> oldFile();
-            default -> addressOfAnEndedDonor();
+            case 8 -> addressOfAnEndedDonor();
+            case COPY_LEFT_OUT -> copyLeftOut();
+            default -> copiesComeAndGo();
         }
     }
 
@@ -155,7 +159,7 @@ final class Scenes {
         world.killAmongClaims(0);
         int seen = a;
         for (int donor : List.of(a, b, c)) {
-            if (network.at(donor).epoch > network.at(seen).epoch) {
+            if (network.at(donor).describe().epoch() > network.at(seen).describe().epoch()) {
                 seen = donor;
             }
         }
@@ -280,6 +284,107 @@ final class Scenes {
         mend(b);
     }
 
+    /** Docs/replicas.md, "Why a copy that was left out never comes back": it has old bytes, and the server that knows so has lost its file. */
+    private void copyLeftOut() throws IOException {
+        Integer[] named = world.copies() > 2 ? new Integer[] {a, b, c} : new Integer[] {a, b};
+        start(one, named);
+        write(one, 0);
+        write(one, 1);
+        pause(1_000);
+        boolean stopped = world.random().nextBoolean();
+        if (stopped) {
+            network.pauseOrGoOn(b);
+        } else {
+            cut(b, one);
+        }
+        for (int page = 0; page < Truths.PAGES_A_SLAB; page++) {
+            SimServer server = one.server();
+            if (server != null) {
+                server.change(page, world.random().nextInt(4) == 0);
+            }
+        }
+        pause(3_000);
+        one.kill("kill -9");
+        one.loseFile();
+        switch (world.random().nextInt(4)) {
+            case 0 -> network.restart(a);
+            case 1 -> {
+                network.restart(a);
+                network.restart(c);
+            }
+            case 2 -> network.restart(c);
+            default -> {}
+        }
+        network.mendAll();
+        SimHost next = world.random().nextBoolean() ? one : other;
+        takeOver(next, a, b, c);
+        read(next);
+        write(next, 0);
+        read(next);
+    }
+
+    /**
+     * Docs/replicas.md: one server after the other, with the file or without it, over donors that are silent for a while or end. Only so many end
+     * that there is mostly something left to be believed.
+     */
+    private void copiesComeAndGo() throws IOException {
+        List<Integer> used = new ArrayList<>(List.of(a, b, c));
+        if (world.copies() > 2 || world.random().nextBoolean()) {
+            used.add(d);
+        }
+        Integer[] named = used.toArray(Integer[]::new);
+        int restarts = 1 + world.random().nextInt(world.copies());
+        start(one, named);
+        burst(one);
+        SimHost server = one;
+        int steps = 8 + world.random().nextInt(16);
+        world.calm(false);
+        for (int i = 0; i < steps; i++) {
+            int donor = used.get(world.random().nextInt(used.size()));
+            switch (world.random().nextInt(16)) {
+                case 0 -> cut(donor, server);
+                case 1 -> network.pauseOrGoOn(donor);
+                case 2 -> network.slow(server);
+                case 3 -> mend(donor);
+                case 4 -> network.mendAll();
+                case 5, 6 -> pause(700);
+                case 7 -> pause(6_000);
+                case 8 -> {
+                    if (restarts-- > 0) {
+                        network.restart(donor);
+                    }
+                }
+                case 9 -> read(server);
+                case 10 -> {
+                    server.kill("kill -9");
+                    start(server, named);
+                }
+                case 11 -> {
+                    server.kill("kill -9");
+                    server.loseFile();
+                    if (world.random().nextBoolean()) {
+                        server = other;
+                    }
+                    network.mendAll();
+                    takeOver(server, named);
+                }
+                case 12 -> server.keepOrRestoreCopy();
+                default -> write(server, world.random().nextInt(2));
+            }
+            if (server.server() == null) {
+                takeOver(server, named);
+            }
+        }
+        world.calm(true);
+        server.kill("kill -9");
+        if (world.random().nextBoolean()) {
+            server.loseFile();
+        }
+        network.mendAll();
+        takeOver(other, named);
+        read(other);
+    }
+
     private void start(SimHost host, Integer... named) throws IOException {
         start(host, false, false, named);
     }
@@ -311,7 +416,7 @@ final class Scenes {
     private void write(SimHost host, int slab) {
         SimServer server = host.server();
         if (server != null) {
-            server.change(slab * SimSlab.PAGES + world.random().nextInt(SimSlab.PAGES), false);
+            server.change(slab * Truths.PAGES_A_SLAB + world.random().nextInt(Truths.PAGES_A_SLAB), false);
         }
     }
 

@@ -1,162 +1,234 @@
 package io.leapnbd.bypass.takeover;
 
-import io.leapnbd.bypass.link.BareLink.Answer;
+import io.leapnbd.bypass.link.LinkRequest;
 import io.leapnbd.bypass.takeover.Greeting.Found;
 import io.leapnbd.bypass.takeover.Greeting.Owner;
-import io.leapnbd.donor.protocol.Claimant;
 import io.leapnbd.donor.protocol.Hello;
 import io.leapnbd.donor.protocol.HelloReply;
+import io.leapnbd.donor.protocol.Operation;
+import io.leapnbd.donor.protocol.ProtocolException;
+import io.leapnbd.donor.protocol.SlabCopies;
+import io.leapnbd.donor.protocol.SlabList;
+import io.leapnbd.donor.protocol.SlabName;
 import io.leapnbd.donor.protocol.Status;
+import io.leapnbd.donor.store.Admission;
+import io.leapnbd.donor.store.Claim;
+import io.leapnbd.donor.store.Granted;
+import io.leapnbd.donor.store.SlabStore;
+import io.leapnbd.donor.store.StoreSettings;
+import io.netty.buffer.ByteBuf;
+import io.netty.buffer.Unpooled;
+import java.io.IOException;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
 import java.util.BitSet;
-import java.util.HashMap;
-import java.util.Map;
-import java.util.TreeMap;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Objects;
+import java.util.Random;
+import java.util.Set;
 import java.util.UUID;
+import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
 
-/** A donor process with one export, as docs/ownership.md has it, and nothing else. For one thread. */
+/** A donor process: the real store, without its sockets. For one thread. */
 final class SimDonor {
 
     static final int SLAB_SIZE = 1 << 20;
-
-    /** What a page holds: 0 is blank, {@link #LOST} is lost, anything else was written. */
-    static final long LOST = -1;
+    private static final int SLABS = 64;
+    private static final long[] NOTHING = {};
 
     final UUID incarnation;
+    final SlabStore store;
+
     /** Hosts that cannot reach its address. */
     final BitSet cutFrom = new BitSet();
 
     /** Its process has ended. */
     boolean ended;
 
+    /** Its process is stopped: what arrives waits. */
+    boolean paused;
+
     /** Whether an operator has said that it will not come back. */
     boolean givenUp;
-
-    long epoch;
-    UUID content = Found.NONE;
-    Owner owner = Owner.NOBODY;
-    Note note = Note.NONE;
-
-    /** As the owner numbers it; 0 for the note of a claim. */
-    long noteVersion;
 
     /** When it answered its owner last, in the simulation's nanoseconds; -1 if never. */
     long answered = -1;
 
-    final TreeMap<Integer, SimSlab> slabs = new TreeMap<>();
-    private int lastHandle;
+    /** Who owned the export when it ended. */
+    UUID lastOwner = Found.NONE;
 
-    SimDonor(UUID incarnation) {
+    /** The owner's first link. */
+    private @Nullable Claim owners;
+
+    private final List<Claim> claims = new ArrayList<>();
+
+    /** Requests of links that have ended, which are still on their way or wait to be read. */
+    private final ArrayDeque<Late> late = new ArrayDeque<>();
+
+    private record Late(Claim claim, LinkRequest request) {}
+
+    SimDonor(UUID incarnation, LongSupplier clock) {
         this.incarnation = incarnation;
+        StoreSettings settings = StoreSettings.ofMemory((long) SLABS * SLAB_SIZE, SLAB_SIZE)
+                .withReadySlabs(0)
+                .withLock(false)
+                .withHugePages(false)
+                .withNanoClock(clock);
+        try {
+            store = SlabStore.open(settings, incarnation);
+        } catch (IOException e) {
+            throw new IllegalStateException(e);
+        }
+    }
+
+    /** The process ends, and all that it held with it. */
+    void end() {
+        lastOwner = describe().instance();
+        ended = true;
+        paused = false;
+        late.clear();
+        // That takes a while, and nothing asks it any more.
+        Thread _ = Thread.ofVirtual().start(store::close);
+    }
+
+    /** What it tells of the export. */
+    HelloReply describe() {
+        return Objects.requireNonNull(store.hello(Hello.observe("e", 0)).reply());
     }
 
     Found observe(boolean ownerAnswers) {
+        HelloReply reply = describe();
+        Owner owner = new Owner(reply.instance(), reply.term(), reply.host(), reply.owner(), 0);
         return new Found(
                 incarnation,
                 SLAB_SIZE,
-                epoch,
-                content,
+                reply.epoch(),
+                reply.content(),
                 owner,
                 ownerAnswers,
                 0,
                 100,
-                100 - slabs.size(),
-                slabs.size(),
-                note);
+                reply.freeSlabs(),
+                reply.heldSlabs(),
+                Note.decode(reply.note()));
     }
 
-    /** The compare-and-set; answers the slabs that it took back, or null if it was refused. */
-    @Nullable
-    Map<Integer, SimSlab> claim(
-            long seenEpoch, UUID seen, long seenNote, boolean blank, UUID next, Owner by, Note left) {
-        if (seenEpoch != epoch || !seen.equals(content) || seenNote != noteVersion) {
-            return null;
+    /** A hello over a link. */
+    Admission hello(Hello hello) {
+        Admission admission = store.hello(hello);
+        Claim claim = admission.claim();
+        if (claim != null && hello.mode() != Hello.Mode.OBSERVE) {
+            if (hello.mode() == Hello.Mode.CLAIM) {
+                givenUp = false;
+                owners = claim;
+            }
+            claims.add(claim);
         }
-        if (!next.equals(content) && !content.equals(Found.NONE) && !blank) {
-            throw new IllegalArgumentException("other contents without a word");
-        }
-        Map<Integer, SimSlab> back = new HashMap<>();
-        if (blank) {
-            back.putAll(slabs);
-            slabs.clear();
-        }
-        epoch++;
-        givenUp = false;
-        content = next;
-        owner = by;
-        note = left;
-        noteVersion = 0;
-        return back;
-    }
-
-    /** What a link is answered that observes or joins. */
-    Answer answer(Hello hello) {
-        boolean joins = hello.mode() == Hello.Mode.JOIN;
-        boolean refused = joins && (hello.epoch() != epoch || !ownedBy(hello.instance()));
-        return new Answer(refused ? Status.FENCED : Status.OK, describe());
-    }
-
-    HelloReply describe() {
-        return new HelloReply(
-                2,
-                incarnation,
-                new HelloReply.Limits(SLAB_SIZE, 9, 600),
-                epoch,
-                content,
-                new Claimant(owner.instance(), owner.term(), owner.host(), owner.text()),
-                HelloReply.Activity.NONE,
-                new HelloReply.Room(9, 100, 100 - slabs.size(), slabs.size()),
-                0,
-                noteVersion,
-                note.encode());
-    }
-
-    void tell(Note newer) {
-        note = newer;
-        noteVersion = newer.version();
+        return admission;
     }
 
     boolean ownedBy(UUID instance) {
-        return owner.instance().equals(instance);
+        return !ended && describe().instance().equals(instance);
     }
 
     boolean reachableFrom(int host) {
-        return !ended && !cutFrom.get(host);
+        return !ended && !paused && !cutFrom.get(host);
     }
 
-    SimSlab grant(int index, long version, long[] lostPages) {
-        SimSlab slab = new SimSlab(++lastHandle, version);
-        System.arraycopy(lostPages, 0, slab.pages, 0, slab.pages.length);
-        slabs.put(index, slab);
-        return slab;
+    /** All links are gone. */
+    void closeLinks() {
+        claims.forEach(Claim::close);
+        claims.clear();
     }
 
-    /** The lease has ended. */
-    Map<Integer, SimSlab> expire() {
-        Map<Integer, SimSlab> back = new HashMap<>(slabs);
-        slabs.clear();
-        content = Found.NONE;
-        owner = Owner.NOBODY;
-        note = Note.NONE;
-        noteVersion = 0;
-        return back;
+    /** What it holds of the export. */
+    SlabList held() {
+        Claim claim = owners;
+        return claim == null || ended ? new SlabList() : store.list(claim, 0).slabs();
     }
 
-    /** A slab as it was lent; only its first pages are looked at. */
-    static final class SimSlab {
+    Set<SlabName> names() {
+        SlabList list = held();
+        Set<SlabName> names = new HashSet<>();
+        for (int i = 0; i < list.size(); i++) {
+            names.add(new SlabName(incarnation, list.handle(i), list.grantVersion(i)));
+        }
+        return names;
+    }
 
-        static final int PAGES = 3;
+    /** Does what a link asks for; answers one of {@link Status}. */
+    byte serve(Claim claim, LinkRequest request) {
+        return switch (request.operation) {
+            case Operation.READ ->
+                store.read(claim, request.slab, request.offset, request.length, body(request), request.bufferIndex);
+            case Operation.WRITE ->
+                store.write(
+                        claim,
+                        request.slab,
+                        request.offset,
+                        request.length,
+                        request.version,
+                        body(request),
+                        request.bufferIndex);
+            case Operation.TRIM ->
+                store.trim(claim, request.slab, request.offset, request.length, request.version);
+            case Operation.GRANT -> {
+                Granted granted = store.grant(
+                        claim,
+                        request.slab,
+                        request.version,
+                        request.filling ? SlabCopies.FILLING : SlabCopies.ALONE,
+                        request.lost == null ? NOTHING : request.lost);
+                request.grantedHandle = granted.handle();
+                yield granted.status();
+            }
+            case Operation.PLACE -> store.place(claim, request.slab, request.version, copies(request));
+            case Operation.FREE -> store.free(claim, request.slab, request.version);
+            case Operation.NOTE ->
+                store.note(claim, request.version, body(request).nioBuffer(request.bufferIndex, request.length));
+            case Operation.PING -> store.ping(claim);
+            default -> throw new IllegalArgumentException("operation " + request.operation);
+        };
+    }
 
-        final int handle;
-        final long grantVersion;
-        final long[] pages = new long[PAGES];
+    private static ByteBuf body(LinkRequest request) {
+        return Objects.requireNonNull(request.buffer);
+    }
 
-        /** Whether a write or trim has reached it. */
-        boolean touched;
+    private static SlabCopies copies(LinkRequest request) {
+        try {
+            return SlabCopies.decodePlace(body(request).slice(request.bufferIndex, request.length));
+        } catch (ProtocolException e) {
+            throw new AssertionError(e);
+        }
+    }
 
-        SimSlab(int handle, long grantVersion) {
-            this.handle = handle;
-            this.grantVersion = grantVersion;
+    /** A link has ended, and what it sent is still on its way, as it was when it was sent. */
+    void later(Claim claim, LinkRequest sent) {
+        LinkRequest copy = new LinkRequest();
+        copy.operation = sent.operation;
+        copy.slab = sent.slab;
+        copy.offset = sent.offset;
+        copy.length = sent.length;
+        copy.version = sent.version;
+        copy.filling = sent.filling;
+        copy.lost = sent.lost;
+        ByteBuf buffer = sent.buffer;
+        if (buffer != null) {
+            byte[] bytes = new byte[sent.length];
+            buffer.getBytes(sent.bufferIndex, bytes);
+            copy.buffer = Unpooled.wrappedBuffer(bytes);
+        }
+        late.add(new Late(claim, copy));
+    }
+
+    /** What was on its way arrives, or some of it. */
+    void arrive(Random random) {
+        while (!paused && !ended && !late.isEmpty() && random.nextInt(3) != 0) {
+            Late first = late.removeFirst();
+            byte _ = serve(first.claim(), first.request());
         }
     }
 }

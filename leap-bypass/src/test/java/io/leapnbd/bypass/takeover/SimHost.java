@@ -154,6 +154,7 @@ final class SimHost {
         if (taken != null) {
             server = taken;
             world.network().found();
+            taken.settle();
             taken.readAll();
         }
     }
@@ -165,7 +166,7 @@ final class SimHost {
         for (int i : named) {
             SimDonor donor = world.network().at(i);
             if (donor.reachableFrom(number)) {
-                (donor.givenUp ? givenUp : alive).add(donor.content);
+                (donor.givenUp ? givenUp : alive).add(donor.describe().content());
             }
         }
         return !alive.containsAll(givenUp);
@@ -222,7 +223,7 @@ final class SimHost {
             wokeAt = now();
             SimServer was = server;
             if (was != null) {
-                was.links().listen();
+                was.turn();
             }
         }
     }

@@ -1,6 +1,8 @@
 package io.leapnbd.bypass.takeover;
 
+import io.leapnbd.donor.protocol.SlabName;
 import java.util.BitSet;
+import java.util.UUID;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
@@ -13,6 +15,11 @@ final class SimNetwork {
     static final int DONORS = 4;
 
     /** After that the donors have forgotten an export without links. */
+    private static final long MOMENT_NANOS = TimeUnit.MILLISECONDS.toNanos(60);
+
+    /** Longer times are passed in so many steps. */
+    private static final int STEPS = 6;
+
     private static final long LEASE_NANOS = TimeUnit.SECONDS.toNanos(600);
 
     private final TakeoverWorld world;
@@ -25,7 +32,7 @@ final class SimNetwork {
     SimNetwork(TakeoverWorld world) {
         this.world = world;
         for (int i = 0; i < DONORS; i++) {
-            donors[i] = new SimDonor(world.newId());
+            donors[i] = new SimDonor(world.newId(), this::now);
         }
     }
 
@@ -56,16 +63,57 @@ final class SimNetwork {
         return now;
     }
 
-    /** Time passes: links ping, and hear what has happened. */
+    /** Time passes, in steps that are longer the longer it is: links ping, and hear what has happened, and servers do what is due. */
     void pass(long nanos) {
-        now += nanos;
-        if (nanos > 0) {
+        long end = now + nanos;
+        do {
+            now += Math.min(end - now, Math.max(MOMENT_NANOS, nanos / STEPS));
+            for (SimDonor donor : donors) {
+                donor.arrive(world.random());
+            }
             for (SimHost host : world.hosts()) {
                 SimServer server = host.server();
                 if (server != null && !host.asleep()) {
-                    server.links().listen();
+                    server.turn();
                 }
             }
+        } while (now < end);
+    }
+
+    /** Whether a process that lives, and was not given up, holds this very slab for some contents. */
+    boolean holds(SlabName slab, UUID content) {
+        for (SimDonor donor : donors) {
+            if (donor.incarnation.equals(slab.incarnation())) {
+                return !donor.givenUp && donor.describe().content().equals(content) && donor.names().contains(slab);
+            }
+        }
+        return false;
+    }
+
+    /** All donors end. */
+    void close() {
+        for (SimDonor donor : donors) {
+            donor.end();
+        }
+    }
+
+    /** A donor's process is stopped, or goes on. */
+    void pauseOrGoOn(int i) {
+        if (!moved) {
+            SimDonor donor = donors[i];
+            donor.paused = !donor.paused;
+            world.say("donor " + i + (donor.paused ? " is stopped" : " goes on"));
+        }
+    }
+
+    /** Nothing gets through between a server and a donor for a while. */
+    void slow(SimHost host) {
+        SimServer server = host.server();
+        if (server != null) {
+            int link = world.random().nextInt(server.links().size());
+            long millis = 20L << world.random().nextInt(8);
+            world.say("host " + host.number() + ": link " + link + " is slow for " + millis + " ms");
+            server.links().get(link).slow(TimeUnit.MILLISECONDS.toNanos(millis));
         }
     }
 
@@ -74,7 +122,15 @@ final class SimNetwork {
         for (SimHost host : world.hosts()) {
             SimServer server = host.server();
             if (server != null && server != by && reaches(host, donor)) {
-                server.links().told(donor, SimLinks.Last.FENCED);
+                tell(server, donor, SimLink.Last.FENCED);
+            }
+        }
+    }
+
+    private static void tell(SimServer server, SimDonor by, SimLink.Last word) {
+        for (SimLink link : server.links()) {
+            if (link.to() == by) {
+                link.told(word);
             }
         }
     }
@@ -103,6 +159,7 @@ final class SimNetwork {
 
     void mend(int i) {
         donors[i].cutFrom.clear();
+        donors[i].paused = false;
         world.say("donor " + i + " is reachable again");
     }
 
@@ -138,10 +195,25 @@ final class SimNetwork {
         }
     }
 
+    /** A donor's machine needs memory, or some, or does not any more. */
+    void wantBack(int address) {
+        int most = world.random().nextInt(4);
+        world.say("donor " + address + (most == 3 ? " lends what it has" : " lends no more than " + most));
+        at(address).store.lendAtMost(most == 3 ? Integer.MAX_VALUE : most);
+    }
+
+    /** No donor's machine needs memory. */
+    void wantNothing() {
+        for (int address = 0; address < DONORS; address++) {
+            at(address).store.lendAtMost(Integer.MAX_VALUE);
+        }
+    }
+
     void mendAll() {
         world.say("all donors can be reached");
         for (SimDonor donor : donors) {
             donor.cutFrom.clear();
+            donor.paused = false;
         }
     }
 
@@ -156,12 +228,11 @@ final class SimNetwork {
             if (server != null && reaches(host, was)) {
                 // Requests that it has not read make a reset of its end.
                 boolean unread = world.random().nextInt(8) == 0;
-                server.links().told(was, unread ? SimLinks.Last.RESET : SimLinks.Last.END);
+                tell(server, was, unread ? SimLink.Last.RESET : SimLink.Last.END);
             }
         }
-        world.truths().gone(was.slabs);
-        was.ended = true;
-        donors[i] = new SimDonor(world.newId());
+        was.end();
+        donors[i] = new SimDonor(world.newId(), this::now);
         donors[i].cutFrom.or(was.cutFrom);
     }
 
@@ -178,7 +249,7 @@ final class SimNetwork {
         int one = world.random().nextInt(DONORS);
         int other = world.random().nextInt(DONORS);
         for (SimDonor donor : donors) {
-            if (!donor.cutFrom.isEmpty()) {
+            if (!donor.cutFrom.isEmpty() || donor.paused) {
                 return;
             }
         }
@@ -194,10 +265,10 @@ final class SimNetwork {
         if (moved || ownerOf(donors[i]) != null) {
             return;
         }
+        donors[i].closeLinks();
         pass(LEASE_NANOS);
-        if (ownerOf(donors[i]) == null) {
+        if (!donors[i].describe().hasContent()) {
             world.say("the lease ends at donor " + i);
-            world.truths().gone(donors[i].expire());
         }
     }
 

@@ -4,18 +4,24 @@ import static java.util.Objects.requireNonNull;
 
 import io.leapnbd.bypass.link.DonorStanding;
 import io.leapnbd.bypass.map.LockedStateFile;
+import io.leapnbd.bypass.map.Member.State;
+import io.leapnbd.bypass.map.SlabRow;
 import io.leapnbd.bypass.map.StateFile;
 import io.leapnbd.bypass.map.StateHeader;
 import io.leapnbd.bypass.path.Versions;
 import io.leapnbd.bypass.takeover.Greeting.Found;
-import io.leapnbd.bypass.takeover.Greeting.Owner;
-import io.leapnbd.bypass.takeover.SimDonor.SimSlab;
 import io.leapnbd.bypass.takeover.TakeoverExecution.PageMarks;
 import io.leapnbd.bypass.takeover.Verdict.ClaimOrder;
 import io.leapnbd.bypass.takeover.Verdict.Granted;
 import io.leapnbd.bypass.takeover.Verdict.Refused;
 import io.leapnbd.bypass.takeover.Verdict.Source;
+import io.leapnbd.donor.protocol.Hello;
 import io.leapnbd.donor.protocol.SlabCopies;
+import io.leapnbd.donor.protocol.SlabList;
+import io.leapnbd.donor.protocol.SlabName;
+import io.leapnbd.donor.protocol.Status;
+import io.leapnbd.donor.store.Claim;
+import io.leapnbd.donor.store.MarkedPages;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.BitSet;
@@ -47,6 +53,11 @@ final class SimStart {
 
     /** By place, versions of the notes that were observed. */
     private final Map<Integer, Long> seenNotes = new HashMap<>();
+
+    /** By place, of the donors that are claimed. */
+    private final Map<Integer, Claim> claims = new HashMap<>();
+
+    private final Map<Integer, Long> epochs = new HashMap<>();
 
     private long oldOwnerUntil;
 
@@ -85,7 +96,7 @@ final class SimStart {
         for (int place = 0; place < named.size(); place++) {
             SimDonor donor = at(place);
             if (donor.reachableFrom(host.number())) {
-                seenNotes.put(place, donor.noteVersion);
+                seenNotes.put(place, donor.describe().noteVersion());
                 Found found = donor.observe(network.ownerOf(donor) != null);
                 greetings.add(Greeting.of(place, address(place), found));
             } else {
@@ -119,11 +130,12 @@ final class SimStart {
             return null;
         }
         List<DonorStanding> standings = execute(granted, recorded, file, content, note);
-        if (standings == null || !awaitOldOwner(granted, file)) {
+        if (standings == null || !awaitOldOwner(granted, file, note)) {
             return null;
         }
-        giveUp(granted, true);
-        return new SimServer(world, host, named, locked, file, note, standings, content, instance, granted.term());
+        giveUp(granted);
+        return new SimServer(
+                world, host, named, locked, file, note, standings, content, instance, granted.term(), world.copies());
     }
 
     private void count(Granted granted) {
@@ -138,7 +150,16 @@ final class SimStart {
         StateFile file;
         if (granted.source() == Source.FILE) {
             file = locked.take();
+            List<@Nullable SlabRow> before = rows(file);
             int _ = TakeoverExecution.loseGone(file, granted);
+            for (int slab = 0; slab < Truths.SLABS; slab++) {
+                SlabRow row = before.get(slab);
+                UUID content = granted.content();
+                if (row != null && file.row(slab) == null && content != null) {
+                    boolean held = believed(row).stream().anyMatch(copy -> network.holds(copy, content));
+                    world.lost(content, slab, false, held, "the start, before its claims");
+                }
+            }
             file.claiming(instance, granted.term(), granted.complete() ? host.boot() : StateHeader.NOBODY);
         } else {
             file = locked.create(options.size(), 20);
@@ -147,50 +168,75 @@ final class SimStart {
         return file;
     }
 
+    private static List<@Nullable SlabRow> rows(StateFile file) {
+        List<@Nullable SlabRow> rows = new ArrayList<>();
+        for (int slab = 0; slab < Truths.SLABS; slab++) {
+            rows.add(file.row(slab));
+        }
+        return rows;
+    }
+
+    private static List<SlabName> believed(SlabRow row) {
+        return row.copies().stream()
+                .filter(copy -> copy.state() != State.FILLING)
+                .map(copy -> new SlabName(copy.incarnation(), copy.handle(), copy.grantVersion()))
+                .toList();
+    }
+
     private boolean claim(Granted granted, StateFile file, UUID content, ExportNote note) throws IOException {
         List<ClaimOrder> orders = new ArrayList<>(anyOrder(granted.members()));
         orders.addAll(anyOrder(granted.others()));
         for (ClaimOrder order : orders) {
             world.disturb(host);
             SimDonor donor = at(order.donor());
-            boolean wasGivenUp = donor.givenUp;
-            Map<Integer, SimSlab> back = isThere(order)
-                    ? donor.claim(
-                            order.epoch(),
-                            order.found(),
-                            requireNonNull(seenNotes.get(order.donor())),
-                            order.blank(),
-                            content,
-                            new Owner(instance, granted.term(), host.id(), "host " + host.number(), 0),
-                            note.now())
+            Claim claim = isThere(order)
+                    ? donor.hello(Hello.claim(
+                                    "e",
+                                    0,
+                                    order.blank(),
+                                    order.epoch(),
+                                    order.found(),
+                                    requireNonNull(seenNotes.get(order.donor())),
+                                    content,
+                                    instance,
+                                    granted.term(),
+                                    host.id(),
+                                    "host " + host.number(),
+                                    note.encode()))
+                            .claim()
                     : null;
-            if (back == null) {
+            if (claim == null) {
                 conflict("something has changed at", order, file);
                 return false;
             }
+            claims.put(order.donor(), claim);
+            epochs.put(order.donor(), donor.describe().epoch());
             if (granted.source() != Source.BLANK) {
                 // A donor process that has just begun does not know what the one before has answered.
                 long answered = donor.answered < 0 ? network.now() : donor.answered;
                 oldOwnerUntil = Math.max(oldOwnerUntil, answered + OWNER_NANOS);
             }
             network.claimed(donor, null);
-            if (granted.content() == null || wasGivenUp) {
-                world.truths().gone(back);
-            } else if (!back.isEmpty()) {
-                world.truths().requireUnused(content, back);
-            }
             if (killedHere(AMONG_CLAIMS, file)) {
                 return false;
             }
         }
         world.disturb(host);
+        return allAreOurs("nothing can be listed at", granted, file);
+    }
+
+    private boolean allAreOurs(String otherwise, Granted granted, StateFile file) throws IOException {
         for (ClaimOrder order : granted.claims()) {
-            if (!isThere(order) || !at(order.donor()).ownedBy(instance)) {
-                conflict("nothing can be listed at", order, file);
+            if (!isOurs(order)) {
+                conflict(otherwise, order, file);
                 return false;
             }
         }
         return true;
+    }
+
+    private boolean isOurs(ClaimOrder order) {
+        return isThere(order) && !requireNonNull(claims.get(order.donor())).fenced();
     }
 
     /** The first alone, then the rest at once. */
@@ -214,27 +260,39 @@ final class SimStart {
         locked.close();
     }
 
-    /** Answers null if it was killed. */
+    /** Answers null if it did not get to its end. */
     private @Nullable List<DonorStanding> execute(
             Granted granted, @Nullable Recorded recorded, StateFile file, UUID content, ExportNote note)
             throws IOException {
         List<HeldSlabs> held = new ArrayList<>();
         for (ClaimOrder order : granted.claims()) {
-            SimDonor donor = at(order.donor());
-            HeldSlabs list = new HeldSlabs(order.donor(), order.incarnation(), donor.slabs.size());
-            donor.slabs.forEach((index, slab) ->
-                    list.add(index, slab.handle, slab.grantVersion, slab.grantVersion, slab.touched, SlabCopies.ALONE));
+            SlabList slabs =
+                    at(order.donor()).store.list(requireNonNull(claims.get(order.donor())), 0).slabs();
+            HeldSlabs list = new HeldSlabs(order.donor(), order.incarnation(), slabs.size());
+            for (int i = 0; i < slabs.size(); i++) {
+                list.add(
+                        slabs.index(i),
+                        slabs.handle(i),
+                        slabs.grantVersion(i),
+                        slabs.generation(i),
+                        slabs.touched(i),
+                        slabs.copies(i));
+            }
             held.add(list);
         }
         TakeoverPlan plan = TakeoverPlan.of(granted, recorded, Truths.SLABS, held);
-        TakeoverNotes.putDonors(file, granted, this::address, place -> at(place).epoch, instance);
+        judge(granted, content, file, plan, held);
+        if (!tellCopies(granted, plan, file)) {
+            return null;
+        }
+        TakeoverNotes.putDonors(file, granted, this::address, place -> requireNonNull(epochs.get(place)), instance);
         TakeoverExecution execution = new TakeoverExecution(
                 file, (place, handle) -> marks(granted, place, handle), Versions.beforeGrants(granted.term()));
         for (int slab = 0; slab < Truths.SLABS; slab++) {
-            execution.apply(plan, slab);
-            if (plan.fate(slab) == TakeoverPlan.Fate.LOST_WHOLE) {
-                world.truths().wholeMayBeLost(content, slab);
+            if (!allAreOurs("pages cannot be asked for at", granted, file)) {
+                return null;
             }
+            execution.apply(plan, slab);
             if (killedHere("in the middle of its plan", file)) {
                 return null;
             }
@@ -245,29 +303,117 @@ final class SimStart {
             return null;
         }
         TakeoverNotes.exact(note, granted, file);
-        granted.claims().forEach(order -> at(order.donor()).tell(note.now()));
-        for (TakeoverPlan.Superseded one : plan.superseded()) {
-            SimSlab slab = at(one.donor()).slabs.get(one.index());
-            if (slab != null && slab.handle == one.handle()) {
-                world.truths().requireUnused(content, Map.of(one.index(), slab));
-                at(one.donor()).slabs.remove(one.index());
-            }
+        if (!tellNote("the note cannot be told to", granted, file, note) || !free(plan, granted, file)) {
+            return null;
         }
-        return TakeoverNotes.standings(file, granted, named.size(), place -> at(place).epoch);
+        return TakeoverNotes.standings(file, granted, named.size(), place -> requireNonNull(epochs.get(place)));
     }
 
-    /** Waits until the owner before can believe no more that it owns, and asks for the last word. */
-    private boolean awaitOldOwner(Granted granted, StateFile file) throws IOException {
-        world.disturb(host);
-        network.pass(Math.max(0, oldOwnerUntil - network.now()));
-        world.disturb(host);
+    /** Whether what the plan calls lost has to be. */
+    private void judge(Granted granted, UUID content, StateFile file, TakeoverPlan plan, List<HeldSlabs> held) {
+        boolean truth = granted.source() == Source.FILE && granted.complete();
+        Set<SlabName> there = new HashSet<>();
+        Set<SlabName> touched = new HashSet<>();
+        for (HeldSlabs list : held) {
+            for (int i = 0; i < list.count() && !granted.abandoned().contains(list.donor()); i++) {
+                there.add(list.name(i));
+                if (list.touched(i)) {
+                    touched.add(list.name(i));
+                }
+            }
+        }
+        for (int slab = 0; slab < Truths.SLABS; slab++) {
+            TakeoverPlan.Fate fate = plan.fate(slab);
+            if (fate != TakeoverPlan.Fate.LOST_AS_WRITTEN && fate != TakeoverPlan.Fate.LOST_WHOLE) {
+                continue;
+            }
+            SlabRow row = truth ? file.row(slab) : null;
+            boolean needless;
+            if (row != null) {
+                needless = believed(row).stream()
+                        .anyMatch(copy ->
+                                there.contains(copy) || granted.waiting().containsKey(copy.incarnation()));
+            } else {
+                Set<SlabName> needed = world.truths().needed(content, slab);
+                needless = !truth && there.containsAll(needed) && needed.stream().anyMatch(touched::contains);
+            }
+            world.say("  slab " + slab + " is lost: " + fate);
+            world.lost(content, slab, fate == TakeoverPlan.Fate.LOST_WHOLE, needless, "the start");
+        }
+    }
+
+    /** As {@link Takeover} does it: before any row names a copy, the others are told of it. */
+    private boolean tellCopies(Granted granted, TakeoverPlan plan, StateFile file) throws IOException {
+        for (ClaimOrder order : anyOrder(granted.claims())) {
+            for (int slab = 0; slab < Truths.SLABS; slab++) {
+                PlannedSlab planned = plan.planned(slab);
+                if (planned == null || !planned.untold()) {
+                    continue;
+                }
+                for (PlannedSlab.Copy copy : planned.copies()) {
+                    if (copy.donor() != order.donor() || !copy.heard() || copy.state() != State.LIVE) {
+                        continue;
+                    }
+                    world.disturb(host);
+                    byte status = isThere(order)
+                            ? at(copy.donor())
+                                    .store
+                                    .place(
+                                            requireNonNull(claims.get(copy.donor())),
+                                            copy.handle(),
+                                            Versions.beforeGrants(granted.term()),
+                                            SlabCopies.live(planned.live()))
+                            : Status.FENCED;
+                    if (status != Status.OK) {
+                        conflict("a placement is not taken by", order, file);
+                        return false;
+                    }
+                    world.say("  slab " + slab + ": donor " + named.get(copy.donor()) + " is told of its copies");
+                    if (killedHere("while it tells of copies", file)) {
+                        return false;
+                    }
+                }
+            }
+        }
+        return true;
+    }
+
+    private boolean tellNote(String otherwise, Granted granted, StateFile file, ExportNote note) throws IOException {
         for (ClaimOrder order : granted.claims()) {
-            if (!isThere(order) || !at(order.donor()).ownedBy(instance)) {
-                conflict("the last word is not heard of", order, file);
+            byte status = isThere(order)
+                    ? at(order.donor())
+                            .store
+                            .note(requireNonNull(claims.get(order.donor())), note.version(), note.encode())
+                    : Status.FENCED;
+            if (status != Status.OK) {
+                conflict(otherwise, order, file);
                 return false;
             }
         }
         return true;
+    }
+
+    private boolean free(TakeoverPlan plan, Granted granted, StateFile file) throws IOException {
+        for (TakeoverPlan.Superseded one : plan.superseded()) {
+            if (!allAreOurs("a slab cannot be given back to", granted, file)) {
+                return false;
+            }
+            byte _ = at(one.donor())
+                    .store
+                    .free(requireNonNull(claims.get(one.donor())), one.handle(), one.generation());
+            if (killedHere("among slabs that it gives back", file)) {
+                return false;
+            }
+        }
+        return true;
+    }
+
+    /** Waits until the owner before can believe no more that it owns, and asks for the last word. */
+    private boolean awaitOldOwner(Granted granted, StateFile file, ExportNote note) throws IOException {
+        world.disturb(host);
+        network.pass(Math.max(0, oldOwnerUntil - network.now()));
+        world.disturb(host);
+        return tellNote("the last word is not heard of", granted, file, note);
     }
 
     private boolean killedHere(String where, StateFile file) throws IOException {
@@ -285,18 +431,18 @@ final class SimStart {
         if (granted.waiting().containsValue(place)) {
             return null;
         }
-        for (SimSlab slab : at(place).slabs.values()) {
-            if (slab.handle == handle) {
-                BitSet written = new BitSet();
-                BitSet lost = new BitSet();
-                for (int page = 0; page < SimSlab.PAGES; page++) {
-                    written.set(page, slab.pages[page] > 0);
-                    lost.set(page, slab.pages[page] == SimDonor.LOST);
-                }
-                return new PageMarks(written, lost);
-            }
+        MarkedPages told =
+                at(place).store.pages(requireNonNull(claims.get(place)), handle, 0, SimDonor.SLAB_SIZE);
+        if (told.status() != Status.OK) {
+            throw new AssertionError("the plan names a slab that its donor does not hold");
         }
-        throw new AssertionError("the plan names a slab that its donor does not hold");
+        BitSet written = new BitSet();
+        BitSet lost = new BitSet();
+        for (int page = 0; page < told.marks().pages(); page++) {
+            written.set(page, told.marks().written(page));
+            lost.set(page, told.marks().lost(page));
+        }
+        return new PageMarks(written, lost);
     }
 
     /**
@@ -317,23 +463,17 @@ final class SimStart {
                 network.restart(i);
             }
         }
-        giveUp(granted, false);
+        giveUp(granted);
     }
 
-    /** What is given up may be lost as soon as a start has begun, since its file says so. When the server is there it is. */
-    private void giveUp(Granted granted, boolean forGood) {
+    private void giveUp(Granted granted) {
         Set<UUID> kept = kept(granted);
         for (SimDonor donor : network.all()) {
             if (!donorsAreDead
                     && !kept.contains(donor.incarnation)
-                    && donor.content.equals(granted.content())
+                    && donor.describe().content().equals(granted.content())
                     && !granted.givenUp().isEmpty()) {
                 donor.givenUp = true;
-                if (forGood) {
-                    world.truths().gone(donor.slabs);
-                } else {
-                    world.truths().mayBeLost(donor.slabs);
-                }
             }
         }
     }

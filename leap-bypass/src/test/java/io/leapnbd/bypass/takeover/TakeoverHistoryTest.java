@@ -54,6 +54,30 @@ class TakeoverHistoryTest {
         assertThat(failures(Scenes.DONOR_RESTARTS_AFTER_A_TAKEOVER, false)).isPositive();
     }
 
+    /**
+     * A member of a placement was silent, and was left out for a write that the others have. Then the server loses its state file, and sometimes those
+     * others too. What the member has may be believed no more.
+     */
+    @Test
+    void the_old_bytes_of_a_dropped_member_never_come_back_after_the_state_file_is_lost() throws Exception {
+        Tally tally = new Tally();
+        for (int copies = 2; copies <= 3; copies++) {
+            for (long seed = 1; seed <= SCENES; seed++) {
+                TakeoverWorld world = new TakeoverWorld(folder.resolve(copies + "c" + seed), seed, tally, true, copies);
+                try {
+                    world.play(Scenes.COPY_LEFT_OUT);
+                } catch (AssertionError e) {
+                    throw new AssertionError(copies + " copies, seed " + seed + ":\n" + world.story(), e);
+                } finally {
+                    world.close();
+                }
+            }
+        }
+        assertThat(tally.drops).isGreaterThan(SCENES);
+        assertThat(tally.acknowledged).isGreaterThan(4L * SCENES);
+        assertThat(tally.lostSeen).isGreaterThan(SCENES);
+    }
+
     private int failures(int scene, boolean fencedWord) throws Exception {
         int failures = 0;
         for (long seed = 1; seed <= SCENES; seed++) {

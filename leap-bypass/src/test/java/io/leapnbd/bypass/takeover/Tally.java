@@ -16,12 +16,30 @@ final class Tally {
     long right;
     long lostSeen;
 
+    /** Reads that failed as no donor of the page answered in time. */
+    long away;
+
+    long wrong;
+
+    /** Pages and slabs that were called lost without need. */
+    long needless;
+
+    long lostSlabs;
+    long acknowledged;
+    long failed;
+    long drops;
+    long filled;
+    long moved;
+    long givenBack;
+
     @Override
     public String toString() {
         return starts + " starts (" + refused + " refused, " + killedInStart + " killed, " + conflicts
                 + " in conflict; " + blank + " blank, "
                 + fromFile + " by file, " + fromLists + " by lists), " + fenced + " fenced, " + admitted
                 + " new processes admitted, " + heldBack + " held back, " + right + " right pages, " + lostSeen
-                + " errors";
+                + " errors of lost pages, " + away + " of donors that did not answer, " + needless + " needless losses, " + wrong
+                + " wrong pages; " + acknowledged + " changes acknowledged, " + failed + " not; " + drops + " copies left out, "
+                + filled + " filled, " + moved + " moved, " + givenBack + " slabs given back, " + lostSlabs + " slabs lost";
     }
 }

@@ -1,100 +1,122 @@
 package io.leapnbd.bypass.takeover;
 
-import io.leapnbd.bypass.takeover.SimDonor.SimSlab;
+import io.leapnbd.bypass.map.Member;
+import io.leapnbd.bypass.map.Placement;
+import io.leapnbd.donor.protocol.SlabName;
+import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.HashSet;
+import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.UUID;
 import org.jspecify.annotations.Nullable;
 
-/** The oracle of a simulation: what was acknowledged last, and what may be read besides, of each page of each content. */
+/**
+ * The oracle of a simulation: what was acknowledged last, and what may be read besides, of each page of each content; and which copies have to be
+ * there, so that nobody may call an index lost.
+ */
 final class Truths {
 
     static final int SLABS = 4;
-    static final int PAGES = SLABS * SimSlab.PAGES;
 
-    private final Map<UUID, Truth[]> contents = new HashMap<>();
+    /** Pages of a slab that are looked at: two of one group of the write order, and one of another. */
+    private static final int[] PAGES_OF_A_SLAB = {0, 1, 130};
 
-    Truth at(UUID content, int page) {
-        return contents.computeIfAbsent(content, fresh -> {
-            Truth[] blank = new Truth[PAGES];
+    static final int PAGES_A_SLAB = PAGES_OF_A_SLAB.length;
+    static final int PAGES = SLABS * PAGES_A_SLAB;
+
+    /** Whether there is one copy of each slab, so that a page that was read is settled. */
+    private final boolean single;
+
+    private final Map<UUID, Content> contents = new HashMap<>();
+
+    Truths(boolean single) {
+        this.single = single;
+    }
+
+    /** Where a page is on the device, in bytes. */
+    static long offset(int page) {
+        return (long) (page / PAGES_A_SLAB) * SimDonor.SLAB_SIZE + 4096L * PAGES_OF_A_SLAB[page % PAGES_A_SLAB];
+    }
+
+    private static final class Content {
+
+        private final Truth[] pages = new Truth[PAGES];
+        private final List<Set<SlabName>> needed = new ArrayList<>();
+    }
+
+    private Content content(UUID id) {
+        return contents.computeIfAbsent(id, _ -> {
+            Content blank = new Content();
             for (int i = 0; i < PAGES; i++) {
-                blank[i] = new Truth();
+                blank.pages[i] = new Truth(single);
+            }
+            for (int i = 0; i < SLABS; i++) {
+                blank.needed.add(Set.of());
             }
             return blank;
-        })[page];
-    }
-
-    /** What these slabs held is in no donor any more. */
-    void gone(Map<Integer, SimSlab> slabs) {
-        slabs.forEach((index, slab) -> {
-            for (Truth[] truth : contents.values()) {
-                for (int page = 0; page < SimSlab.PAGES; page++) {
-                    truth[index * SimSlab.PAGES + page].lose(slab);
-                }
-            }
         });
     }
 
-    /** A start says that these are given up, and it is not known whether it gets to its end. */
-    void mayBeLost(Map<Integer, SimSlab> slabs) {
-        slabs.forEach((index, slab) -> {
-            for (Truth[] truth : contents.values()) {
-                for (int page = 0; page < SimSlab.PAGES; page++) {
-                    Truth at = truth[index * SimSlab.PAGES + page];
-                    at.vague |= slab == at.holder || slab == at.unanswered;
-                }
-            }
-        });
+    Truth at(UUID content, int page) {
+        return content(content).pages[page];
     }
 
-    /** A start calls a whole slab lost, as nobody knows what was written there. */
-    void wholeMayBeLost(UUID content, int slab) {
-        for (int page = 0; page < SimSlab.PAGES; page++) {
-            at(content, slab * SimSlab.PAGES + page).vague = true;
+    /** The copies which no later server may call lost if all of them are there. */
+    Set<SlabName> needed(UUID content, int slab) {
+        return content(content).needed.get(slab);
+    }
+
+    /** A running server has placed an index so. As long as donors are not told, those that were needed before are needed too. */
+    void placed(UUID content, int slab, Placement at) {
+        Set<SlabName> all = believed(at);
+        if (!at.told()) {
+            all.addAll(needed(content, slab));
         }
+        content(content).needed.set(slab, all);
     }
 
-    /** Slabs that a server frees for want of use hold nothing that was acknowledged last. */
-    void requireUnused(UUID content, Map<Integer, SimSlab> back) {
-        back.forEach((index, slab) -> {
-            for (int page = 0; page < SimSlab.PAGES; page++) {
-                Truth at = at(content, index * SimSlab.PAGES + page);
-                if (at.vague) {
-                    // A start that was told to give it up did not get to its end.
-                    at.lose(slab);
-                } else if (at.holder == slab && at.value != 0) {
-                    throw new AssertionError("a slab that is in use was freed: " + index);
-                }
+    /** A change was acknowledged under a placement: from now on that is enough. */
+    void acknowledged(UUID content, int slab, Placement at) {
+        content(content).needed.set(slab, believed(at));
+    }
+
+    /** Nobody needs a copy of an index, as nothing is in it. */
+    void givenBack(UUID content, int slab) {
+        content(content).needed.set(slab, Set.of());
+    }
+
+    /** Copies that have every acknowledged write. */
+    static Set<SlabName> believed(Placement at) {
+        Set<SlabName> all = new HashSet<>();
+        for (int i = 0; i < at.size(); i++) {
+            if (at.state(i) != Member.State.FILLING) {
+                all.add(at.member(i).name());
             }
-        });
+        }
+        return all;
     }
 
     /**
-     * A page was read.
+     * A server calls an index lost.
      *
-     * @param error whether that ended in an error; {@code value} does not count then
+     * @param whole whether all of its pages; otherwise those that were ever changed
      */
-    void read(UUID content, int page, boolean error, long value, String who) {
-        Truth at = at(content, page);
-        boolean right = error ? at.lost || at.vague : (!at.lost && value == at.value) || at.perhaps.contains(value);
-        if (!right) {
-            throw new AssertionError("page " + page + " reads as " + (error ? "an error" : value) + " on " + who
-                    + "; acknowledged was " + at.value + ", perhaps " + at.perhaps
-                    + (at.lost ? ", and that is lost" : ""));
-        }
-        if (!error && !at.perhaps.isEmpty()) {
-            // Once it was read it is settled: what its server sent last can not arrive any more.
-            // A page of zeros may still be marked as written, and is called lost then if its donor ends.
-            boolean vague = at.vague;
-            at.set(value, at.perhaps.contains(value) ? at.unanswered : at.holder);
-            at.vague = vague;
+    void lost(UUID content, int slab, boolean whole) {
+        content(content).needed.set(slab, Set.of());
+        for (int page = 0; page < PAGES_A_SLAB; page++) {
+            Truth at = at(content, slab * PAGES_A_SLAB + page);
+            if (whole || at.changed) {
+                at.mayFail();
+            }
         }
     }
 
     /** What is right for one page. */
     static final class Truth {
+
+        private final boolean single;
 
         /** Acknowledged last: 0 is blank. */
         private long value;
@@ -102,51 +124,91 @@ final class Truths {
         /** Not acknowledged, and may have been done all the same. */
         private final Set<Long> perhaps = new HashSet<>();
 
-        /** Where the value is; null if it is nowhere. */
-        private @Nullable SimSlab holder;
-
-        /** Where what was not acknowledged is; null if it is nowhere. */
-        private @Nullable SimSlab unanswered;
-
+        /** Whether an error is right. */
         private boolean lost;
 
-        /** An error may be read although nothing was lost: a server could not know, and said so. */
-        private boolean vague;
+        /** Whether anybody has ever begun to change it. */
+        private boolean changed;
 
-        /** A write was sent, and its server was killed before it was acknowledged. It may have reached the slab, if one is named. */
-        void sent(long to, @Nullable SimSlab in) {
-            perhaps.add(to);
-            if (in != null) {
-                unanswered = in;
-            }
-            vague = true;
+        private long acknowledgements;
+
+        private final List<Reading> open = new ArrayList<>();
+
+        Truth(boolean single) {
+            this.single = single;
         }
 
-        private void lose(SimSlab slab) {
-            if (slab == unanswered) {
-                // It cannot be read any more, so what was before may not either. But a trim leaves nothing that can be
-                // lost: a start
-                // that has seen it has written down that the page is blank (seed 1099101).
-                perhaps.removeIf(sent -> sent != 0);
-                unanswered = null;
-                vague = true;
-            }
-            if (slab != holder) {
+        private void mayFail() {
+            lost = true;
+            open.forEach(reading -> reading.mayFail = true);
+        }
+
+        /** A write or trim has begun; returns what {@link #acknowledged} wants to know. */
+        long begun(long to) {
+            perhaps.add(to);
+            changed = true;
+            open.forEach(reading -> reading.right.add(to));
+            return acknowledgements;
+        }
+
+        /** It was acknowledged. Another one that was acknowledged meanwhile may be the later one. */
+        void acknowledged(long to, long before) {
+            open.forEach(reading -> reading.right.add(to));
+            if (acknowledgements != before) {
+                perhaps.add(to);
                 return;
             }
-            holder = null;
-            lost |= value != 0;
-            vague = true;
-        }
-
-        /** A write or trim was acknowledged. */
-        void set(long to, @Nullable SimSlab in) {
+            acknowledgements++;
             value = to;
             perhaps.clear();
-            holder = in;
-            unanswered = null;
             lost = false;
-            vague = false;
+        }
+
+        Reading read() {
+            Reading reading = new Reading(this);
+            open.add(reading);
+            return reading;
+        }
+    }
+
+    /** A read that is under way. */
+    static final class Reading {
+
+        private final Truth of;
+        private final Set<Long> right = new HashSet<>();
+        private final long acknowledgements;
+        private boolean mayFail;
+
+        private Reading(Truth of) {
+            this.of = of;
+            right.add(of.value);
+            right.addAll(of.perhaps);
+            mayFail = of.lost;
+            acknowledgements = of.acknowledgements;
+        }
+
+        /** Whether a page that is called lost may be. */
+        boolean mayFail() {
+            return mayFail;
+        }
+
+        void end() {
+            of.open.remove(this);
+        }
+
+        /** Null if it is right. */
+        @Nullable
+        String problem(long got) {
+            if (!right.contains(got)) {
+                return "reads as " + got + "; acknowledged was " + of.value + ", perhaps " + of.perhaps
+                        + (of.lost ? ", and that is lost" : "");
+            }
+            if (of.single && got != of.value && of.perhaps.contains(got) && acknowledgements == of.acknowledgements) {
+                // What its server sent before can not come back.
+                of.value = got;
+                of.perhaps.remove(got);
+            }
+            return null;
         }
     }
 }

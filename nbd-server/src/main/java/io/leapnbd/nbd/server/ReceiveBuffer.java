@@ -1,5 +1,6 @@
 package io.leapnbd.nbd.server;
 
+import io.leapnbd.nbd.protocol.Transmission;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.ByteBufAllocator;
 import io.netty.buffer.Unpooled;
@@ -24,7 +25,8 @@ import org.jspecify.annotations.Nullable;
  * A connection has a buffer only while something in it waits for more; else those of a loop share one ({@link LoopBuffers}).
  *
  * A large payload that has only begun to arrive is received into its own buffer instead, the {@linkplain #divert
- * diversion}, and never copied. All methods run on the connection's event loop.
+ * diversion}, and never copied. Behind a large write another one is likely: then the {@linkplain #expectHeader header} is received by itself, so
+ * that no part of the payload comes along with it. All methods run on the connection's event loop.
  */
 final class ReceiveBuffer implements RecvByteBufAllocator, RecvByteBufAllocator.ExtendedHandle {
 
@@ -49,6 +51,11 @@ final class ReceiveBuffer implements RecvByteBufAllocator, RecvByteBufAllocator.
     private boolean overflows;
     private @Nullable ByteBuf buffer;
     private @Nullable ByteBuf diversion;
+
+    /** As long as a request's header; allocated when the first one is expected. */
+    private @Nullable ByteBuf header;
+
+    private boolean headerExpected;
     private boolean held;
     private int receives;
     private int received;
@@ -105,6 +112,11 @@ final class ReceiveBuffer implements RecvByteBufAllocator, RecvByteBufAllocator.
         diversion = null;
     }
 
+    /** The next receive is for no more than a request's header, if nothing of it is there yet. */
+    void expectHeader() {
+        headerExpected = true;
+    }
+
     /** No further receive in this turn. */
     void hold() {
         held = true;
@@ -133,6 +145,15 @@ final class ReceiveBuffer implements RecvByteBufAllocator, RecvByteBufAllocator.
         if (foreign.isReadable()) {
             room(foreign.readableBytes()).writeBytes(foreign);
         }
+    }
+
+    private ByteBuf header() {
+        ByteBuf current = header;
+        if (current == null) {
+            current = allocator.directBuffer(Transmission.REQUEST_SIZE, Transmission.REQUEST_SIZE);
+            header = current;
+        }
+        return current.clear();
     }
 
     /** The buffer with at least {@code least} bytes to write; what has not been consumed is kept. */
@@ -175,6 +196,10 @@ final class ReceiveBuffer implements RecvByteBufAllocator, RecvByteBufAllocator.
             buffer.release();
             buffer = null;
         }
+        if (header != null) {
+            header.release();
+            header = null;
+        }
         diversion = null;
     }
 
@@ -186,7 +211,12 @@ final class ReceiveBuffer implements RecvByteBufAllocator, RecvByteBufAllocator.
     @Override
     public ByteBuf allocate(ByteBufAllocator ignored) {
         ByteBuf payload = diversion;
-        return (payload != null ? payload : room(LEAST_ROOM)).retain();
+        if (payload != null) {
+            return payload.retain();
+        }
+        boolean alone = headerExpected && !arrived().isReadable();
+        headerExpected = false;
+        return (alone ? header() : room(LEAST_ROOM)).retain();
     }
 
     @Override

@@ -35,6 +35,9 @@ final class TransmissionPhase implements Phase {
     /** So much of a payload, or all, must have arrived before there is a buffer for it: a header alone costs nothing. */
     private static final int LEAST_ARRIVED = 64 << 10;
 
+    /** Right behind a write of at least {@link #LEAST_ARRIVED} that came whole, a header suffices for a payload of up to this many bytes. */
+    private static final int MOST_TRUSTED = 256 << 10;
+
     private final Connection connection;
     private final Export export;
     private final DeviceQueue queue;
@@ -50,6 +53,9 @@ final class TransmissionPhase implements Phase {
 
     private long turnNanos;
     private long turnWork;
+
+    /** The last request was a large write that has arrived whole. */
+    private boolean trusted;
 
     private boolean blocked;
     private boolean inputEnded;
@@ -150,11 +156,12 @@ final class TransmissionPhase implements Phase {
     }
 
     /** Whether enough of the next request has arrived to begin it. */
-    private static boolean isThere(ByteBuf in) {
+    private boolean isThere(ByteBuf in) {
         int at = in.readerIndex();
         long length = in.getUnsignedInt(at + REQUEST_LENGTH);
         return in.getUnsignedShort(at + REQUEST_TYPE) != Command.WRITE.code()
                 || length > MAX_PAYLOAD
+                || (trusted && length <= MOST_TRUSTED)
                 || in.readableBytes() - REQUEST_SIZE >= Math.min(length, LEAST_ARRIVED)
                 || in.getInt(at) != REQUEST_MAGIC;
     }
@@ -179,6 +186,7 @@ final class TransmissionPhase implements Phase {
             return false;
         }
         turnWork += 1 + (length >>> 20);
+        trusted = false;
         in.readerIndex(at + REQUEST_SIZE);
 
         if (command == null) {
@@ -226,6 +234,10 @@ final class TransmissionPhase implements Phase {
     }
 
     private void submitWrite(Request request) {
+        trusted = request.length >= LEAST_ARRIVED;
+        if (trusted) {
+            connection.receive.expectHeader();
+        }
         boolean fua = (request.flags & CMD_FLAG_FUA) != 0;
         queue.write(request.offset, (int) request.length, request.presentBuffer(), 0, fua, request);
     }
