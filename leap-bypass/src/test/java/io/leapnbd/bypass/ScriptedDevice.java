@@ -161,7 +161,16 @@ final class ScriptedDevice implements BlockDevice, AutoCloseable {
                 memberTimeoutNanos);
         synchronized (repairs) {
             if (repairs.isEmpty()) {
-                Repair repair = new Repair(loop, map, order, versions, allocator, placing, memberTimeoutNanos);
+                Repair repair = new Repair(
+                        loop,
+                        () -> loops.values().stream().map(Paths::loop).toList(),
+                        map,
+                        order,
+                        versions,
+                        allocator,
+                        placing,
+                        losses,
+                        memberTimeoutNanos);
                 repairs.add(repair);
                 loop.onTick(repair::tick);
             }

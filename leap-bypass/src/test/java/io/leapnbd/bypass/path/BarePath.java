@@ -67,7 +67,8 @@ public final class BarePath {
         SlabAllocator allocator = new SlabAllocator(map, versions, machines, copies, times.member(), random);
         losses = new SlabLosses(map, versions, donors, (offset, length) -> {}, note::lose, this::thinned);
         placing = new PlacementChanges(map, versions, losses, times.member(), this::dropped);
-        repair = new Repair(loop, map, order, versions, allocator, placing, times.member());
+        repair =
+                new Repair(loop, () -> List.of(loop), map, order, versions, allocator, placing, losses, times.member());
         notes = new NoteSpreader(note::version, note::encode, links.length);
         loop.onTick(() -> {
             // It may come late.
@@ -99,9 +100,14 @@ public final class BarePath {
         return losses;
     }
 
-    /** Copies that were left out, and that were filled. */
+    /** Copies that were left out, that were filled, and that were moved; slabs that were given back. */
     public long[] counts() {
-        return new long[] {placing.drops(), repair.filled()};
+        return new long[] {placing.drops(), repair.filled(), repair.moved(), repair.givenBack()};
+    }
+
+    /** Whether nothing is in a slab. */
+    public boolean isBlank(int slab) {
+        return !map.damaged(slab) && !map.anyWritten((long) slab * map.slabSize(), map.slabSize());
     }
 
     /** Whether a donor has acknowledged a note of this version. */
