@@ -14,6 +14,7 @@ import java.util.SplittableRandom;
 import java.util.UUID;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.LongAdder;
 import java.util.function.Consumer;
@@ -45,6 +46,7 @@ public final class SlabAllocator {
     private final TrimmedSlabs trimmed;
     private final AtomicInteger leaving = new AtomicInteger();
     private final LongAdder failures = new LongAdder();
+    private final AtomicBoolean noRoomForSeals = new AtomicBoolean();
     private final Map<Integer, Allocation> allocations = new ConcurrentHashMap<>();
 
     /**
@@ -84,7 +86,7 @@ public final class SlabAllocator {
         return trimmed;
     }
 
-    /** Writes that failed because no donor had room. */
+    /** Writes that failed because no donor had room, or the state folder had none for seals. */
     public long failures() {
         return failures.sum();
     }
@@ -118,8 +120,17 @@ public final class SlabAllocator {
         if (map.placement(allocation.slab) != null) {
             // Another one has ended since this was looked at.
             end(allocation, 0);
-        } else {
+        } else if (map.reserveSeals(allocation.slab)) {
             attempt(allocation);
+        } else {
+            if (noRoomForSeals.compareAndSet(false, true)) {
+                LOG.error(
+                        "there is no room in the state folder for the seals of slab {}: writes to it and to other new slabs fail;"
+                                + " make room there, or start anew with another --state-dir or --seals off",
+                        allocation.slab);
+            }
+            failures.increment();
+            end(allocation, NbdError.ENOSPC.code());
         }
     }
 
