@@ -5,6 +5,7 @@ import sys
 import bad_flags
 import copies
 import donor_faults
+import drains
 import ownership
 import own_memory
 import real_clients
@@ -47,6 +48,7 @@ def main(words):
         donor_faults.run(suite, processes)
         ownership.run(suite, processes, first, histories)
         copies.run(suite, processes, first, rounds)
+        drains.run(suite, processes, first, rounds)
         seals.run(suite, processes, first, rounds)
         bad_flags.run(suite, processes)
         own_memory.run(suite, processes)

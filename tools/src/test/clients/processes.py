@@ -248,6 +248,8 @@ class Donor(Daemon):
 
     def __init__(self, processes, memory, name="donor", slab_size="1M", **options):
         arguments = ["donor", "--memory", memory, "--slab-size", slab_size, "--listen", "127.0.0.1:0", "--http", "127.0.0.1:0"]
+        # Most tests that end a donor in good order mean that its pages go.
+        options.setdefault("drain_timeout", "0s")
         for option, value in options.items():
             arguments += flag(option, value)
         super().__init__(processes, name, *arguments)

@@ -46,6 +46,7 @@ import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.List;
 import java.util.Map;
 import java.util.UUID;
@@ -260,7 +261,17 @@ public final class RemoteDevice implements BlockDevice, AutoCloseable {
         loop.onTick(() -> notes.spread(loop));
         Mending mending =
                 new Mending(loop, map, writeOrder, versions, losses, new PageSeals(map, writeOrder), sealFigures);
-        Repair mine = new Repair(loop, map, writeOrder, versions, allocator, placing, mending, memberTimeoutNanos);
+        Repair mine = new Repair(
+                loop,
+                this::deviceLoops,
+                map,
+                writeOrder,
+                versions,
+                allocator,
+                placing,
+                losses,
+                mending,
+                memberTimeoutNanos);
         if (repair.compareAndSet(null, mine)) {
             loop.onTick(mine::tick);
         }
@@ -278,6 +289,10 @@ public final class RemoteDevice implements BlockDevice, AutoCloseable {
     }
 
     private record LoopPaths(DeviceLoop loop, CachedPages pages) {}
+
+    private Collection<DeviceLoop> deviceLoops() {
+        return loops.values().stream().map(LoopPaths::loop).toList();
+    }
 
     /** Random number of the contents: another one means that the device was begun anew, blank. */
     public UUID content() {
@@ -343,6 +358,24 @@ public final class RemoteDevice implements BlockDevice, AutoCloseable {
     public long copiesFilledBytes() {
         Repair working = repair.get();
         return working == null ? 0 : working.filledBytes();
+    }
+
+    /** Copies of slabs that went from donors that wanted memory back. */
+    public long copiesMoved() {
+        Repair working = repair.get();
+        return working == null ? 0 : working.moved();
+    }
+
+    /** Slabs that donors have back because nothing is in them any more. */
+    public long slabsGivenBack() {
+        Repair working = repair.get();
+        return working == null ? 0 : working.givenBack();
+    }
+
+    /** Whether a donor wants memory back, and no other had room when it was last looked for. */
+    public boolean noRoomToMove() {
+        Repair working = repair.get();
+        return working != null && working.noRoomToMove();
     }
 
     /** What came from donors that was not what was written there. */
@@ -426,7 +459,7 @@ public final class RemoteDevice implements BlockDevice, AutoCloseable {
         }
         long pages = losses.restarted(donors.indexOf(donor), gone);
         String what = gone.equals(found) ? "has given the slabs away, as the lease had run out" : "has restarted";
-        if (pages == 0 && taken.copies() > 1) {
+        if (pages == 0) {
             LOG.warn("donor {} {}; no written page is lost", donor, what);
         } else {
             LOG.error("donor {} {}: {} written pages are lost; reading one is an I/O error", donor, what, pages);

@@ -167,7 +167,17 @@ final class ScriptedDevice implements BlockDevice, AutoCloseable {
         Mending mending = new Mending(loop, map, order, versions, losses, new PageSeals(map, order), figures);
         synchronized (repairs) {
             if (repairs.isEmpty()) {
-                Repair repair = new Repair(loop, map, order, versions, allocator, placing, mending, memberTimeoutNanos);
+                Repair repair = new Repair(
+                        loop,
+                        () -> loops.values().stream().map(Paths::loop).toList(),
+                        map,
+                        order,
+                        versions,
+                        allocator,
+                        placing,
+                        losses,
+                        mending,
+                        memberTimeoutNanos);
                 repairs.add(repair);
                 loop.onTick(repair::tick);
             }

@@ -20,6 +20,7 @@ import java.util.UUID;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.Consumer;
 import java.util.function.IntConsumer;
 import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
@@ -59,6 +60,16 @@ final class ScriptedStore {
     /** Placements are taken, and never answered. */
     volatile boolean keepsPlacementsToItself;
 
+    /** So many placements are answered, and further ones are taken and never answered. */
+    volatile int answersPlacements = Integer.MAX_VALUE;
+
+    /** Reads of clients that begin at this byte of a slab are kept; -1 for none. */
+    volatile int holdsReadsOf = -1;
+
+    /** Slabs that are handed back go when {@link #freeLate} says so, and nobody is told. */
+    volatile boolean holdsFrees;
+
+    private final List<LinkRequest> heldFrees = new CopyOnWriteArrayList<>();
     /** One in so many reads is answered with a bit that is another one; 0 for none. */
     volatile int flipsOneIn;
 
@@ -68,7 +79,20 @@ final class ScriptedStore {
     /** What is asked is done, and the answers come when they are let go. */
     volatile boolean holdsAnswers;
 
-    private record Held(int index, Map<Integer, byte[]> pages, Map<Integer, Long> versions) {}
+    private static final class Held {
+
+        private final int index;
+        private final long grant;
+        private final Map<Integer, byte[]> pages = new HashMap<>();
+        private final Map<Integer, Long> versions = new HashMap<>();
+        private long generation;
+
+        Held(int index, long grant) {
+            this.index = index;
+            this.grant = grant;
+            generation = grant;
+        }
+    }
 
     ScriptedStore(String name, Donor.Listener listener, Random random, LongSupplier clock, IntConsumer onLoss) {
         donor = new Donor(name, listener);
@@ -117,6 +141,15 @@ final class ScriptedStore {
         return process;
     }
 
+    int freesHeld() {
+        return heldFrees.size();
+    }
+
+    /** Does what was held. */
+    void freeLate() {
+        heldFrees.forEach(request -> perform(request, process(), null));
+    }
+
     /** Slabs that it has granted and not taken back. */
     synchronized int held() {
         return slabs.size();
@@ -144,17 +177,13 @@ final class ScriptedStore {
             return Outcome.UNREACHABLE;
         }
         if (r.operation == Operation.GRANT) {
-            for (Map.Entry<Integer, Held> held : slabs.entrySet()) {
-                if (held.getValue().index == r.slab) {
-                    r.grantedHandle = held.getKey();
-                    return Outcome.OK;
-                }
-            }
-            slabs.put(++lastHandle, new Held(r.slab, new HashMap<>(), new HashMap<>()));
-            r.grantedHandle = lastHandle;
-            return Outcome.OK;
+            return grant(r);
         }
         if (r.operation == Operation.FREE) {
+            Held held = slabs.get(r.slab);
+            if (held != null && r.version < held.generation) {
+                return Outcome.STALE;
+            }
             return slabs.remove(r.slab) != null ? Outcome.OK : Outcome.LOST;
         }
         Held held = slabs.get(r.slab);
@@ -163,6 +192,10 @@ final class ScriptedStore {
         }
         if (r.operation == Operation.PLACE) {
             placements.incrementAndGet();
+            if (r.version < held.generation) {
+                return Outcome.STALE;
+            }
+            held.generation = r.version;
             return Outcome.OK;
         }
         for (int at = r.offset; at < r.offset + r.length; ) {
@@ -171,6 +204,21 @@ final class ScriptedStore {
             change(held, r, page, at, end, written);
             at = end;
         }
+        return Outcome.OK;
+    }
+
+    /** As a donor does: a newer grant takes what is held back, and never has its handle. */
+    private Outcome grant(LinkRequest r) {
+        for (Map.Entry<Integer, Held> entry : slabs.entrySet()) {
+            Held held = entry.getValue();
+            if (held.index == r.slab && r.version <= held.generation) {
+                r.grantedHandle = entry.getKey();
+                return r.version == held.grant ? Outcome.OK : Outcome.STALE;
+            }
+        }
+        slabs.values().removeIf(held -> held.index == r.slab);
+        slabs.put(++lastHandle, new Held(r.slab, r.version));
+        r.grantedHandle = lastHandle;
         return Outcome.OK;
     }
 
@@ -285,7 +333,11 @@ final class ScriptedStore {
             }
             waiting.add(request);
             int post = posts.merge(request, 1, Integer::sum);
-            if (!holdsEverything) {
+            boolean held = request.operation == Operation.READ
+                    && request.offset == holdsReadsOf
+                    && request.length == PAGE
+                    && !request.background;
+            if (!holdsEverything && !held) {
                 loop.schedule(() -> answer(request, post), random.nextInt(800), TimeUnit.MICROSECONDS);
             }
         }
@@ -334,6 +386,10 @@ final class ScriptedStore {
                 return;
             }
             UUID to = connectedTo;
+            if (request.operation == Operation.FREE && holdsFrees) {
+                heldFrees.add(copy(request));
+                return;
+            }
             Outcome outcome = perform(request, to, written);
             if (outcome == Outcome.UNREACHABLE) {
                 // A dead connection: sent again over the next one.
@@ -346,7 +402,8 @@ final class ScriptedStore {
                         TimeUnit.MICROSECONDS);
                 return;
             }
-            if (request.operation == Operation.PLACE && keepsPlacementsToItself) {
+            if (request.operation == Operation.PLACE
+                    && (keepsPlacementsToItself || placements.get() > answersPlacements)) {
                 return;
             }
             if (request.operation == Operation.GRANT) {
@@ -456,6 +513,11 @@ final class ScriptedStore {
                     }
                 }
             }
+        }
+
+        @Override
+        public void each(Consumer<LinkRequest> to) {
+            List.copyOf(waiting).forEach(to);
         }
 
         @Override

@@ -108,10 +108,15 @@ public final class AddressMap {
         for (int slab = 0; slab < slabs; slab++) {
             // Of a device of many terabytes most slabs are nowhere, and their bits need not be read.
             if (placement(slab) != null) {
-                pages += written.count(firstPage(slab), endPage(slab));
+                pages += pagesWritten(slab);
             }
         }
         return pages;
+    }
+
+    /** Pages of a slab that hold data. */
+    public long pagesWritten(int slab) {
+        return written.count(firstPage(slab), endPage(slab));
     }
 
     /**
@@ -349,6 +354,24 @@ public final class AddressMap {
     public void map(int slab, Placement to) {
         if (!place(slab, null, to)) {
             throw new IllegalStateException("slab " + slab + " is somewhere already");
+        }
+    }
+
+    /**
+     * A slab that is blank is nowhere from now on, and that is written down first, unless it is not where the caller thinks. No write to it may be under
+     * way.
+     *
+     * @return whether it was there
+     */
+    public boolean unmap(int slab, Placement expected) {
+        synchronized (lock(slab)) {
+            if (placement(slab) != expected) {
+                return false;
+            }
+            state.putPlacement(slab, null);
+            PLACEMENT.setVolatile(placements, slab, (@Nullable Placement) null);
+            mapped.decrementAndGet();
+            return true;
         }
     }
 

@@ -41,6 +41,7 @@ final class Change {
     private int toAsk;
     private boolean fenced;
     private boolean refused;
+    private boolean doneWhereItWas;
 
     Change() {}
 
@@ -54,6 +55,7 @@ final class Change {
         gone = 0;
         fenced = false;
         refused = false;
+        doneWhereItWas = false;
     }
 
     /** Drops what it referred to, before it goes back to the pool. */
@@ -115,6 +117,7 @@ final class Change {
                 done |= (acknowledged >>> place & 1) << i;
             }
         }
+        doneWhereItWas |= acknowledged != 0 && done == 0;
         asked = present;
         acknowledged = done;
         gone = 0;
@@ -162,6 +165,11 @@ final class Change {
             }
         }
         return false;
+    }
+
+    /** Whether copies have done it, and none of these is used any more: the others may have had less than their time. */
+    boolean doneWhereItWas() {
+        return doneWhereItWas;
     }
 
     /** Those that have neither done it nor are gone: nobody knows what became of it there. */

@@ -195,6 +195,8 @@ abstract class ChangePath {
         } else if (change.acknowledgedByLive(present)) {
             placing.leaveOut(
                     slab, change.silent(), loop, loop.deadline(change.client()), done -> leftOut(change, slab, done));
+        } else if (change.doneWhereItWas() && !loop.expired(change.client())) {
+            loop.later(() -> askAgain(change, slab), AGAIN_MILLIS, TimeUnit.MILLISECONDS);
         } else {
             change.client().fail(NbdError.EIO);
             failed(change, now);

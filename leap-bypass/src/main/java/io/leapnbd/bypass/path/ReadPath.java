@@ -91,8 +91,8 @@ public final class ReadPath {
             post(client, placement, choice.choose(placement, failed), offset, length, into, index, attempts);
         } else if (!loop.lease().valid(client.startNanos())) {
             loop.lease().ask(client, () -> read(client, offset, length, into, index));
-        } else if (lost || written) {
-            client.failAt(NbdError.EIO, lost ? map.firstLost(offset, length) : offset);
+        } else if (lost) {
+            client.failAt(NbdError.EIO, map.firstLost(offset, length));
         } else if (map.blank(offset, length)) {
             into.setZero(index, length);
         } else if (loop.expired(client)) {

@@ -15,6 +15,7 @@ import java.util.UUID;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.LongAdder;
 import java.util.function.Consumer;
 import java.util.random.RandomGenerator;
@@ -42,6 +43,8 @@ public final class SlabAllocator {
     private final int copies;
     private final long placeNanos;
     private final DonorChoice choice;
+    private final TrimmedSlabs trimmed;
+    private final AtomicInteger leaving = new AtomicInteger();
     private final LongAdder failures = new LongAdder();
     private final AtomicBoolean noRoomForSeals = new AtomicBoolean();
     private final Map<Integer, Allocation> allocations = new ConcurrentHashMap<>();
@@ -65,11 +68,22 @@ public final class SlabAllocator {
         this.copies = copies;
         this.placeNanos = placeNanos;
         choice = new DonorChoice(machines, random);
+        trimmed = new TrimmedSlabs(map.slabs());
     }
 
     /** How many copies a slab gets. */
     int copies() {
         return copies;
+    }
+
+    /** So many more copies are about to be given back, or fewer: as long as there are any, donors that are full may have room soon. Any thread. */
+    void expectFreed(int more) {
+        int _ = leaving.addAndGet(more);
+    }
+
+    /** Slabs that may need no memory any more. */
+    TrimmedSlabs trimmed() {
+        return trimmed;
     }
 
     /** Writes that failed because no donor had room, or the state folder had none for seals. */
@@ -143,7 +157,7 @@ public final class SlabAllocator {
         request.lost = lost.length > 0 ? lost : null;
         request.startNanos = loop.now();
         request.deadlineNanos = loop.deadline(request.startNanos);
-        Grant grant = new Grant(allocation, chosen, lost);
+        Grant grant = new Grant(allocation, chosen);
         request.completion = grant::ended;
         loop.post(request, chosen);
         link.flush();
@@ -164,11 +178,24 @@ public final class SlabAllocator {
     /**
      * Asks a donor for a copy of a slab that has others already, once.
      *
+     * @param leaving the copy that it is to take the place of, so that it may be on the same machine, and not at the same donor; null for none
      * @param lost pages that are lost, as {@link AddressMap#lostPages} has them
      * @param end told the copy, which is to be filled; null if no donor on another machine gives one
      */
-    void grantFilling(int slab, DeviceLoop loop, Placement present, long[] lost, Consumer<@Nullable Member> end) {
-        int chosen = choice.choose(slab, loop, new BitSet(), present.members());
+    void grantFilling(
+            int slab,
+            DeviceLoop loop,
+            Placement present,
+            @Nullable Member leaving,
+            long[] lost,
+            Consumer<@Nullable Member> end) {
+        BitSet refused = new BitSet();
+        List<Member> stay = new ArrayList<>(present.members());
+        if (leaving != null) {
+            refused.set(leaving.donor());
+            stay.remove(leaving);
+        }
+        int chosen = choice.choose(slab, loop, refused, stay);
         if (chosen == DonorChoice.NONE) {
             end.accept(null);
             return;
@@ -195,7 +222,7 @@ public final class SlabAllocator {
         if (allocation.endIfForgotten(allocation.loop.now())) {
             boolean _ = allocations.remove(allocation.slab, allocation);
             failed(allocation, false);
-        } else if (choice.allFull(allocation.slab, allocation.loop)) {
+        } else if (leaving.get() == 0 && choice.allFull(allocation.slab, allocation.loop)) {
             failed(allocation, true);
             end(allocation, NbdError.ENOSPC.code());
         } else {
@@ -230,23 +257,63 @@ public final class SlabAllocator {
      * @return whether the donor is being asked; not if it owes another answer about this slab
      */
     boolean giveBack(int slab, DeviceLoop loop, Member surplus, long generation) {
+        return giveBack(slab, loop, surplus, generation, how -> {
+            if (how != LinkRequest.Outcome.OK) {
+                notGivenBack(slab, surplus);
+            }
+        });
+    }
+
+    /** Says that a donor has not taken back what it was to. */
+    static void notGivenBack(int slab, Member surplus) {
+        LOG.warn("slab {} of donor {} was not wanted and could not be given back", slab, surplus.donor());
+    }
+
+    /** Likewise; {@code end} is told what became of it if the donor is asked, possibly before this returns. */
+    boolean giveBack(int slab, DeviceLoop loop, Member surplus, long generation, Consumer<LinkRequest.Outcome> end) {
         if (!choice.beginFreeing(slab, surplus, map)) {
             return false;
         }
+        long now = loop.now();
+        free(slab, loop, surplus, generation, now, loop.deadline(now), end);
+        return true;
+    }
+
+    /**
+     * Gives a copy back that is in use, and that the caller keeps everybody from using.
+     *
+     * @param nanos how long the donor may take
+     */
+    boolean giveBackUsed(
+            int slab, DeviceLoop loop, Member used, long generation, long nanos, Consumer<LinkRequest.Outcome> end) {
+        if (!choice.beginReturning(slab, used.donor())) {
+            return false;
+        }
+        long now = loop.now();
+        free(slab, loop, used, generation, now, now + nanos, end);
+        return true;
+    }
+
+    private void free(
+            int slab,
+            DeviceLoop loop,
+            Member surplus,
+            long generation,
+            long now,
+            long deadlineNanos,
+            Consumer<LinkRequest.Outcome> end) {
         LinkRequest free = loop.newRequest();
         free.free(surplus, generation);
-        free.startNanos = loop.now();
-        free.deadlineNanos = loop.deadline(free.startNanos);
-        free.completion = (done, now) -> {
-            if (done.outcome != LinkRequest.Outcome.OK) {
-                LOG.warn("slab {} of donor {} was not wanted and could not be given back", slab, surplus.donor());
-            }
+        free.startNanos = now;
+        free.deadlineNanos = deadlineNanos;
+        free.completion = (done, at) -> {
+            LinkRequest.Outcome how = done.outcome;
             choice.endFreeing(slab, surplus.donor());
             loop.release(done);
+            end.accept(how);
         };
         loop.post(free, surplus.donor());
         loop.link(surplus.donor()).flush();
-        return true;
     }
 
     private void giveAllBack(Allocation allocation, List<Member> surplus, long generation) {
@@ -260,12 +327,12 @@ public final class SlabAllocator {
 
         private final Allocation allocation;
         private final int donor;
-        private final long[] lost;
+        private final int round;
         private boolean answered;
         private boolean late;
 
-        Grant(Allocation allocation, int donor, long[] lost) {
-            this.lost = lost;
+        Grant(Allocation allocation, int donor) {
+            round = allocation.rounds;
             this.allocation = allocation;
             this.donor = donor;
         }
@@ -297,11 +364,10 @@ public final class SlabAllocator {
             }
         }
 
-        @SuppressWarnings("ReferenceEquality") // Another array is of another time, even if it says the same.
         private void granted(Member member) {
             if (allocation.over()
                     || allocation.placing
-                    || lost != allocation.lost
+                    || round != allocation.rounds
                     || allocation.granted.size() == copies
                     || choice.onMachineOf(member.donor(), allocation.granted)) {
                 boolean _ = giveBack(allocation.slab, allocation.loop, member, member.grantVersion());
@@ -364,6 +430,7 @@ public final class SlabAllocator {
                 allocation.granted.clear();
                 allocation.placing = false;
                 allocation.lost = null;
+                allocation.rounds++;
                 retryOrFail(allocation);
                 return;
             }

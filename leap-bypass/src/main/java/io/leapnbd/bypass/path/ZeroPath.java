@@ -116,8 +116,19 @@ public final class ZeroPath extends ChangePath {
         } finally {
             order.end(offset, length);
         }
-        if (!still) {
+        if (still) {
+            note(slab, how);
+        } else {
             awaitTurn(client, offset, length, NO_TICKET, later -> begin(client, offset, length, how, later));
+        }
+    }
+
+    /** Takes note of a slab that may be blank, or has to keep its memory all the same. */
+    private void note(int slab, int how) {
+        if ((how & ALLOCATE) == 0) {
+            allocator.trimmed().add(slab);
+        } else {
+            allocator.trimmed().remove(slab);
         }
     }
 
@@ -141,6 +152,7 @@ public final class ZeroPath extends ChangePath {
         if (!done) {
             awaitTurn(client, offset, length, ticket, later -> begin(client, offset, length, how, later));
         } else if ((how & ALLOCATE) != 0) {
+            note(slab, how);
             loop.waits().whenMapped(allocator, slab, client, () -> {});
         }
     }
@@ -160,6 +172,7 @@ public final class ZeroPath extends ChangePath {
             map.markBlank(offset, length);
             return true;
         });
+        note(map.slabOf(change.position), change.tag);
         // If the slab was lost before they were called blank, they are called lost, and have to be healed.
         Placement now = map.placement(map.slabOf(change.position));
         if (now == null) {

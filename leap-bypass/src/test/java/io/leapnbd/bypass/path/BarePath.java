@@ -69,7 +69,8 @@ public final class BarePath {
         placing = new PlacementChanges(map, versions, losses, times.member(), this::dropped);
         Mending mending =
                 new Mending(loop, map, order, versions, losses, new PageSeals(map, order), new SealFigures(donors));
-        repair = new Repair(loop, map, order, versions, allocator, placing, mending, times.member());
+        repair = new Repair(
+                loop, () -> List.of(loop), map, order, versions, allocator, placing, losses, mending, times.member());
         notes = new NoteSpreader(note::version, note::encode, links.length);
         loop.onTick(() -> {
             // It may come late.
@@ -101,9 +102,14 @@ public final class BarePath {
         return losses;
     }
 
-    /** Copies that were left out, and that were filled. */
+    /** Copies that were left out, that were filled, and that were moved; slabs that were given back. */
     public long[] counts() {
-        return new long[] {placing.drops(), repair.filled()};
+        return new long[] {placing.drops(), repair.filled(), repair.moved(), repair.givenBack()};
+    }
+
+    /** Whether nothing is in a slab. */
+    public boolean isBlank(int slab) {
+        return !map.damaged(slab) && !map.anyWritten((long) slab * map.slabSize(), map.slabSize());
     }
 
     /** Whether a donor has acknowledged a note of this version. */

@@ -46,6 +46,7 @@ final class TakeoverWorld implements AutoCloseable {
 
     private int claimsUntilKill;
     private long lastValue;
+    private int stutters;
     private final int copies;
     private final LoopLatencies latencies = new LatencyRecorders().openLoop();
 
@@ -73,6 +74,7 @@ final class TakeoverWorld implements AutoCloseable {
         this.fencedWord = fencedWord;
         random = new Random(seed * 0x9E3779B97F4A7C15L);
         habits = new Habits(random);
+        stutters = habits.stutters;
         this.copies = copies > 0 ? copies : 1 + random.nextInt(MOST_COPIES);
         truths = new Truths(this.copies == 1);
         network = new SimNetwork(this);
@@ -169,6 +171,16 @@ final class TakeoverWorld implements AutoCloseable {
         calm = from;
     }
 
+    /** A scene wants links to be slow after one message of so many. */
+    void stutter(int in) {
+        stutters = in;
+    }
+
+    /** Whether a link is slow from now on. */
+    boolean stutters() {
+        return !calm && habits.once(stutters, random);
+    }
+
     /** Happens at the next moment at which a start may be disturbed. */
     void meanwhile(Incident incident) {
         meanwhile.add(incident);
@@ -213,6 +225,7 @@ final class TakeoverWorld implements AutoCloseable {
     /** All that is left reads everything. */
     private void finish() throws IOException {
         network.mendAll();
+        network.wantNothing();
         for (SimHost host : hosts) {
             host.resume();
         }
@@ -340,6 +353,7 @@ final class TakeoverWorld implements AutoCloseable {
             case RESTART -> network.restart(random.nextInt(SimNetwork.DONORS));
             case SWAP -> network.swapAddresses();
             case EXPIRE -> network.expire(random.nextInt(SimNetwork.DONORS));
+            case WANT -> network.wantBack(random.nextInt(SimNetwork.DONORS));
             case PAUSE -> network.pauseOrGoOn(random.nextInt(SimNetwork.DONORS));
             case SLOW -> network.slow(host);
             case RESUME -> host.resume();

@@ -29,6 +29,8 @@ final class Tally {
     long failed;
     long drops;
     long filled;
+    long moved;
+    long givenBack;
 
     @Override
     public String toString() {
@@ -40,6 +42,7 @@ final class Tally {
                 + " needless losses, " + wrong
                 + " wrong pages; " + acknowledged + " changes acknowledged, " + failed + " not; " + drops
                 + " copies left out, "
-                + filled + " filled, " + lostSlabs + " slabs lost";
+                + filled + " filled, " + moved + " moved, " + givenBack + " slabs given back, " + lostSlabs
+                + " slabs lost";
     }
 }

@@ -223,7 +223,11 @@ public final class LeapServer implements AutoCloseable {
                         query -> status.ready(),
                         "/histograms",
                         new HistogramPage(remote.latencies(), startMillis)),
-                Map.<String, Page>of("/settings", new PrefetchControl(settings.export(), remote)::set));
+                Map.<String, Page>of(
+                        "/settings",
+                        new PrefetchControl(settings.export(), remote)::set,
+                        "/drain",
+                        new DrainControl(status)::drain));
         closings.add("HTTP endpoint", endpoint);
         endpoint.warnIfExposed();
         uris.add("http://" + endpoint.address());

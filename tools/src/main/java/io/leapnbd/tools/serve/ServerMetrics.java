@@ -100,6 +100,10 @@ final class ServerMetrics {
                 .from(sink -> sink.accept(device.map().pagesUnsealed()));
         metrics.counter("leap_allocation_failures_total", "Writes that failed because no donor had room.")
                 .from(sink -> sink.accept(device.allocationFailures()));
+        metrics.counter(
+                        "leap_copies_moved_total",
+                        "Copies of slabs that went from donors that wanted memory back, or were one too many.")
+                .from(sink -> sink.accept(device.copiesMoved()));
         metrics.gauge("leap_degraded", "How many things are not as they should be; /status names them.")
                 .from(sink -> sink.accept(status.degraded().size()));
         metrics.gauge("leap_start_time_seconds", "When the server started, in seconds since 1970.")
@@ -112,6 +116,9 @@ final class ServerMetrics {
         donor.gauge("leap_donor_links", "Links to the donor that are connected.", Donor::linksUp);
         donor.gauge("leap_donor_slabs_free", "Slabs that the donor could grant.", Donor::freeSlabs);
         donor.gauge("leap_donor_slabs", "Slabs that the donor lends in all.", Donor::totalSlabs);
+        donor.gauge(
+                "leap_donor_slabs_wanted_back", "Slabs that the donor wants back from its servers.", Donor::wantedBack);
+        donor.gauge("leap_donor_drained", "Whether the donor is being drained here.", one -> one.drained() ? 1 : 0);
         metrics.gauge("leap_donor_slabs_held", "Slabs of the export that the donor holds.", "donor")
                 .from(sink -> {
                     int[] held = status.slabsHeld();
