@@ -170,9 +170,16 @@ class ScriptedDonorsTest {
             settle();
         }
         assertThat(errors).as("seed " + seed).isZero();
+        // All pages are of one group, so that a write was near nearly every read. Now there is none.
+        Awaiting.that("a copy was found that is bad, and was written anew", () -> {
+            for (Page page : pages) {
+                read(page, () -> drivers[0].startRead((long) page.number * PAGE, PAGE));
+                settle();
+            }
+            return device.figures.unfit(1) > 0 && device.figures.mended(1) > 0;
+        });
+        assertThat(errors).as("seed " + seed).isZero();
         assertThat(device.figures.unfit(0)).isZero();
-        assertThat(device.figures.unfit(1)).isPositive();
-        assertThat(device.figures.mended(1)).isPositive();
     }
 
     private boolean allHaveTwoCopies() {
