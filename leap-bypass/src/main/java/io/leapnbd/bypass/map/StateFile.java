@@ -298,8 +298,7 @@ public final class StateFile implements AutoCloseable {
             return null;
         }
         // A slab that was never placed has never had another copy.
-        boolean told = row.copies().size() == 1
-                && row.copies().getFirst().grantVersion() == row.generation();
+        boolean told = row.copies().size() == 1 && row.copies().getFirst().grantVersion() == row.generation();
         List<Member> members = new ArrayList<>();
         List<Member.State> states = new ArrayList<>();
         for (SlabRow.Copy copy : row.copies()) {

@@ -60,12 +60,7 @@ public final class SlabAllocator {
 
     /** Likewise, with what donors are drawn by. */
     SlabAllocator(
-            AddressMap map,
-            Versions versions,
-            int[] machines,
-            int copies,
-            long placeNanos,
-            RandomGenerator random) {
+            AddressMap map, Versions versions, int[] machines, int copies, long placeNanos, RandomGenerator random) {
         this.map = map;
         this.versions = versions;
         this.copies = copies;
@@ -358,6 +353,7 @@ public final class SlabAllocator {
             }
         }
 
+        @SuppressWarnings("ReferenceEquality") // Another array is of another time, even if it says the same.
         private void granted(Member member) {
             if (allocation.over()
                     || allocation.placing

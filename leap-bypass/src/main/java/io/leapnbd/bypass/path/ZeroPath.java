@@ -104,8 +104,7 @@ public final class ZeroPath extends ChangePath {
     }
 
     private void unmapped(int slab, ClientRequest client, long offset, int length, int how, long ticket) {
-        boolean done =
-                order.whileNothingIsWritten(offset, length, Long.MAX_VALUE, ticket, map::markBlankIfNowhere);
+        boolean done = order.whileNothingIsWritten(offset, length, Long.MAX_VALUE, ticket, map::markBlankIfNowhere);
         if (!done) {
             awaitTurn(client, offset, length, ticket, later -> begin(client, offset, length, how, later));
         } else if ((how & ALLOCATE) != 0) {

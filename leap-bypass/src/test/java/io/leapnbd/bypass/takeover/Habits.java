@@ -29,7 +29,7 @@ final class Habits {
         RESTART(3),
         SWAP(1),
         EXPIRE(1),
-        WANT(5),
+        WANT(12),
         PAUSE(4),
         SLOW(5),
         RESUME(6);
@@ -83,6 +83,7 @@ final class Habits {
 
     /** After one message of so many nothing gets through on its link for a while. */
     final int stutters;
+
     final int disturbed;
     private final int[] weights = new int[EVENTS.length];
     private final int[] pauses;

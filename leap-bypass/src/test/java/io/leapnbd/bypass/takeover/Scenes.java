@@ -159,7 +159,8 @@ final class Scenes {
         world.killAmongClaims(0);
         int seen = a;
         for (int donor : List.of(a, b, c)) {
-            if (network.at(donor).describe().epoch() > network.at(seen).describe().epoch()) {
+            if (network.at(donor).describe().epoch()
+                    > network.at(seen).describe().epoch()) {
                 seen = donor;
             }
         }

@@ -172,8 +172,7 @@ final class SimDonor {
                         request.version,
                         body(request),
                         request.bufferIndex);
-            case Operation.TRIM ->
-                store.trim(claim, request.slab, request.offset, request.length, request.version);
+            case Operation.TRIM -> store.trim(claim, request.slab, request.offset, request.length, request.version);
             case Operation.GRANT -> {
                 Granted granted = store.grant(
                         claim,

@@ -334,11 +334,11 @@ final class SimLink implements DonorLink {
         }
         Sent next = underWay.stream().filter(one -> !one.done).findFirst().orElse(null);
         Sent first = underWay.getFirst();
-        boolean serves = next != null && (!first.done || world.random().nextBoolean());
+        Sent served = next != null && (!first.done || world.random().nextBoolean()) ? next : null;
         // An answer gives the request back.
-        byte kind = (serves ? next : first).request.operation;
-        if (serves) {
-            serve(process, as, next);
+        byte kind = (served != null ? served : first).request.operation;
+        if (served != null) {
+            serve(process, as, served);
         } else {
             underWay.removeFirst();
             answer(process, first);
@@ -356,7 +356,9 @@ final class SimLink implements DonorLink {
         Set<SlabName> before = takes ? process.names() : new HashSet<>();
         next.status = process.serve(as, request);
         next.done = true;
-        if (request.operation != Operation.READ && request.operation != Operation.PING && request.operation != Operation.NOTE) {
+        if (request.operation != Operation.READ
+                && request.operation != Operation.PING
+                && request.operation != Operation.NOTE) {
             world.say("    donor " + address + " does " + name(request.operation) + " of " + request.slab + ", version "
                     + Long.toHexString(request.version) + ": " + Status.name(next.status));
         }
@@ -367,15 +369,14 @@ final class SimLink implements DonorLink {
     }
 
     private void answer(SimDonor process, Sent first) {
-        Outcome outcome =
-                switch (first.status) {
-                    case Status.OK -> Outcome.OK;
-                    case Status.NO_SPACE -> Outcome.NO_SPACE;
-                    case Status.NOT_OWNER -> Outcome.LOST;
-                    case Status.FENCED -> Outcome.FENCED;
-                    case Status.STALE -> Outcome.STALE;
-                    default -> Outcome.REFUSED;
-                };
+        Outcome outcome = switch (first.status) {
+            case Status.OK -> Outcome.OK;
+            case Status.NO_SPACE -> Outcome.NO_SPACE;
+            case Status.NOT_OWNER -> Outcome.LOST;
+            case Status.FENCED -> Outcome.FENCED;
+            case Status.STALE -> Outcome.STALE;
+            default -> Outcome.REFUSED;
+        };
         boolean reset = outcome == Outcome.FENCED && process.ownedBy(server.instance());
         if (reset) {
             underWay.addFirst(first);

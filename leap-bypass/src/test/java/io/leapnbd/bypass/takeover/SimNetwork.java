@@ -84,7 +84,9 @@ final class SimNetwork {
     boolean holds(SlabName slab, UUID content) {
         for (SimDonor donor : donors) {
             if (donor.incarnation.equals(slab.incarnation())) {
-                return !donor.givenUp && donor.describe().content().equals(content) && donor.names().contains(slab);
+                return !donor.givenUp
+                        && donor.describe().content().equals(content)
+                        && donor.names().contains(slab);
             }
         }
         return false;

@@ -339,7 +339,8 @@ final class SimServer implements Donor.Listener {
                 world.truths().givenBack(content, slab);
             } else if (before != null) {
                 world.say("    host " + host.number() + ": slab " + slab + " is lost");
-                boolean held = Truths.believed(before).stream().anyMatch(copy -> world.network().holds(copy, content));
+                boolean held = Truths.believed(before).stream()
+                        .anyMatch(copy -> world.network().holds(copy, content));
                 world.lost(content, slab, false, held, "host " + host.number());
             }
         }
@@ -377,10 +378,13 @@ final class SimServer implements Donor.Listener {
         ByteBuf from = Unpooled.directBuffer(Protocol.PAGE_SIZE, Protocol.PAGE_SIZE);
         fill(from, value);
         if (trim) {
-            path.trim(Truths.offset(page), error -> changed(page, from, error, () -> truth.acknowledged(value, before)));
+            path.trim(
+                    Truths.offset(page), error -> changed(page, from, error, () -> truth.acknowledged(value, before)));
         } else {
             path.write(
-                    Truths.offset(page), from, error -> changed(page, from, error, () -> truth.acknowledged(value, before)));
+                    Truths.offset(page),
+                    from,
+                    error -> changed(page, from, error, () -> truth.acknowledged(value, before)));
         }
         settle();
         int turns = world.random().nextInt(4);
@@ -504,7 +508,8 @@ final class SimServer implements Donor.Listener {
     }
 
     private boolean isAt(Placement now, int address) {
-        return now.members().stream().anyMatch(member -> donors.get(member.donor()).name().equals(SimNetwork.address(address)));
+        return now.members().stream()
+                .anyMatch(member -> donors.get(member.donor()).name().equals(SimNetwork.address(address)));
     }
 
     /** Whether all donors of the list are connected and its requests are served there. */
@@ -517,7 +522,10 @@ final class SimServer implements Donor.Listener {
         List<Integer> thin = new ArrayList<>();
         for (int slab = 0; slab < Truths.SLABS; slab++) {
             Placement now = path.map().placement(slab);
-            if (now != null && (now.live() < Math.min(world.copies(), links.size()) || now.live() < now.size() || !now.told())) {
+            if (now != null
+                    && (now.live() < Math.min(world.copies(), links.size())
+                            || now.live() < now.size()
+                            || !now.told())) {
                 thin.add(slab);
             }
         }

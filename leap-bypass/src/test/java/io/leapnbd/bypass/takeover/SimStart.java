@@ -266,8 +266,10 @@ final class SimStart {
             throws IOException {
         List<HeldSlabs> held = new ArrayList<>();
         for (ClaimOrder order : granted.claims()) {
-            SlabList slabs =
-                    at(order.donor()).store.list(requireNonNull(claims.get(order.donor())), 0).slabs();
+            SlabList slabs = at(order.donor())
+                    .store
+                    .list(requireNonNull(claims.get(order.donor())), 0)
+                    .slabs();
             HeldSlabs list = new HeldSlabs(order.donor(), order.incarnation(), slabs.size());
             for (int i = 0; i < slabs.size(); i++) {
                 list.add(
@@ -335,7 +337,8 @@ final class SimStart {
                                 there.contains(copy) || granted.waiting().containsKey(copy.incarnation()));
             } else {
                 Set<SlabName> needed = world.truths().needed(content, slab);
-                needless = !truth && there.containsAll(needed) && needed.stream().anyMatch(touched::contains);
+                needless =
+                        !truth && there.containsAll(needed) && needed.stream().anyMatch(touched::contains);
             }
             world.say("  slab " + slab + " is lost: " + fate);
             world.lost(content, slab, fate == TakeoverPlan.Fate.LOST_WHOLE, needless, "the start");
@@ -398,9 +401,8 @@ final class SimStart {
             if (!allAreOurs("a slab cannot be given back to", granted, file)) {
                 return false;
             }
-            byte _ = at(one.donor())
-                    .store
-                    .free(requireNonNull(claims.get(one.donor())), one.handle(), one.generation());
+            byte _ =
+                    at(one.donor()).store.free(requireNonNull(claims.get(one.donor())), one.handle(), one.generation());
             if (killedHere("among slabs that it gives back", file)) {
                 return false;
             }
@@ -431,8 +433,7 @@ final class SimStart {
         if (granted.waiting().containsValue(place)) {
             return null;
         }
-        MarkedPages told =
-                at(place).store.pages(requireNonNull(claims.get(place)), handle, 0, SimDonor.SLAB_SIZE);
+        MarkedPages told = at(place).store.pages(requireNonNull(claims.get(place)), handle, 0, SimDonor.SLAB_SIZE);
         if (told.status() != Status.OK) {
             throw new AssertionError("the plan names a slab that its donor does not hold");
         }

@@ -51,6 +51,7 @@ final class TakeoverWorld implements AutoCloseable {
 
     /** What went wrong where it could not be thrown. */
     private @Nullable Throwable failure;
+
     private boolean disturbing;
 
     TakeoverWorld(Path folder, long seed, Tally tally) throws IOException {
@@ -286,8 +287,7 @@ final class TakeoverWorld implements AutoCloseable {
         hosts.forEach(host -> host.kill("the end"));
         SimHost host = hosts.get(random.nextInt(HOSTS));
         host.loseFile();
-        host.start(
-                List.of(0, 1, 2, 3), new TakeoverOptions("e", SIZE, host.id(), 1, true, false, false));
+        host.start(List.of(0, 1, 2, 3), new TakeoverOptions("e", SIZE, host.id(), 1, true, false, false));
     }
 
     @Override
