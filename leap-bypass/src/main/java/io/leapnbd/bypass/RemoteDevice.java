@@ -437,11 +437,7 @@ public final class RemoteDevice implements BlockDevice, AutoCloseable {
         }
         long pages = losses.restarted(donors.indexOf(donor), gone);
         String what = gone.equals(found) ? "has given the slabs away, as the lease had run out" : "has restarted";
-<<<<<<< HEAD
         if (pages == 0) {
-=======
-        if (pages == 0 && taken.copies() > 1) {
->>>>>>> main
             LOG.warn("donor {} {}; no written page is lost", donor, what);
         } else {
             LOG.error("donor {} {}: {} written pages are lost; reading one is an I/O error", donor, what, pages);

@@ -38,16 +38,10 @@ final class Tally {
                 + " in conflict; " + blank + " blank, "
                 + fromFile + " by file, " + fromLists + " by lists), " + fenced + " fenced, " + admitted
                 + " new processes admitted, " + heldBack + " held back, " + right + " right pages, " + lostSeen
-<<<<<<< HEAD
-                + " errors of lost pages, " + away + " of donors that did not answer, " + needless + " needless losses, " + wrong
-                + " wrong pages; " + acknowledged + " changes acknowledged, " + failed + " not; " + drops + " copies left out, "
-                + filled + " filled, " + moved + " moved, " + givenBack + " slabs given back, " + lostSlabs + " slabs lost";
-=======
                 + " errors of lost pages, " + away + " of donors that did not answer, " + needless
                 + " needless losses, " + wrong
                 + " wrong pages; " + acknowledged + " changes acknowledged, " + failed + " not; " + drops
                 + " copies left out, "
-                + filled + " filled, " + lostSlabs + " slabs lost";
->>>>>>> main
+                + filled + " filled, " + moved + " moved, " + givenBack + " slabs given back, " + lostSlabs + " slabs lost";
     }
 }
