@@ -67,8 +67,8 @@ public final class BarePath {
         SlabAllocator allocator = new SlabAllocator(map, versions, machines, copies, times.member(), random);
         losses = new SlabLosses(map, versions, donors, (offset, length) -> {}, note::lose, this::thinned);
         placing = new PlacementChanges(map, versions, losses, times.member(), this::dropped);
-        repair = new Repair(
-                loop, () -> List.of(loop), map, order, versions, allocator, placing, losses, times.member());
+        repair =
+                new Repair(loop, () -> List.of(loop), map, order, versions, allocator, placing, losses, times.member());
         notes = new NoteSpreader(note::version, note::encode, links.length);
         loop.onTick(() -> {
             // It may come late.

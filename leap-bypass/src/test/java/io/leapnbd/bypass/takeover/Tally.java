@@ -42,6 +42,7 @@ final class Tally {
                 + " needless losses, " + wrong
                 + " wrong pages; " + acknowledged + " changes acknowledged, " + failed + " not; " + drops
                 + " copies left out, "
-                + filled + " filled, " + moved + " moved, " + givenBack + " slabs given back, " + lostSlabs + " slabs lost";
+                + filled + " filled, " + moved + " moved, " + givenBack + " slabs given back, " + lostSlabs
+                + " slabs lost";
     }
 }

@@ -120,7 +120,8 @@ final class Drain {
     /** Whether servers that are connected have another live copy of each slab. */
     private boolean allIsElsewhere() {
         return store.statistics().exports().stream()
-                .allMatch(export -> export.slabs() == 0 || (export.elsewhere() == export.slabs() && export.links() > 0));
+                .allMatch(
+                        export -> export.slabs() == 0 || (export.elsewhere() == export.slabs() && export.links() > 0));
     }
 
     private void sayWhoIsAway() {
