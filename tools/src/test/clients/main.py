@@ -9,6 +9,7 @@ import drains
 import ownership
 import own_memory
 import real_clients
+import seals
 import server_faults
 from processes import Processes, Server, two_donors
 from runner import Suite, stop_on_signals
@@ -48,6 +49,7 @@ def main(words):
         ownership.run(suite, processes, first, histories)
         copies.run(suite, processes, first, rounds)
         drains.run(suite, processes, first, rounds)
+        seals.run(suite, processes, first, rounds)
         bad_flags.run(suite, processes)
         own_memory.run(suite, processes)
     finally:

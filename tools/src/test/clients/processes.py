@@ -115,11 +115,15 @@ class Daemon:
         self.spawn()
         processes.started.append(self)
 
+    def launcher(self):
+        """What comes before the arguments."""
+        return [LAUNCHER]
+
     def spawn(self):
         """Starts the process, and does not wait."""
         with open(self.output_path, "w") as out, open(self.error_path, "a") as errors:
             self.child = subprocess.Popen(
-                [LAUNCHER, *self.arguments],
+                [*self.launcher(), *self.arguments],
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=errors,

@@ -6,6 +6,7 @@ import io.leapnbd.bypass.link.DonorStanding;
 import io.leapnbd.bypass.link.LinkRequest;
 import io.leapnbd.bypass.link.LinkRequest.Outcome;
 import io.leapnbd.donor.protocol.Operation;
+import io.netty.buffer.ByteBuf;
 import io.netty.channel.EventLoop;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -69,6 +70,11 @@ final class ScriptedStore {
     volatile boolean holdsFrees;
 
     private final List<LinkRequest> heldFrees = new CopyOnWriteArrayList<>();
+    /** One in so many reads is answered with a bit that is another one; 0 for none. */
+    volatile int flipsOneIn;
+
+    /** One in so many pages that are written is not what was sent; 0 for none. */
+    volatile int rotsOneIn;
 
     /** What is asked is done, and the answers come when they are let go. */
     volatile boolean holdsAnswers;
@@ -216,11 +222,15 @@ final class ScriptedStore {
         return Outcome.OK;
     }
 
-    private static void change(Held held, LinkRequest r, int page, int from, int to, byte @Nullable [] written) {
+    private void change(Held held, LinkRequest r, int page, int from, int to, byte @Nullable [] written) {
         byte[] bytes = held.pages.getOrDefault(page, new byte[PAGE]);
         if (r.operation == Operation.READ) {
-            Objects.requireNonNull(r.buffer)
-                    .setBytes(r.bufferIndex + from - r.offset, bytes, from - page * PAGE, to - from);
+            int at = r.bufferIndex + from - r.offset;
+            ByteBuf into = Objects.requireNonNull(r.buffer);
+            into.setBytes(at, bytes, from - page * PAGE, to - from);
+            if (oneIn(flipsOneIn)) {
+                flip(into, at + random.nextInt(to - from));
+            }
             return;
         }
         if (r.version < held.versions.getOrDefault(page, 0L)) {
@@ -232,8 +242,51 @@ final class ScriptedStore {
         } else {
             System.arraycopy(written, from - r.offset, next, from - page * PAGE, to - from);
         }
+        if (written != null && oneIn(rotsOneIn)) {
+            next[random.nextInt(PAGE)] ^= (byte) (1 << random.nextInt(8));
+        }
         held.pages.put(page, next);
         held.versions.put(page, r.version);
+    }
+
+    private boolean oneIn(int number) {
+        return number > 0 && random.nextInt(number) == 0;
+    }
+
+    private void flip(ByteBuf bytes, int at) {
+        bytes.setByte(at, bytes.getByte(at) ^ 1 << random.nextInt(8));
+    }
+
+    /** Changes a bit of a page that it holds. */
+    synchronized void flip(int index, int page) {
+        byte[] bytes = held(index, page);
+        bytes[random.nextInt(PAGE)] ^= (byte) (1 << random.nextInt(8));
+    }
+
+    /** Whether it holds these bytes. */
+    synchronized boolean holds(int index, int page, byte[] bytes) {
+        return Arrays.equals(held(index, page), bytes);
+    }
+
+    /** Forgets what it holds of a page: it reads as zeros. */
+    synchronized void blank(int index, int page) {
+        Arrays.fill(held(index, page), (byte) 0);
+    }
+
+    /** Holds one page in the place of another. */
+    synchronized void swap(int index, int page, int other) {
+        byte[] bytes = held(index, page).clone();
+        System.arraycopy(held(index, other), 0, held(index, page), 0, PAGE);
+        System.arraycopy(bytes, 0, held(index, other), 0, PAGE);
+    }
+
+    private byte[] held(int index, int page) {
+        for (Held held : slabs.values()) {
+            if (held.index == index) {
+                return Objects.requireNonNull(held.pages.get(page));
+            }
+        }
+        throw new AssertionError("it holds no slab " + index);
     }
 
     /** One loop's. */

@@ -21,6 +21,9 @@ final class Allocation {
     /** The pages that are lost, as all copies are told; null as long as none is asked for. On the loop. */
     long @Nullable [] lost;
 
+    /** How often they have turned out to be others. On the loop. */
+    int rounds;
+
     /** Whether the copies are being told of each other. On the loop. */
     boolean placing;
 

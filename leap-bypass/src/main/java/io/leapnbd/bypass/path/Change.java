@@ -28,6 +28,10 @@ final class Change {
     /** For the path's own use. */
     int tag;
 
+    /** Set if the bytes are those of a write of parts of pages, and of what was around them. */
+    @Nullable
+    PartialWrite whole;
+
     private @Nullable ClientRequest client;
     private @Nullable Placement asked;
     private final @Nullable LinkRequest[] open = new LinkRequest[Placement.MAX_MEMBERS];
@@ -59,6 +63,7 @@ final class Change {
         client = null;
         asked = null;
         buffer = null;
+        whole = null;
     }
 
     ClientRequest client() {

@@ -43,6 +43,7 @@ public final class Repair {
     private final Versions versions;
     private final SlabAllocator allocator;
     private final PlacementChanges placing;
+    private final Mending mending;
     private final long memberTimeoutNanos;
     private final Queue<Integer> thin = new ConcurrentLinkedQueue<>();
     private final LeftCopies left;
@@ -76,8 +77,10 @@ public final class Repair {
             SlabAllocator allocator,
             PlacementChanges placing,
             SlabLosses losses,
+            Mending mending,
             long memberTimeoutNanos) {
         this.loop = loop;
+        this.mending = mending;
         noRoomUntil = loop.now();
         silent = new boolean[loop.links()];
         this.map = map;
@@ -317,6 +320,7 @@ public final class Repair {
                             map,
                             order,
                             versions,
+                            mending,
                             slab,
                             fresh,
                             lost,

@@ -14,6 +14,7 @@ import java.util.SplittableRandom;
 import java.util.UUID;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.LongAdder;
 import java.util.function.Consumer;
@@ -45,6 +46,7 @@ public final class SlabAllocator {
     private final TrimmedSlabs trimmed;
     private final AtomicInteger leaving = new AtomicInteger();
     private final LongAdder failures = new LongAdder();
+    private final AtomicBoolean noRoomForSeals = new AtomicBoolean();
     private final Map<Integer, Allocation> allocations = new ConcurrentHashMap<>();
 
     /**
@@ -84,7 +86,7 @@ public final class SlabAllocator {
         return trimmed;
     }
 
-    /** Writes that failed because no donor had room. */
+    /** Writes that failed because no donor had room, or the state folder had none for seals. */
     public long failures() {
         return failures.sum();
     }
@@ -118,8 +120,17 @@ public final class SlabAllocator {
         if (map.placement(allocation.slab) != null) {
             // Another one has ended since this was looked at.
             end(allocation, 0);
-        } else {
+        } else if (map.reserveSeals(allocation.slab)) {
             attempt(allocation);
+        } else {
+            if (noRoomForSeals.compareAndSet(false, true)) {
+                LOG.error(
+                        "there is no room in the state folder for the seals of slab {}: writes to it and to other new slabs fail;"
+                                + " make room there, or start anew with another --state-dir or --seals off",
+                        allocation.slab);
+            }
+            failures.increment();
+            end(allocation, NbdError.ENOSPC.code());
         }
     }
 
@@ -146,7 +157,7 @@ public final class SlabAllocator {
         request.lost = lost.length > 0 ? lost : null;
         request.startNanos = loop.now();
         request.deadlineNanos = loop.deadline(request.startNanos);
-        Grant grant = new Grant(allocation, chosen, lost);
+        Grant grant = new Grant(allocation, chosen);
         request.completion = grant::ended;
         loop.post(request, chosen);
         link.flush();
@@ -316,12 +327,12 @@ public final class SlabAllocator {
 
         private final Allocation allocation;
         private final int donor;
-        private final long[] lost;
+        private final int round;
         private boolean answered;
         private boolean late;
 
-        Grant(Allocation allocation, int donor, long[] lost) {
-            this.lost = lost;
+        Grant(Allocation allocation, int donor) {
+            round = allocation.rounds;
             this.allocation = allocation;
             this.donor = donor;
         }
@@ -353,11 +364,10 @@ public final class SlabAllocator {
             }
         }
 
-        @SuppressWarnings("ReferenceEquality") // Another array is of another time, even if it says the same.
         private void granted(Member member) {
             if (allocation.over()
                     || allocation.placing
-                    || lost != allocation.lost
+                    || round != allocation.rounds
                     || allocation.granted.size() == copies
                     || choice.onMachineOf(member.donor(), allocation.granted)) {
                 boolean _ = giveBack(allocation.slab, allocation.loop, member, member.grantVersion());
@@ -420,6 +430,7 @@ public final class SlabAllocator {
                 allocation.granted.clear();
                 allocation.placing = false;
                 allocation.lost = null;
+                allocation.rounds++;
                 retryOrFail(allocation);
                 return;
             }

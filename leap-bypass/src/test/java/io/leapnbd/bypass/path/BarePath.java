@@ -67,8 +67,10 @@ public final class BarePath {
         SlabAllocator allocator = new SlabAllocator(map, versions, machines, copies, times.member(), random);
         losses = new SlabLosses(map, versions, donors, (offset, length) -> {}, note::lose, this::thinned);
         placing = new PlacementChanges(map, versions, losses, times.member(), this::dropped);
-        repair =
-                new Repair(loop, () -> List.of(loop), map, order, versions, allocator, placing, losses, times.member());
+        Mending mending =
+                new Mending(loop, map, order, versions, losses, new PageSeals(map, order), new SealFigures(donors));
+        repair = new Repair(
+                loop, () -> List.of(loop), map, order, versions, allocator, placing, losses, mending, times.member());
         notes = new NoteSpreader(note::version, note::encode, links.length);
         loop.onTick(() -> {
             // It may come late.
@@ -77,9 +79,9 @@ public final class BarePath {
             }
         });
         loop.onTick(repair::tick);
-        reads = new ReadPath(loop, map, losses);
-        writes = new WritePath(loop, map, losses, order, versions, allocator, placing);
-        zeros = new ZeroPath(loop, map, losses, order, versions, allocator, placing);
+        reads = new ReadPath(loop, map, losses, order, mending);
+        writes = new WritePath(loop, map, losses, order, versions, allocator, placing, mending);
+        zeros = new ZeroPath(loop, map, losses, order, versions, allocator, placing, writes);
     }
 
     private void thinned(int slab) {

@@ -16,7 +16,7 @@ final class Scenes {
     static final int NEWCOMER_WHILE_SERVING = 1;
     static final int DONOR_RESTARTS_AFTER_A_TAKEOVER = 2;
     static final int COPY_LEFT_OUT = 9;
-    static final int SCENES = 14;
+    static final int SCENES = 19;
 
     private final TakeoverWorld world;
     private final SimNetwork network;
@@ -58,6 +58,8 @@ final class Scenes {
             case 7 -> oldFile();
             case 8 -> addressOfAnEndedDonor();
             case COPY_LEFT_OUT -> copyLeftOut();
+            case 10, 11, 12 -> copyIsFilled();
+            case 13, 14 -> copiesFallSilentInTurn();
             default -> copiesComeAndGo();
         }
     }
@@ -322,6 +324,86 @@ final class Scenes {
         read(next);
         write(next, 0);
         read(next);
+    }
+
+    /**
+     * Docs/replicas.md, rules 2, 3 and 7: a copy is filled while its donor, or another one, is silent now and then, and the slab is written to. Then a server
+     * without the file goes on with some of the donors.
+     */
+    private void copyIsFilled() throws IOException {
+        Integer[] named = world.random().nextBoolean() ? new Integer[] {a, b, c} : new Integer[] {a, b, c, d};
+        start(one, named);
+        write(one, 0);
+        write(one, 0);
+        pause(1_000);
+        network.restart(world.random().nextBoolean() ? b : c);
+        world.calm(false);
+        world.stutter(2 + world.random().nextInt(10));
+        for (int i = 6 + world.random().nextInt(12); i > 0; i--) {
+            switch (world.random().nextInt(8)) {
+                case 0, 1 -> network.slow(one);
+                case 2 -> pause(60);
+                case 3 -> pause(600);
+                case 4 -> cut(named[world.random().nextInt(named.length)], one);
+                case 5 -> network.mendAll();
+                default -> write(one, 0);
+            }
+        }
+        world.stutter(world.habits().stutters);
+        world.calm(true);
+        goOnWithSome(named);
+    }
+
+    /** Docs/replicas.md, rule 4: of two copies first one is silent, then the other one, before anybody has answered. */
+    private void copiesFallSilentInTurn() throws IOException {
+        start(one, a, b);
+        write(one, 0);
+        pause(1_000);
+        world.calm(false);
+        world.stutter(4 + world.random().nextInt(10));
+        int silent = world.random().nextBoolean() ? a : b;
+        for (int i = 3 + world.random().nextInt(6); i > 0; i--) {
+            cut(silent, one);
+            write(one, 0);
+            pause(world.random().nextBoolean() ? 60 : 600);
+            silent = silent == a ? b : a;
+            cut(silent, one);
+            if (world.random().nextBoolean()) {
+                pause(600);
+            }
+            mend(silent == a ? b : a);
+            write(one, 0);
+            pause(world.random().nextBoolean() ? 600 : 3_000);
+            if (world.random().nextInt(3) == 0) {
+                network.mendAll();
+                pause(600);
+            }
+        }
+        world.stutter(world.habits().stutters);
+        world.calm(true);
+        goOnWithSome(a, b);
+    }
+
+    /** The server is killed, its file is lost or not, and one of the donors may have ended. */
+    private void goOnWithSome(Integer... named) throws IOException {
+        pause(world.random().nextBoolean() ? 100 : 3_000);
+        one.kill("kill -9");
+        if (world.random().nextInt(4) != 0) {
+            one.loseFile();
+        }
+        if (world.random().nextBoolean()) {
+            network.restart(named[world.random().nextInt(named.length)]);
+        }
+        network.mendAll();
+        SimHost next = world.random().nextBoolean() ? one : other;
+        takeOver(next, named);
+        pause(2_000);
+        read(next);
+        if (world.random().nextBoolean()) {
+            network.restart(named[world.random().nextInt(named.length)]);
+            pause(1_000);
+            read(next);
+        }
     }
 
     /**

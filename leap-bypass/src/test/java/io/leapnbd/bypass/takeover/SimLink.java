@@ -332,19 +332,19 @@ final class SimLink implements DonorLink {
         if (process == null || as == null || underWay.isEmpty() || process.ended || !getsThrough(process)) {
             return Step.NONE;
         }
-        Sent next = underWay.stream().filter(one -> !one.done).findFirst().orElse(null);
         Sent first = underWay.getFirst();
-        Sent served = next != null && (!first.done || world.random().nextBoolean()) ? next : null;
+        Sent next = underWay.stream().filter(one -> !one.done).findFirst().orElse(first);
+        boolean serves = !next.done && (!first.done || world.random().nextBoolean());
         // An answer gives the request back.
-        byte kind = (served != null ? served : first).request.operation;
-        if (served != null) {
-            serve(process, as, served);
+        byte kind = (serves ? next : first).request.operation;
+        if (serves) {
+            serve(process, as, next);
         } else {
             underWay.removeFirst();
             answer(process, first);
         }
         boolean looks = kind == Operation.READ || kind == Operation.PING || kind == Operation.NOTE;
-        if (world.hazard(world.habits().stutters)) {
+        if (world.stutters()) {
             slow(TimeUnit.MILLISECONDS.toNanos(20L << world.random().nextInt(7)));
         }
         return looks ? Step.LOOK : Step.CHANGE;

@@ -46,6 +46,7 @@ final class TakeoverWorld implements AutoCloseable {
 
     private int claimsUntilKill;
     private long lastValue;
+    private int stutters;
     private final int copies;
     private final LoopLatencies latencies = new LatencyRecorders().openLoop();
 
@@ -73,6 +74,7 @@ final class TakeoverWorld implements AutoCloseable {
         this.fencedWord = fencedWord;
         random = new Random(seed * 0x9E3779B97F4A7C15L);
         habits = new Habits(random);
+        stutters = habits.stutters;
         this.copies = copies > 0 ? copies : 1 + random.nextInt(MOST_COPIES);
         truths = new Truths(this.copies == 1);
         network = new SimNetwork(this);
@@ -167,6 +169,16 @@ final class TakeoverWorld implements AutoCloseable {
     /** Whether nothing goes wrong by chance. */
     void calm(boolean from) {
         calm = from;
+    }
+
+    /** A scene wants links to be slow after one message of so many. */
+    void stutter(int in) {
+        stutters = in;
+    }
+
+    /** Whether a link is slow from now on. */
+    boolean stutters() {
+        return !calm && habits.once(stutters, random);
     }
 
     /** Happens at the next moment at which a start may be disturbed. */

@@ -5,6 +5,7 @@ import io.leapnbd.bypass.cache.PrefetchFigures;
 import io.leapnbd.bypass.latency.Operation;
 import io.leapnbd.bypass.latency.Stage;
 import io.leapnbd.bypass.link.Donor;
+import io.leapnbd.bypass.path.SealFigures;
 import io.leapnbd.nbd.server.ConnectionInfo;
 import io.leapnbd.nbd.server.ServerStatistics;
 import io.leapnbd.nbd.spi.Command;
@@ -20,6 +21,7 @@ import io.prometheus.metrics.model.snapshots.HistogramSnapshot;
 import io.prometheus.metrics.model.snapshots.HistogramSnapshot.HistogramDataPointSnapshot;
 import io.prometheus.metrics.model.snapshots.Labels;
 import io.prometheus.metrics.model.snapshots.MetricSnapshot;
+import java.util.List;
 import java.util.Locale;
 import org.HdrHistogram.Histogram;
 
@@ -92,6 +94,10 @@ final class ServerMetrics {
                 .from(sink -> sink.accept(device.map().pagesWritten()));
         metrics.gauge("leap_pages_lost", "Written pages whose donor has lost them.")
                 .from(sink -> sink.accept(device.map().pagesLost()));
+        metrics.gauge(
+                        "leap_pages_unsealed",
+                        "Written pages that have no seal, so that what a donor answers is believed.")
+                .from(sink -> sink.accept(device.map().pagesUnsealed()));
         metrics.counter("leap_allocation_failures_total", "Writes that failed because no donor had room.")
                 .from(sink -> sink.accept(device.allocationFailures()));
         metrics.counter(
@@ -133,7 +139,29 @@ final class ServerMetrics {
                     sink.accept(one.deviceReads(), one.name(), "device");
                     sink.accept(one.askedReads() + one.disturbedReads(), one.name(), "processor");
                 }));
+        sealed(
+                "leap_seals_unfit_total",
+                "Pages that a donor answered and that were not what was written.",
+                SealFigures::unfit);
+        sealed("leap_seals_mended_total", "Copies of pages that were written anew for that.", SealFigures::mended);
         donor.counter("leap_donor_reconnects_total", "Times that a link was lost and found again.", Donor::reconnects);
+    }
+
+    private void sealed(String name, String help, OfDonor figure) {
+        metrics.counter(name, help, "donor").from(sink -> {
+            List<Donor> donors = status.device().donors();
+            for (int i = 0; i < donors.size(); i++) {
+                sink.accept(
+                        figure.of(status.device().sealFigures(), i),
+                        donors.get(i).name());
+            }
+        });
+    }
+
+    /** One donor's figure, by its place. */
+    @FunctionalInterface
+    private interface OfDonor {
+        long of(SealFigures figures, int donor);
     }
 
     private void cache(PageCache cache) {

@@ -84,6 +84,13 @@ record ServerStatus(
         if (lost > 0) {
             complaints.add(lost + " written pages are lost with their donors; reading one is an I/O error");
         }
+        for (int i = 0; i < device.donors().size(); i++) {
+            long unfit = device.sealFigures().unfit(i);
+            if (unfit > 0) {
+                complaints.add("donor " + device.donors().get(i) + " has answered " + unfit
+                        + " pages that were not what was written; look after its memory and the way to it");
+            }
+        }
         long few = shortOfCopies();
         if (few > 0) {
             complaints.add(few + " slabs have fewer than " + device.copies()
@@ -175,6 +182,8 @@ record ServerStatus(
                 .put("copies_moved", device.copiesMoved())
                 .put("pages_written", device.map().pagesWritten())
                 .put("pages_lost", device.map().pagesLost())
+                .put("seals", settings.copies().seals())
+                .put("pages_unsealed", device.map().pagesUnsealed())
                 .put("allocation_failures", device.allocationFailures())
                 .endObject()
                 .array("donors");
@@ -195,6 +204,8 @@ record ServerStatus(
                     .put("device_reads", donor.deviceReads())
                     .put("asked_reads", donor.askedReads())
                     .put("disturbed_reads", donor.disturbedReads())
+                    .put("seals_unfit", device.sealFigures().unfit(i))
+                    .put("seals_mended", device.sealFigures().mended(i))
                     .endObject();
         }
         json.endArray().array("connections");
