@@ -176,6 +176,28 @@ def no_room(processes):
     server.kill()
 
 
+def elsewhere_too(processes):
+    """Where each page has a copy at another donor, and there is no room for a third, a donor does not wait in vain."""
+    pool = Pool(processes, 2, 2)
+    load = Load(pool.server.uri("nbd+unix"), PAGES, seed=7)
+    load.fill()
+    ending = pool.donors[0]
+    ending.signal(signal.SIGTERM)
+    require(ending.ended(50) == 0, "a donor that is told to end")
+    words = ending.errors()
+    require("nothing is lost" in words and "are lost" not in words, words)
+    load.run(800)
+    load.verify()
+    pool.require_nothing_lost()
+    ending.spawn()
+    ending.ready()
+    pool.await_well()
+    load.verify()
+    require(not load.wrong, "\n".join(load.wrong[:5]))
+    load.close()
+    pool.end()
+
+
 def memory_is_needed(processes):
     """A donor whose machine is short of memory gives slabs back, and lends again when there is more."""
     told = processes.path("meminfo")
@@ -242,6 +264,7 @@ def run(suite, processes, first, rounds):
     for copies in (1, 2):
         suite.test(f"a donor that ends in good order gives all back first, with {copies} copies", one_by_one, processes, copies)
     suite.test("a donor that nobody has room for says what is lost with it", no_room, processes)
+    suite.test("a donor does not wait in vain for what other donors have too", elsewhere_too, processes)
     suite.test("a donor whose machine needs memory gives slabs back and lends again", memory_is_needed, processes)
     suite.test("an operator drains a donor", by_hand, processes)
     suite.run()

@@ -414,7 +414,8 @@ final class SimServer implements Donor.Listener {
             world.say("  acknowledged: page " + page);
             acknowledge.run();
             Placement now = path.map().placement(page / Truths.PAGES_A_SLAB);
-            if (now != null) {
+            // A trim of what is blank asks nobody, and is acknowledged under whatever placement.
+            if (now != null && now.told()) {
                 world.truths().acknowledged(content, page / Truths.PAGES_A_SLAB, now);
             }
         } else {

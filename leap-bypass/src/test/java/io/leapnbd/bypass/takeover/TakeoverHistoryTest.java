@@ -44,6 +44,8 @@ class TakeoverHistoryTest {
         assertThat(tally.refused).isGreaterThan(HISTORIES / 10);
         assertThat(tally.lostSeen).isGreaterThan(HISTORIES / 10);
         assertThat(tally.right).isGreaterThan(HISTORIES);
+        assertThat(tally.moved).isGreaterThan(HISTORIES / 20);
+        assertThat(tally.givenBack).isPositive();
         System.out.println(tally);
     }
 

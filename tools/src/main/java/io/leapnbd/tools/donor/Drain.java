@@ -27,6 +27,9 @@ final class Drain {
     private static final long LOOK_MILLIS = 20;
     private static final long TELL_NANOS = TimeUnit.SECONDS.toNanos(10);
 
+    /** If nothing has come back for so long, what other donors have copies of is not waited for. */
+    private static final long STUCK_NANOS = TimeUnit.SECONDS.toNanos(5);
+
     private final LendingDonor donor;
     private final SlabStore store;
     private final Duration time;
@@ -83,6 +86,7 @@ final class Drain {
     private void await() throws InterruptedException {
         long begin = System.nanoTime();
         long told = begin;
+        long moved = begin;
         int left = store.statistics().lentSlabs();
         while (left > 0) {
             if (hurried.await(LOOK_MILLIS, TimeUnit.MILLISECONDS)) {
@@ -98,13 +102,26 @@ final class Drain {
                         size(left));
                 return;
             }
+            if (now - moved >= STUCK_NANOS && allIsElsewhere()) {
+                log.info("other donors have copies of the {} that are still here: nothing is lost", size(left));
+                return;
+            }
             if (now - told >= TELL_NANOS) {
                 told = now;
                 log.info("{} are still here", size(left));
             }
+            int before = left;
             left = store.statistics().lentSlabs();
+            moved = left < before ? now : moved;
         }
         log.info("all slabs have come back after {}", Durations.approximate(System.nanoTime() - begin));
+    }
+
+    /** Whether servers that are connected have another live copy of each slab. */
+    private boolean allIsElsewhere() {
+        return store.statistics().exports().stream()
+                .allMatch(
+                        export -> export.slabs() == 0 || (export.elsewhere() == export.slabs() && export.links() > 0));
     }
 
     private void sayWhoIsAway() {
