@@ -369,12 +369,12 @@ final class SimServer implements Donor.Listener {
         fill(from, value);
         if (trim) {
             path.trim(
-                    Truths.offset(page), error -> changed(page, from, error, () -> truth.acknowledged(value, before)));
+                    Truths.offset(page), error -> changed(page, from, !trim, error, () -> truth.acknowledged(value, before)));
         } else {
             path.write(
                     Truths.offset(page),
                     from,
-                    error -> changed(page, from, error, () -> truth.acknowledged(value, before)));
+                    error -> changed(page, from, !trim, error, () -> truth.acknowledged(value, before)));
         }
         settle();
         int turns = world.random().nextInt(4);
@@ -389,7 +389,7 @@ final class SimServer implements Donor.Listener {
         }
     }
 
-    private void changed(int page, ByteBuf from, int error, Runnable acknowledge) {
+    private void changed(int page, ByteBuf from, boolean asked, int error, Runnable acknowledge) {
         open--;
         changing.clear(page);
         // Whoever still reads it gets what nobody has written.
@@ -404,7 +404,8 @@ final class SimServer implements Donor.Listener {
             world.say("  acknowledged: page " + page);
             acknowledge.run();
             Placement now = path.map().placement(page / Truths.PAGES_A_SLAB);
-            if (now != null) {
+            // A trim of a page that is blank asks no donor.
+            if (now != null && asked) {
                 world.truths().acknowledged(content, page / Truths.PAGES_A_SLAB, now);
             }
         } else {

@@ -27,6 +27,9 @@ final class Tally {
     long lostSlabs;
     long acknowledged;
     long failed;
+    /** Starts that fail as two processes are waited for at one address. */
+    int ambiguous;
+
     long drops;
     long filled;
 
@@ -40,6 +43,6 @@ final class Tally {
                 + " needless losses, " + wrong
                 + " wrong pages; " + acknowledged + " changes acknowledged, " + failed + " not; " + drops
                 + " copies left out, "
-                + filled + " filled, " + lostSlabs + " slabs lost";
+                + filled + " filled, " + lostSlabs + " slabs lost, " + ambiguous + " ambiguous starts";
     }
 }
