@@ -104,7 +104,21 @@ def both_at_once(processes):
     load.close()
 
 
+def by_default(processes, memory, copies, says):
+    """Two copies where donors on two machines have room for them."""
+    named = [Zoned(Donor(processes, memory, f"donor {i}").ready(), i) for i in range(2)]
+    server = Server(processes, SIZE, named).ready()
+    require(server.status()["export"]["replicas"] == copies, f"{server.status()['export']['replicas']} copies")
+    require(says in server.errors(), f"it says: {server.errors()}")
+    load = Load(server.uri("nbd+unix"), PAGES, seed=6)
+    load.fill()
+    load.verify()
+    load.close()
+
+
 def run(suite, processes, first, rounds):
+    suite.test("two copies are the default where two machines have room", by_default, processes, "16M", 2, "2 copies of each page")
+    suite.test("one copy is the default where they do not", by_default, processes, "15M", 1, "have no room for two")
     suite.test("with two copies of a page, what is lost is what both its donors held", both_at_once, processes)
     for seed in range(first, first + rounds):
         suite.test(f"with two copies of a page no fault of one donor at a time loses or fails anything (seed {seed})", one_round, processes, seed)

@@ -118,7 +118,7 @@ public final class RemoteDevice implements BlockDevice, AutoCloseable {
                 context.size() / PageCache.PAGE_SIZE, context.prefetchPolicy(), context.prefetchSettings());
         versions = new Versions(taken.term());
         memberTimeoutNanos = context.memberTimeout().toNanos();
-        allocator = new SlabAllocator(map, versions, context.machines(), context.copies(), memberTimeoutNanos);
+        allocator = new SlabAllocator(map, versions, context.machines(), taken.copies(), memberTimeoutNanos);
         losses = new SlabLosses(map, versions, donors, this::bytesLost, taken.note()::lose, this::thinned);
         placing = new PlacementChanges(map, versions, losses, memberTimeoutNanos, this::dropped);
         notes = new NoteSpreader(taken.note()::version, taken.note()::encode, donors.size());
@@ -315,6 +315,11 @@ public final class RemoteDevice implements BlockDevice, AutoCloseable {
         return mine.loop.latencies();
     }
 
+    /** How many copies a slab has, where donors have room. */
+    public int copies() {
+        return taken.copies();
+    }
+
     /** Copies of slabs that were dropped because their donors did not answer. */
     public long copiesDropped() {
         return placing.drops();
@@ -408,7 +413,7 @@ public final class RemoteDevice implements BlockDevice, AutoCloseable {
         }
         long pages = losses.restarted(donors.indexOf(donor), gone);
         String what = gone.equals(found) ? "has given the slabs away, as the lease had run out" : "has restarted";
-        if (pages == 0 && context.copies() > 1) {
+        if (pages == 0 && taken.copies() > 1) {
             LOG.warn("donor {} {}; no written page is lost", donor, what);
         } else {
             LOG.error("donor {} {}: {} written pages are lost; reading one is an I/O error", donor, what, pages);

@@ -3,6 +3,7 @@ package io.leapnbd.bypass;
 import io.leapnbd.bypass.link.DonorAddress;
 import io.leapnbd.bypass.map.Placement;
 import io.leapnbd.bypass.map.StateFile;
+import io.leapnbd.bypass.takeover.CopiesWish;
 import io.leapnbd.bypass.takeover.TakeoverSettings;
 import io.leapnbd.donor.protocol.Protocol;
 import io.leapnbd.donor.store.SlabStore;
@@ -31,6 +32,7 @@ public final class RemoteDeviceContext {
     private @Nullable SlabStore embedded;
     private Duration requestTimeout = Duration.ofSeconds(20);
     private int copies = 1;
+    private boolean fewerCopies;
     private Duration memberTimeout = Duration.ofSeconds(1);
     private Duration connectTimeout = Duration.ofSeconds(10);
     private @Nullable Path stateFile;
@@ -64,6 +66,13 @@ public final class RemoteDeviceContext {
     public RemoteDeviceContext copies(int number) {
         change();
         copies = number;
+        return this;
+    }
+
+    /** Whether fewer {@linkplain #copies copies} will do where donors have no room for that many. */
+    public RemoteDeviceContext fewerCopiesIfNoRoom(boolean will) {
+        change();
+        fewerCopies = will;
         return this;
     }
 
@@ -311,10 +320,6 @@ public final class RemoteDeviceContext {
         return requestTimeout;
     }
 
-    int copies() {
-        return copies;
-    }
-
     Duration memberTimeout() {
         return memberTimeout;
     }
@@ -375,8 +380,10 @@ public final class RemoteDeviceContext {
     }
 
     TakeoverSettings takeover(int loops) {
+        CopiesWish wish = new CopiesWish(
+                copies, fewerCopies, Arrays.stream(machines()).boxed().toList());
         return new TakeoverSettings(
-                export, size, loops, host, owner, copies, stateFile, takeOver, fresh, loseMissing, wait);
+                export, size, loops, host, owner, wish, stateFile, takeOver, fresh, loseMissing, wait);
     }
 
     int bulkWindow() {

@@ -286,6 +286,7 @@ public final class SlabAllocator {
             }
         }
 
+        @SuppressWarnings("ReferenceEquality") // Another array is of another time, even if it says the same.
         private void granted(Member member) {
             if (allocation.over()
                     || allocation.placing

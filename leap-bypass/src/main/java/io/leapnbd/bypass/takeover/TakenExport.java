@@ -13,6 +13,7 @@ import java.util.UUID;
  * @param content random number of the contents
  * @param term of this server
  * @param slabSize bytes of a slab
+ * @param copies how many there will be of a slab
  * @param state where the pages are
  * @param locked the state file's lock, to be closed after {@code state}
  * @param note what donors keep for the next server
@@ -23,6 +24,7 @@ public record TakenExport(
         UUID content,
         long term,
         int slabSize,
+        int copies,
         StateFile state,
         LockedStateFile locked,
         ExportNote note,

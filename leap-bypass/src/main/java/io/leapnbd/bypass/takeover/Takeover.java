@@ -90,8 +90,9 @@ public final class Takeover {
                     case Granted granted -> {
                         int slabSize = survey.reply(granted.claims().getFirst().donor())
                                 .slabSize();
-                        DeviceNeed.check(settings.size(), slabSize, settings.copies(), settings.stateFile());
-                        TakenExport export = new Start(survey, locked, recorded, granted).run();
+                        int copies = copies(greetings);
+                        DeviceNeed.check(settings.size(), slabSize, copies, settings.stateFile());
+                        TakenExport export = new Start(survey, locked, recorded, granted, copies).run();
                         taken = true;
                         return export;
                     }
@@ -108,6 +109,25 @@ public final class Takeover {
             }
             pause(SURVEY_AGAIN_MILLIS);
         }
+    }
+
+    /** Of a slab, by the room that donors say they have. */
+    private int copies(List<Greeting> greetings) {
+        List<Long> rooms = greetings.stream()
+                .map(greeting -> {
+                    Greeting.Found found = greeting.found();
+                    return found == null ? 0 : (long) (found.freeSlabs() + found.heldSlabs()) * found.slabSize();
+                })
+                .toList();
+        int granted = settings.copies().granted(settings.size(), rooms);
+        if (granted > Math.max(1, settings.copies().fitting(settings.size(), rooms))) {
+            LOG.warn(
+                    "the donors that answer have no room for {} copies of {} MiB: some pages will have fewer, or writes will fail;"
+                            + " add donors or memory",
+                    granted,
+                    settings.size() >> 20);
+        }
+        return granted;
     }
 
     /** Once for each set of donors, so that an operator knows what a start hangs on. */
@@ -138,6 +158,7 @@ public final class Takeover {
         private final Granted granted;
         private final UUID content;
         private final int slabSize;
+        private final int copies;
         private final int slabShift;
         private final long[] epochs = new long[connectors.size()];
         private final ExportNote note;
@@ -146,8 +167,9 @@ public final class Takeover {
         /** Until when the server before may believe that it owns the export, as {@link System#nanoTime} has it. */
         private final AtomicLong oldOwnerUntil = new AtomicLong(Long.MIN_VALUE);
 
-        Start(Survey survey, LockedStateFile locked, @Nullable Recorded recorded, Granted granted) {
+        Start(Survey survey, LockedStateFile locked, @Nullable Recorded recorded, Granted granted, int copies) {
             this.survey = survey;
+            this.copies = copies;
             this.locked = locked;
             this.recorded = recorded;
             this.granted = granted;
@@ -190,7 +212,8 @@ public final class Takeover {
                         TakeoverNotes.standings(file, granted, connectors.size(), donor -> epochs[donor]);
                 file.bind(places(standings), granted.waiting().keySet());
                 done = true;
-                return new TakenExport(instance, content, granted.term(), slabSize, file, locked, note, standings);
+                return new TakenExport(
+                        instance, content, granted.term(), slabSize, copies, file, locked, note, standings);
             } finally {
                 if (!done) {
                     file.abandon();

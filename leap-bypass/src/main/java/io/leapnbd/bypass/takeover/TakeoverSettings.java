@@ -26,7 +26,7 @@ public record TakeoverSettings(
         int loops,
         UUID host,
         String owner,
-        int copies,
+        CopiesWish copies,
         @Nullable Path stateFile,
         boolean takeOver,
         boolean fresh,

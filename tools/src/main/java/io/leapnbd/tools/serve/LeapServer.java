@@ -141,7 +141,7 @@ public final class LeapServer implements AutoCloseable {
         SlabStore store = settings.donors().isEmpty() ? embeddedStore() : null;
         RemoteDevice remote = RemoteDevice.open(deviceContext(store, buffers, linkBuffers), loops.group());
         // A start that is refused says that and nothing else.
-        sayCopies();
+        sayCopies(remote.copies());
         this.device = remote;
         closings.add("device", remote);
 
@@ -264,10 +264,12 @@ public final class LeapServer implements AutoCloseable {
     }
 
     /** What a donor's end will cost, in plain words. */
-    private void sayCopies() {
-        int replicas = settings.copies().replicas();
+    private void sayCopies(int replicas) {
         if (replicas > 1) {
             log.info("{} copies of each page; a donor's end loses none as long as another copy lives", replicas);
+        } else if (settings.copies().ifRoom()) {
+            log.warn("one copy of each page, as the donors have no room for two: when a donor ends, its pages are lost;"
+                    + " add donors or memory, or say --replicas 1");
         } else if (!settings.donors().isEmpty()) {
             log.info(
                     "one copy of each page: when a donor ends, its pages are lost; --replicas 2, with two donors, keeps two");
@@ -281,6 +283,7 @@ public final class LeapServer implements AutoCloseable {
                 .export(settings.export())
                 .requestTimeout(settings.ioTimeout())
                 .copies(settings.copies().replicas())
+                .fewerCopiesIfNoRoom(settings.copies().ifRoom())
                 .memberTimeout(settings.copies().memberTimeout())
                 .buffers(linkBuffers.allocator())
                 .bufferRegions(buffers.chunks().stream()

@@ -62,6 +62,9 @@ public final class ServeCommand implements Callable<Integer> {
 
     private static final Duration LONGEST_IO_TIMEOUT = Duration.ofSeconds(25);
 
+    private static final Duration DEFAULT_MEMBER_TIMEOUT = Duration.ofSeconds(1);
+    private static final Duration LEAST_MEMBER_TIMEOUT = Duration.ofMillis(100);
+
     @Option(
             names = "--donors",
             paramLabel = "LIST",
@@ -173,20 +176,18 @@ public final class ServeCommand implements Callable<Integer> {
     @Option(
             names = "--replicas",
             paramLabel = "N",
-            defaultValue = "1",
             description =
                     "Copies of each page, each at a donor on another machine: 1 to 4. With one, a donor's pages are"
-                            + " lost when it ends. Default: ${DEFAULT-VALUE}.")
-    private int replicas = 1;
+                            + " lost when it ends. Default: 2 where donors on two machines have room for that, else 1.")
+    private @Nullable Integer replicas;
 
     @Option(
             names = "--member-timeout",
             paramLabel = "TIME",
-            defaultValue = "1s",
             converter = Durations.Converter.class,
-            description = "How long a donor may be silent, with --replicas 2 and more, before writes and reads go on"
-                    + " without it. Default: ${DEFAULT-VALUE}.")
-    private Duration memberTimeout = Duration.ofSeconds(1);
+            description = "How long a donor may be silent, with two copies and more, before writes and reads go on"
+                    + " without it. Default: 1s, or a quarter of --io-timeout if that is less.")
+    private @Nullable Duration memberTimeout;
 
     @Mixin
     private LoopOptions loops = new LoopOptions();
@@ -304,21 +305,30 @@ public final class ServeCommand implements Callable<Integer> {
         System.gc();
     }
 
-    private void checkReplicas(List<DonorAddress> addresses) {
-        require(replicas >= 1 && replicas <= 4, "--replicas: " + replicas + " is not in 1..4");
-        long machines = Math.max(
+    private CopiesChoice copies(List<DonorAddress> addresses) {
+        int machines = (int) Math.max(
                 1, addresses.stream().map(DonorAddress::machine).distinct().count());
+        Duration most = ioTimeout.dividedBy(4);
+        Duration given = memberTimeout;
+        Duration silence =
+                given != null ? given : DEFAULT_MEMBER_TIMEOUT.compareTo(most) < 0 ? DEFAULT_MEMBER_TIMEOUT : most;
+        boolean bounded = silence.compareTo(LEAST_MEMBER_TIMEOUT) >= 0 && silence.compareTo(most) <= 0;
+        Integer asked = replicas;
+        int wanted = asked != null ? asked : (machines > 1 && (bounded || given != null)) ? 2 : 1;
+        require(wanted >= 1 && wanted <= 4, "--replicas: " + wanted + " is not in 1..4");
         require(
-                replicas <= machines,
-                "--replicas: " + replicas + " copies need as many machines, and the donors are on " + machines
+                wanted <= machines,
+                "--replicas: " + wanted + " copies need as many machines, and the donors are on " + machines
                         + "; add a donor, or say ?zone=NAME behind a donor to name what counts as one machine");
-        // Copies of an earlier start are there with one copy too, and the default may be more than a short time's
-        // quarter.
+        // Copies of an earlier start are there with one copy too. The default may be more than a short time's quarter
+        // then.
+        boolean used = wanted > 1 || given != null;
+        boolean tooShort = silence.compareTo(LEAST_MEMBER_TIMEOUT) < 0;
         require(
-                memberTimeout.toMillis() >= 100
-                        && (replicas == 1 || memberTimeout.multipliedBy(4).compareTo(ioTimeout) <= 0),
-                "--member-timeout: " + Durations.format(memberTimeout)
-                        + " is not in 100ms to a quarter of --io-timeout, " + Durations.format(ioTimeout));
+                !used || !(tooShort || (wanted > 1 && silence.compareTo(most) > 0)),
+                "--member-timeout: " + Durations.format(silence) + " is not in 100ms to a quarter of --io-timeout, "
+                        + Durations.format(ioTimeout));
+        return new CopiesChoice(wanted, asked == null && wanted > 1, silence);
     }
 
     private ServerSettings settings() {
@@ -352,7 +362,7 @@ public final class ServeCommand implements Callable<Integer> {
                 !ioTimeout.isZero() && ioTimeout.compareTo(LONGEST_IO_TIMEOUT) <= 0,
                 "--io-timeout: " + Durations.format(ioTimeout) + " is not in 1ms..25s; Linux gives up on a connection"
                         + " after 30s without an answer");
-        checkReplicas(addresses);
+        CopiesChoice copies = copies(addresses);
         require(
                 patience.compareTo(Duration.ofHours(1)) <= 0,
                 "--wait: " + Durations.format(patience) + " is not in 0s..1h");
@@ -373,7 +383,7 @@ public final class ServeCommand implements Callable<Integer> {
                 tcp,
                 unix,
                 endpoint(),
-                new CopiesChoice(replicas, memberTimeout),
+                copies,
                 ioTimeout,
                 running,
                 folder,

@@ -85,7 +85,7 @@ record ServerStatus(
         }
         long few = shortOfCopies();
         if (few > 0) {
-            complaints.add(few + " slabs have fewer than " + settings.copies().replicas()
+            complaints.add(few + " slabs have fewer than " + device.copies()
                     + " copies; they are filled again where there is room");
         }
         if (device.allocationFailures() > 0) {
@@ -125,7 +125,7 @@ record ServerStatus(
         long count = 0;
         for (int i = 0; i < device.map().slabs(); i++) {
             Placement placement = device.map().placement(i);
-            if (placement != null && placement.live() < settings.copies().replicas()) {
+            if (placement != null && placement.live() < device.copies()) {
                 count++;
             }
         }
@@ -149,7 +149,7 @@ record ServerStatus(
                 .put("slab_size", device.map().slabSize())
                 .put("slabs", device.map().slabs())
                 .put("slabs_mapped", device.map().mappedSlabs())
-                .put("replicas", settings.copies().replicas())
+                .put("replicas", device.copies())
                 .put("slabs_short_of_copies", shortOfCopies())
                 .put("copies_dropped", device.copiesDropped())
                 .put("copies_filled", device.copiesFilled())

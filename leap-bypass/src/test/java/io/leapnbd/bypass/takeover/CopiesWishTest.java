@@ -1,0 +1,39 @@
+package io.leapnbd.bypass.takeover;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.util.List;
+import org.junit.jupiter.api.Test;
+
+class CopiesWishTest {
+
+    private static final long SIZE = 1000;
+
+    private static CopiesWish two(Integer... machines) {
+        return new CopiesWish(2, true, List.of(machines));
+    }
+
+    @Test
+    void thereAreTwoWhereTwoMachinesHoldThem() {
+        assertThat(two(0, 1).granted(SIZE, List.of(1000L, 1000L))).isEqualTo(2);
+        assertThat(two(0, 1, 2).granted(SIZE, List.of(500L, 700L, 800L))).isEqualTo(2);
+        assertThat(two(0, 1).granted(SIZE, List.of(5000L, 5000L))).isEqualTo(2);
+    }
+
+    @Test
+    void thereIsOneWhereTheyDoNot() {
+        assertThat(two(0, 1).granted(SIZE, List.of(1000L, 999L))).isEqualTo(1);
+        // Whatever is beyond the size of the device would be a second copy on one machine.
+        assertThat(two(0, 1).granted(SIZE, List.of(5000L, 900L))).isEqualTo(1);
+        assertThat(two(0, 0).granted(SIZE, List.of(5000L, 5000L))).isEqualTo(1);
+        assertThat(two(0, 0, 1).granted(SIZE, List.of(600L, 600L, 999L))).isEqualTo(1);
+        assertThat(two(0, 1).granted(SIZE, List.of(0L, 0L))).isEqualTo(1);
+    }
+
+    @Test
+    void whatWasAskedForInSoManyWordsStays() {
+        CopiesWish asked = new CopiesWish(2, false, List.of(0, 1));
+        assertThat(asked.granted(SIZE, List.of(1000L, 500L))).isEqualTo(2);
+        assertThat(asked.fitting(SIZE, List.of(1000L, 500L))).isEqualTo(1);
+    }
+}
