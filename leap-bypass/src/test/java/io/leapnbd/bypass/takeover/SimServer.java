@@ -453,7 +453,8 @@ final class SimServer implements Donor.Listener {
                 world.tally().wrong++;
                 world.failed(new AssertionError(who + " " + problem));
             }
-        } else if (path.map().anyLost(Truths.offset(page), Protocol.PAGE_SIZE)) {
+        } else if (host.now() - begun < REQUEST_NANOS
+                && path.map().anyLost(Truths.offset(page), Protocol.PAGE_SIZE)) {
             world.tally().lostSeen++;
             if (!right.mayFail()) {
                 world.tally().needless++;

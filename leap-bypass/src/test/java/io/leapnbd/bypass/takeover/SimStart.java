@@ -356,6 +356,14 @@ final class SimStart {
                         !truth && there.containsAll(needed) && needed.stream().anyMatch(touched::contains);
             }
             world.say("  slab " + slab + " is lost: " + fate);
+            for (HeldSlabs list : held) {
+                int at = list.find(slab);
+                if (at >= 0) {
+                    world.say("    " + list.name(at) + ", generation " + Long.toHexString(list.generation(at))
+                            + (list.filling(at) ? ", filling" : "") + (list.touched(at) ? "" : ", untouched")
+                            + ", of " + list.names(at));
+                }
+            }
             world.lost(content, slab, fate == TakeoverPlan.Fate.LOST_WHOLE, needless, "the start");
         }
     }
