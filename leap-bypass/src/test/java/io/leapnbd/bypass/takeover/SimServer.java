@@ -65,6 +65,7 @@ final class SimServer implements Donor.Listener {
     private final Map<Integer, Reading> reading = new HashMap<>();
     private int open;
     private long acknowledged;
+    private boolean refused;
     private boolean runs = true;
 
     /** When it is torn down, its clock goes on by so much. */
@@ -509,8 +510,19 @@ final class SimServer implements Donor.Listener {
         return runs && links.stream().allMatch(link -> link.to() != null && owns(link.to()));
     }
 
-    /** Slabs that have fewer copies than are wanted, or some that are not live. */
+    /** A donor calls a page lost that the map calls written. */
+    void refused() {
+        refused = true;
+    }
+
+    /**
+     * Slabs that have fewer copies than are wanted, or some that are not live. None, if copies were found to differ: a fill does not get over a page that one
+     * of them calls lost (docs/replicas.md, "What is not built").
+     */
     List<Integer> thin() {
+        if (refused) {
+            return List.of();
+        }
         List<Integer> thin = new ArrayList<>();
         for (int slab = 0; slab < Truths.SLABS; slab++) {
             Placement now = path.map().placement(slab);
