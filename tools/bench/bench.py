@@ -76,6 +76,23 @@ def one_hop(bench):
     return rows
 
 
+@check("seals")
+def seals(bench):
+    on, off = bench.filled(*(
+        bench.processes.serve(f"seals-{how}", bench.options.size, "--prefetch", "none", "--seals", how, label=f"seals {how}")
+        for how in ("on", "off")
+    ))
+    rows = []
+    for pattern in ("randread", "randwrite"):
+        one = bench.turns((on, off), pattern, 1)
+        many = bench.turns((on, off), pattern, 32)
+        for figure, wanted, table, depth in (("p50", 1.03, one, 1), ("cpu", 1.03, many, 32)):
+            a, b = table[on.name][figure], table[off.name][figure]
+            rows.append(Row(f"one hop, {pattern}, depth {depth}, with seals against without", figure, a, b, wanted))
+    bench.processes.end(*on.processes, *off.processes)
+    return rows
+
+
 @check("two-hops")
 def two_hops(bench):
     kit = bench.processes.nbdkit_two_hops("kit2", bench.options.size)

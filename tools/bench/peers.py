@@ -127,7 +127,7 @@ class Processes:
         return Peer("nbdkit, two hops", f"nbd+unix:///?socket={path}", [near, far])
 
     def donor(self, name, memory, *options):
-        command = [LAUNCHER, "donor", "--listen", "127.0.0.1:0", "--memory", memory, "--http", "none", *self.loops, *options]
+        command = [LAUNCHER, "donor", "--listen", "127.0.0.1:0", "--memory", memory, "--http", "none", "--drain-timeout", "0s", *self.loops, *options]
         return self.listening(name, self.start(name, *command))
 
     def listening(self, name, process):
@@ -139,7 +139,7 @@ class Processes:
         found = []
         for first in range(0, count, 4):
             names = [f"donor-{number}" for number in range(first, min(first + 4, count))]
-            command = [LAUNCHER, "donor", "--listen", "127.0.0.1:0", "--memory", memory, "--http", "none", *options]
+            command = [LAUNCHER, "donor", "--listen", "127.0.0.1:0", "--memory", memory, "--http", "none", "--drain-timeout", "0s", *options]
             found += [self.listening(name, process) for name, process in [(name, self.start(name, *command)) for name in names]]
         return found
 

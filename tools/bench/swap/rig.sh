@@ -63,7 +63,7 @@ up() {
   port=$(free_port)
   : >"$RIG/donor.out"
   # Donor and link stand for another machine, which this one's load does not slow down.
-  background donor chrt -r 1 "$LEAP_NBD" donor --memory "$size" --listen "127.0.0.1:$port"
+  background donor chrt -r 1 "$LEAP_NBD" donor --memory "$size" --listen "127.0.0.1:$port" --drain-timeout 0s
   until_true "grep -q ^ready '$RIG/donor.out'" || return 1
   if [ "$delay" != 0 ]; then
     near=$(free_port)

@@ -5,9 +5,11 @@ import sys
 import bad_flags
 import copies
 import donor_faults
+import drains
 import ownership
 import own_memory
 import real_clients
+import seals
 import server_faults
 from processes import Processes, Server, two_donors
 from runner import Suite, stop_on_signals
@@ -46,6 +48,8 @@ def main(words):
         donor_faults.run(suite, processes)
         ownership.run(suite, processes, first, histories)
         copies.run(suite, processes, first, rounds)
+        drains.run(suite, processes, first, rounds)
+        seals.run(suite, processes, first, rounds)
         bad_flags.run(suite, processes)
         own_memory.run(suite, processes)
     finally:

@@ -115,11 +115,15 @@ class Daemon:
         self.spawn()
         processes.started.append(self)
 
+    def launcher(self):
+        """What comes before the arguments."""
+        return [LAUNCHER]
+
     def spawn(self):
         """Starts the process, and does not wait."""
         with open(self.output_path, "w") as out, open(self.error_path, "a") as errors:
             self.child = subprocess.Popen(
-                [LAUNCHER, *self.arguments],
+                [*self.launcher(), *self.arguments],
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=errors,
@@ -244,6 +248,8 @@ class Donor(Daemon):
 
     def __init__(self, processes, memory, name="donor", slab_size="1M", **options):
         arguments = ["donor", "--memory", memory, "--slab-size", slab_size, "--listen", "127.0.0.1:0", "--http", "127.0.0.1:0"]
+        # Most tests that end a donor in good order mean that its pages go.
+        options.setdefault("drain_timeout", "0s")
         for option, value in options.items():
             arguments += flag(option, value)
         super().__init__(processes, name, *arguments)

@@ -33,10 +33,10 @@ start() {
   tail -n 5 "$OUT/$name.out"
   return 1
 }
-donor_rdma() { start donor_rdma donor --memory 32M --slab-size 1M --transport both --listen $ADDRESS:9400 --unprotected; }
+donor_rdma() { start donor_rdma donor --memory 32M --slab-size 1M --transport both --listen $ADDRESS:9400 --unprotected --drain-timeout 0s; }
 # Under emulation its first answer takes longer than a server waits: one is asked for before.
 donor_tcp() {
-  start donor_tcp donor --memory 32M --slab-size 1M --listen $ADDRESS:9500 --unprotected || return 1
+  start donor_tcp donor --memory 32M --slab-size 1M --listen $ADDRESS:9500 --unprotected --drain-timeout 0s || return 1
   timeout 60 python3 - $ADDRESS 9500 <<'P'
 import socket, struct, sys
 body = b"LEAPDNR\0" + struct.pack(">HHIQ", 1, 1, 0, 0) + bytes(32) + struct.pack(">H", 5) + b"swap0"

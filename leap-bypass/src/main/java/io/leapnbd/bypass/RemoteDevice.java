@@ -17,10 +17,13 @@ import io.leapnbd.bypass.link.TcpConnector;
 import io.leapnbd.bypass.map.AddressMap;
 import io.leapnbd.bypass.map.StateFile;
 import io.leapnbd.bypass.path.DeviceLoop;
+import io.leapnbd.bypass.path.Mending;
 import io.leapnbd.bypass.path.NoteSpreader;
+import io.leapnbd.bypass.path.PageSeals;
 import io.leapnbd.bypass.path.PlacementChanges;
 import io.leapnbd.bypass.path.ReadPath;
 import io.leapnbd.bypass.path.Repair;
+import io.leapnbd.bypass.path.SealFigures;
 import io.leapnbd.bypass.path.SlabAllocator;
 import io.leapnbd.bypass.path.SlabLosses;
 import io.leapnbd.bypass.path.Versions;
@@ -43,6 +46,7 @@ import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.List;
 import java.util.Map;
 import java.util.UUID;
@@ -86,6 +90,7 @@ public final class RemoteDevice implements BlockDevice, AutoCloseable {
     private final SlabAllocator allocator;
     private final SlabLosses losses;
     private final PlacementChanges placing;
+    private final SealFigures sealFigures;
     private final long memberTimeoutNanos;
     private final AtomicReference<@Nullable Repair> repair = new AtomicReference<>();
     private final NoteSpreader notes;
@@ -119,6 +124,7 @@ public final class RemoteDevice implements BlockDevice, AutoCloseable {
         versions = new Versions(taken.term());
         memberTimeoutNanos = context.memberTimeout().toNanos();
         allocator = new SlabAllocator(map, versions, context.machines(), taken.copies(), memberTimeoutNanos);
+        sealFigures = new SealFigures(donors);
         losses = new SlabLosses(map, versions, donors, this::bytesLost, taken.note()::lose, this::thinned);
         placing = new PlacementChanges(map, versions, losses, memberTimeoutNanos, this::dropped);
         notes = new NoteSpreader(taken.note()::version, taken.note()::encode, donors.size());
@@ -253,23 +259,40 @@ public final class RemoteDevice implements BlockDevice, AutoCloseable {
         DeviceLoop loop = new DeviceLoop(
                 eventLoop, latencies.openLoop(), links, context.embedded() != null, timeoutNanos, memberTimeoutNanos);
         loop.onTick(() -> notes.spread(loop));
-        Repair mine = new Repair(loop, map, writeOrder, versions, allocator, placing, memberTimeoutNanos);
+        Mending mending =
+                new Mending(loop, map, writeOrder, versions, losses, new PageSeals(map, writeOrder), sealFigures);
+        Repair mine = new Repair(
+                loop,
+                this::deviceLoops,
+                map,
+                writeOrder,
+                versions,
+                allocator,
+                placing,
+                losses,
+                mending,
+                memberTimeoutNanos);
         if (repair.compareAndSet(null, mine)) {
             loop.onTick(mine::tick);
         }
-        ReadPath reads = new ReadPath(loop, map, losses);
+        ReadPath reads = new ReadPath(loop, map, losses, writeOrder, mending);
+        WritePath writes = new WritePath(loop, map, losses, writeOrder, versions, allocator, placing, mending);
         CachedPages pages = new CachedPages(
                 loop,
                 reads,
-                new WritePath(loop, map, losses, writeOrder, versions, allocator, placing),
-                new ZeroPath(loop, map, losses, writeOrder, versions, allocator, placing),
+                writes,
+                new ZeroPath(loop, map, losses, writeOrder, versions, allocator, placing, writes),
                 cache,
                 prefetching,
-                new PageFetches(loop, map, reads, writeOrder, cache, prefetching, fetchOwners));
+                new PageFetches(loop, map, reads, writeOrder, mending, cache, prefetching, fetchOwners));
         return new LoopPaths(loop, pages);
     }
 
     private record LoopPaths(DeviceLoop loop, CachedPages pages) {}
+
+    private Collection<DeviceLoop> deviceLoops() {
+        return loops.values().stream().map(LoopPaths::loop).toList();
+    }
 
     /** Random number of the contents: another one means that the device was begun anew, blank. */
     public UUID content() {
@@ -335,6 +358,29 @@ public final class RemoteDevice implements BlockDevice, AutoCloseable {
     public long copiesFilledBytes() {
         Repair working = repair.get();
         return working == null ? 0 : working.filledBytes();
+    }
+
+    /** Copies of slabs that went from donors that wanted memory back. */
+    public long copiesMoved() {
+        Repair working = repair.get();
+        return working == null ? 0 : working.moved();
+    }
+
+    /** Slabs that donors have back because nothing is in them any more. */
+    public long slabsGivenBack() {
+        Repair working = repair.get();
+        return working == null ? 0 : working.givenBack();
+    }
+
+    /** Whether a donor wants memory back, and no other had room when it was last looked for. */
+    public boolean noRoomToMove() {
+        Repair working = repair.get();
+        return working != null && working.noRoomToMove();
+    }
+
+    /** What came from donors that was not what was written there. */
+    public SealFigures sealFigures() {
+        return sealFigures;
     }
 
     /** Writes that failed because no donor had room. */
@@ -413,7 +459,7 @@ public final class RemoteDevice implements BlockDevice, AutoCloseable {
         }
         long pages = losses.restarted(donors.indexOf(donor), gone);
         String what = gone.equals(found) ? "has given the slabs away, as the lease had run out" : "has restarted";
-        if (pages == 0 && taken.copies() > 1) {
+        if (pages == 0) {
             LOG.warn("donor {} {}; no written page is lost", donor, what);
         } else {
             LOG.error("donor {} {}: {} written pages are lost; reading one is an I/O error", donor, what, pages);

@@ -39,6 +39,7 @@ public final class RemoteDeviceContext {
     private boolean fresh;
     private boolean takeOver;
     private boolean loseMissing;
+    private boolean seals = true;
     private Duration wait = Duration.ofSeconds(60);
     private UUID host = new UUID(0, 1);
     private String owner = "process " + ProcessHandle.current().pid();
@@ -149,6 +150,13 @@ public final class RemoteDeviceContext {
     public RemoteDeviceContext loseMissing(boolean lose) {
         change();
         loseMissing = lose;
+        return this;
+    }
+
+    /** Whether a seal of each page is kept, so that bytes that changed at a donor are found out; docs/seals.md. Default: yes. */
+    public RemoteDeviceContext seals(boolean keep) {
+        change();
+        seals = keep;
         return this;
     }
 
@@ -383,7 +391,7 @@ public final class RemoteDeviceContext {
         CopiesWish wish = new CopiesWish(
                 copies, fewerCopies, Arrays.stream(machines()).boxed().toList());
         return new TakeoverSettings(
-                export, size, loops, host, owner, wish, stateFile, takeOver, fresh, loseMissing, wait);
+                export, size, loops, host, owner, wish, stateFile, takeOver, fresh, loseMissing, seals, wait);
     }
 
     int bulkWindow() {

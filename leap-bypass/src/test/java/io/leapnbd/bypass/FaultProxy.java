@@ -24,6 +24,12 @@ final class FaultProxy implements AutoCloseable {
     private final List<Relay> relays = new CopyOnWriteArrayList<>();
     private volatile InetSocketAddress upstream;
 
+    /** Bytes of this value are changed on their way, and how: to the donor, or from it. */
+    private volatile byte changed;
+
+    private volatile boolean changesToDonor;
+    private volatile boolean changesFromDonor;
+
     FaultProxy(InetSocketAddress upstream) throws IOException {
         this.upstream = upstream;
         listener = new ServerSocket(0, 50, InetAddress.getLoopbackAddress());
@@ -32,6 +38,31 @@ final class FaultProxy implements AutoCloseable {
 
     int port() {
         return listener.getLocalPort();
+    }
+
+    /**
+     * Changes data on its way.
+     *
+     * @param value in eight bytes, one after the other: the first of them is another one afterwards
+     */
+    void change(byte value, boolean toDonor, boolean fromDonor) {
+        changed = value;
+        changesToDonor = toDonor;
+        changesFromDonor = fromDonor;
+    }
+
+    private void change(byte[] bytes, int count, boolean toDonor) {
+        if (toDonor ? !changesToDonor : !changesFromDonor) {
+            return;
+        }
+        int run = 0;
+        for (int i = 0; i < count; i++) {
+            run = bytes[i] == changed ? run + 1 : 0;
+            if (run == 8) {
+                bytes[i - 7] ^= 1;
+                run = 0;
+            }
+        }
     }
 
     /** Where later connections go. */
@@ -98,7 +129,7 @@ final class FaultProxy implements AutoCloseable {
     }
 
     /** One connection. */
-    static final class Relay {
+    final class Relay {
 
         private final Socket client;
         private final Socket donor;
@@ -143,6 +174,7 @@ final class FaultProxy implements AutoCloseable {
                     if (toDonor) {
                         awaitRelease();
                     }
+                    change(bytes, count, toDonor);
                     out.write(bytes, 0, count);
                 }
                 if (toDonor) {

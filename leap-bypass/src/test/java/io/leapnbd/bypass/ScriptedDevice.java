@@ -11,9 +11,12 @@ import io.leapnbd.bypass.link.IgnoringListener;
 import io.leapnbd.bypass.map.AddressMap;
 import io.leapnbd.bypass.map.StateFile;
 import io.leapnbd.bypass.path.DeviceLoop;
+import io.leapnbd.bypass.path.Mending;
+import io.leapnbd.bypass.path.PageSeals;
 import io.leapnbd.bypass.path.PlacementChanges;
 import io.leapnbd.bypass.path.ReadPath;
 import io.leapnbd.bypass.path.Repair;
+import io.leapnbd.bypass.path.SealFigures;
 import io.leapnbd.bypass.path.SlabAllocator;
 import io.leapnbd.bypass.path.SlabLosses;
 import io.leapnbd.bypass.path.Versions;
@@ -51,6 +54,7 @@ final class ScriptedDevice implements BlockDevice, AutoCloseable {
     private final SlabLosses losses;
     private final long memberTimeoutNanos;
     final PlacementChanges placing;
+    final SealFigures figures;
 
     /** Of the first loop only. */
     final List<Repair> repairs = new CopyOnWriteArrayList<>();
@@ -104,6 +108,7 @@ final class ScriptedDevice implements BlockDevice, AutoCloseable {
         for (int i = 0; i < donors; i++) {
             stores.add(new ScriptedStore("donor " + i, listener(), random, clock, onLoss));
         }
+        figures = new SealFigures(stores.stream().map(store -> store.donor).toList());
         losses = new SlabLosses(
                 map,
                 versions,
@@ -159,24 +164,36 @@ final class ScriptedDevice implements BlockDevice, AutoCloseable {
                 false,
                 timeoutNanos,
                 memberTimeoutNanos);
+        Mending mending = new Mending(loop, map, order, versions, losses, new PageSeals(map, order), figures);
         synchronized (repairs) {
             if (repairs.isEmpty()) {
-                Repair repair = new Repair(loop, map, order, versions, allocator, placing, memberTimeoutNanos);
+                Repair repair = new Repair(
+                        loop,
+                        () -> loops.values().stream().map(Paths::loop).toList(),
+                        map,
+                        order,
+                        versions,
+                        allocator,
+                        placing,
+                        losses,
+                        mending,
+                        memberTimeoutNanos);
                 repairs.add(repair);
                 loop.onTick(repair::tick);
             }
         }
-        ReadPath reads = new ReadPath(loop, map, losses);
+        ReadPath reads = new ReadPath(loop, map, losses, order, mending);
+        WritePath writes = new WritePath(loop, map, losses, order, versions, allocator, placing, mending);
         return new Paths(
                 loop,
                 new CachedPages(
                         loop,
                         reads,
-                        new WritePath(loop, map, losses, order, versions, allocator, placing),
-                        new ZeroPath(loop, map, losses, order, versions, allocator, placing),
+                        writes,
+                        new ZeroPath(loop, map, losses, order, versions, allocator, placing, writes),
                         cache,
                         prefetching,
-                        new PageFetches(loop, map, reads, order, cache, prefetching, owners)));
+                        new PageFetches(loop, map, reads, order, mending, cache, prefetching, owners)));
     }
 
     /** After the event loops have ended. */

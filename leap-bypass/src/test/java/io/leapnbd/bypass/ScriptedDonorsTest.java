@@ -147,6 +147,34 @@ class ScriptedDonorsTest {
         Awaiting.that("all have two copies, and no donor holds more", () -> allHaveTwoCopies() && noneHoldsMore());
     }
 
+    /** One of two donors changes bytes, on their way and where they lie: no read returns any of these, and nothing fails. */
+    @ParameterizedTest
+    @EnumSource(names = {"NONE", "NEXT_N"})
+    void withTwoCopiesNothingIsWrongAndNothingFailsWhenADonorChangesBytes(PrefetchPolicy policy) throws IOException {
+        device = new ScriptedDevice(
+                SLABS, SLAB_SHIFT, 2, 2, TimeUnit.SECONDS.toNanos(40), policy, random, losses::incrementAndGet);
+        Arrays.setAll(pages, Page::new);
+        for (int i = 0; i < 2; i++) {
+            drivers[i] = new DeviceDriver(device, group.next());
+        }
+        ScriptedStore bad = device.stores.get(1);
+        bad.flipsOneIn = 5;
+        bad.rotsOneIn = 20;
+        for (int i = 0; i < OPERATIONS / 2; i++) {
+            while (running.size() >= AT_ONCE) {
+                settle();
+            }
+            begin();
+        }
+        while (!running.isEmpty()) {
+            settle();
+        }
+        assertThat(errors).as("seed " + seed).isZero();
+        assertThat(device.figures.unfit(0)).isZero();
+        assertThat(device.figures.unfit(1)).isPositive();
+        assertThat(device.figures.mended(1)).isPositive();
+    }
+
     private boolean allHaveTwoCopies() {
         for (int slab = 0; slab < SLABS; slab++) {
             Placement placement = device.map.placement(slab);

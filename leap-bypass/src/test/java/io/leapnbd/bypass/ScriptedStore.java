@@ -6,6 +6,7 @@ import io.leapnbd.bypass.link.DonorStanding;
 import io.leapnbd.bypass.link.LinkRequest;
 import io.leapnbd.bypass.link.LinkRequest.Outcome;
 import io.leapnbd.donor.protocol.Operation;
+import io.netty.buffer.ByteBuf;
 import io.netty.channel.EventLoop;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -19,6 +20,7 @@ import java.util.UUID;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.Consumer;
 import java.util.function.IntConsumer;
 import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
@@ -58,10 +60,39 @@ final class ScriptedStore {
     /** Placements are taken, and never answered. */
     volatile boolean keepsPlacementsToItself;
 
+    /** So many placements are answered, and further ones are taken and never answered. */
+    volatile int answersPlacements = Integer.MAX_VALUE;
+
+    /** Reads of clients that begin at this byte of a slab are kept; -1 for none. */
+    volatile int holdsReadsOf = -1;
+
+    /** Slabs that are handed back go when {@link #freeLate} says so, and nobody is told. */
+    volatile boolean holdsFrees;
+
+    private final List<LinkRequest> heldFrees = new CopyOnWriteArrayList<>();
+    /** One in so many reads is answered with a bit that is another one; 0 for none. */
+    volatile int flipsOneIn;
+
+    /** One in so many pages that are written is not what was sent; 0 for none. */
+    volatile int rotsOneIn;
+
     /** What is asked is done, and the answers come when they are let go. */
     volatile boolean holdsAnswers;
 
-    private record Held(int index, Map<Integer, byte[]> pages, Map<Integer, Long> versions) {}
+    private static final class Held {
+
+        private final int index;
+        private final long grant;
+        private final Map<Integer, byte[]> pages = new HashMap<>();
+        private final Map<Integer, Long> versions = new HashMap<>();
+        private long generation;
+
+        Held(int index, long grant) {
+            this.index = index;
+            this.grant = grant;
+            generation = grant;
+        }
+    }
 
     ScriptedStore(String name, Donor.Listener listener, Random random, LongSupplier clock, IntConsumer onLoss) {
         donor = new Donor(name, listener);
@@ -110,6 +141,15 @@ final class ScriptedStore {
         return process;
     }
 
+    int freesHeld() {
+        return heldFrees.size();
+    }
+
+    /** Does what was held. */
+    void freeLate() {
+        heldFrees.forEach(request -> perform(request, process(), null));
+    }
+
     /** Slabs that it has granted and not taken back. */
     synchronized int held() {
         return slabs.size();
@@ -137,17 +177,13 @@ final class ScriptedStore {
             return Outcome.UNREACHABLE;
         }
         if (r.operation == Operation.GRANT) {
-            for (Map.Entry<Integer, Held> held : slabs.entrySet()) {
-                if (held.getValue().index == r.slab) {
-                    r.grantedHandle = held.getKey();
-                    return Outcome.OK;
-                }
-            }
-            slabs.put(++lastHandle, new Held(r.slab, new HashMap<>(), new HashMap<>()));
-            r.grantedHandle = lastHandle;
-            return Outcome.OK;
+            return grant(r);
         }
         if (r.operation == Operation.FREE) {
+            Held held = slabs.get(r.slab);
+            if (held != null && r.version < held.generation) {
+                return Outcome.STALE;
+            }
             return slabs.remove(r.slab) != null ? Outcome.OK : Outcome.LOST;
         }
         Held held = slabs.get(r.slab);
@@ -156,6 +192,10 @@ final class ScriptedStore {
         }
         if (r.operation == Operation.PLACE) {
             placements.incrementAndGet();
+            if (r.version < held.generation) {
+                return Outcome.STALE;
+            }
+            held.generation = r.version;
             return Outcome.OK;
         }
         for (int at = r.offset; at < r.offset + r.length; ) {
@@ -167,11 +207,30 @@ final class ScriptedStore {
         return Outcome.OK;
     }
 
-    private static void change(Held held, LinkRequest r, int page, int from, int to, byte @Nullable [] written) {
+    /** As a donor does: a newer grant takes what is held back, and never has its handle. */
+    private Outcome grant(LinkRequest r) {
+        for (Map.Entry<Integer, Held> entry : slabs.entrySet()) {
+            Held held = entry.getValue();
+            if (held.index == r.slab && r.version <= held.generation) {
+                r.grantedHandle = entry.getKey();
+                return r.version == held.grant ? Outcome.OK : Outcome.STALE;
+            }
+        }
+        slabs.values().removeIf(held -> held.index == r.slab);
+        slabs.put(++lastHandle, new Held(r.slab, r.version));
+        r.grantedHandle = lastHandle;
+        return Outcome.OK;
+    }
+
+    private void change(Held held, LinkRequest r, int page, int from, int to, byte @Nullable [] written) {
         byte[] bytes = held.pages.getOrDefault(page, new byte[PAGE]);
         if (r.operation == Operation.READ) {
-            Objects.requireNonNull(r.buffer)
-                    .setBytes(r.bufferIndex + from - r.offset, bytes, from - page * PAGE, to - from);
+            int at = r.bufferIndex + from - r.offset;
+            ByteBuf into = Objects.requireNonNull(r.buffer);
+            into.setBytes(at, bytes, from - page * PAGE, to - from);
+            if (oneIn(flipsOneIn)) {
+                flip(into, at + random.nextInt(to - from));
+            }
             return;
         }
         if (r.version < held.versions.getOrDefault(page, 0L)) {
@@ -183,8 +242,51 @@ final class ScriptedStore {
         } else {
             System.arraycopy(written, from - r.offset, next, from - page * PAGE, to - from);
         }
+        if (written != null && oneIn(rotsOneIn)) {
+            next[random.nextInt(PAGE)] ^= (byte) (1 << random.nextInt(8));
+        }
         held.pages.put(page, next);
         held.versions.put(page, r.version);
+    }
+
+    private boolean oneIn(int number) {
+        return number > 0 && random.nextInt(number) == 0;
+    }
+
+    private void flip(ByteBuf bytes, int at) {
+        bytes.setByte(at, bytes.getByte(at) ^ 1 << random.nextInt(8));
+    }
+
+    /** Changes a bit of a page that it holds. */
+    synchronized void flip(int index, int page) {
+        byte[] bytes = held(index, page);
+        bytes[random.nextInt(PAGE)] ^= (byte) (1 << random.nextInt(8));
+    }
+
+    /** Whether it holds these bytes. */
+    synchronized boolean holds(int index, int page, byte[] bytes) {
+        return Arrays.equals(held(index, page), bytes);
+    }
+
+    /** Forgets what it holds of a page: it reads as zeros. */
+    synchronized void blank(int index, int page) {
+        Arrays.fill(held(index, page), (byte) 0);
+    }
+
+    /** Holds one page in the place of another. */
+    synchronized void swap(int index, int page, int other) {
+        byte[] bytes = held(index, page).clone();
+        System.arraycopy(held(index, other), 0, held(index, page), 0, PAGE);
+        System.arraycopy(bytes, 0, held(index, other), 0, PAGE);
+    }
+
+    private byte[] held(int index, int page) {
+        for (Held held : slabs.values()) {
+            if (held.index == index) {
+                return Objects.requireNonNull(held.pages.get(page));
+            }
+        }
+        throw new AssertionError("it holds no slab " + index);
     }
 
     /** One loop's. */
@@ -231,7 +333,11 @@ final class ScriptedStore {
             }
             waiting.add(request);
             int post = posts.merge(request, 1, Integer::sum);
-            if (!holdsEverything) {
+            boolean held = request.operation == Operation.READ
+                    && request.offset == holdsReadsOf
+                    && request.length == PAGE
+                    && !request.background;
+            if (!holdsEverything && !held) {
                 loop.schedule(() -> answer(request, post), random.nextInt(800), TimeUnit.MICROSECONDS);
             }
         }
@@ -280,6 +386,10 @@ final class ScriptedStore {
                 return;
             }
             UUID to = connectedTo;
+            if (request.operation == Operation.FREE && holdsFrees) {
+                heldFrees.add(copy(request));
+                return;
+            }
             Outcome outcome = perform(request, to, written);
             if (outcome == Outcome.UNREACHABLE) {
                 // A dead connection: sent again over the next one.
@@ -292,7 +402,8 @@ final class ScriptedStore {
                         TimeUnit.MICROSECONDS);
                 return;
             }
-            if (request.operation == Operation.PLACE && keepsPlacementsToItself) {
+            if (request.operation == Operation.PLACE
+                    && (keepsPlacementsToItself || placements.get() > answersPlacements)) {
                 return;
             }
             if (request.operation == Operation.GRANT) {
@@ -402,6 +513,11 @@ final class ScriptedStore {
                     }
                 }
             }
+        }
+
+        @Override
+        public void each(Consumer<LinkRequest> to) {
+            List.copyOf(waiting).forEach(to);
         }
 
         @Override

@@ -14,6 +14,7 @@ import io.leapnbd.tools.linux.Hangup;
 import io.leapnbd.tools.push.PushCommand;
 import io.leapnbd.tools.replay.ReplayCommand;
 import io.leapnbd.tools.run.RunCommand;
+import io.leapnbd.tools.serve.DrainCommand;
 import io.leapnbd.tools.serve.ServeCommand;
 import io.leapnbd.tools.serve.SetCommand;
 import io.leapnbd.tools.status.StatusCommand;
@@ -131,6 +132,7 @@ final class LeapNbd implements Runnable {
         commands.put("status", StatusCommand::new);
         commands.put("top", TopCommand::new);
         commands.put("set", SetCommand::new);
+        commands.put("drain", DrainCommand::new);
         commands.put("histogram", HistogramCommand::new);
         commands.put("replay", ReplayCommand::new);
         commands.put("trace", TraceCommand::new);

@@ -1,5 +1,7 @@
 package io.leapnbd.donor.memory;
 
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -84,6 +86,12 @@ public final class MappedMemory implements AutoCloseable {
             memory.close();
             throw e;
         }
+    }
+
+    /** All of it, closed with an arena. Who takes it does not close this. */
+    @SuppressWarnings("restricted")
+    public MemorySegment segment(Arena arena) {
+        return MemorySegment.ofAddress(address).reinterpret(mappedLength - (address - mapped), arena, all -> close());
     }
 
     /** Where it begins. */

@@ -252,12 +252,17 @@ final class LinkRequests {
 
     /** Adds a reply that says no more than a status. */
     void refuse(ByteBuf in, int at, byte status) {
-        replies.add(RequestHeader.operation(in, at), status, RequestHeader.cookie(in, at), store.freeSlabs());
+        replies.add(
+                RequestHeader.operation(in, at),
+                status,
+                RequestHeader.cookie(in, at),
+                store.freeSlabs(),
+                store.wantedBack());
     }
 
     /** Adds a message that answers nothing: why the link is closed. */
     void lastWord(byte status) {
-        replies.add(Operation.LAST_WORD, status, 0, store.freeSlabs());
+        replies.add(Operation.LAST_WORD, status, 0, store.freeSlabs(), store.wantedBack());
     }
 
     /** The link is gone. */
@@ -278,6 +283,7 @@ final class LinkRequests {
         int payload = status == Status.OK ? length : 0;
         ReplyHeader.encode(
                 out, reply, Operation.READ, status, RequestHeader.cookie(in, at), payload, store.freeSlabs());
+        ReplyHeader.setWantedBack(out, reply, store.wantedBack());
         out.writerIndex(reply + ReplyHeader.LENGTH + payload);
         return status;
     }
@@ -404,6 +410,7 @@ final class LinkRequests {
                 RequestHeader.cookie(in, at),
                 payload,
                 store.freeSlabs());
+        ReplyHeader.setWantedBack(out, out.writerIndex(), store.wantedBack());
         out.writerIndex(out.writerIndex() + ReplyHeader.LENGTH);
         return out;
     }

@@ -10,9 +10,10 @@ interface Replies {
     ByteBuf room(int bytes);
 
     /** Adds a reply without a payload. */
-    default void add(byte operation, byte status, int cookie, int freeSlabs) {
+    default void add(byte operation, byte status, int cookie, int freeSlabs, int wantedBack) {
         ByteBuf out = room(ReplyHeader.LENGTH);
         ReplyHeader.encode(out, out.writerIndex(), operation, status, cookie, 0, freeSlabs);
+        ReplyHeader.setWantedBack(out, out.writerIndex(), wantedBack);
         out.writerIndex(out.writerIndex() + ReplyHeader.LENGTH);
     }
 }

@@ -7,6 +7,7 @@ import java.util.UUID;
  *
  * @param name of the export
  * @param slabs how many it holds here
+ * @param elsewhere how many of these its server has, or is filling from, another live copy of
  * @param epoch of the last claim
  * @param instance the server that made it
  * @param links open links of that epoch
@@ -19,6 +20,7 @@ import java.util.UUID;
 public record ExportStatistics(
         String name,
         int slabs,
+        int elsewhere,
         long epoch,
         UUID instance,
         int links,

@@ -375,6 +375,7 @@ final class ExportTable {
                 all.add(new ExportStatistics(
                         export.name,
                         export.slabs.size(),
+                        LentSlabs.elsewhere(export),
                         export.epoch,
                         export.claimant.instance(),
                         links,

@@ -132,6 +132,17 @@ final class LentSlabs {
         return -1;
     }
 
+    /** How many of an export's slabs have other live copies, as its server has said last. */
+    static int elsewhere(Export export) {
+        int count = 0;
+        for (Slab slab : export.slabs.values()) {
+            if (slab.copies.filling() || slab.copies.count() > 1) {
+                count++;
+            }
+        }
+        return count;
+    }
+
     /** Takes back all that an export holds. */
     void takeBackAll(Export export) {
         for (Slab slab : export.slabs.values()) {

@@ -23,6 +23,9 @@ import java.util.concurrent.locks.ReentrantLock;
  * resident behind the back of its new owner, and one that is taken DIRTY is blank because its words are (see
  * {@link SlabPages}). A pool that is to keep no slot ready makes none resident, lent or not: pages become so as they are written.
  *
+ * <p>No more slots are lent than a {@linkplain #lendAtMost limit} that may change at any time, also to less than are lent. No more are kept ready
+ * than can be lent.
+ *
  * <p>The slow part is done in small bits by one worker thread. What must not meet a grant, wiping a DIRTY slot, goes in steps
  * of {@link #WIPE_STEP}, each under the lock: that, some 50 µs, is the longest that a grant waits.
  */
@@ -36,8 +39,11 @@ final class SlabPool {
     private final SlabMemory memory;
     private final int readyTarget;
 
-    /** How many slots are free. Changed under the lock, read by anybody. */
+    /** How many slots are not lent. Changed under the lock, read by anybody. */
     private final AtomicInteger free;
+
+    /** How many slots may be lent. Changed under the lock, read by anybody. */
+    private volatile int limit;
 
     /** Fair, so that a grant gets in between two steps of the worker. Guards everything below. */
     private final ReentrantLock lock = new ReentrantLock(true);
@@ -70,11 +76,33 @@ final class SlabPool {
         this.memory = memory;
         this.readyTarget = Math.min(readyTarget, memory.slots());
         free = new AtomicInteger(memory.slots());
+        limit = memory.slots();
     }
 
     /** How many slots can be taken now. */
     int free() {
-        return free.get();
+        return Math.max(0, limit - lent());
+    }
+
+    /** How many slots are lent, or were handed back and are still used. */
+    int lent() {
+        return memory.slots() - free.get();
+    }
+
+    /** How many more slots are lent than may be. */
+    int excess() {
+        return Math.max(0, lent() - limit);
+    }
+
+    /** From now on so many slots may be lent, and no more than there are. What is lent stays so. */
+    void lendAtMost(int slots) {
+        lock.lock();
+        try {
+            limit = Math.clamp(slots, 0, memory.slots());
+            workThere.signal();
+        } finally {
+            lock.unlock();
+        }
     }
 
     /** Address of a slot's bytes. */
@@ -93,6 +121,9 @@ final class SlabPool {
         boolean blank = true;
         lock.lock();
         try {
+            if (free() == 0) {
+                return NONE;
+            }
             if (!ready.isEmpty()) {
                 slot = ready.removeFirst();
             } else {
@@ -168,7 +199,7 @@ final class SlabPool {
 
     /** Does a small bit of the most urgent work; false if there is none. For the worker thread. */
     boolean work() {
-        return populateLent() || wipe() || refill();
+        return populateLent() || wipe() || keepFewerReady() || refill();
     }
 
     /** Waits until there may be work, at most {@code nanos}. For the worker thread. */
@@ -179,13 +210,19 @@ final class SlabPool {
             while (left > 0
                     && toPopulate.isEmpty()
                     && dirty.isEmpty()
-                    && (outOfMemory || ready.size() >= readyTarget || nothingFresh())) {
+                    && ready.size() <= toKeepReady()
+                    && (outOfMemory || ready.size() == toKeepReady() || nothingFresh())) {
                 left = workThere.awaitNanos(left);
             }
             outOfMemory = false;
         } finally {
             lock.unlock();
         }
+    }
+
+    /** Under the lock. */
+    private int toKeepReady() {
+        return Math.min(readyTarget, free());
     }
 
     private boolean nothingFresh() {
@@ -208,11 +245,25 @@ final class SlabPool {
         return true;
     }
 
+    /** A ready slot that cannot be lent keeps memory for nothing. */
+    private boolean keepFewerReady() {
+        lock.lock();
+        try {
+            if (ready.size() <= toKeepReady()) {
+                return false;
+            }
+            dirty.addLast(ready.removeFirst());
+            return true;
+        } finally {
+            lock.unlock();
+        }
+    }
+
     private boolean refill() {
         int slot;
         lock.lock();
         try {
-            if (outOfMemory || ready.size() >= readyTarget || nothingFresh()) {
+            if (outOfMemory || ready.size() >= toKeepReady() || nothingFresh()) {
                 return false;
             }
             if (fresh.isEmpty()) {
@@ -248,7 +299,7 @@ final class SlabPool {
             }
             slot = dirty.first();
             begin = slot != wiping;
-            inPlace = ready.size() < readyTarget && memory.isResident(slot);
+            inPlace = ready.size() < toKeepReady() && memory.isResident(slot);
         } finally {
             lock.unlock();
         }

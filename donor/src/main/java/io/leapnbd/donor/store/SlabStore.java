@@ -462,6 +462,22 @@ public final class SlabStore implements AutoCloseable {
         return pool.free();
     }
 
+    /** Slabs that are lent and that the donor wants back: those beyond {@link #lendAtMost}. */
+    public int wantedBack() {
+        return pool.excess();
+    }
+
+    /**
+     * Lends so many slabs at most from now on; as many as there are, before this is first called. More are not granted, and those that are lent
+     * already are {@linkplain #wantedBack wanted back}, as every reply tells. Nothing is taken back: servers give slabs when they have moved what is
+     * in them.
+     *
+     * @param slabs 0 or more; what is above {@link #totalSlabs} counts as that
+     */
+    public void lendAtMost(int slabs) {
+        pool.lendAtMost(slabs);
+    }
+
     /** Slabs in all. */
     public int totalSlabs() {
         return settings.totalSlabs();
@@ -514,13 +530,13 @@ public final class SlabStore implements AutoCloseable {
 
     /** How things are now. */
     public StoreStatistics statistics() {
-        int free = pool.free();
         return new StoreStatistics(
                 incarnation,
                 slabSize,
                 settings.totalSlabs(),
-                free,
-                settings.totalSlabs() - free,
+                pool.free(),
+                pool.lent(),
+                pool.excess(),
                 memory.residentBytes(),
                 memory.lockedBytes(),
                 memory.lockableBytes(),

@@ -12,6 +12,7 @@ import org.jspecify.annotations.Nullable;
  * @param totalSlabs slabs in all
  * @param freeSlabs slabs that could be granted now
  * @param lentSlabs slabs that exports hold, and those handed back that a request is still using
+ * @param wantedBack slabs that exports hold and that the donor wants back
  * @param residentBytes what free and lent slabs take of the machine's memory, their pages' versions included
  * @param lockedBytes how much of that cannot be swapped out
  * @param lockableBytes how much of the slabs would be locked if all were lent
@@ -38,6 +39,7 @@ public record StoreStatistics(
         int totalSlabs,
         int freeSlabs,
         int lentSlabs,
+        int wantedBack,
         long residentBytes,
         long lockedBytes,
         long lockableBytes,

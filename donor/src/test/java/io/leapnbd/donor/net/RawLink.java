@@ -48,7 +48,7 @@ final class RawLink implements AutoCloseable {
         return link;
     }
 
-    record Reply(byte operation, byte status, int cookie, int freeSlabs, ByteBuf body) {
+    record Reply(byte operation, byte status, int cookie, int freeSlabs, int wantedBack, ByteBuf body) {
 
         byte[] payload() {
             return Pages.content(body);
@@ -95,6 +95,7 @@ final class RawLink implements AutoCloseable {
                 ReplyHeader.status(header, 0),
                 ReplyHeader.cookie(header, 0),
                 ReplyHeader.freeSlabs(header, 0),
+                ReplyHeader.wantedBack(header, 0),
                 Unpooled.wrappedBuffer(read(ReplyHeader.payload(header, 0))));
     }
 

@@ -72,6 +72,43 @@ class SlabPoolTest {
     }
 
     @Test
+    void noMoreIsLentThanMayBeAndWhatIsBeyondIsWantedBack() {
+        int first = pool.take();
+        int second = pool.take();
+        pool.lendAtMost(1);
+        assertThat(pool.take()).isNegative();
+        assertThat(pool.free()).isZero();
+        assertThat(pool.excess()).isEqualTo(1);
+        pool.recycle(first);
+        assertThat(pool.excess()).isZero();
+        assertThat(pool.lent()).isEqualTo(1);
+        assertThat(pool.take()).isNegative();
+        pool.lendAtMost(100);
+        assertThat(pool.free()).isEqualTo(2);
+        assertThat(pool.take()).isNotNegative();
+        assertThat(second).isNotNegative();
+    }
+
+    /** The kernel has all of it again, also what is kept ready otherwise. */
+    @Test
+    void aPoolThatMayLendNothingKeepsNoMemory() {
+        int slot = pool.take();
+        finishWork();
+        soil(slot);
+        assertThat(memory.residentBytes()).isEqualTo(2 * SLOT_BYTES);
+        pool.lendAtMost(0);
+        pool.recycle(slot);
+        finishWork();
+        assertThat(memory.residentBytes()).isZero();
+        pool.lendAtMost(3);
+        finishWork();
+        assertThat(memory.residentBytes()).isEqualTo(SLOT_BYTES);
+        int again = pool.take();
+        assertBlank(again);
+        assertZero(again);
+    }
+
+    @Test
     void aPoolThatKeepsNothingReadyMakesNoSlabResident() {
         SlabPool lazy = new SlabPool(memory, 0);
         int slot = lazy.take();

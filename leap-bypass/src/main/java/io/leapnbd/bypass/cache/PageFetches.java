@@ -4,10 +4,13 @@ import io.leapnbd.bypass.latency.Operation;
 import io.leapnbd.bypass.latency.Stage;
 import io.leapnbd.bypass.link.LinkCompletion;
 import io.leapnbd.bypass.link.LinkRequest;
+import io.leapnbd.bypass.link.WriteWatch;
 import io.leapnbd.bypass.map.AddressMap;
 import io.leapnbd.bypass.map.Member;
 import io.leapnbd.bypass.map.Placement;
 import io.leapnbd.bypass.path.DeviceLoop;
+import io.leapnbd.bypass.path.Mending;
+import io.leapnbd.bypass.path.PageSeals;
 import io.leapnbd.bypass.path.ReadPath;
 import io.leapnbd.bypass.path.WriteOrder;
 import io.leapnbd.donor.protocol.Protocol;
@@ -40,6 +43,8 @@ public final class PageFetches {
     private final AddressMap map;
     private final ReadPath reads;
     private final WriteOrder order;
+    private final PageSeals seals;
+    private final Mending mending;
     private final PageCache cache;
     private final Prefetching prefetching;
     private final FetchOwners owners;
@@ -57,6 +62,7 @@ public final class PageFetches {
             AddressMap map,
             ReadPath reads,
             WriteOrder order,
+            Mending mending,
             PageCache cache,
             Prefetching prefetching,
             FetchOwners owners) {
@@ -64,6 +70,8 @@ public final class PageFetches {
         this.map = map;
         this.reads = reads;
         this.order = order;
+        seals = mending.seals();
+        this.mending = mending;
         this.cache = cache;
         this.prefetching = prefetching;
         this.owners = owners;
@@ -111,6 +119,7 @@ public final class PageFetches {
         long at = cache.offset(slot);
         request.about(io.leapnbd.donor.protocol.Operation.READ, holder, offset, map.within(offset), PAGE);
         request.tag = slot;
+        request.stamp = order.stamp(offset, PAGE);
         request.buffer = windows[(int) (at / WINDOW)];
         request.bufferIndex = (int) (at % WINDOW);
         request.startNanos = System.nanoTime();
@@ -138,6 +147,7 @@ public final class PageFetches {
                 prefetching.fetchTook(now - request.startNanos);
             }
         }
+        ok = ok && fits(request);
         fetches[slot] = null;
         fetching--;
         loop.release(request);
@@ -150,6 +160,22 @@ public final class PageFetches {
         } catch (RuntimeException | Error e) {
             loop.defect(e);
         }
+    }
+
+    /** What does not fit does not reach the cache. If no write was near, it is the donor's fault. */
+    private boolean fits(LinkRequest request) {
+        ByteBuf bytes = request.buffer;
+        long offset = request.position;
+        if (bytes == null) {
+            return false;
+        }
+        if (!seals.surelyFits(offset, bytes, request.bufferIndex)) {
+            if (request.stamp != WriteWatch.BUSY && order.undisturbed(offset, PAGE, request.stamp)) {
+                mending.behindTheBack(offset, false);
+            }
+            return false;
+        }
+        return true;
     }
 
     /** The first byte from here on that may have been written: whole slabs that are nowhere are passed over. */

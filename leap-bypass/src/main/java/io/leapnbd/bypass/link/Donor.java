@@ -42,6 +42,8 @@ public final class Donor {
     private final LongAdder disturbedReads = new LongAdder();
     private volatile int freeSlabs;
     private volatile int totalSlabs;
+    private volatile int wantedBack;
+    private volatile boolean drained;
     private volatile Held held = new Held(DonorStanding.NONE);
 
     /** {@link #provenNanos}. */
@@ -88,6 +90,26 @@ public final class Donor {
     /** Slabs that it said it could grant, as of its latest reply. */
     public int freeSlabs() {
         return freeSlabs;
+    }
+
+    /** Slabs that it wants back from its servers, as of its latest reply; more than 65,534 count as 65,535. */
+    public int wantedBack() {
+        return wantedBack;
+    }
+
+    /** Whether an operator wants nothing kept there any more. */
+    public boolean drained() {
+        return drained;
+    }
+
+    /** Says whether nothing is to be kept there any more. Forgotten with this process. */
+    public void drain(boolean now) {
+        drained = now;
+    }
+
+    /** Whether slabs that are kept there are to be kept elsewhere. */
+    public boolean givesBack() {
+        return drained || wantedBack > 0;
     }
 
     /** Slabs that it lends in all. */
@@ -145,6 +167,8 @@ public final class Donor {
             // ended.
             boolean seen = unclaimed || (!gone.equals(found) && held.processEnded);
             held = new Held(DonorStanding.NONE);
+            // What it wanted back is gone.
+            wantedBack = 0;
             listener.donorLost(this, gone, found, seen);
         }
     }
@@ -283,6 +307,13 @@ public final class Donor {
     public void freeSlabs(int free) {
         if (free != freeSlabs) {
             freeSlabs = free;
+        }
+    }
+
+    /** Takes note of what it wants back. */
+    public void wantedBack(int slabs) {
+        if (slabs != wantedBack) {
+            wantedBack = slabs;
         }
     }
 

@@ -1,5 +1,7 @@
 package io.leapnbd.bypass.link;
 
+import java.util.function.Consumer;
+
 /** One event loop's connection to one donor. Every method is called on that loop. */
 public interface DonorLink {
 
@@ -49,6 +51,9 @@ public interface DonorLink {
      * @param nanos how long a donor may be silent
      */
     default void giveUpSpare(long now, long nanos) {}
+
+    /** Shows somebody what was posted here and has not ended, each once. */
+    void each(Consumer<LinkRequest> to);
 
     /** Fails what is in flight and ends the connection. */
     void close();

@@ -81,6 +81,9 @@ public final class LinkRequest {
     /** For the completion's own use. */
     public int tag;
 
+    /** For the completion's own use: what {@link WriteWatch#stamp} said when a read was posted. */
+    public long stamp;
+
     /** For the completion's own use: the client request this is part of. */
     public @Nullable Object attachment;
 

@@ -79,7 +79,7 @@ final class LocalSession implements LinkSession {
         lastAsked = request.sentNanos;
         Claim with = claim;
         byte status = with == null ? Status.NOT_CLAIMED : perform(with, request);
-        link.requests().answered(request, status, store.freeSlabs(), true, System.nanoTime());
+        link.requests().answered(request, status, store.freeSlabs(), store.wantedBack(), true, System.nanoTime());
     }
 
     private byte perform(Claim with, LinkRequest r) {

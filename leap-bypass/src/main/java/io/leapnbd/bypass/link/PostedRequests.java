@@ -135,6 +135,15 @@ final class PostedRequests implements PendingRequests.Sender {
         }
     }
 
+    /** Shows somebody all that was posted and has not ended, each once. */
+    void each(Consumer<LinkRequest> to) {
+        pending.each(to);
+        LinkSession on = session;
+        if (on != null) {
+            on.eachUnderWay(to);
+        }
+    }
+
     /** Moves the deadlines of what waits by so many nanoseconds. */
     void postpone(long nanos) {
         pending.each(request -> request.deadlineNanos += nanos);
@@ -275,9 +284,10 @@ final class PostedRequests implements PendingRequests.Sender {
      * @param status one of {@link Status}
      * @param last whether that was all of it, so that it ends, as its worst answer says
      */
-    void answered(LinkRequest request, byte status, int freeSlabs, boolean last, long now) {
+    void answered(LinkRequest request, byte status, int freeSlabs, int wantedBack, boolean last, long now) {
         heard(now);
         donor.freeSlabs(freeSlabs);
+        donor.wantedBack(wantedBack);
         Outcome outcome = Outcome.of(status);
         if (outcome.provesOwnership()) {
             donor.proven(request.sentNanos);

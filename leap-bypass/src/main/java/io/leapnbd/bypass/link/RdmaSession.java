@@ -251,7 +251,14 @@ final class RdmaSession implements LinkSession, RdmaClient.Events {
             reads.exposed(request.slab, SlabKey.decode(frame, ReplyHeader.LENGTH));
         }
         boolean last = request.queue == null && complete(request);
-        link.requests().answered(request, status, ReplyHeader.freeSlabs(frame, 0), last, System.nanoTime());
+        link.requests()
+                .answered(
+                        request,
+                        status,
+                        ReplyHeader.freeSlabs(frame, 0),
+                        ReplyHeader.wantedBack(frame, 0),
+                        last,
+                        System.nanoTime());
     }
 
     /** Whether nothing of a request is left to be sent, to be answered or to be read by the device. */

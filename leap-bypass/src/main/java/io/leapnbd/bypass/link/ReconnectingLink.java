@@ -10,6 +10,7 @@ import java.io.IOException;
 import java.time.Duration;
 import java.util.UUID;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -291,6 +292,11 @@ final class ReconnectingLink implements DonorLink {
         if (now - donor.heardNanos() >= nanos) {
             requests.giveUpSpare(now, nanos);
         }
+    }
+
+    @Override
+    public void each(Consumer<LinkRequest> to) {
+        requests.each(to);
     }
 
     @Override

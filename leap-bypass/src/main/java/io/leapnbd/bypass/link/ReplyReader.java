@@ -34,6 +34,7 @@ final class ReplyReader extends ChannelInboundHandlerAdapter {
     private byte operation;
     private byte status;
     private int freeSlabs;
+    private int wantedBack;
     private int remaining;
     private int filled;
     private @Nullable LinkRequest request;
@@ -123,6 +124,7 @@ final class ReplyReader extends ChannelInboundHandlerAdapter {
         operation = ReplyHeader.operation(buf, at);
         status = ReplyHeader.status(buf, at);
         freeSlabs = ReplyHeader.freeSlabs(buf, at);
+        wantedBack = ReplyHeader.wantedBack(buf, at);
         remaining = ReplyHeader.payload(buf, at);
         filled = 0;
         if (greeted && operation == Operation.LAST_WORD) {
@@ -194,6 +196,6 @@ final class ReplyReader extends ChannelInboundHandlerAdapter {
             of.grantedHandle = control.readInt();
             control.clear();
         }
-        session.answered(of, status, freeSlabs, now);
+        session.answered(of, status, freeSlabs, wantedBack, now);
     }
 }

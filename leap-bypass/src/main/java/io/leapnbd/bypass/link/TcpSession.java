@@ -151,7 +151,7 @@ final class TcpSession implements LinkSession {
         return inFlight.get(cookie);
     }
 
-    void answered(LinkRequest request, byte status, int freeSlabs, long now) {
+    void answered(LinkRequest request, byte status, int freeSlabs, int wantedBack, long now) {
         inFlight.remove(request);
         toldWhy |= status == Status.BAD_REQUEST;
         if (request.urgent()) {
@@ -161,7 +161,7 @@ final class TcpSession implements LinkSession {
         } else {
             bulk.answered(request.bytesOnTheWay(), request.deliveredBefore, request.sentNanos, now);
         }
-        link.requests().answered(request, status, freeSlabs, true, now);
+        link.requests().answered(request, status, freeSlabs, wantedBack, true, now);
     }
 
     /** Replies have come, or the socket has taken what was sent: there is room. */

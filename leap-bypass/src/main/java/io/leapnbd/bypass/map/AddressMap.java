@@ -108,10 +108,61 @@ public final class AddressMap {
         for (int slab = 0; slab < slabs; slab++) {
             // Of a device of many terabytes most slabs are nowhere, and their bits need not be read.
             if (placement(slab) != null) {
-                pages += written.count(firstPage(slab), endPage(slab));
+                pages += pagesWritten(slab);
             }
         }
         return pages;
+    }
+
+    /** Pages of a slab that hold data. */
+    public long pagesWritten(int slab) {
+        return written.count(firstPage(slab), endPage(slab));
+    }
+
+    /**
+     * Pages that hold data and have no seal: those that were written before this server came, if it cannot know their seals. Takes a look at
+     * every page of the device if there may be any.
+     */
+    public long pagesUnsealed() {
+        if (!state.sealing()) {
+            return pagesWritten();
+        }
+        if (!state.mayBeUnsealed()) {
+            return 0;
+        }
+        SealTable seals = state.seals();
+        long pages = 0;
+        for (int slab = 0; slab < slabs; slab++) {
+            if (placement(slab) != null) {
+                for (long page = firstPage(slab); page < endPage(slab); page++) {
+                    pages += SealTable.unsealed(seals.word(page)) && written.get(page) ? 1 : 0;
+                }
+            }
+        }
+        if (pages == 0) {
+            state.allSealed();
+        }
+        return pages;
+    }
+
+    /** The seals of pages; null if none are kept. */
+    public @Nullable SealTable seals() {
+        return state.sealing() ? state.seals() : null;
+    }
+
+    /** Makes room for the seals of a slab that is about to be placed; false if there is none. */
+    public boolean reserveSeals(int slab) {
+        return state.reserve(slab);
+    }
+
+    /** Whether the page of a byte holds data. */
+    public boolean isWritten(long offset) {
+        return written.get(pageOf(offset));
+    }
+
+    /** Whether the page of a byte is lost. */
+    public boolean isLost(long offset) {
+        return lost.get(pageOf(offset));
     }
 
     /** The index of a byte's slab. */
@@ -303,6 +354,24 @@ public final class AddressMap {
     public void map(int slab, Placement to) {
         if (!place(slab, null, to)) {
             throw new IllegalStateException("slab " + slab + " is somewhere already");
+        }
+    }
+
+    /**
+     * A slab that is blank is nowhere from now on, and that is written down first, unless it is not where the caller thinks. No write to it may be under
+     * way.
+     *
+     * @return whether it was there
+     */
+    public boolean unmap(int slab, Placement expected) {
+        synchronized (lock(slab)) {
+            if (placement(slab) != expected) {
+                return false;
+            }
+            state.putPlacement(slab, null);
+            PLACEMENT.setVolatile(placements, slab, (@Nullable Placement) null);
+            mapped.decrementAndGet();
+            return true;
         }
     }
 

@@ -1,6 +1,5 @@
 package io.leapnbd.bypass.map;
 
-import io.leapnbd.donor.linux.NativeCalls;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -117,11 +116,20 @@ public final class LockedStateFile implements AutoCloseable {
         Files.deleteIfExists(fresh);
         long length = StateFile.length(size, slabShift);
         Arena arena = Arena.ofShared();
+        SealSpace space = null;
         boolean done = false;
         try (FileChannel file = open(fresh, StandardOpenOption.CREATE_NEW)) {
-            allocate(fresh, length);
-            StateFile state =
-                    StateFile.begin(arena, file.map(FileChannel.MapMode.READ_WRITE, 0, length, arena), size, slabShift);
+            space = SealSpace.of(fresh);
+            allocate(fresh, length, space);
+            long seals = StateFile.sealsLength(size, slabShift);
+            space.extend(length + seals);
+            StateFile state = StateFile.begin(
+                    arena,
+                    file.map(FileChannel.MapMode.READ_WRITE, 0, length, arena),
+                    file.map(FileChannel.MapMode.READ_WRITE, length, seals, arena),
+                    space,
+                    size,
+                    slabShift);
             Files.move(fresh, to, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
             dropFound();
             done = true;
@@ -129,6 +137,9 @@ public final class LockedStateFile implements AutoCloseable {
         } finally {
             if (!done) {
                 arena.close();
+                if (space != null) {
+                    space.close();
+                }
                 Files.deleteIfExists(fresh);
             }
         }
@@ -196,14 +207,22 @@ public final class LockedStateFile implements AutoCloseable {
         }
         if (header == null) {
             ignored = from + " has no header that is whole";
-        } else if (length != StateFile.length(header.size(), header.slabShift())) {
+        } else if (length
+                != StateFile.length(header.size(), header.slabShift())
+                        + StateFile.sealsLength(header.size(), header.slabShift())) {
             ignored = from + " is cut short";
         } else if (header.owner().equals(StateHeader.NOBODY)) {
             ignored = from + " is of a server that did not get to the end of its start";
         } else {
             Arena arena = Arena.ofShared();
-            StateFile state =
-                    new StateFile(arena, file.map(FileChannel.MapMode.READ_WRITE, 0, length, arena), header, slot[0]);
+            long allocated = StateFile.length(header.size(), header.slabShift());
+            StateFile state = new StateFile(
+                    arena,
+                    file.map(FileChannel.MapMode.READ_WRITE, 0, allocated, arena),
+                    file.map(FileChannel.MapMode.READ_WRITE, allocated, length - allocated, arena),
+                    SealSpace.of(from),
+                    header,
+                    slot[0]);
             complete = header.boot().equals(boot) || state.closedClean();
             found = state;
         }
@@ -229,18 +248,8 @@ public final class LockedStateFile implements AutoCloseable {
         return FileChannel.open(path, options, OWNER_ONLY);
     }
 
-    private static void allocate(Path path, long length) throws IOException {
-        NativeCalls system = NativeCalls.system();
-        int error;
-        try (Arena arena = Arena.ofConfined()) {
-            int descriptor =
-                    system.integer("open", arena.allocateFrom(path.toString()).address(), 2 | 02000000);
-            if (descriptor < 0) {
-                throw new IOException(path + " cannot be opened: error number " + NativeCalls.lastError());
-            }
-            error = system.integer("posix_fallocate", descriptor, 0L, length);
-            int _ = system.integer("close", descriptor);
-        }
+    private static void allocate(Path path, long length, SealSpace space) throws IOException {
+        int error = space.reserve(0, length);
         if (error == ENOSPC || error == EFBIG) {
             throw new IOException("the state file needs " + (length >> 10) + "K in "
                     + path.toAbsolutePath().getParent()

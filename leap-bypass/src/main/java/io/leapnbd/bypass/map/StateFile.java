@@ -1,5 +1,9 @@
 package io.leapnbd.bypass.map;
 
+import io.leapnbd.donor.memory.MappedMemory;
+import io.leapnbd.donor.memory.MemoryException;
+import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -23,10 +27,12 @@ import org.jspecify.annotations.Nullable;
  * <pre>
  * +--------------------------------------------------------------------------------+
  * | 0     two {@link StateHeader headers}; the newer one that is whole counts       |
+ * | 2 Ki  8 bytes: not 0 if written pages may have no seal                        |
  * | 4 Ki  donors:    512 rows of 160 bytes: {@link DonorRow}                        |
  * | 84 Ki slabs:     {@link SlabRows}, 320 bytes for each                            |
  * |       written:   a bit a page                                                  |
  * |       lost:      a bit a page                                                  |
+ * |       seals:     {@link SealTable}, 8 bytes a page; allocated slab by slab     |
  * +--------------------------------------------------------------------------------+
  * </pre>
  *
@@ -37,8 +43,8 @@ import org.jspecify.annotations.Nullable;
  * <p><b>A row is whole or not there.</b> Its checksum is written before its mark. Headers and rows of slabs are never changed in place: there
  * are two of each, and the older one is overwritten, with a higher number.
  *
- * <p><b>Space.</b> The whole file is allocated when it is made ({@link LockedStateFile}), so that no store to it can fail later for want of
- * a block.
+ * <p><b>Space.</b> All but the seals is allocated when the file is made ({@link LockedStateFile}), so that no store to it can fail later for want of
+ * a block. The seals of a slab are allocated before it is placed: {@link #reserve}.
  *
  * <p>Without a path the same structure lives in anonymous memory and ends with the process.
  *
@@ -52,6 +58,7 @@ public final class StateFile implements AutoCloseable {
     static final int PAGE_SHIFT = 12;
 
     private static final int HEADER_SLOT = 512;
+    private static final int AT_UNSEALED = 2048;
     private static final int AT_DONORS = 4096;
     private static final int DONOR_ROWS = 4 * MAX_DONORS;
     private static final int DONOR_ROW = 160;
@@ -59,6 +66,9 @@ public final class StateFile implements AutoCloseable {
     private static final long AT_SLABS = roundUp(AT_DONORS + (long) DONOR_ROWS * DONOR_ROW);
 
     private static final int THERE = 0x4c45_4150;
+
+    /** No CRC. */
+    private static final long NO_SUM = -1;
 
     private static final ValueLayout.OfLong LONG = ValueLayout.JAVA_LONG.withOrder(ByteOrder.LITTLE_ENDIAN);
     private static final ValueLayout.OfInt INT = ValueLayout.JAVA_INT.withOrder(ByteOrder.LITTLE_ENDIAN);
@@ -70,14 +80,31 @@ public final class StateFile implements AutoCloseable {
     private final long lostAt;
     private final long bitmapLength;
     private final SlabRows rows;
+    private final MemorySegment sealWords;
+    private final @Nullable SealSpace space;
+    private volatile boolean sealing = true;
     private StateHeader header;
     private int newerSlot;
     private Map<UUID, BoundDonor> bound = Map.of();
 
-    /** Over memory that is a state file's already, or all zeros. */
-    StateFile(Arena arena, MemorySegment memory, StateHeader header, int newerSlot) {
+    /**
+     * Over memory that is a state file's already, or all zeros.
+     *
+     * @param memory all but the seals
+     * @param sealWords the seals
+     * @param space where they are allocated, and closed with this; null if they need not be
+     */
+    StateFile(
+            Arena arena,
+            MemorySegment memory,
+            MemorySegment sealWords,
+            @Nullable SealSpace space,
+            StateHeader header,
+            int newerSlot) {
         this.arena = arena;
         this.memory = memory;
+        this.sealWords = sealWords;
+        this.space = space;
         this.header = header;
         this.newerSlot = newerSlot;
         slabs = slabs(header.size(), header.slabShift());
@@ -90,19 +117,38 @@ public final class StateFile implements AutoCloseable {
     /** In memory only; blank, and nobody's. */
     public static StateFile inMemory(long size, int slabShift) {
         Arena arena = Arena.ofShared();
-        return begin(arena, arena.allocate(length(size, slabShift), 4096), size, slabShift);
+        try {
+            // Memory that is not touched takes none: there are more seals than will be needed.
+            MemorySegment seals =
+                    MappedMemory.reserve(sealsLength(size, slabShift), false).segment(arena);
+            return begin(arena, arena.allocate(length(size, slabShift), 4096), seals, null, size, slabShift);
+        } catch (MemoryException e) {
+            arena.close();
+            throw new UncheckedIOException("there is no room for the seals of pages", e);
+        }
     }
 
     /** In memory that is all zeros; blank, and nobody's. The file closes the arena. */
-    static StateFile begin(Arena arena, MemorySegment memory, long size, int slabShift) {
-        StateFile state = new StateFile(arena, memory, StateHeader.blank(size, slabShift), 1);
+    static StateFile begin(
+            Arena arena,
+            MemorySegment memory,
+            MemorySegment sealWords,
+            @Nullable SealSpace space,
+            long size,
+            int slabShift) {
+        StateFile state = new StateFile(arena, memory, sealWords, space, StateHeader.blank(size, slabShift), 1);
         state.publish(state.header);
         return state;
     }
 
-    /** Bytes of a file for a device. */
+    /** Bytes of a file for a device that are allocated at once: all but the seals, which follow. */
     public static long length(long size, int slabShift) {
         return writtenAt(slabs(size, slabShift)) + 2 * roundUp(bitmapLength(size, slabShift));
+    }
+
+    /** Bytes of the seals of a device. */
+    static long sealsLength(long size, int slabShift) {
+        return roundUp((slabs(size, slabShift) << (slabShift - PAGE_SHIFT)) * SealTable.WORD);
     }
 
     /** The header that counts, in a mapped file's first bytes; null if neither is whole. */
@@ -141,7 +187,8 @@ public final class StateFile implements AutoCloseable {
 
     /** Whether rows and bitmaps are as they were when the file was closed in good order. */
     boolean closedClean() {
-        return header.clean() && header.cleanSum() == contentsSum();
+        long sum = header.clean() ? contentsSum() : NO_SUM;
+        return sum != NO_SUM && header.cleanSum() == sum;
     }
 
     private void publish(StateHeader next) {
@@ -160,6 +207,18 @@ public final class StateFile implements AutoCloseable {
         for (long at = AT_DONORS; at < memory.byteSize(); at += step) {
             sum.update(
                     memory.asSlice(at, Math.min(step, memory.byteSize() - at)).asByteBuffer());
+        }
+        if (space != null) {
+            try {
+                for (int slab = 0; slab < slabs; slab++) {
+                    if (rows.isPlaced(slab)) {
+                        space.addTo(sum, memory.byteSize() + sealsOf(slab), sealsOfASlab());
+                    }
+                }
+            } catch (IOException e) {
+                // Then it is a sum that nothing has.
+                return NO_SUM;
+            }
         }
         return sum.getValue();
     }
@@ -390,6 +449,65 @@ public final class StateFile implements AutoCloseable {
         return lost().any(firstPage(slab), firstPage(slab + 1));
     }
 
+    /** The seals of pages. Those of a slab are looked at only after {@link #reserve}. */
+    public SealTable seals() {
+        return new SealTable(sealWords);
+    }
+
+    /**
+     * Allocates the seals of a slab, if they are not yet. They stay as they are. May be called again. Any thread.
+     *
+     * @return false if the file system has no room for them
+     */
+    public boolean reserve(int slab) {
+        return space == null || !sealing || space.reserve(memory.byteSize() + sealsOf(slab), sealsOfASlab()) == 0;
+    }
+
+    /** Forgets the seals of a slab that are reserved: it is not known whether they are of the bytes that its donors hold. */
+    public void forgetSeals(int slab) {
+        memory.set(LONG, AT_UNSEALED, 1);
+        if (sealing) {
+            seals().forget(firstPage(slab), firstPage(slab + 1));
+        }
+    }
+
+    /**
+     * Forgets all seals, and keeps none from now on: this server's writes would make them wrong. Before any write.
+     *
+     * @throws IOException if the file cannot be changed
+     */
+    public void keepNoSeals() throws IOException {
+        sealing = false;
+        memory.set(LONG, AT_UNSEALED, 1);
+        if (space != null) {
+            space.extend(memory.byteSize());
+            space.extend(memory.byteSize() + sealsLength(header.size(), header.slabShift()));
+        }
+    }
+
+    /** Whether seals are kept. */
+    boolean sealing() {
+        return sealing;
+    }
+
+    /** Whether pages may be written that have no seal, of slabs that were placed before this server came. */
+    boolean mayBeUnsealed() {
+        return memory.get(LONG, AT_UNSEALED) != 0;
+    }
+
+    /** Takes note that every written page has a seal; no later one will have none. */
+    void allSealed() {
+        memory.set(LONG, AT_UNSEALED, 0);
+    }
+
+    private long sealsOf(int slab) {
+        return firstPage(slab) * SealTable.WORD;
+    }
+
+    private long sealsOfASlab() {
+        return (1L << (header.slabShift() - PAGE_SHIFT)) * SealTable.WORD;
+    }
+
     private long firstPage(int slab) {
         return (long) slab << (header.slabShift() - PAGE_SHIFT);
     }
@@ -418,6 +536,9 @@ public final class StateFile implements AutoCloseable {
     /** Unmaps, and leaves the file as it is. */
     public void abandon() {
         arena.close();
+        if (space != null) {
+            space.close();
+        }
     }
 
     private static int sum(MemorySegment bytes) {

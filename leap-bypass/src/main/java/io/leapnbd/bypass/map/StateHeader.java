@@ -26,7 +26,7 @@ import org.jspecify.annotations.Nullable;
  * @param term the higher of the owner's term and the claimer's; 0 if there is neither
  * @param boot boot of the machine in which the file was last opened to be changed
  * @param clean whether the file was closed in good order since then
- * @param cleanSum if it was: checksum of rows and bitmaps
+ * @param cleanSum if it was: checksum of rows, bitmaps and seals
  */
 public record StateHeader(
         long sequence,
@@ -47,7 +47,7 @@ public record StateHeader(
     static final long MAGIC = 0x4C45_4150_4D41_5031L;
 
     /** Layout of this version. */
-    static final int VERSION = 3;
+    static final int VERSION = 4;
 
     static final int AT_VERSION = 8;
 

@@ -28,6 +28,10 @@ final class Change {
     /** For the path's own use. */
     int tag;
 
+    /** Set if the bytes are those of a write of parts of pages, and of what was around them. */
+    @Nullable
+    PartialWrite whole;
+
     private @Nullable ClientRequest client;
     private @Nullable Placement asked;
     private final @Nullable LinkRequest[] open = new LinkRequest[Placement.MAX_MEMBERS];
@@ -37,6 +41,7 @@ final class Change {
     private int toAsk;
     private boolean fenced;
     private boolean refused;
+    private boolean doneWhereItWas;
 
     Change() {}
 
@@ -50,6 +55,7 @@ final class Change {
         gone = 0;
         fenced = false;
         refused = false;
+        doneWhereItWas = false;
     }
 
     /** Drops what it referred to, before it goes back to the pool. */
@@ -57,6 +63,7 @@ final class Change {
         client = null;
         asked = null;
         buffer = null;
+        whole = null;
     }
 
     ClientRequest client() {
@@ -110,6 +117,7 @@ final class Change {
                 done |= (acknowledged >>> place & 1) << i;
             }
         }
+        doneWhereItWas |= acknowledged != 0 && done == 0;
         asked = present;
         acknowledged = done;
         gone = 0;
@@ -157,6 +165,11 @@ final class Change {
             }
         }
         return false;
+    }
+
+    /** Whether copies have done it, and none of these is used any more: the others may have had less than their time. */
+    boolean doneWhereItWas() {
+        return doneWhereItWas;
     }
 
     /** Those that have neither done it nor are gone: nobody knows what became of it there. */

@@ -29,6 +29,7 @@ abstract class ChangePath {
     final AddressMap map;
     final WriteOrder order;
     final SlabAllocator allocator;
+    final PageSeals seals;
 
     private final SlabLosses losses;
     private final Versions versions;
@@ -42,8 +43,10 @@ abstract class ChangePath {
             WriteOrder order,
             Versions versions,
             SlabAllocator allocator,
-            PlacementChanges placing) {
+            PlacementChanges placing,
+            PageSeals seals) {
         this.loop = loop;
+        this.seals = seals;
         this.map = map;
         this.losses = losses;
         this.order = order;
@@ -62,9 +65,10 @@ abstract class ChangePath {
     abstract void again(Change change);
 
     /**
-     * Sends a change, which has its turn, to every copy, as one more part of {@code client}.
+     * Sends a change, which has its turn and its seals, to every copy, as one more part of {@code client}.
      *
      * @param at the placement, looked at after the change had its turn
+     * @param whole the write of parts of pages that this is about, if it is
      */
     void send(
             ClientRequest client,
@@ -74,7 +78,8 @@ abstract class ChangePath {
             int length,
             @Nullable ByteBuf from,
             int index,
-            int tag) {
+            int tag,
+            @Nullable PartialWrite whole) {
         Change change;
         try {
             change = loop.newChange();
@@ -90,6 +95,7 @@ abstract class ChangePath {
         change.buffer = from;
         change.bufferIndex = index;
         change.tag = tag;
+        change.whole = whole;
         change.startNanos = client.startNanos();
         // Drawn once the write has its pages, so that versions grow in the order in which writes to a page begin.
         change.version = versions.next();
@@ -189,6 +195,8 @@ abstract class ChangePath {
         } else if (change.acknowledgedByLive(present)) {
             placing.leaveOut(
                     slab, change.silent(), loop, loop.deadline(change.client()), done -> leftOut(change, slab, done));
+        } else if (change.doneWhereItWas() && !loop.expired(change.client())) {
+            loop.later(() -> askAgain(change, slab), AGAIN_MILLIS, TimeUnit.MILLISECONDS);
         } else {
             change.client().fail(NbdError.EIO);
             failed(change, now);
@@ -228,6 +236,9 @@ abstract class ChangePath {
 
     /** What every copy has done, or the slab is lost. */
     private void conclude(Change change, boolean done, long now) {
+        if (done) {
+            seals.commit(change.position, change.length);
+        }
         order.end(change.position, change.length);
         try {
             if (!done || !applied(change)) {
@@ -257,6 +268,16 @@ abstract class ChangePath {
         ClientRequest client = change.client();
         loop.release(change);
         client.endPart(now);
+    }
+
+    /** Does a step of what has its turn; if it throws, {@code failed} gives the turn back. */
+    void guarded(Runnable failed, Runnable step) {
+        try {
+            step.run();
+        } catch (RuntimeException | Error e) {
+            loop.defect(e);
+            failed.run();
+        }
     }
 
     /** Does a part of a request a little later: a change of one of its pages is under way that it must not overtake. */

@@ -88,8 +88,13 @@ public final class ClientRequest {
 
     /** Keeps the first error, which is that of the page of a byte of the device. */
     void failAt(NbdError with, long offset) {
+        failAt(with.code(), offset);
+    }
+
+    /** The same. */
+    void failAt(int code, long offset) {
         if (error == 0) {
-            error = with.code();
+            error = code;
             errorOffset = offset;
         }
     }

@@ -17,6 +17,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Consumer;
 import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -302,6 +303,26 @@ public final class DeviceLoop {
             eventLoop.execute(() -> guarded(task));
         } catch (RejectedExecutionException e) {
             LOG.debug("loop {} has ended", eventLoop);
+        }
+    }
+
+    /** Runs a task on this loop, never at once, and not any more once it is closed. Any thread. */
+    void soon(Runnable task) {
+        try {
+            eventLoop.execute(() -> {
+                if (!closed) {
+                    guarded(task);
+                }
+            });
+        } catch (RejectedExecutionException e) {
+            LOG.debug("loop {} has ended", eventLoop);
+        }
+    }
+
+    /** Shows somebody what was posted on this loop's links and has not ended. */
+    void eachRequest(Consumer<LinkRequest> to) {
+        for (DonorLink link : links) {
+            link.each(to);
         }
     }
 

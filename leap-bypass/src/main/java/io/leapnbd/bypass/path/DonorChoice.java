@@ -1,5 +1,6 @@
 package io.leapnbd.bypass.path;
 
+import io.leapnbd.bypass.link.Donor;
 import io.leapnbd.bypass.map.AddressMap;
 import io.leapnbd.bypass.map.Member;
 import io.leapnbd.bypass.map.Placement;
@@ -68,7 +69,7 @@ final class DonorChoice {
                     && late[donor] == 0
                     && !onMachineOf(donor, copies)
                     && loop.link(donor).ready()
-                    && loop.link(donor).donor().freeSlabs() > 0
+                    && hasRoom(loop.link(donor).donor())
                     && !busy.contains(key(slab, donor))) {
                 seen++;
                 if (random.nextInt(seen) == 0) {
@@ -77,6 +78,10 @@ final class DonorChoice {
             }
         }
         return chosen;
+    }
+
+    private static boolean hasRoom(Donor donor) {
+        return donor.freeSlabs() > 0 && !donor.drained();
     }
 
     /** Whether any of some copies is on a donor's machine. */
@@ -102,9 +107,7 @@ final class DonorChoice {
     /** Whether every donor is connected and has said that it has no room, and none is being asked for the slab. */
     synchronized boolean allFull(int slab, DeviceLoop loop) {
         for (int donor = 0; donor < asked.length; donor++) {
-            if (!loop.link(donor).ready()
-                    || loop.link(donor).donor().freeSlabs() > 0
-                    || busy.contains(key(slab, donor))) {
+            if (!loop.link(donor).ready() || hasRoom(loop.link(donor).donor()) || busy.contains(key(slab, donor))) {
                 return false;
             }
         }
@@ -131,6 +134,11 @@ final class DonorChoice {
         Member at = now == null ? null : now.at(surplus.donor(), surplus.incarnation());
         boolean inUse = at != null && at.handle() == surplus.handle();
         return !inUse && busy.add(key(slab, surplus.donor()));
+    }
+
+    /** The same of a slab that is in use, and of which the caller takes care that nobody uses it. */
+    synchronized boolean beginReturning(int slab, int donor) {
+        return busy.add(key(slab, donor));
     }
 
     synchronized void endFreeing(int slab, int donor) {

@@ -6,6 +6,7 @@ import io.leapnbd.bypass.map.AddressMap;
 import io.leapnbd.bypass.map.Member;
 import io.leapnbd.bypass.map.Member.State;
 import io.leapnbd.bypass.map.Placement;
+import io.leapnbd.bypass.map.SealTable;
 import io.leapnbd.donor.protocol.Operation;
 import io.leapnbd.donor.protocol.Protocol;
 import io.netty.buffer.ByteBuf;
@@ -33,6 +34,8 @@ final class Fill {
     private final AddressMap map;
     private final WriteOrder order;
     private final Versions versions;
+    private final PageSeals seals;
+    private final Mending mending;
     private final long requestNanos;
     private final int slab;
     private final Member target;
@@ -56,6 +59,7 @@ final class Fill {
             AddressMap map,
             WriteOrder order,
             Versions versions,
+            Mending mending,
             int slab,
             Member target,
             long[] lostAtGrant,
@@ -65,6 +69,8 @@ final class Fill {
         this.map = map;
         this.order = order;
         this.versions = versions;
+        this.mending = mending;
+        seals = mending.seals();
         this.slab = slab;
         this.target = target;
         this.lostAtGrant = lostAtGrant;
@@ -125,6 +131,7 @@ final class Fill {
         private int open;
         private int attempts;
         private boolean groupFailed;
+        private @Nullable Placement copied;
 
         void advance() {
             long slabEnd = Math.min(map.size(), (slab + 1L) * map.slabSize());
@@ -164,8 +171,11 @@ final class Fill {
                 return;
             }
             groupFailed = false;
+            copied = now;
             open = 1;
-            List<Member> targets = order.doubtful(group, (int) (groupEnd - group)) ? now.members() : List.of(target);
+            int length = (int) (groupEnd - group);
+            boolean even = order.doubtful(group, length) || seals.anyOpen(group, length);
+            List<Member> targets = even ? now.members() : List.of(target);
             for (long at = group; at < groupEnd; ) {
                 long after = map.endOfRun(at, groupEnd);
                 boolean lost = map.anyLost(at, after - at);
@@ -199,11 +209,39 @@ final class Fill {
                 boolean ok = done.outcome == Outcome.OK;
                 loop.release(done);
                 if (ok) {
-                    write(at, length, targets);
+                    check(at, at, length, targets);
+                } else {
+                    ended(false);
                 }
-                ended(ok);
             };
             post(read, source);
+        }
+
+        /** A page that is not what was written is looked for in the other copies; from {@code from} on. */
+        private void check(long from, long at, int length, List<Member> targets) {
+            long end = at + length;
+            long unfit = seals.firstUnquiet(from, (int) (end - from), buffer, (int) (from - group));
+            Placement now = map.placement(slab);
+            if (unfit == end) {
+                write(at, length, targets);
+                ended(true);
+            } else if (now == null) {
+                ended(false);
+            } else {
+                mending.look(now, unfit, loop.now() + requestNanos, copies -> {
+                    mending.countUnfit(copies, unfit);
+                    boolean found = copies.found();
+                    if (found) {
+                        buffer.setBytes((int) (unfit - group), copies.bytes(), copies.rightIndex(), Protocol.PAGE_SIZE);
+                    }
+                    copies.bytes().release();
+                    if (found) {
+                        check(unfit + Protocol.PAGE_SIZE, at, length, now.members());
+                    } else {
+                        ended(false);
+                    }
+                });
+            }
         }
 
         private void write(long at, int length, List<Member> targets) {
@@ -222,6 +260,15 @@ final class Fill {
             boolean ok = done.outcome == Outcome.OK;
             loop.release(done);
             ended(ok);
+        }
+
+        /** All copies have these bytes now, so that it is known what became of writes that were cut short. */
+        private void settle() {
+            for (long at = group; at < groupEnd && map.placement(slab) == copied; at += Protocol.PAGE_SIZE) {
+                if (map.isWritten(at) && SealTable.open(seals.word(at))) {
+                    seals.settle(at, buffer, (int) (at - group));
+                }
+            }
         }
 
         private LinkRequest request(byte operation, Member where, long at, int length) {
@@ -245,6 +292,9 @@ final class Fill {
             groupFailed |= !ok;
             if (--open > 0) {
                 return;
+            }
+            if (!groupFailed) {
+                settle();
             }
             order.endAlone(group);
             groupFailed &= !loop.closed();

@@ -89,6 +89,27 @@ public final class PlacementChanges {
     }
 
     /**
+     * Leaves a live copy out that is well, because its donor wants memory back and there are enough others. Nothing is left out in its favour: if one of the
+     * others does not answer, it stays in doubt, and becomes live again when all answer.
+     *
+     * @param deadlineNanos as in {@link #leaveOut}
+     * @param end told whether it is left out and the rest has been told; on the loop, possibly before this returns
+     */
+    void release(int slab, Member leaving, DeviceLoop loop, long deadlineNanos, Consumer<Boolean> end) {
+        Step step = new Step(slab, loop, deadlineNanos, end);
+        step.meant = true;
+        step.begin = () -> {
+            Placement now = map.placement(slab);
+            if (now != null && now.has(leaving) && now.told() && now.live() == now.size() && now.live() > 1) {
+                leaveOutRound(step, List.of(leaving), 1);
+            } else {
+                step.finish(now == null || !now.has(leaving));
+            }
+        };
+        submit(step);
+    }
+
+    /**
      * Calls a copy that has every write live, once all have been told: it first, so that no donor names a copy that does not know.
      *
      * @param deadlineNanos as in {@link #leaveOut}
@@ -108,6 +129,9 @@ public final class PlacementChanges {
         final long deadlineNanos;
         final Consumer<Boolean> end;
         Runnable begin = () -> {};
+
+        /** Whether the copies that it leaves out are well. */
+        boolean meant;
 
         /** Whether nothing was under way when it came. */
         boolean first;
@@ -226,8 +250,10 @@ public final class PlacementChanges {
             step.finish(false);
         } else if (told.size() == stay.size() && map.place(slab, doubted, doubted.without(out, generation))) {
             for (Member member : out) {
-                drops.increment();
-                tellDropped(slab, member, step.loop);
+                if (!step.meant) {
+                    drops.increment();
+                    tellDropped(slab, member, step.loop);
+                }
                 onDropped.accept(new Dropped(slab, member, generation));
             }
             step.finish(true);

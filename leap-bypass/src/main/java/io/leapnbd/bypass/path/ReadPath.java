@@ -2,9 +2,11 @@ package io.leapnbd.bypass.path;
 
 import io.leapnbd.bypass.link.LinkCompletion;
 import io.leapnbd.bypass.link.LinkRequest;
+import io.leapnbd.bypass.link.WriteWatch;
 import io.leapnbd.bypass.map.AddressMap;
 import io.leapnbd.bypass.map.Member;
 import io.leapnbd.bypass.map.Placement;
+import io.leapnbd.bypass.map.SealTable;
 import io.leapnbd.donor.protocol.Operation;
 import io.leapnbd.donor.protocol.Protocol;
 import io.leapnbd.nbd.spi.NbdError;
@@ -33,24 +35,40 @@ public final class ReadPath {
     /** After all copies were asked in vain, the next turn begins so much later. */
     private static final long ALL_SILENT_MILLIS = 100;
 
+    /** In a request's tag: times that what came did not fit; below it, times that no answer came. */
+    private static final int UNFIT = 1 << 16;
+
+    /** So often a page is read again before all its copies are looked at. */
+    private static final int TRIES = 2;
+
     private final DeviceLoop loop;
     private final AddressMap map;
     private final SlabLosses losses;
+    private final WriteOrder order;
+    private final PageSeals seals;
+    private final Mending mending;
     private final ReadChoice choice;
     private final LinkCompletion ended = this::ended;
 
     /** One loop's. */
-    public ReadPath(DeviceLoop loop, AddressMap map, SlabLosses losses) {
+    public ReadPath(DeviceLoop loop, AddressMap map, SlabLosses losses, WriteOrder order, Mending mending) {
         this.loop = loop;
         this.map = map;
         this.losses = losses;
+        this.order = order;
+        seals = mending.seals();
+        this.mending = mending;
         choice = new ReadChoice(loop, SILENT_NANOS);
     }
 
     /** Reads a range that lies in one slab and fits one frame. */
     public void read(ClientRequest client, long offset, int length, ByteBuf into, int index) {
         try {
-            begin(client, offset, length, into, index, null, 0);
+            if (((offset | length) & (Protocol.PAGE_SIZE - 1)) != 0) {
+                PartialRead.begin(this, client, offset, length, into, index);
+            } else {
+                begin(client, offset, length, into, index, null, 0);
+            }
         } catch (RuntimeException | Error e) {
             client.fail(e);
         }
@@ -73,8 +91,8 @@ public final class ReadPath {
             post(client, placement, choice.choose(placement, failed), offset, length, into, index, attempts);
         } else if (!loop.lease().valid(client.startNanos())) {
             loop.lease().ask(client, () -> read(client, offset, length, into, index));
-        } else if (lost || written) {
-            client.failAt(NbdError.EIO, lost ? map.firstLost(offset, length) : offset);
+        } else if (lost) {
+            client.failAt(NbdError.EIO, map.firstLost(offset, length));
         } else if (map.blank(offset, length)) {
             into.setZero(index, length);
         } else if (loop.expired(client)) {
@@ -105,8 +123,9 @@ public final class ReadPath {
         request.completion = ended;
         request.attachment = client;
         request.tag = attempts;
+        request.stamp = seals.kept() ? order.stamp(offset, length) : WriteWatch.BUSY;
         // One that was asked again has had others, and goes on until its client's deadline.
-        request.spare = placement.live() > 1 || attempts > 0;
+        request.spare = placement.live() > 1 || attempts % UNFIT > 0;
         choice.begun(from);
         loop.post(request, from.donor());
     }
@@ -119,7 +138,7 @@ public final class ReadPath {
         }
         try {
             switch (request.outcome) {
-                case OK -> loop.done(client, request, now);
+                case OK -> arrived(request, client, now);
                 case LOST -> lost(request, client);
                 case FENCED -> {
                     loop.release(request);
@@ -134,6 +153,50 @@ public final class ReadPath {
         }
         loop.release(request);
         client.endPart(now);
+    }
+
+    private void arrived(LinkRequest request, ClientRequest client, long now) {
+        loop.done(client, request, now);
+        ByteBuf into = request.buffer;
+        if (into == null) {
+            client.failAt(NbdError.EIO, request.position);
+            return;
+        }
+        long end = request.position + request.length;
+        long at = seals.firstUnfit(request.position, request.length, into, request.bufferIndex);
+        if (at == end) {
+            return;
+        }
+        while (at < end) {
+            int index = request.bufferIndex + (int) (at - request.position);
+            unfit(request, client, at, into, index);
+            at += Protocol.PAGE_SIZE;
+            at = seals.firstUnfit(at, (int) (end - at), into, index + Protocol.PAGE_SIZE);
+        }
+        loop.flush();
+    }
+
+    /** A page is not what it should be: docs/seals.md, rules 8 and 9. */
+    private void unfit(LinkRequest request, ClientRequest client, long at, ByteBuf into, int index) {
+        int tries = request.tag / UNFIT;
+        Member from = request.where;
+        boolean open = SealTable.open(seals.word(at));
+        // In this order: what is wrong was so while no write was near.
+        boolean counts = request.stamp != WriteWatch.BUSY
+                && seals.isWrong(at, into, index)
+                && order.undisturbed(request.position, request.length, request.stamp);
+        if (counts) {
+            mending.countUnfit(from, at);
+        }
+        if ((open && !order.changing(at)) || tries == TRIES) {
+            mending.decide(client, at, into, index, counts, this);
+            return;
+        }
+        Placement now = map.placement(map.slabOf(at));
+        if (now != null && now.live() > 1 && (counts || order.doubtful(at, Protocol.PAGE_SIZE))) {
+            mending.behindTheBack(at, counts);
+        }
+        begin(client, at, Protocol.PAGE_SIZE, into, index, from, (tries + 1) * UNFIT);
     }
 
     /** The slab went while the read was under way: where the pages are now, or that they are lost, the map knows. */
@@ -162,7 +225,7 @@ public final class ReadPath {
         int index = request.bufferIndex;
         int attempts = request.tag + 1;
         Placement now = map.placement(map.slabOf(position));
-        if (now != null && attempts < now.live() + (now.has(where) ? 0 : 1)) {
+        if (now != null && attempts % UNFIT < now.live() + (now.has(where) ? 0 : 1)) {
             begin(client, position, length, into, index, where, attempts);
             loop.flush();
         } else if (now != null && allDown(now)) {
@@ -170,7 +233,7 @@ public final class ReadPath {
         } else {
             loop.partLater(
                     client,
-                    () -> begin(client, position, length, into, index, where, 0),
+                    () -> begin(client, position, length, into, index, where, attempts - attempts % UNFIT),
                     ALL_SILENT_MILLIS,
                     TimeUnit.MILLISECONDS);
         }

@@ -1,11 +1,11 @@
 package io.leapnbd.bypass.path;
 
-import io.leapnbd.bypass.link.Donor;
 import io.leapnbd.bypass.map.AddressMap;
 import io.leapnbd.bypass.map.Member;
 import io.leapnbd.bypass.map.Member.State;
 import io.leapnbd.bypass.map.Placement;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Queue;
@@ -13,11 +13,14 @@ import java.util.Set;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.LongAdder;
+import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Brings slabs back to as many copies as are wanted, in the background, and gives the memory of dropped ones back (docs/replicas.md). Looks at
+ * Brings slabs to as many copies as are wanted, in the background, and copies away from donors that want memory back (docs/replicas.md). A move is two of
+ * these: a copy more elsewhere, and then one less. Looks at
  * some slabs at every tick of one loop, and at those that are known to have lost a copy first. For that loop's thread, but for {@link
  * #thinned}, {@link #dropped} and the figures.
  */
@@ -40,30 +43,44 @@ public final class Repair {
     private final Versions versions;
     private final SlabAllocator allocator;
     private final PlacementChanges placing;
+    private final Mending mending;
     private final long memberTimeoutNanos;
     private final Queue<Integer> thin = new ConcurrentLinkedQueue<>();
-    private final Queue<PlacementChanges.Dropped> toFree = new ConcurrentLinkedQueue<>();
+    private final LeftCopies left;
+    private final Moves moves;
+    private final BlankSlabs blanks;
     private final Set<Integer> underWay = new HashSet<>();
     private final LongAdder filled = new LongAdder();
     private final LongAdder filledBytes = new LongAdder();
+    private final LongAdder moved = new LongAdder();
+    private volatile boolean noRoomToMove;
 
     /** By donor, as of this tick: whether it has been silent for so long that its copies are left out. */
     private final boolean[] silent;
 
     private boolean anySilent;
+    private boolean goingOn;
     private long noRoomUntil;
     private int cursor;
 
-    /** Of one device, on one of its loops. */
+    /**
+     * Of one device, on one of its loops.
+     *
+     * @param loops all of them, as of now
+     */
     public Repair(
             DeviceLoop loop,
+            Supplier<Collection<DeviceLoop>> loops,
             AddressMap map,
             WriteOrder order,
             Versions versions,
             SlabAllocator allocator,
             PlacementChanges placing,
+            SlabLosses losses,
+            Mending mending,
             long memberTimeoutNanos) {
         this.loop = loop;
+        this.mending = mending;
         noRoomUntil = loop.now();
         silent = new boolean[loop.links()];
         this.map = map;
@@ -72,6 +89,10 @@ public final class Repair {
         this.allocator = allocator;
         this.placing = placing;
         this.memberTimeoutNanos = memberTimeoutNanos;
+        left = new LeftCopies(loop, loops, allocator);
+        moves = new Moves(loop, map, left);
+        blanks = new BlankSlabs(
+                loop, map, order, allocator, losses, versions, left, loops, memberTimeoutNanos, this::thinned);
     }
 
     /** A slab has lost a copy, and has others. Any thread. */
@@ -81,7 +102,7 @@ public final class Repair {
 
     /** A copy is not used any more, and its donor may still hold it. Any thread. */
     public void dropped(PlacementChanges.Dropped copy) {
-        boolean _ = toFree.add(copy);
+        left.add(copy);
         thinned(copy.slab());
     }
 
@@ -95,6 +116,21 @@ public final class Repair {
         return filledBytes.sum();
     }
 
+    /** Copies that have gone from a donor that wanted memory back. Any thread. */
+    public long moved() {
+        return moved.sum();
+    }
+
+    /** Slabs that went home because nothing is in them. Any thread. */
+    public long givenBack() {
+        return blanks.given();
+    }
+
+    /** Whether a donor wants memory back, and no other had room when it was last looked for. Any thread. */
+    public boolean noRoomToMove() {
+        return noRoomToMove;
+    }
+
     /** Does what can be done now. Where nothing is to be done this allocates nothing. */
     public void tick() {
         anySilent = false;
@@ -102,47 +138,66 @@ public final class Repair {
             silent[donor] = loop.isSilent(donor, SILENT_TIMES * memberTimeoutNanos);
             anySilent |= silent[donor];
         }
-        free();
-        for (int left = Math.min(MOST_A_TICK, thin.size()); left > 0 && underWay.size() < MOST_UNDER_WAY; left--) {
+        left.tick();
+        blanks.tick(underWay);
+        lookAtThin();
+        for (int i = 0; i < Math.min(LOOKED_AT_A_TICK, map.slabs()) && underWay.size() < MOST_UNDER_WAY; i++) {
+            look(cursor);
+            cursor = cursor + 1 == map.slabs() ? 0 : cursor + 1;
+        }
+        move();
+    }
+
+    /** One has ended: what comes next need not wait for a tick. */
+    private void goOn() {
+        goingOn = false;
+        lookAtThin();
+        move();
+    }
+
+    private void lookAtThin() {
+        for (int rest = Math.min(MOST_A_TICK, thin.size()); rest > 0 && underWay.size() < MOST_UNDER_WAY; rest--) {
             Integer slab = thin.poll();
             if (slab != null) {
                 look(slab);
             }
         }
-        for (int i = 0; i < Math.min(LOOKED_AT_A_TICK, map.slabs()) && underWay.size() < MOST_UNDER_WAY; i++) {
-            look(cursor);
-            cursor = cursor + 1 == map.slabs() ? 0 : cursor + 1;
-        }
     }
 
-    private void free() {
-        for (int left = Math.min(MOST_A_TICK, toFree.size()); left > 0; left--) {
-            PlacementChanges.Dropped copy = toFree.poll();
-            if (copy == null) {
+    /** Begins to move what donors want back, as long as there is room elsewhere. */
+    private void move() {
+        if (!moves.anyWanted()) {
+            noRoomToMove = false;
+            return;
+        }
+        while (underWay.size() < MOST_UNDER_WAY && loop.now() - noRoomUntil >= 0) {
+            int slab = moves.next(underWay);
+            Placement now = slab < 0 ? null : map.placement(slab);
+            Member leaving = now == null ? null : moves.wanted(now);
+            if (now == null || leaving == null) {
                 return;
             }
-            Donor donor = loop.link(copy.member().donor()).donor();
-            if (!donor.standing().isOf(copy.member().incarnation())) {
-                continue;
-            }
-            boolean asked = loop.link(copy.member().donor()).ready()
-                    && allocator.giveBack(copy.slab(), loop, copy.member(), copy.generation());
-            if (!asked) {
-                boolean _ = toFree.add(copy);
+            moves.begin(slab, leaving);
+            if (now.size() <= allocator.copies() && now.size() < Placement.MAX_MEMBERS) {
+                add(slab, now, leaving);
+            } else {
+                begin(slab);
+                placing.release(slab, leaving, loop, soon(), done -> released(slab, done));
             }
         }
     }
 
     private void look(int slab) {
         Placement now = map.placement(slab);
-        if (now == null || isWell(now) || underWay.contains(slab)) {
+        if (now == null || isWell(slab, now) || underWay.contains(slab)) {
             return;
         }
         List<Member> leaving = new ArrayList<>();
         boolean anyHeard = false;
         for (int i = 0; i < now.size(); i++) {
             boolean mute = silent[now.member(i).donor()];
-            anyHeard |= !mute && i < now.live() && loop.link(now.member(i).donor()).ready();
+            anyHeard |=
+                    !mute && i < now.live() && loop.link(now.member(i).donor()).ready();
             if (mute) {
                 leaving.add(now.member(i));
             }
@@ -169,13 +224,27 @@ public final class Repair {
             }
             return;
         }
-        if (now.size() < allocator.copies() && loop.now() - noRoomUntil >= 0) {
-            add(slab, now);
+        Member moved = moves.leaving(slab, now);
+        if (now.size() > allocator.copies() && moved != null) {
+            begin(slab);
+            placing.release(slab, moved, loop, soon(), done -> released(slab, done));
+        } else if (now.size() < allocator.copies() && loop.now() - noRoomUntil >= 0) {
+            add(slab, now, null);
         }
     }
 
-    /** Whether a slab has all its copies, and all of them are live and heard of. */
-    private boolean isWell(Placement now) {
+    private void released(int slab, boolean done) {
+        if (done) {
+            moved.increment();
+        }
+        ended(slab, done);
+    }
+
+    /** Whether a slab has all its copies and none that is to go, and all of them are live and heard of. */
+    private boolean isWell(int slab, Placement now) {
+        if (now.live() > allocator.copies() && moves.leaving(slab, now) != null) {
+            return false;
+        }
         if (now.live() < allocator.copies() || now.live() < now.size() || !now.told()) {
             return false;
         }
@@ -198,16 +267,22 @@ public final class Repair {
 
     private void ended(int slab, boolean done) {
         boolean _ = underWay.remove(slab);
+        moves.settle(slab, allocator.copies());
         if (done) {
             thinned(slab);
+            if (!goingOn) {
+                goingOn = true;
+                loop.soon(this::goOn);
+            }
         }
     }
 
     /** Steps 1 and 2 of docs/replicas.md, "How a copy is added". */
-    private void add(int slab, Placement now) {
+    private void add(int slab, Placement now, @Nullable Member leaving) {
         long[] lost = map.damaged(slab) ? map.lostPages(slab) : new long[0];
         begin(slab);
-        allocator.grantFilling(slab, loop, now, lost, granted -> {
+        allocator.grantFilling(slab, loop, now, leaving, lost, granted -> {
+            noRoomToMove = leaving == null ? noRoomToMove : granted == null;
             if (granted == null) {
                 noRoomUntil = loop.now() + NO_ROOM_NANOS;
                 ended(slab, false);
@@ -246,6 +321,7 @@ public final class Repair {
                             map,
                             order,
                             versions,
+                            mending,
                             slab,
                             fresh,
                             lost,

@@ -14,6 +14,8 @@ import java.util.SplittableRandom;
 import java.util.UUID;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.LongAdder;
 import java.util.function.Consumer;
 import java.util.random.RandomGenerator;
@@ -41,7 +43,10 @@ public final class SlabAllocator {
     private final int copies;
     private final long placeNanos;
     private final DonorChoice choice;
+    private final TrimmedSlabs trimmed;
+    private final AtomicInteger leaving = new AtomicInteger();
     private final LongAdder failures = new LongAdder();
+    private final AtomicBoolean noRoomForSeals = new AtomicBoolean();
     private final Map<Integer, Allocation> allocations = new ConcurrentHashMap<>();
 
     /**
@@ -63,6 +68,7 @@ public final class SlabAllocator {
         this.copies = copies;
         this.placeNanos = placeNanos;
         choice = new DonorChoice(machines, random);
+        trimmed = new TrimmedSlabs(map.slabs());
     }
 
     /** How many copies a slab gets. */
@@ -70,7 +76,17 @@ public final class SlabAllocator {
         return copies;
     }
 
-    /** Writes that failed because no donor had room. */
+    /** So many more copies are about to be given back, or fewer: as long as there are any, donors that are full may have room soon. Any thread. */
+    void expectFreed(int more) {
+        int _ = leaving.addAndGet(more);
+    }
+
+    /** Slabs that may need no memory any more. */
+    TrimmedSlabs trimmed() {
+        return trimmed;
+    }
+
+    /** Writes that failed because no donor had room, or the state folder had none for seals. */
     public long failures() {
         return failures.sum();
     }
@@ -104,8 +120,17 @@ public final class SlabAllocator {
         if (map.placement(allocation.slab) != null) {
             // Another one has ended since this was looked at.
             end(allocation, 0);
-        } else {
+        } else if (map.reserveSeals(allocation.slab)) {
             attempt(allocation);
+        } else {
+            if (noRoomForSeals.compareAndSet(false, true)) {
+                LOG.error(
+                        "there is no room in the state folder for the seals of slab {}: writes to it and to other new slabs fail;"
+                                + " make room there, or start anew with another --state-dir or --seals off",
+                        allocation.slab);
+            }
+            failures.increment();
+            end(allocation, NbdError.ENOSPC.code());
         }
     }
 
@@ -153,11 +178,24 @@ public final class SlabAllocator {
     /**
      * Asks a donor for a copy of a slab that has others already, once.
      *
+     * @param leaving the copy that it is to take the place of, so that it may be on the same machine, and not at the same donor; null for none
      * @param lost pages that are lost, as {@link AddressMap#lostPages} has them
      * @param end told the copy, which is to be filled; null if no donor on another machine gives one
      */
-    void grantFilling(int slab, DeviceLoop loop, Placement present, long[] lost, Consumer<@Nullable Member> end) {
-        int chosen = choice.choose(slab, loop, new BitSet(), present.members());
+    void grantFilling(
+            int slab,
+            DeviceLoop loop,
+            Placement present,
+            @Nullable Member leaving,
+            long[] lost,
+            Consumer<@Nullable Member> end) {
+        BitSet refused = new BitSet();
+        List<Member> stay = new ArrayList<>(present.members());
+        if (leaving != null) {
+            refused.set(leaving.donor());
+            stay.remove(leaving);
+        }
+        int chosen = choice.choose(slab, loop, refused, stay);
         if (chosen == DonorChoice.NONE) {
             end.accept(null);
             return;
@@ -184,7 +222,7 @@ public final class SlabAllocator {
         if (allocation.endIfForgotten(allocation.loop.now())) {
             boolean _ = allocations.remove(allocation.slab, allocation);
             failed(allocation, false);
-        } else if (choice.allFull(allocation.slab, allocation.loop)) {
+        } else if (leaving.get() == 0 && choice.allFull(allocation.slab, allocation.loop)) {
             failed(allocation, true);
             end(allocation, NbdError.ENOSPC.code());
         } else {
@@ -219,23 +257,63 @@ public final class SlabAllocator {
      * @return whether the donor is being asked; not if it owes another answer about this slab
      */
     boolean giveBack(int slab, DeviceLoop loop, Member surplus, long generation) {
+        return giveBack(slab, loop, surplus, generation, how -> {
+            if (how != LinkRequest.Outcome.OK) {
+                notGivenBack(slab, surplus);
+            }
+        });
+    }
+
+    /** Says that a donor has not taken back what it was to. */
+    static void notGivenBack(int slab, Member surplus) {
+        LOG.warn("slab {} of donor {} was not wanted and could not be given back", slab, surplus.donor());
+    }
+
+    /** Likewise; {@code end} is told what became of it if the donor is asked, possibly before this returns. */
+    boolean giveBack(int slab, DeviceLoop loop, Member surplus, long generation, Consumer<LinkRequest.Outcome> end) {
         if (!choice.beginFreeing(slab, surplus, map)) {
             return false;
         }
+        long now = loop.now();
+        free(slab, loop, surplus, generation, now, loop.deadline(now), end);
+        return true;
+    }
+
+    /**
+     * Gives a copy back that is in use, and that the caller keeps everybody from using.
+     *
+     * @param nanos how long the donor may take
+     */
+    boolean giveBackUsed(
+            int slab, DeviceLoop loop, Member used, long generation, long nanos, Consumer<LinkRequest.Outcome> end) {
+        if (!choice.beginReturning(slab, used.donor())) {
+            return false;
+        }
+        long now = loop.now();
+        free(slab, loop, used, generation, now, now + nanos, end);
+        return true;
+    }
+
+    private void free(
+            int slab,
+            DeviceLoop loop,
+            Member surplus,
+            long generation,
+            long now,
+            long deadlineNanos,
+            Consumer<LinkRequest.Outcome> end) {
         LinkRequest free = loop.newRequest();
         free.free(surplus, generation);
-        free.startNanos = loop.now();
-        free.deadlineNanos = loop.deadline(free.startNanos);
-        free.completion = (done, now) -> {
-            if (done.outcome != LinkRequest.Outcome.OK) {
-                LOG.warn("slab {} of donor {} was not wanted and could not be given back", slab, surplus.donor());
-            }
+        free.startNanos = now;
+        free.deadlineNanos = deadlineNanos;
+        free.completion = (done, at) -> {
+            LinkRequest.Outcome how = done.outcome;
             choice.endFreeing(slab, surplus.donor());
             loop.release(done);
+            end.accept(how);
         };
         loop.post(free, surplus.donor());
         loop.link(surplus.donor()).flush();
-        return true;
     }
 
     private void giveAllBack(Allocation allocation, List<Member> surplus, long generation) {
@@ -286,7 +364,6 @@ public final class SlabAllocator {
             }
         }
 
-        @SuppressWarnings("ReferenceEquality") // Another array is of another time, even if it says the same.
         private void granted(Member member) {
             if (allocation.over()
                     || allocation.placing

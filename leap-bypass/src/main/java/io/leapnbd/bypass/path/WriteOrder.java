@@ -9,11 +9,9 @@ import java.util.concurrent.atomic.AtomicLongArray;
 /**
  * Keeps changes of one page apart that must not meet.
  *
- * <p><b>Partial writes.</b> A donor orders writes by the version of the page, and drops those that are older than what the page has. For two writes of
- * whole pages that is right whatever order they arrive in: the newer one replaces the older one. For two that change different
- * parts of one page it is not: the older one, arriving second over another link or sent again, would be dropped, and its bytes
- * are in nobody's version. So a partial write has its pages to itself while it is under way. Swap never writes a part of a page;
- * this costs it one atomic add at each end of a write.
+ * <p><b>One change of a page at a time.</b> While a write is under way its page has two values, and a seal for each (docs/seals.md). A third one has no
+ * place there. A write of a part of a page reads the rest first, which must not change before it is written. So each write and trim
+ * has its pages to itself. Swap never writes a page twice at a time; this costs it one compare-and-set at each end of a write.
  *
  * <p><b>Trims.</b> The map may call a page blank only when its donor does. So that is noted after the donor has trimmed the page,
  * and not at all if a newer write to it has begun by then: {@link #whileNothingIsWritten}.
@@ -23,21 +21,24 @@ import java.util.concurrent.atomic.AtomicLongArray;
  * way at a donor that was stopped; its pages are in doubt for good: {@link #markUncertain}.
  *
  * <p><b>Turns.</b> What may not begin is tried again a little later. So that many whole-page writes, of which there is always one
- * under way, do not keep a partial write out for good, whoever is turned away once draws a ticket and notes it at the group: until it has begun,
+ * under way, do not keep one out for good that waits for a group, whoever is turned away once draws a ticket and notes it at the group: until it has begun,
  * or given up, nobody without a ticket or with a later one begins there. The oldest ticket of all is turned away only by what is under
  * way already, which ends; and then the next one is the oldest.
  *
- * <p>Pages are taken in groups of 64, and groups share counters by hash: a collision makes a write wait that need not. Any thread.
+ * <p>Pages are taken in groups of 64, a bit each, and some groups that are a GiB and more apart share a word: a collision makes a write wait that need
+ * not. Any thread.
  */
 public final class WriteOrder implements WriteWatch {
 
     private static final int GROUP_SHIFT = Protocol.PAGE_SHIFT + 6;
-    private static final int COUNTERS = 1 << 12;
-    private static final int EXCLUSIVE = -1;
+    private static final int COUNTERS_SHIFT = 12;
+    private static final int COUNTERS = 1 << COUNTERS_SHIFT;
+    private static final int SPREAD = 1237;
+    private static final long ALL = -1;
     private static final long NO_TICKET = 0;
 
-    /** Above zero: so many whole-page writes are under way in the groups. {@link #EXCLUSIVE}: one partial write is. */
-    private final AtomicIntegerArray counters = new AtomicIntegerArray(COUNTERS);
+    /** A bit for each page of a group of which a change is under way; {@link #ALL} also for who has the group alone. */
+    private final AtomicLongArray changing = new AtomicLongArray(COUNTERS);
 
     /** Highest version of a write or trim that began. */
     private final AtomicLongArray versions = new AtomicLongArray(COUNTERS);
@@ -65,11 +66,10 @@ public final class WriteOrder implements WriteWatch {
 
     /** The same for a write that was turned away before. */
     boolean begin(long offset, int length, long ticket) {
-        boolean partial = partial(offset, length);
         long last = last(offset, length);
         for (long group = first(offset); group <= last; group++) {
-            if (!hasTurn(group, ticket) || !(partial ? takeAlone(group) : join(group))) {
-                leave(first(offset), group, partial);
+            if (!hasTurn(group, ticket) || !take(group, pages(group, offset, length))) {
+                leave(first(offset), group, offset, length);
                 claimTurn(group, ticket);
                 return false;
             }
@@ -112,7 +112,7 @@ public final class WriteOrder implements WriteWatch {
      */
     boolean beginAlone(long offset, long ticket) {
         long group = first(offset);
-        if (!hasTurn(group, ticket) || !takeAlone(group)) {
+        if (!hasTurn(group, ticket) || !take(group, ALL)) {
             claimTurn(group, ticket);
             return false;
         }
@@ -124,7 +124,7 @@ public final class WriteOrder implements WriteWatch {
 
     /** A group has been copied. */
     void endAlone(long offset) {
-        counters.set(counter(first(offset)), 0);
+        changing.set(counter(first(offset)), 0);
     }
 
     /** Takes note of the version of a write that has begun. */
@@ -137,7 +137,7 @@ public final class WriteOrder implements WriteWatch {
 
     /** Ends a write that has begun. */
     void end(long offset, int length) {
-        leave(first(offset), last(offset, length) + 1, partial(offset, length));
+        leave(first(offset), last(offset, length) + 1, offset, length);
     }
 
     /**
@@ -154,11 +154,11 @@ public final class WriteOrder implements WriteWatch {
             long group = at >>> GROUP_SHIFT;
             long groupEnd = Math.min(end, (group + 1) << GROUP_SHIFT);
             // A trim that notes its end has had its turn: it does not wait for others.
-            if ((ticket == NO_TICKET || hasTurn(group, ticket)) && takeAlone(group)) {
+            if ((ticket == NO_TICKET || hasTurn(group, ticket)) && take(group, ALL)) {
                 try {
                     all &= versions.get(counter(group)) <= version && action.on(at, groupEnd - at);
                 } finally {
-                    counters.set(counter(group), 0);
+                    changing.set(counter(group), 0);
                 }
             } else {
                 claimTurn(group, ticket);
@@ -206,7 +206,7 @@ public final class WriteOrder implements WriteWatch {
         long last = last(offset, length);
         for (long group = first(offset); group <= last; group++) {
             int counter = counter(group);
-            if (counters.get(counter) != 0 || doubts.get(counter) != 0) {
+            if (changing.get(counter) != 0 || doubts.get(counter) != 0) {
                 return BUSY;
             }
         }
@@ -228,35 +228,42 @@ public final class WriteOrder implements WriteWatch {
         return sum & Long.MAX_VALUE;
     }
 
-    private boolean takeAlone(long group) {
-        return counters.compareAndSet(counter(group), 0, EXCLUSIVE);
+    /** Whether a change of the page of a byte is under way, or of one whose group shares its word. */
+    boolean changing(long offset) {
+        long group = first(offset);
+        return (changing.get(counter(group)) & pages(group, offset, 1)) != 0;
     }
 
-    private boolean join(long group) {
+    private boolean take(long group, long pages) {
         int counter = counter(group);
         while (true) {
-            int writes = counters.get(counter);
-            if (writes == EXCLUSIVE) {
+            long taken = changing.get(counter);
+            if ((taken & pages) != 0) {
                 return false;
             }
-            if (counters.compareAndSet(counter, writes, writes + 1)) {
+            if (changing.compareAndSet(counter, taken, taken | pages)) {
                 return true;
             }
         }
     }
 
-    private void leave(long from, long to, boolean partial) {
+    private void leave(long from, long to, long offset, int length) {
         for (long group = from; group < to; group++) {
-            if (partial) {
-                counters.set(counter(group), 0);
-            } else {
-                counters.decrementAndGet(counter(group));
+            long pages = pages(group, offset, length);
+            int counter = counter(group);
+            long taken = changing.get(counter);
+            while (!changing.compareAndSet(counter, taken, taken & ~pages)) {
+                taken = changing.get(counter);
             }
         }
     }
 
-    private static boolean partial(long offset, int length) {
-        return ((offset | length) & (Protocol.PAGE_SIZE - 1)) != 0;
+    /** A bit for each page of a group that a range touches, which touches one at least. */
+    private static long pages(long group, long offset, int length) {
+        long firstPage = group << 6;
+        int from = (int) Math.max(0, (offset >>> Protocol.PAGE_SHIFT) - firstPage);
+        int last = (int) Math.min(63, ((offset + length - 1) >>> Protocol.PAGE_SHIFT) - firstPage);
+        return (ALL << from) & (ALL >>> (63 - last));
     }
 
     private static long first(long offset) {
@@ -267,9 +274,12 @@ public final class WriteOrder implements WriteWatch {
         return (offset + length - 1) >>> GROUP_SHIFT;
     }
 
-    /** Neighbours get counters of their own, so that one write never meets itself: a slab has fewer groups than there are. */
+    /**
+     * Neighbours get words of their own, so that one write never meets itself: a slab has no more groups than there are. Groups that are a multiple of
+     * a GiB apart get others, or clients that write at such distances would meet all the time.
+     */
     private static int counter(long group) {
-        return (int) group & (COUNTERS - 1);
+        return (int) (group ^ ((group >>> COUNTERS_SHIFT) * SPREAD)) & (COUNTERS - 1);
     }
 
     /** What is done to a range of bytes. */

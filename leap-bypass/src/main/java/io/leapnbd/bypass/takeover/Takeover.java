@@ -234,6 +234,9 @@ public final class Takeover {
             } else {
                 file = locked.create(settings.size(), slabShift);
             }
+            if (!settings.seals()) {
+                file.keepNoSeals();
+            }
             file.claiming(instance, granted.term(), boot);
             return file;
         }

@@ -2,6 +2,7 @@ package io.leapnbd.bypass.takeover;
 
 import io.leapnbd.bypass.map.SlabRow;
 import io.leapnbd.bypass.map.StateFile;
+import io.leapnbd.bypass.map.StateHeader;
 import io.leapnbd.bypass.takeover.TakeoverPlan.Fate;
 import io.leapnbd.bypass.takeover.Verdict.Granted;
 import java.io.IOException;
@@ -87,6 +88,14 @@ final class TakeoverExecution {
         PageMarks of = marks.of(first.donor(), first.handle());
         if (of != null) {
             file.mark(slab, of.written(), of.lost(), join);
+        }
+        if (!file.reserve(slab)) {
+            throw new IOException("there is no room in the state folder for the seals of the pages that donors hold;"
+                    + " make room, name another --state-dir, or go on without them by --seals off");
+        }
+        if (!join || file.header().boot().equals(StateHeader.NOBODY)) {
+            // The file is not the truth: its seals may be of older bytes than donors hold.
+            file.forgetSeals(slab);
         }
         long generation = planned.generation();
         if (planned.untold()) {

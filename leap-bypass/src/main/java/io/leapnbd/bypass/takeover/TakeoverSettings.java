@@ -18,6 +18,7 @@ import org.jspecify.annotations.Nullable;
  * @param takeOver whether to push aside a server that answers, or to take another machine's pages or other contents
  * @param fresh whether to begin blank
  * @param loseMissing whether to go on without donors that hold pages
+ * @param seals whether seals of pages are kept
  * @param patience how long to wait for donors that do not answer
  */
 public record TakeoverSettings(
@@ -31,6 +32,7 @@ public record TakeoverSettings(
         boolean takeOver,
         boolean fresh,
         boolean loseMissing,
+        boolean seals,
         Duration patience) {
 
     TakeoverOptions options() {

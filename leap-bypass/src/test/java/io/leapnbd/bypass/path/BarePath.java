@@ -67,7 +67,10 @@ public final class BarePath {
         SlabAllocator allocator = new SlabAllocator(map, versions, machines, copies, times.member(), random);
         losses = new SlabLosses(map, versions, donors, (offset, length) -> {}, note::lose, this::thinned);
         placing = new PlacementChanges(map, versions, losses, times.member(), this::dropped);
-        repair = new Repair(loop, map, order, versions, allocator, placing, times.member());
+        Mending mending =
+                new Mending(loop, map, order, versions, losses, new PageSeals(map, order), new SealFigures(donors));
+        repair = new Repair(
+                loop, () -> List.of(loop), map, order, versions, allocator, placing, losses, mending, times.member());
         notes = new NoteSpreader(note::version, note::encode, links.length);
         loop.onTick(() -> {
             // It may come late.
@@ -76,9 +79,9 @@ public final class BarePath {
             }
         });
         loop.onTick(repair::tick);
-        reads = new ReadPath(loop, map, losses);
-        writes = new WritePath(loop, map, losses, order, versions, allocator, placing);
-        zeros = new ZeroPath(loop, map, losses, order, versions, allocator, placing);
+        reads = new ReadPath(loop, map, losses, order, mending);
+        writes = new WritePath(loop, map, losses, order, versions, allocator, placing, mending);
+        zeros = new ZeroPath(loop, map, losses, order, versions, allocator, placing, writes);
     }
 
     private void thinned(int slab) {
@@ -99,9 +102,14 @@ public final class BarePath {
         return losses;
     }
 
-    /** Copies that were left out, and that were filled. */
+    /** Copies that were left out, that were filled, and that were moved; slabs that were given back. */
     public long[] counts() {
-        return new long[] {placing.drops(), repair.filled()};
+        return new long[] {placing.drops(), repair.filled(), repair.moved(), repair.givenBack()};
+    }
+
+    /** Whether nothing is in a slab. */
+    public boolean isBlank(int slab) {
+        return !map.damaged(slab) && !map.anyWritten((long) slab * map.slabSize(), map.slabSize());
     }
 
     /** Whether a donor has acknowledged a note of this version. */

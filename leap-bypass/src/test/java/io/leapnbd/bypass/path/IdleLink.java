@@ -4,6 +4,7 @@ import io.leapnbd.bypass.link.Donor;
 import io.leapnbd.bypass.link.DonorLink;
 import io.leapnbd.bypass.link.IgnoringListener;
 import io.leapnbd.bypass.link.LinkRequest;
+import java.util.function.Consumer;
 
 /** A link of its own donor that is never connected; a test overrides what its link does. */
 class IdleLink implements DonorLink {
@@ -33,6 +34,9 @@ class IdleLink implements DonorLink {
 
     @Override
     public void tick(long now) {}
+
+    @Override
+    public void each(Consumer<LinkRequest> to) {}
 
     @Override
     public void close() {}

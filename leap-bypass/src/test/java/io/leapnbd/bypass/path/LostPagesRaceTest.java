@@ -100,7 +100,16 @@ class LostPagesRaceTest {
                 true,
                 TimeUnit.MINUTES.toNanos(1),
                 TimeUnit.SECONDS.toNanos(1));
-        ReadPath reads = new ReadPath(loop, map, losses);
+        WriteOrder order = new WriteOrder();
+        Mending mending = new Mending(
+                loop,
+                map,
+                order,
+                new Versions(1),
+                losses,
+                new PageSeals(map, order),
+                new SealFigures(List.of(link.donor())));
+        ReadPath reads = new ReadPath(loop, map, losses, order, mending);
         ByteBuf into = Unpooled.directBuffer(PAGE);
         for (int i = 0; i < READS; i++) {
             into.setLong(0, -1);

@@ -14,9 +14,42 @@ class WriteOrderTest {
     private final WriteOrder order = new WriteOrder();
 
     @Test
-    void writesOfWholePagesGoTogether() {
+    void oneChangeOfAPageIsUnderWayAtATime() {
         assertThat(order.begin(0, PAGE)).isTrue();
+        assertThat(order.changing(100)).isTrue();
+        assertThat(order.changing(PAGE)).isFalse();
+        assertThat(order.begin(0, 2 * PAGE)).isFalse();
+        assertThat(order.begin(PAGE, PAGE)).as("another page of the group").isTrue();
+        order.end(0, PAGE);
+        assertThat(order.begin(0, 2 * PAGE)).isFalse();
+        order.end(PAGE, PAGE);
         assertThat(order.begin(0, 2 * PAGE)).isTrue();
+    }
+
+    @Test
+    void writesThatAreAGibApartDoNotMeet() {
+        for (long gib = 0; gib < 64; gib++) {
+            assertThat(order.begin(gib << 30, PAGE)).isTrue();
+        }
+    }
+
+    @Test
+    void aRangeOfAWholeSlabOfAGibDoesNotMeetItself() {
+        assertThat(order.begin(5L << 30, 1 << 30)).isTrue();
+        order.end(5L << 30, 1 << 30);
+        assertThat(order.begin(5L << 30, 1 << 30)).isTrue();
+    }
+
+    @Test
+    void whoHasAGroupAloneKeepsAllItsPagesAndNoOthers() {
+        assertThat(order.begin(0, PAGE)).isTrue();
+        assertThat(order.beginAlone(10L * PAGE, 0)).isFalse();
+        order.end(0, PAGE);
+        assertThat(order.beginAlone(10L * PAGE, 0)).isTrue();
+        assertThat(order.begin(63L * PAGE, PAGE)).isFalse();
+        assertThat(order.begin(64L * PAGE, PAGE)).isTrue();
+        order.endAlone(10L * PAGE);
+        assertThat(order.begin(0, 64 * PAGE)).isTrue();
     }
 
     @Test
@@ -125,7 +158,7 @@ class WriteOrderTest {
         assertThat(order.begin(100, 10, ticket)).isTrue();
         order.end(100, 10);
         assertThat(order.begin(PAGE, PAGE, later)).isTrue();
-        assertThat(order.begin(PAGE, PAGE)).isTrue();
+        assertThat(order.begin(2 * PAGE, PAGE)).isTrue();
     }
 
     @Test

@@ -29,6 +29,7 @@ final class Habits {
         RESTART(3),
         SWAP(1),
         EXPIRE(1),
+        WANT(5),
         PAUSE(4),
         SLOW(5),
         RESUME(6);

@@ -21,6 +21,7 @@ import java.util.Objects;
 import java.util.Set;
 import java.util.UUID;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -159,6 +160,8 @@ final class SimLink implements DonorLink {
     }
 
     private void answered(SimDonor by) {
+        donor.freeSlabs(by.store.freeSlabs());
+        donor.wantedBack(by.store.wantedBack());
         by.answered = world.network().now();
         heard = now();
         donor.heard(heard);
@@ -431,6 +434,12 @@ final class SimLink implements DonorLink {
                 waiting.addLast(request);
             }
         }
+    }
+
+    @Override
+    public void each(Consumer<LinkRequest> to) {
+        waiting.forEach(to);
+        underWay.forEach(one -> to.accept(one.request));
     }
 
     @Override

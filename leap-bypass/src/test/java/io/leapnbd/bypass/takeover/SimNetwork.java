@@ -197,6 +197,20 @@ final class SimNetwork {
         }
     }
 
+    /** A donor's machine needs memory, or some, or does not any more. */
+    void wantBack(int address) {
+        int most = world.random().nextInt(4);
+        world.say("donor " + address + (most == 3 ? " lends what it has" : " lends no more than " + most));
+        at(address).store.lendAtMost(most == 3 ? Integer.MAX_VALUE : most);
+    }
+
+    /** No donor's machine needs memory. */
+    void wantNothing() {
+        for (int address = 0; address < DONORS; address++) {
+            at(address).store.lendAtMost(Integer.MAX_VALUE);
+        }
+    }
+
     void mendAll() {
         world.say("all donors can be reached");
         for (SimDonor donor : donors) {

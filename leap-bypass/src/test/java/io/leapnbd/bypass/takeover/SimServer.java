@@ -65,7 +65,14 @@ final class SimServer implements Donor.Listener {
     private final Map<Integer, Reading> reading = new HashMap<>();
     private int open;
     private long acknowledged;
+<<<<<<< HEAD
     private boolean refused;
+=======
+
+    /** Slabs that are seen to be given back. */
+    private long givenBack;
+
+>>>>>>> main
     private boolean runs = true;
 
     /** When it is torn down, its clock goes on by so much. */
@@ -178,6 +185,8 @@ final class SimServer implements Donor.Listener {
             }
             world.tally().drops += path.counts()[0];
             world.tally().filled += path.counts()[1];
+            world.tally().moved += path.counts()[2];
+            world.tally().givenBack += path.counts()[3];
             if (inOrder) {
                 file.close();
             } else {
@@ -328,6 +337,10 @@ final class SimServer implements Donor.Listener {
             if (now != null) {
                 world.say("    host " + host.number() + ": slab " + slab + " is at " + now);
                 world.truths().placed(content, slab, now);
+            } else if (before != null && path.counts()[3] > givenBack) {
+                givenBack++;
+                world.say("    host " + host.number() + ": slab " + slab + " is given back");
+                world.truths().givenBack(content, slab);
             } else if (before != null) {
                 world.say("    host " + host.number() + ": slab " + slab + " is lost");
                 boolean held = Truths.believed(before).stream()
@@ -341,7 +354,7 @@ final class SimServer implements Donor.Listener {
     void requireUnused(Set<SlabName> back, String why) {
         for (int slab = 0; slab < Truths.SLABS && !back.isEmpty() && runs; slab++) {
             Placement now = path.map().placement(slab);
-            if (now == null) {
+            if (now == null || path.isBlank(slab)) {
                 continue;
             }
             Set<SlabName> used = new HashSet<>(Truths.believed(now));

@@ -150,7 +150,8 @@ final class SimStart {
 
     /** After addresses were changed, a file may name two processes where one does not answer. A server has one link there, and does not start. */
     private static boolean waitsForTwoAtOneAddress(Granted granted) {
-        return new HashSet<>(granted.waiting().values()).size() < granted.waiting().size();
+        return new HashSet<>(granted.waiting().values()).size()
+                < granted.waiting().size();
     }
 
     private void count(Granted granted) {

@@ -225,6 +225,7 @@ final class TakeoverWorld implements AutoCloseable {
     /** All that is left reads everything. */
     private void finish() throws IOException {
         network.mendAll();
+        network.wantNothing();
         for (SimHost host : hosts) {
             host.resume();
         }
@@ -355,6 +356,7 @@ final class TakeoverWorld implements AutoCloseable {
             case RESTART -> network.restart(random.nextInt(SimNetwork.DONORS));
             case SWAP -> network.swapAddresses();
             case EXPIRE -> network.expire(random.nextInt(SimNetwork.DONORS));
+            case WANT -> network.wantBack(random.nextInt(SimNetwork.DONORS));
             case PAUSE -> network.pauseOrGoOn(random.nextInt(SimNetwork.DONORS));
             case SLOW -> network.slow(host);
             case RESUME -> host.resume();

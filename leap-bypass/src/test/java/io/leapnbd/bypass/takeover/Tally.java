@@ -32,6 +32,8 @@ final class Tally {
 
     long drops;
     long filled;
+    long moved;
+    long givenBack;
 
     @Override
     public String toString() {
@@ -43,6 +45,11 @@ final class Tally {
                 + " needless losses, " + wrong
                 + " wrong pages; " + acknowledged + " changes acknowledged, " + failed + " not; " + drops
                 + " copies left out, "
+<<<<<<< HEAD
                 + filled + " filled, " + lostSlabs + " slabs lost, " + ambiguous + " ambiguous starts";
+=======
+                + filled + " filled, " + moved + " moved, " + givenBack + " slabs given back, " + lostSlabs
+                + " slabs lost";
+>>>>>>> main
     }
 }

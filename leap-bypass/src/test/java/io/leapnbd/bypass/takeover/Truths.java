@@ -82,6 +82,11 @@ final class Truths {
         content(content).needed.set(slab, believed(at));
     }
 
+    /** Nobody needs a copy of an index, as nothing is in it. */
+    void givenBack(UUID content, int slab) {
+        content(content).needed.set(slab, Set.of());
+    }
+
     /** Copies that have every acknowledged write. */
     static Set<SlabName> believed(Placement at) {
         Set<SlabName> all = new HashSet<>();

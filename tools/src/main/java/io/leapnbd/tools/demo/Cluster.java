@@ -47,6 +47,9 @@ final class Cluster implements AutoCloseable {
                     "127.0.0.1:0",
                     "--http",
                     "none",
+                    // Nobody wants the pages after the demo.
+                    "--drain-timeout",
+                    "0s",
                     "--unprotected");
             closings.add("donor", donor);
             starting.add(donor);

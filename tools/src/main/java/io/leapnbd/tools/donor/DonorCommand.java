@@ -18,6 +18,7 @@ import io.leapnbd.tools.memory.FittingHeap;
 import io.leapnbd.tools.memory.HeapNeed;
 import io.leapnbd.tools.memory.MachineMemory;
 import java.io.IOException;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.EnumSet;
@@ -41,8 +42,11 @@ import picocli.CommandLine.TypeConversionException;
         description = {
             "Lends this machine's memory to servers.",
             "",
-            "Prints one line that begins with 'ready' and names its address when it accepts connections. What servers keep"
-                    + " here is lost when the donor ends.",
+            "Prints one line that begins with 'ready' and names its address when it accepts connections.",
+            "",
+            "SIGTERM or SIGINT ends it in good order: it asks its servers for all slabs back, and they move them to other donors"
+                    + " that have room. What is still here when --drain-timeout is over, or at a second signal, is lost, unless"
+                    + " another donor has a copy; the log says how much that is.",
             "",
             "There is no authentication yet: whoever reaches the address can use the memory and read what is in it. It"
                     + " listens on this machine only unless --listen says otherwise; choose a network that is yours.",
@@ -51,6 +55,7 @@ import picocli.CommandLine.TypeConversionException;
 public final class DonorCommand implements Callable<Integer> {
 
     private static final Duration LONGEST_LEASE = Duration.ofDays(365);
+    private static final Duration LONGEST_DRAIN = Duration.ofDays(1);
 
     @Option(
             names = "--memory",
@@ -83,6 +88,28 @@ public final class DonorCommand implements Callable<Integer> {
             converter = Durations.Converter.class,
             description = "How long to keep pages of a server that has gone. Default: ${DEFAULT-VALUE}.")
     private Duration lease = StoreSettings.DEFAULT_LEASE;
+
+    @Option(
+            names = "--drain-timeout",
+            paramLabel = "TIME",
+            defaultValue = "60s",
+            converter = Durations.Converter.class,
+            description = "How long to wait for slabs to be moved elsewhere when it is told to end; 0s ends it at once."
+                    + " Default: ${DEFAULT-VALUE}.")
+    private Duration drainTimeout = Duration.ofSeconds(60);
+
+    @Option(
+            names = "--keep-free",
+            paramLabel = "SIZE",
+            converter = Size.Converter.class,
+            description =
+                    "Memory to leave to this machine's other programs, like 2G. When less is available nothing more is"
+                            + " lent, and servers are asked for slabs back; when there is more, it lends again. Default: --memory"
+                            + " is lent whatever others need.")
+    private @Nullable Size keepFree;
+
+    @Option(names = "--meminfo", hidden = true, description = "A file like /proc/meminfo, for tests.")
+    private Path meminfo = MemoryWatch.MEMINFO;
 
     @Option(
             names = "--transport",
@@ -151,6 +178,11 @@ public final class DonorCommand implements Callable<Integer> {
             throw new CommandFailure(ExitCode.FAILED, String.valueOf(e.getMessage()), e);
         }
         Exit exit = new Exit(donor::close);
+        Drain.onSignals(donor, drainTimeout, exit);
+        Size keep = keepFree;
+        if (keep != null) {
+            donor.keepFree(keep.bytes(), meminfo);
+        }
         Stream.concat(remarks.stream(), lacks.stream())
                 .forEach(lack -> spec.commandLine().getErr().println(spec.qualifiedName() + ": " + lack));
         spec.commandLine().getOut().println("ready " + String.join(" ", donor.uris()));
@@ -170,6 +202,13 @@ public final class DonorCommand implements Callable<Integer> {
         require(
                 lease.compareTo(Duration.ofSeconds(1)) >= 0 && lease.compareTo(LONGEST_LEASE) <= 0,
                 "--lease: " + Durations.format(lease) + " is not in 1s.." + Durations.format(LONGEST_LEASE));
+        require(
+                drainTimeout.compareTo(LONGEST_DRAIN) <= 0,
+                "--drain-timeout: " + Durations.format(drainTimeout) + " is not in 0s.."
+                        + Durations.format(LONGEST_DRAIN));
+        require(
+                keepFree == null || !overcommit,
+                "--keep-free and --overcommit contradict each other; give one of them");
     }
 
     /** Refuses what does not fit, starts anew for want of heap, and returns what is to be said of the rest. */

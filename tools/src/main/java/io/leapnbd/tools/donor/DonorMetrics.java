@@ -20,6 +20,10 @@ final class DonorMetrics {
                     sink.accept(now.freeSlabs(), "free");
                     sink.accept(now.lentSlabs(), "lent");
                 });
+        store.gauge(
+                "leap_lender_slabs_wanted_back",
+                "Slabs that servers are asked to give back.",
+                StoreStatistics::wantedBack);
         store.gauge("leap_lender_slab_bytes", "Bytes of a slab.", StoreStatistics::slabSize);
         store.gauge("leap_lender_resident_bytes", "Memory taken.", StoreStatistics::residentBytes);
         store.gauge("leap_lender_locked_bytes", "Memory locked.", StoreStatistics::lockedBytes);

@@ -18,6 +18,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
 
 /**
  * What a donor does at the moment, as JSON and as text for people. Any thread.
@@ -27,6 +28,7 @@ import java.util.function.Supplier;
  * @param listeners one a transport
  * @param loops how long the turns of the event loops are, those for TCP first
  * @param unprotected what protection of the process could not be had
+ * @param whyItWantsSlabs why it wants slabs back, or would, in words that follow a colon; null if it lends all that it has
  */
 record DonorStatus(
         List<String> uris,
@@ -34,7 +36,8 @@ record DonorStatus(
         SlabStore store,
         List<Supplier<ServerStatistics>> listeners,
         List<LoopTurns> loops,
-        List<String> unprotected) {
+        List<String> unprotected,
+        Supplier<@Nullable String> whyItWantsSlabs) {
 
     /** Links that are open now, over all transports. */
     long openLinks() {
@@ -68,6 +71,7 @@ record DonorStatus(
                 .put("slabs_total", now.totalSlabs())
                 .put("slabs_free", now.freeSlabs())
                 .put("slabs_lent", now.lentSlabs())
+                .put("slabs_wanted_back", now.wantedBack())
                 .put("resident_bytes", now.residentBytes())
                 .put("locked_bytes", now.lockedBytes())
                 .put("links", openLinks())
@@ -76,6 +80,7 @@ record DonorStatus(
             json.object()
                     .put("name", export.name())
                     .put("slabs", export.slabs())
+                    .put("slabs_elsewhere_too", export.elsewhere())
                     .put("epoch", export.epoch())
                     .put("links", export.links())
                     .put("lease_seconds_left", export.leaseSecondsLeft())
@@ -150,6 +155,14 @@ record DonorStatus(
         List<String> complaints = new ArrayList<>(unprotected);
         if (now.lockRefusal() != null) {
             complaints.add("what is lent is not locked in memory: " + now.lockRefusal());
+        }
+        String why = whyItWantsSlabs.get();
+        if (why != null) {
+            complaints.add(
+                    now.wantedBack() > 0
+                            ? "servers are asked for " + Size.approximate((long) now.wantedBack() * now.slabSize())
+                                    + " back: " + why
+                            : "nothing more is lent: " + why);
         }
         return complaints;
     }

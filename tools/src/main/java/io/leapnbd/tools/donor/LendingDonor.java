@@ -44,6 +44,12 @@ public final class LendingDonor implements AutoCloseable {
     private final List<String> uris = new ArrayList<>();
     private final long startMillis = System.currentTimeMillis();
 
+    @SuppressWarnings("NullAway.Init") // Opened by start.
+    private SlabStore store;
+
+    private @Nullable MemoryWatch watch;
+    private volatile boolean draining;
+
     private LendingDonor() {}
 
     /** As {@link #open(StoreSettings, HostPort, Set, LoopSettings, EndpointAddress, List)}, over TCP, with loops that sleep. */
@@ -87,6 +93,28 @@ public final class LendingDonor implements AutoCloseable {
         }
     }
 
+    /** The memory that it lends. */
+    SlabStore store() {
+        return store;
+    }
+
+    /** Lends no more than leaves so much memory to other programs, from now on. At most once. */
+    synchronized void keepFree(long bytes, Path meminfo) {
+        MemoryWatch fresh = new MemoryWatch(store, bytes, meminfo);
+        watch = fresh;
+        closings.add("watch on memory", fresh);
+    }
+
+    /** Lends nothing more, and asks servers for all that is lent. For good. */
+    synchronized void wantAllBack() {
+        draining = true;
+        MemoryWatch present = watch;
+        if (present != null) {
+            present.close();
+        }
+        store.lendAtMost(0);
+    }
+
     /** Where servers connect, and the endpoint. */
     public List<String> uris() {
         return uris;
@@ -100,7 +128,7 @@ public final class LendingDonor implements AutoCloseable {
             @Nullable EndpointAddress http,
             List<String> unprotected)
             throws IOException {
-        SlabStore store = SlabStore.open(settings);
+        store = SlabStore.open(settings);
         closings.add("store", store);
         closings.add("account of what is lost", () -> sayWhatIsLost(store));
         List<Supplier<ServerStatistics>> listeners = new ArrayList<>();
@@ -122,7 +150,8 @@ public final class LendingDonor implements AutoCloseable {
         }
         HostPort endpoint = null;
         if (http != null) {
-            DonorStatus status = new DonorStatus(uris, startMillis, store, listeners, turns, unprotected);
+            DonorStatus status =
+                    new DonorStatus(uris, startMillis, store, listeners, turns, unprotected, this::whyItWantsSlabs);
             HttpEndpoint opened = HttpEndpoint.open(
                     http,
                     Map.<String, Page>of(
@@ -147,14 +176,33 @@ public final class LendingDonor implements AutoCloseable {
         }
     }
 
+    /** Why it wants slabs back, or would; null if it lends all that it has. */
+    private @Nullable String whyItWantsSlabs() {
+        if (draining) {
+            return "it is about to end";
+        }
+        MemoryWatch present = watch;
+        return present == null || !present.tight()
+                ? null
+                : "this machine has less than " + Size.approximate(present.keep())
+                        + " of memory available (--keep-free)";
+    }
+
     /** What is lent ends with this process: whose it was, and how much, is said once, last of all. */
     private static void sayWhatIsLost(SlabStore store) {
         StoreStatistics last = store.statistics();
         for (ExportStatistics export : last.exports()) {
-            if (export.slabs() > 0) {
+            int only = export.slabs() - export.elsewhere();
+            if (only > 0) {
                 log.warn(
                         "this donor ends: the {} that it held for export '{}' are lost",
-                        Size.approximate((long) export.slabs() * last.slabSize()),
+                        Size.approximate((long) only * last.slabSize()),
+                        PrintableText.of(export.name()));
+            }
+            if (export.elsewhere() > 0) {
+                log.info(
+                        "this donor ends: of {} that it held for export '{}' other donors have copies",
+                        Size.approximate((long) export.elsewhere() * last.slabSize()),
                         PrintableText.of(export.name()));
             }
         }

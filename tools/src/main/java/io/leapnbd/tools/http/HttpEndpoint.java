@@ -151,7 +151,7 @@ public final class HttpEndpoint implements AutoCloseable {
                 || exchange.getRequestHeaders().containsKey("Origin")
                 || host == null
                 || !LOCAL.matcher(host).matches()) {
-            return Answer.line(403, "settings are changed from this machine only, by 'leap-nbd set'");
+            return Answer.line(403, "things are changed from this machine only, by 'leap-nbd set' or 'leap-nbd drain'");
         }
         return answer(exchange, action);
     }

@@ -9,6 +9,7 @@ import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Optional;
+import java.util.OptionalLong;
 
 /**
  * What this process may use of the machine's memory: each bound that there is, the machine's own first, then those of the
@@ -57,6 +58,12 @@ public record MachineMemory(List<Bound> bounds) {
                 .ifPresent(bounds::add);
         bounds.addAll(CgroupLimits.ofThisProcess());
         return new MachineMemory(bounds);
+    }
+
+    /** Bytes that could be used without paging out, from the text of {@code /proc/meminfo}; nothing if it does not say. */
+    public static OptionalLong available(String meminfo) {
+        long available = kibibytes(meminfo, "MemAvailable:");
+        return available < 0 ? OptionalLong.empty() : OptionalLong.of(available);
     }
 
     /** The machine's own bound, from the text of {@code /proc/meminfo}. */

@@ -3,14 +3,15 @@ package io.leapnbd.tools.serve;
 import java.time.Duration;
 
 /**
- * How many copies of each page there are, and when one of them is given up.
+ * How many copies of each page there are, when one of them is given up, and whether what they answer is looked at.
  *
  * @param replicas copies of a page, each on a machine of its own; 1 to 4
  * @param ifRoom whether fewer will do where the donors have no room for that many
  * @param memberTimeout how long a donor may be silent while another has the page too
+ * @param seals whether a seal of each page is kept, so that bytes that changed are found out
  */
-public record CopiesChoice(int replicas, boolean ifRoom, Duration memberTimeout) {
+public record CopiesChoice(int replicas, boolean ifRoom, Duration memberTimeout, boolean seals) {
 
-    /** One copy. */
-    public static final CopiesChoice DEFAULT = new CopiesChoice(1, false, Duration.ofSeconds(1));
+    /** One copy, with seals. */
+    public static final CopiesChoice DEFAULT = new CopiesChoice(1, false, Duration.ofSeconds(1), true);
 }

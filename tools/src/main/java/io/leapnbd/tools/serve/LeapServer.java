@@ -223,7 +223,11 @@ public final class LeapServer implements AutoCloseable {
                         query -> status.ready(),
                         "/histograms",
                         new HistogramPage(remote.latencies(), startMillis)),
-                Map.<String, Page>of("/settings", new PrefetchControl(settings.export(), remote)::set));
+                Map.<String, Page>of(
+                        "/settings",
+                        new PrefetchControl(settings.export(), remote)::set,
+                        "/drain",
+                        new DrainControl(status)::drain));
         closings.add("HTTP endpoint", endpoint);
         endpoint.warnIfExposed();
         uris.add("http://" + endpoint.address());
@@ -274,6 +278,10 @@ public final class LeapServer implements AutoCloseable {
             log.info(
                     "one copy of each page: when a donor ends, its pages are lost; --replicas 2, with two donors, keeps two");
         }
+        if (!settings.copies().seals()) {
+            log.info(
+                    "no seals are kept: whatever bytes a donor answers are believed; --seals on finds those that changed");
+        }
     }
 
     private RemoteDeviceContext deviceContext(
@@ -285,6 +293,7 @@ public final class LeapServer implements AutoCloseable {
                 .copies(settings.copies().replicas())
                 .fewerCopiesIfNoRoom(settings.copies().ifRoom())
                 .memberTimeout(settings.copies().memberTimeout())
+                .seals(settings.copies().seals())
                 .buffers(linkBuffers.allocator())
                 .bufferRegions(buffers.chunks().stream()
                         .map(chunk -> new RemoteDeviceContext.BufferRegion(chunk.address(), chunk.length()))

@@ -189,6 +189,16 @@ public final class ServeCommand implements Callable<Integer> {
                     + " without it. Default: 1s, or a quarter of --io-timeout if that is less.")
     private @Nullable Duration memberTimeout;
 
+    @Option(
+            names = "--seals",
+            paramLabel = "on|off",
+            defaultValue = "on",
+            description =
+                    "on: a seal of 8 bytes of each page is kept, and a page that is not what was written is read from"
+                            + " another copy, or is an I/O error. off: whatever a donor answers is believed."
+                            + " Default: ${DEFAULT-VALUE}.")
+    private String seals = "on";
+
     @Mixin
     private LoopOptions loops = new LoopOptions();
 
@@ -328,7 +338,7 @@ public final class ServeCommand implements Callable<Integer> {
                 !used || !(tooShort || (wanted > 1 && silence.compareTo(most) > 0)),
                 "--member-timeout: " + Durations.format(silence) + " is not in 100ms to a quarter of --io-timeout, "
                         + Durations.format(ioTimeout));
-        return new CopiesChoice(wanted, asked == null && wanted > 1, silence);
+        return new CopiesChoice(wanted, asked == null && wanted > 1, silence, seals.equals("on"));
     }
 
     private ServerSettings settings() {
@@ -363,6 +373,7 @@ public final class ServeCommand implements Callable<Integer> {
                 "--io-timeout: " + Durations.format(ioTimeout) + " is not in 1ms..25s; Linux gives up on a connection"
                         + " after 30s without an answer");
         CopiesChoice copies = copies(addresses);
+        require(seals.equals("on") || seals.equals("off"), "--seals: '" + seals + "' is neither on nor off");
         require(
                 patience.compareTo(Duration.ofHours(1)) <= 0,
                 "--wait: " + Durations.format(patience) + " is not in 0s..1h");

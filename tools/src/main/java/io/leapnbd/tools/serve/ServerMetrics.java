@@ -5,6 +5,7 @@ import io.leapnbd.bypass.cache.PrefetchFigures;
 import io.leapnbd.bypass.latency.Operation;
 import io.leapnbd.bypass.latency.Stage;
 import io.leapnbd.bypass.link.Donor;
+import io.leapnbd.bypass.path.SealFigures;
 import io.leapnbd.nbd.server.ConnectionInfo;
 import io.leapnbd.nbd.server.ServerStatistics;
 import io.leapnbd.nbd.spi.Command;
@@ -20,6 +21,7 @@ import io.prometheus.metrics.model.snapshots.HistogramSnapshot;
 import io.prometheus.metrics.model.snapshots.HistogramSnapshot.HistogramDataPointSnapshot;
 import io.prometheus.metrics.model.snapshots.Labels;
 import io.prometheus.metrics.model.snapshots.MetricSnapshot;
+import java.util.List;
 import java.util.Locale;
 import org.HdrHistogram.Histogram;
 
@@ -92,8 +94,16 @@ final class ServerMetrics {
                 .from(sink -> sink.accept(device.map().pagesWritten()));
         metrics.gauge("leap_pages_lost", "Written pages whose donor has lost them.")
                 .from(sink -> sink.accept(device.map().pagesLost()));
+        metrics.gauge(
+                        "leap_pages_unsealed",
+                        "Written pages that have no seal, so that what a donor answers is believed.")
+                .from(sink -> sink.accept(device.map().pagesUnsealed()));
         metrics.counter("leap_allocation_failures_total", "Writes that failed because no donor had room.")
                 .from(sink -> sink.accept(device.allocationFailures()));
+        metrics.counter(
+                        "leap_copies_moved_total",
+                        "Copies of slabs that went from donors that wanted memory back, or were one too many.")
+                .from(sink -> sink.accept(device.copiesMoved()));
         metrics.gauge("leap_degraded", "How many things are not as they should be; /status names them.")
                 .from(sink -> sink.accept(status.degraded().size()));
         metrics.gauge("leap_start_time_seconds", "When the server started, in seconds since 1970.")
@@ -106,6 +116,9 @@ final class ServerMetrics {
         donor.gauge("leap_donor_links", "Links to the donor that are connected.", Donor::linksUp);
         donor.gauge("leap_donor_slabs_free", "Slabs that the donor could grant.", Donor::freeSlabs);
         donor.gauge("leap_donor_slabs", "Slabs that the donor lends in all.", Donor::totalSlabs);
+        donor.gauge(
+                "leap_donor_slabs_wanted_back", "Slabs that the donor wants back from its servers.", Donor::wantedBack);
+        donor.gauge("leap_donor_drained", "Whether the donor is being drained here.", one -> one.drained() ? 1 : 0);
         metrics.gauge("leap_donor_slabs_held", "Slabs of the export that the donor holds.", "donor")
                 .from(sink -> {
                     int[] held = status.slabsHeld();
@@ -126,7 +139,29 @@ final class ServerMetrics {
                     sink.accept(one.deviceReads(), one.name(), "device");
                     sink.accept(one.askedReads() + one.disturbedReads(), one.name(), "processor");
                 }));
+        sealed(
+                "leap_seals_unfit_total",
+                "Pages that a donor answered and that were not what was written.",
+                SealFigures::unfit);
+        sealed("leap_seals_mended_total", "Copies of pages that were written anew for that.", SealFigures::mended);
         donor.counter("leap_donor_reconnects_total", "Times that a link was lost and found again.", Donor::reconnects);
+    }
+
+    private void sealed(String name, String help, OfDonor figure) {
+        metrics.counter(name, help, "donor").from(sink -> {
+            List<Donor> donors = status.device().donors();
+            for (int i = 0; i < donors.size(); i++) {
+                sink.accept(
+                        figure.of(status.device().sealFigures(), i),
+                        donors.get(i).name());
+            }
+        });
+    }
+
+    /** One donor's figure, by its place. */
+    @FunctionalInterface
+    private interface OfDonor {
+        long of(SealFigures figures, int donor);
     }
 
     private void cache(PageCache cache) {

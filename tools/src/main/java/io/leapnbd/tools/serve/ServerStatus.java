@@ -79,9 +79,17 @@ record ServerStatus(
                         + settings.loops().count() + " links");
             }
         }
+        wantedBack(complaints);
         long lost = device.map().pagesLost();
         if (lost > 0) {
             complaints.add(lost + " written pages are lost with their donors; reading one is an I/O error");
+        }
+        for (int i = 0; i < device.donors().size(); i++) {
+            long unfit = device.sealFigures().unfit(i);
+            if (unfit > 0) {
+                complaints.add("donor " + device.donors().get(i) + " has answered " + unfit
+                        + " pages that were not what was written; look after its memory and the way to it");
+            }
         }
         long few = shortOfCopies();
         if (few > 0) {
@@ -106,6 +114,23 @@ record ServerStatus(
             }
         }
         return complaints;
+    }
+
+    /** What donors want back, or are drained of, and whether there is room for it. */
+    private void wantedBack(List<String> complaints) {
+        int[] held = slabsHeld();
+        String noRoom = device.noRoomToMove() ? ", and no other donor has room; add donors" : ", and it goes to others";
+        for (int i = 0; i < held.length; i++) {
+            Donor donor = device.donors().get(i);
+            long slab = device.map().slabSize();
+            if (donor.drained() && held[i] > 0) {
+                complaints.add(
+                        "donor " + donor + " is drained and still holds " + Size.approximate(held[i] * slab) + noRoom);
+            } else if (donor.wantedBack() > 0 && held[i] > 0) {
+                complaints.add("donor " + donor + " wants "
+                        + Size.approximate(Math.min(donor.wantedBack(), held[i]) * slab) + " back" + noRoom);
+            }
+        }
     }
 
     /** Slabs of the device that each donor holds, in the donors' order. */
@@ -154,8 +179,11 @@ record ServerStatus(
                 .put("copies_dropped", device.copiesDropped())
                 .put("copies_filled", device.copiesFilled())
                 .put("copies_filled_bytes", device.copiesFilledBytes())
+                .put("copies_moved", device.copiesMoved())
                 .put("pages_written", device.map().pagesWritten())
                 .put("pages_lost", device.map().pagesLost())
+                .put("seals", settings.copies().seals())
+                .put("pages_unsealed", device.map().pagesUnsealed())
                 .put("allocation_failures", device.allocationFailures())
                 .endObject()
                 .array("donors");
@@ -169,11 +197,15 @@ record ServerStatus(
                     .put("slabs_held", held[i])
                     .put("slabs_free", donor.freeSlabs())
                     .put("slabs_total", donor.totalSlabs())
+                    .put("slabs_wanted_back", donor.wantedBack())
+                    .put("drained", donor.drained())
                     .put("timeouts", donor.timeouts())
                     .put("reconnects", donor.reconnects())
                     .put("device_reads", donor.deviceReads())
                     .put("asked_reads", donor.askedReads())
                     .put("disturbed_reads", donor.disturbedReads())
+                    .put("seals_unfit", device.sealFigures().unfit(i))
+                    .put("seals_mended", device.sealFigures().mended(i))
                     .endObject();
         }
         json.endArray().array("connections");
@@ -295,7 +327,8 @@ record ServerStatus(
     }
 
     private Table donorTable() {
-        Table donors = new Table("donor", "state", "links", "holds", "free", "of", "timeouts", "reconnects");
+        Table donors =
+                new Table("donor", "state", "links", "holds", "wants back", "free", "of", "timeouts", "reconnects");
         int[] held = slabsHeld();
         long slab = device.map().slabSize();
         for (int i = 0; i < held.length; i++) {
@@ -305,6 +338,9 @@ record ServerStatus(
                     donor.up() ? "up" : "down",
                     donor.linksUp() + "/" + settings.loops().count(),
                     Size.approximate(held[i] * slab),
+                    donor.drained()
+                            ? "all (drained)"
+                            : donor.wantedBack() == 0 ? "-" : Size.approximate(donor.wantedBack() * slab),
                     Size.approximate(donor.freeSlabs() * slab),
                     Size.approximate(donor.totalSlabs() * slab),
                     Long.toString(donor.timeouts()),

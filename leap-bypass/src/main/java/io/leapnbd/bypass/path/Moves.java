@@ -1,0 +1,135 @@
+package io.leapnbd.bypass.path;
+
+import io.leapnbd.bypass.link.Donor;
+import io.leapnbd.bypass.map.AddressMap;
+import io.leapnbd.bypass.map.Member;
+import io.leapnbd.bypass.map.Placement;
+import io.leapnbd.donor.protocol.Protocol;
+import java.util.HashMap;
+import java.util.Map;
+import java.util.Set;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Which copies go to other donors, because theirs want memory back, or an operator drains them (docs/replicas.md, "How a copy is moved"). The emptiest
+ * slabs go first, of some at a time. For one loop's thread.
+ */
+final class Moves {
+
+    /** Slabs among which the emptiest is chosen, at most. */
+    private static final int CHOSEN_FROM = 1024;
+
+    /** Pages of which the marks are counted for a choice, at most: 20 µs. */
+    private static final long COUNTED_PAGES = 1 << 22;
+
+    private final DeviceLoop loop;
+    private final AddressMap map;
+    private final LeftCopies left;
+    private final int window;
+
+    /** By slab: the copy that is to go. */
+    private final Map<Integer, Member> leaving = new HashMap<>();
+
+    /** By donor: how many of these are there. */
+    private final int[] underWay;
+
+    private int from;
+
+    /**
+     * Nothing is to go yet.
+     *
+     * @param left copies whose memory is about to go home
+     */
+    Moves(DeviceLoop loop, AddressMap map, LeftCopies left) {
+        this.loop = loop;
+        this.map = map;
+        this.left = left;
+        window = Math.clamp(COUNTED_PAGES / (map.slabSize() / Protocol.PAGE_SIZE), 1, CHOSEN_FROM);
+        underWay = new int[loop.links()];
+    }
+
+    /** Whether any donor wants more back than is on its way. */
+    boolean anyWanted() {
+        for (int donor = 0; donor < underWay.length; donor++) {
+            if (wants(donor)) {
+                return true;
+            }
+        }
+        return false;
+    }
+
+    private boolean wants(int donor) {
+        Donor of = loop.link(donor).donor();
+        return of.givesBack()
+                && loop.link(donor).ready()
+                && (of.drained() || of.wantedBack() > underWay[donor] + left.pending(donor));
+    }
+
+    /**
+     * The emptiest slab of some that has a copy to go, all of whose copies are live; -1 if none of these has one, and then others are looked at the
+     * next time.
+     *
+     * @param busy slabs that are not to be chosen
+     */
+    int next(Set<Integer> busy) {
+        int slabs = map.slabs();
+        int best = -1;
+        long fewest = Long.MAX_VALUE;
+        for (int i = 0; i < Math.min(window, slabs); i++) {
+            int slab = (int) (((long) from + i) % slabs);
+            Placement now = map.placement(slab);
+            if (now != null && wanted(now) != null && !busy.contains(slab) && !leaving.containsKey(slab)) {
+                long pages = map.pagesWritten(slab);
+                if (pages < fewest) {
+                    best = slab;
+                    fewest = pages;
+                }
+            }
+        }
+        if (best < 0) {
+            from = (int) (((long) from + window) % slabs);
+        }
+        return best;
+    }
+
+    /** The copy of a slab that is wanted back and may go; null if there is none. */
+    @Nullable
+    Member wanted(Placement now) {
+        if (!now.told() || now.live() < now.size()) {
+            return null;
+        }
+        for (int i = 0; i < now.live(); i++) {
+            if (wants(now.member(i).donor())) {
+                return now.member(i);
+            }
+        }
+        return null;
+    }
+
+    /** A copy is about to go. */
+    void begin(int slab, Member member) {
+        leaving.put(slab, member);
+        underWay[member.donor()]++;
+    }
+
+    /**
+     * Whether a copy of a slab is to go. If it has gone, or its place has not been taken, it is not any more.
+     *
+     * @param copies how many a slab has otherwise
+     */
+    void settle(int slab, int copies) {
+        Member member = leaving.get(slab);
+        Placement now = map.placement(slab);
+        if (member != null && (now == null || !now.has(member) || now.size() <= copies)) {
+            leaving.remove(slab);
+            underWay[member.donor()]--;
+        }
+    }
+
+    /** The copy of a slab that is to go and is still there; null if there is none. */
+    @Nullable
+    Member leaving(int slab, Placement now) {
+        Member meant = leaving.get(slab);
+        return meant != null && now.has(meant) ? meant : null;
+    }
+}

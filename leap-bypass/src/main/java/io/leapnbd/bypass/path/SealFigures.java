@@ -1,0 +1,53 @@
+package io.leapnbd.bypass.path;
+
+import io.leapnbd.bypass.link.Donor;
+import java.util.List;
+import java.util.concurrent.atomic.AtomicIntegerArray;
+import java.util.concurrent.atomic.AtomicLongArray;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** How many pages came from each donor that were not what was written, and what was done about it. Any thread. */
+public final class SealFigures {
+
+    private static final Logger LOG = LoggerFactory.getLogger(SealFigures.class);
+
+    private final List<Donor> donors;
+    private final AtomicLongArray unfit;
+    private final AtomicLongArray mended;
+    private final AtomicIntegerArray told;
+
+    /** Of one device. */
+    public SealFigures(List<Donor> donors) {
+        this.donors = donors;
+        unfit = new AtomicLongArray(donors.size());
+        mended = new AtomicLongArray(donors.size());
+        told = new AtomicIntegerArray(donors.size());
+    }
+
+    /** Pages that came from a donor and were not what was written. */
+    public long unfit(int donor) {
+        return unfit.get(donor);
+    }
+
+    /** Copies at a donor that were written anew for that. */
+    public long mended(int donor) {
+        return mended.get(donor);
+    }
+
+    /** A page was not what was written. Said once for each donor. */
+    void countUnfit(int donor, long offset) {
+        long _ = unfit.incrementAndGet(donor);
+        if (told.compareAndSet(donor, 0, 1)) {
+            LOG.error(
+                    "donor {} has answered a page that is not what was written there, at byte {}; it is read from another copy if"
+                            + " there is one, and is an I/O error otherwise; further ones are counted (seals_unfit)",
+                    donors.get(donor),
+                    offset);
+        }
+    }
+
+    void countMended(int donor) {
+        long _ = mended.incrementAndGet(donor);
+    }
+}

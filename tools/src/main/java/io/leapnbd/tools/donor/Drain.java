@@ -1,0 +1,125 @@
+package io.leapnbd.tools.donor;
+
+import io.leapnbd.donor.protocol.PrintableText;
+import io.leapnbd.donor.store.ExportStatistics;
+import io.leapnbd.donor.store.SlabStore;
+import io.leapnbd.donor.store.StoreStatistics;
+import io.leapnbd.tools.cli.Durations;
+import io.leapnbd.tools.cli.Exit;
+import io.leapnbd.tools.cli.ExitCode;
+import io.leapnbd.tools.cli.Size;
+import java.time.Duration;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
+import org.jline.utils.Signals;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * The end of a donor in good order: the first SIGTERM or SIGINT asks servers for all slabs back, and the process ends when it has them, or when
+ * its time is over. The second one ends it at once. Any thread.
+ */
+final class Drain {
+
+    private static final Logger log = LoggerFactory.getLogger(Drain.class);
+
+    private static final long LOOK_MILLIS = 20;
+    private static final long TELL_NANOS = TimeUnit.SECONDS.toNanos(10);
+
+    private final LendingDonor donor;
+    private final SlabStore store;
+    private final Duration time;
+    private final Exit exit;
+    private final AtomicInteger signals = new AtomicInteger();
+    private final CountDownLatch hurried = new CountDownLatch(1);
+
+    private Drain(LendingDonor donor, Duration time, Exit exit) {
+        this.donor = donor;
+        store = donor.store();
+        this.time = time;
+        this.exit = exit;
+    }
+
+    /**
+     * Does so from now on.
+     *
+     * @param time how long it waits for slabs at most; zero for not at all
+     * @param exit what ends the process
+     */
+    static void onSignals(LendingDonor donor, Duration time, Exit exit) {
+        Drain drain = new Drain(donor, time, exit);
+        Signals.register("TERM", drain::signalled);
+        Signals.register("INT", drain::signalled);
+    }
+
+    private void signalled() {
+        if (signals.getAndIncrement() > 0) {
+            hurried.countDown();
+        } else if (time.isZero() || store.statistics().lentSlabs() == 0) {
+            exit.request(ExitCode.OK);
+        } else {
+            Thread.ofPlatform().name("drain").start(this::run);
+        }
+    }
+
+    private void run() {
+        try {
+            donor.wantAllBack();
+            log.info(
+                    "this donor ends: it asks servers for the {} back that they have here, and waits up to {}; a second signal ends it at"
+                            + " once",
+                    size(store.statistics().lentSlabs()),
+                    Durations.format(time));
+            sayWhoIsAway();
+            await();
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        } finally {
+            exit.request(ExitCode.OK);
+        }
+    }
+
+    private void await() throws InterruptedException {
+        long begin = System.nanoTime();
+        long told = begin;
+        int left = store.statistics().lentSlabs();
+        while (left > 0) {
+            if (hurried.await(LOOK_MILLIS, TimeUnit.MILLISECONDS)) {
+                log.warn("ends at once, as it was told a second time; {} are still here", size(left));
+                return;
+            }
+            long now = System.nanoTime();
+            if (now - begin >= time.toNanos()) {
+                log.warn(
+                        "not all slabs came back within {}: other donors have no room for the {} that are still here, or their server does"
+                                + " not answer",
+                        Durations.format(time),
+                        size(left));
+                return;
+            }
+            if (now - told >= TELL_NANOS) {
+                told = now;
+                log.info("{} are still here", size(left));
+            }
+            left = store.statistics().lentSlabs();
+        }
+        log.info("all slabs have come back after {}", Durations.approximate(System.nanoTime() - begin));
+    }
+
+    private void sayWhoIsAway() {
+        for (ExportStatistics export : store.statistics().exports()) {
+            if (export.slabs() > 0 && export.links() == 0) {
+                log.warn(
+                        "no server of export '{}' is connected: nobody takes its {} back before one is",
+                        PrintableText.of(export.name()),
+                        size(export.slabs()));
+            }
+        }
+    }
+
+    private String size(int slabs) {
+        StoreStatistics now = store.statistics();
+        return Size.approximate((long) slabs * now.slabSize());
+    }
+}
