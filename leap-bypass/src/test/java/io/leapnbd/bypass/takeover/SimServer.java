@@ -65,14 +65,11 @@ final class SimServer implements Donor.Listener {
     private final Map<Integer, Reading> reading = new HashMap<>();
     private int open;
     private long acknowledged;
-<<<<<<< HEAD
     private boolean refused;
-=======
 
     /** Slabs that are seen to be given back. */
     private long givenBack;
 
->>>>>>> main
     private boolean runs = true;
 
     /** When it is torn down, its clock goes on by so much. */
@@ -383,7 +380,8 @@ final class SimServer implements Donor.Listener {
         fill(from, value);
         if (trim) {
             path.trim(
-                    Truths.offset(page), error -> changed(page, from, !trim, error, () -> truth.acknowledged(value, before)));
+                    Truths.offset(page),
+                    error -> changed(page, from, !trim, error, () -> truth.acknowledged(value, before)));
         } else {
             path.write(
                     Truths.offset(page),
@@ -467,8 +465,7 @@ final class SimServer implements Donor.Listener {
                 world.tally().wrong++;
                 world.failed(new AssertionError(who + " " + problem));
             }
-        } else if (host.now() - begun < REQUEST_NANOS
-                && path.map().anyLost(Truths.offset(page), Protocol.PAGE_SIZE)) {
+        } else if (host.now() - begun < REQUEST_NANOS && path.map().anyLost(Truths.offset(page), Protocol.PAGE_SIZE)) {
             world.tally().lostSeen++;
             if (!right.mayFail()) {
                 world.tally().needless++;

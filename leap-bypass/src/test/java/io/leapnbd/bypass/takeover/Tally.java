@@ -45,11 +45,7 @@ final class Tally {
                 + " needless losses, " + wrong
                 + " wrong pages; " + acknowledged + " changes acknowledged, " + failed + " not; " + drops
                 + " copies left out, "
-<<<<<<< HEAD
-                + filled + " filled, " + lostSlabs + " slabs lost, " + ambiguous + " ambiguous starts";
-=======
                 + filled + " filled, " + moved + " moved, " + givenBack + " slabs given back, " + lostSlabs
-                + " slabs lost";
->>>>>>> main
+                + " slabs lost, " + ambiguous + " ambiguous starts";
     }
 }
