@@ -381,12 +381,12 @@ final class SimServer implements Donor.Listener {
         if (trim) {
             path.trim(
                     Truths.offset(page),
-                    error -> changed(page, from, !trim, error, () -> truth.acknowledged(value, before)));
+                    error -> changed(page, from, false, error, () -> truth.acknowledged(value, before)));
         } else {
             path.write(
                     Truths.offset(page),
                     from,
-                    error -> changed(page, from, !trim, error, () -> truth.acknowledged(value, before)));
+                    error -> changed(page, from, true, error, () -> truth.acknowledged(value, before)));
         }
         settle();
         int turns = world.random().nextInt(4);
