@@ -196,7 +196,8 @@ public final class Repair {
         boolean anyHeard = false;
         for (int i = 0; i < now.size(); i++) {
             boolean mute = silent[now.member(i).donor()];
-            anyHeard |= !mute && i < now.live();
+            anyHeard |=
+                    !mute && i < now.live() && loop.link(now.member(i).donor()).ready();
             if (mute) {
                 leaving.add(now.member(i));
             }

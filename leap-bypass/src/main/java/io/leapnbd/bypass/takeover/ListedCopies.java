@@ -28,7 +28,10 @@ record ListedCopies(List<Listed> slabs) {
      */
     record Listed(int donor, SlabName name, long generation, boolean touched, boolean filling, List<SlabName> names) {}
 
-    /** The highest generation that counts: of a live slab, of which some live slab was ever touched; 0 if there is none. */
+    /**
+     * The highest generation that counts: of a live slab, if it or one that it names was ever touched; 0 if there is none. One that was filled from
+     * blank pages is not touched, and what it names is newer than what the others know.
+     */
     long generation() {
         long highest = 0;
         for (Listed one : slabs) {
@@ -41,7 +44,17 @@ record ListedCopies(List<Listed> slabs) {
 
     private boolean touched(long generation) {
         for (Listed one : slabs) {
-            if (!one.filling() && one.generation() == generation && one.touched()) {
+            if (!one.filling() && one.generation() == generation && (one.touched() || namesTouched(one))) {
+                return true;
+            }
+        }
+        return false;
+    }
+
+    private boolean namesTouched(Listed one) {
+        for (SlabName name : one.names()) {
+            Listed at = live(name);
+            if (at != null && at.touched()) {
                 return true;
             }
         }

@@ -67,6 +67,20 @@ class ListedCopiesTest {
         assertThat(planned.untold()).isFalse();
     }
 
+    /** Seed 2023958 of the simulation: B and C were filled from blank pages. A, which was away, still names one that is gone. */
+    @Test
+    void copies_that_were_filled_with_nothing_count_if_they_name_one_that_was_used() {
+        Listed b = new Listed(1, B, 8, false, false, List.of(A, B, C));
+        Listed c = new Listed(2, C, 8, false, false, List.of(A, B, C));
+        SlabName gone = new SlabName(new UUID(1, 3), 40, 4);
+        PlannedSlab planned = believed(live(A, 5, A, B, gone), b, c);
+        assertThat(planned.generation()).isEqualTo(8);
+        assertCopies(planned, List.of(A, B), List.of(C));
+        // Placed in vain, and never used.
+        Listed alone = new Listed(1, B, 8, false, false, List.of(B, C));
+        assertThat(new ListedCopies(List.of(live(A, 5, A), alone)).generation()).isEqualTo(5);
+    }
+
     @Test
     void a_slab_that_was_never_placed_is_believed_by_itself() {
         assertCopies(believed(live(A, 1, A)), List.of(A), List.of());

@@ -160,7 +160,7 @@ final class SimHost {
     }
 
     /** Nobody starts from donors that were given up, and no others. */
-    private boolean breaksPromise(List<Integer> named) {
+    boolean breaksPromise(List<Integer> named) {
         Set<UUID> givenUp = new HashSet<>();
         Set<UUID> alive = new HashSet<>();
         for (int i : named) {

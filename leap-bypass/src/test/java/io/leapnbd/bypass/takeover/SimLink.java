@@ -387,6 +387,9 @@ final class SimLink implements DonorLink {
         } else {
             if (outcome != Outcome.REFUSED) {
                 answered(process);
+            } else {
+                say("is answered " + Status.name(first.status) + " to operation " + first.request.operation);
+                server.refused();
             }
             finish(first.request, outcome);
         }

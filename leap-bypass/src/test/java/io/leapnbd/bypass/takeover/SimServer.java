@@ -65,6 +65,7 @@ final class SimServer implements Donor.Listener {
     private final Map<Integer, Reading> reading = new HashMap<>();
     private int open;
     private long acknowledged;
+    private boolean refused;
 
     /** Slabs that are seen to be given back. */
     private long givenBack;
@@ -379,12 +380,13 @@ final class SimServer implements Donor.Listener {
         fill(from, value);
         if (trim) {
             path.trim(
-                    Truths.offset(page), error -> changed(page, from, error, () -> truth.acknowledged(value, before)));
+                    Truths.offset(page),
+                    error -> changed(page, from, false, error, () -> truth.acknowledged(value, before)));
         } else {
             path.write(
                     Truths.offset(page),
                     from,
-                    error -> changed(page, from, error, () -> truth.acknowledged(value, before)));
+                    error -> changed(page, from, true, error, () -> truth.acknowledged(value, before)));
         }
         settle();
         int turns = world.random().nextInt(4);
@@ -399,7 +401,7 @@ final class SimServer implements Donor.Listener {
         }
     }
 
-    private void changed(int page, ByteBuf from, int error, Runnable acknowledge) {
+    private void changed(int page, ByteBuf from, boolean asked, int error, Runnable acknowledge) {
         open--;
         changing.clear(page);
         // Whoever still reads it gets what nobody has written.
@@ -414,8 +416,8 @@ final class SimServer implements Donor.Listener {
             world.say("  acknowledged: page " + page);
             acknowledge.run();
             Placement now = path.map().placement(page / Truths.PAGES_A_SLAB);
-            // A trim of what is blank asks nobody, and is acknowledged under whatever placement.
-            if (now != null && now.told()) {
+            // A trim of a page that is blank asks no donor.
+            if (now != null && asked) {
                 world.truths().acknowledged(content, page / Truths.PAGES_A_SLAB, now);
             }
         } else {
@@ -463,7 +465,7 @@ final class SimServer implements Donor.Listener {
                 world.tally().wrong++;
                 world.failed(new AssertionError(who + " " + problem));
             }
-        } else if (path.map().anyLost(Truths.offset(page), Protocol.PAGE_SIZE)) {
+        } else if (host.now() - begun < REQUEST_NANOS && path.map().anyLost(Truths.offset(page), Protocol.PAGE_SIZE)) {
             world.tally().lostSeen++;
             if (!right.mayFail()) {
                 world.tally().needless++;
@@ -518,8 +520,19 @@ final class SimServer implements Donor.Listener {
         return runs && links.stream().allMatch(link -> link.to() != null && owns(link.to()));
     }
 
-    /** Slabs that have fewer copies than are wanted, or some that are not live. */
+    /** A donor calls a page lost that the map calls written. */
+    void refused() {
+        refused = true;
+    }
+
+    /**
+     * Slabs that have fewer copies than are wanted, or some that are not live. None, if copies were found to differ: a fill does not get over a page that one
+     * of them calls lost (docs/replicas.md, "What is not built").
+     */
     List<Integer> thin() {
+        if (refused) {
+            return List.of();
+        }
         List<Integer> thin = new ArrayList<>();
         for (int slab = 0; slab < Truths.SLABS; slab++) {
             Placement now = path.map().placement(slab);

@@ -117,6 +117,9 @@ final class SimStart {
     private @Nullable SimServer take(Granted granted, @Nullable Recorded recorded) throws IOException {
         world.say("  goes on by " + granted.source() + (granted.complete() ? " (complete)" : "")
                 + (granted.unheldLost() ? ", what nobody holds is lost" : "") + ", term " + granted.term());
+        if (!granted.waiting().isEmpty()) {
+            world.say("  waits for " + granted.waiting());
+        }
         count(granted);
         if (granted.content() != null && !granted.givenUp().isEmpty()) {
             keepPromise(granted);
@@ -134,8 +137,21 @@ final class SimStart {
             return null;
         }
         giveUp(granted);
+        if (waitsForTwoAtOneAddress(granted)) {
+            world.say("  two processes are waited for at one address: the start fails");
+            world.tally().ambiguous++;
+            file.abandon();
+            locked.close();
+            return null;
+        }
         return new SimServer(
                 world, host, named, locked, file, note, standings, content, instance, granted.term(), world.copies());
+    }
+
+    /** After addresses were changed, a file may name two processes where one does not answer. A server has one link there, and does not start. */
+    private static boolean waitsForTwoAtOneAddress(Granted granted) {
+        return new HashSet<>(granted.waiting().values()).size()
+                < granted.waiting().size();
     }
 
     private void count(Granted granted) {
@@ -341,6 +357,14 @@ final class SimStart {
                         !truth && there.containsAll(needed) && needed.stream().anyMatch(touched::contains);
             }
             world.say("  slab " + slab + " is lost: " + fate);
+            for (HeldSlabs list : held) {
+                int at = list.find(slab);
+                if (at >= 0) {
+                    world.say("    " + list.name(at) + ", generation " + Long.toHexString(list.generation(at))
+                            + (list.filling(at) ? ", filling" : "") + (list.touched(at) ? "" : ", untouched")
+                            + ", of " + list.names(at));
+                }
+            }
             world.lost(content, slab, fate == TakeoverPlan.Fate.LOST_WHOLE, needless, "the start");
         }
     }

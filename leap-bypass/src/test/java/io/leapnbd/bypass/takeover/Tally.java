@@ -27,6 +27,9 @@ final class Tally {
     long lostSlabs;
     long acknowledged;
     long failed;
+    /** Starts that fail as two processes are waited for at one address. */
+    int ambiguous;
+
     long drops;
     long filled;
     long moved;
@@ -43,6 +46,6 @@ final class Tally {
                 + " wrong pages; " + acknowledged + " changes acknowledged, " + failed + " not; " + drops
                 + " copies left out, "
                 + filled + " filled, " + moved + " moved, " + givenBack + " slabs given back, " + lostSlabs
-                + " slabs lost";
+                + " slabs lost, " + ambiguous + " ambiguous starts";
     }
 }
