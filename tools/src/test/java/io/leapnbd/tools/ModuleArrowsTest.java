@@ -68,6 +68,7 @@ class ModuleArrowsTest {
                         "io.leapnbd.donor.store..",
                         "io.leapnbd.donor.rdma..",
                         "io.leapnbd.donor.linux..",
+                        "io.leapnbd.donor.memory..",
                         "io.leapnbd.nbd.spi..",
                         JDK,
                         JSPECIFY,

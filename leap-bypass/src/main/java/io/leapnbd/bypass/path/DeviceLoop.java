@@ -148,9 +148,9 @@ public final class DeviceLoop {
         return now() - links[donor].donor().heardNanos() >= nanos;
     }
 
-    /** Whether requests to a donor need not wait for it: nobody has reached it for as long as one may take. */
+    /** Whether requests to a donor need not wait for it: its link is not up, and nobody has reached it for as long as one may take. */
     boolean isDown(int donor) {
-        return links[donor].donor().down(now(), timeoutNanos);
+        return !links[donor].ready() && links[donor].donor().down(now(), timeoutNanos);
     }
 
     /** How many there are. */
