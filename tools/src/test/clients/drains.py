@@ -70,13 +70,24 @@ def ends(donor):
 
 def one_by_one(processes, copies):
     """Each donor in turn ends in good order under load, and comes back empty."""
-    pool = Pool(processes, copies + 1, copies)
-    load = Load(pool.server.uri("nbd+unix"), PAGES, seed=copies)
+    drain_each(Pool(processes, copies + 1, copies), copies, 1500, lambda _: 200, lambda draw, server: None)
+
+
+def drain_each(pool, seed, operations, when, meanwhile):
+    """Each donor in turn is told to end under load, and comes back; something else may happen while it gives its slabs back."""
+    draw = random.Random(seed)
+    load = Load(pool.server.uri("nbd+unix"), PAGES, seed=seed)
     load.fill()
     try:
         for donor in pool.donors:
             drained = []
-            load.run(1500, at=[(200, lambda donor=donor, drained=drained: drained.append(threaded(lambda: ends(donor))))])
+
+            def fault(donor=donor, drained=drained):
+                drained.append(threaded(lambda: ends(donor)))
+                meanwhile(draw, pool.server)
+
+            load.run(operations, at=[(when(draw), fault)])
+            pool.server.ready()
             finish(drained)
             load.verify()
             donor.spawn()
@@ -86,6 +97,8 @@ def one_by_one(processes, copies):
         load.verify()
         require(not load.wrong, "\n".join(load.wrong[:5]))
         load.close()
+    except AssertionError as failure:
+        raise AssertionError(f"seed {seed}: {failure}") from failure
     finally:
         pool.end()
 
@@ -116,35 +129,13 @@ def finish(threads):
 
 def server_killed(processes, copies, seed):
     """The server is killed while a donor gives its slabs back; the next one finds every page, and goes on."""
-    draw = random.Random(seed)
-    pool = Pool(processes, copies + 1, copies)
-    load = Load(pool.server.uri("nbd+unix"), PAGES, seed=seed)
-    load.fill()
-    try:
-        for donor in pool.donors:
-            drained = []
 
-            def fault(donor=donor, drained=drained):
-                drained.append(threaded(lambda: ends(donor)))
-                time.sleep(draw.random() * 0.25)
-                pool.server.kill()
-                pool.server.spawn()
+    def kill(draw, server):
+        time.sleep(draw.random() * 0.25)
+        server.kill()
+        server.spawn()
 
-            load.run(1200, at=[(draw.randint(100, 400), fault)])
-            pool.server.ready()
-            finish(drained)
-            load.verify()
-            donor.spawn()
-            donor.ready()
-            pool.await_well()
-        pool.require_nothing_lost()
-        load.verify()
-        require(not load.wrong, "\n".join(load.wrong[:5]))
-        load.close()
-    except AssertionError as failure:
-        raise AssertionError(f"seed {seed}: {failure}") from failure
-    finally:
-        pool.end()
+    drain_each(Pool(processes, copies + 1, copies), seed, 1200, lambda draw: draw.randint(100, 400), kill)
 
 
 def no_room(processes):

@@ -9,7 +9,6 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.lang.invoke.VarHandle;
 import java.nio.ByteOrder;
-import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.BitSet;
 import java.util.HashMap;
@@ -28,7 +27,7 @@ import org.jspecify.annotations.Nullable;
  * +--------------------------------------------------------------------------------+
  * | 0     two {@link StateHeader headers}; the newer one that is whole counts       |
  * | 2 Ki  8 bytes: not 0 if written pages may have no seal                        |
- * | 4 Ki  donors:    512 rows of 160 bytes: {@link DonorRow}                        |
+ * | 4 Ki  donors:    {@link DonorRows}, 512 of 160 bytes                            |
  * | 84 Ki slabs:     {@link SlabRows}, 320 bytes for each                            |
  * |       written:   a bit a page                                                  |
  * |       lost:      a bit a page                                                  |
@@ -48,7 +47,7 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>Without a path the same structure lives in anonymous memory and ends with the process.
  *
- * <p>Threads: rows of slabs are changed under the slab's lock; headers and donors' rows under this object's; bitmaps by anybody.
+ * <p>Threads: rows of slabs are changed under the slab's lock; headers and donors' rows under locks of their own; bitmaps by anybody.
  */
 public final class StateFile implements AutoCloseable {
 
@@ -60,18 +59,12 @@ public final class StateFile implements AutoCloseable {
     private static final int HEADER_SLOT = 512;
     private static final int AT_UNSEALED = 2048;
     private static final int AT_DONORS = 4096;
-    private static final int DONOR_ROWS = 4 * MAX_DONORS;
-    private static final int DONOR_ROW = 160;
-    private static final int DONOR_ADDRESS = DONOR_ROW - 52;
-    private static final long AT_SLABS = roundUp(AT_DONORS + (long) DONOR_ROWS * DONOR_ROW);
-
-    private static final int THERE = 0x4c45_4150;
+    private static final long AT_SLABS = roundUp(AT_DONORS + DonorRows.LENGTH);
 
     /** No CRC. */
     private static final long NO_SUM = -1;
 
     private static final ValueLayout.OfLong LONG = ValueLayout.JAVA_LONG.withOrder(ByteOrder.LITTLE_ENDIAN);
-    private static final ValueLayout.OfInt INT = ValueLayout.JAVA_INT.withOrder(ByteOrder.LITTLE_ENDIAN);
 
     private final Arena arena;
     private final MemorySegment memory;
@@ -79,6 +72,7 @@ public final class StateFile implements AutoCloseable {
     private final long writtenAt;
     private final long lostAt;
     private final long bitmapLength;
+    private final DonorRows donors;
     private final SlabRows rows;
     private final MemorySegment sealWords;
     private final @Nullable SealSpace space;
@@ -111,6 +105,7 @@ public final class StateFile implements AutoCloseable {
         bitmapLength = bitmapLength(header.size(), header.slabShift());
         writtenAt = writtenAt(slabs);
         lostAt = writtenAt + roundUp(bitmapLength);
+        donors = new DonorRows(memory.asSlice(AT_DONORS, DonorRows.LENGTH));
         rows = new SlabRows(memory.asSlice(AT_SLABS, slabs * SlabRows.LENGTH));
     }
 
@@ -234,80 +229,18 @@ public final class StateFile implements AutoCloseable {
     public record DonorRow(UUID incarnation, String address, long epoch, UUID instance) {}
 
     /** All donor processes. Of two rows of one process the one with the higher epoch counts. */
-    public synchronized List<DonorRow> donors() {
-        List<DonorRow> rows = new ArrayList<>();
-        for (int row = 0; row < DONOR_ROWS; row++) {
-            DonorRow one = donor(row);
-            if (one != null) {
-                DonorRow other = find(rows, one.incarnation());
-                if (other == null) {
-                    rows.add(one);
-                } else if (other.epoch() < one.epoch()) {
-                    rows.set(rows.indexOf(other), one);
-                }
-            }
-        }
-        return rows;
+    public List<DonorRow> donors() {
+        return donors.all();
     }
 
     /** Adds a donor process, or says anew what is known of it. Before the first row that names it. */
-    public synchronized void putDonor(DonorRow donor) {
-        int free = -1;
-        for (int row = DONOR_ROWS - 1; row >= 0; row--) {
-            if (donor(row) == null) {
-                free = row;
-            }
-        }
-        if (free < 0) {
-            throw new IllegalStateException("more than " + DONOR_ROWS + " donor processes in one state file");
-        }
-        byte[] address = donor.address().getBytes(StandardCharsets.UTF_8);
-        int length = Math.min(address.length, DONOR_ADDRESS);
-        MemorySegment at = memory.asSlice(donorAt(free), DONOR_ROW);
-        at.fill((byte) 0);
-        putUuid(at, 8, donor.incarnation());
-        putUuid(at, 24, donor.instance());
-        at.set(LONG, 40, donor.epoch());
-        at.set(INT, 48, length);
-        MemorySegment.copy(address, 0, at, ValueLayout.JAVA_BYTE, 52, length);
-        at.set(INT, 4, sum(at.asSlice(8)));
-        VarHandle.releaseFence();
-        at.set(INT, 0, THERE);
-        for (int row = 0; row < DONOR_ROWS; row++) {
-            DonorRow one = donor(row);
-            if (row != free && one != null && one.incarnation().equals(donor.incarnation())) {
-                memory.set(INT, donorAt(row), 0);
-            }
-        }
+    public void putDonor(DonorRow donor) {
+        donors.put(donor);
     }
 
     /** Forgets a donor process that no row names any more. */
-    public synchronized void removeDonor(UUID incarnation) {
-        for (int row = 0; row < DONOR_ROWS; row++) {
-            DonorRow one = donor(row);
-            if (one != null && one.incarnation().equals(incarnation)) {
-                memory.set(INT, donorAt(row), 0);
-            }
-        }
-    }
-
-    private @Nullable DonorRow donor(int row) {
-        MemorySegment at = memory.asSlice(donorAt(row), DONOR_ROW);
-        if (at.get(INT, 0) != THERE || at.get(INT, 4) != sum(at.asSlice(8))) {
-            return null;
-        }
-        byte[] address = new byte[Math.clamp(at.get(INT, 48), 0, DONOR_ADDRESS)];
-        MemorySegment.copy(at, ValueLayout.JAVA_BYTE, 52, address, 0, address.length);
-        return new DonorRow(uuid(at, 8), new String(address, StandardCharsets.UTF_8), at.get(LONG, 40), uuid(at, 24));
-    }
-
-    private static @Nullable DonorRow find(List<DonorRow> rows, UUID incarnation) {
-        for (DonorRow row : rows) {
-            if (row.incarnation().equals(incarnation)) {
-                return row;
-            }
-        }
-        return null;
+    public void removeDonor(UUID incarnation) {
+        donors.remove(incarnation);
     }
 
     /** Slabs of the device. */
@@ -541,21 +474,6 @@ public final class StateFile implements AutoCloseable {
         }
     }
 
-    private static int sum(MemorySegment bytes) {
-        CRC32C sum = new CRC32C();
-        sum.update(bytes.asByteBuffer());
-        return (int) sum.getValue();
-    }
-
-    private static UUID uuid(MemorySegment from, long at) {
-        return new UUID(from.get(LONG, at), from.get(LONG, at + 8));
-    }
-
-    private static void putUuid(MemorySegment to, long at, UUID id) {
-        to.set(LONG, at, id.getMostSignificantBits());
-        to.set(LONG, at + 8, id.getLeastSignificantBits());
-    }
-
     private static long slabs(long size, int slabShift) {
         return (size + (1L << slabShift) - 1) >>> slabShift;
     }
@@ -566,10 +484,6 @@ public final class StateFile implements AutoCloseable {
 
     private static long writtenAt(long slabs) {
         return roundUp(AT_SLABS + slabs * SlabRows.LENGTH);
-    }
-
-    private static long donorAt(int row) {
-        return AT_DONORS + (long) row * DONOR_ROW;
     }
 
     private static long roundUp(long bytes) {

@@ -2,42 +2,31 @@ package io.leapnbd.bypass.path;
 
 import io.leapnbd.bypass.latency.Operation;
 import io.leapnbd.bypass.map.Placement;
-import io.leapnbd.donor.protocol.Protocol;
-import io.leapnbd.nbd.spi.Completion;
 import io.leapnbd.nbd.spi.NbdError;
 import io.netty.buffer.ByteBuf;
-import io.netty.buffer.Unpooled;
 
 /**
  * A write that does not begin and end where pages do. When it has its turn, so that nobody else changes these pages, it reads what it does not
  * write of the first and the last one, and then writes all of them whole (docs/seals.md, rule 6). Swapping has none. For the loop's thread.
  */
-final class PartialWrite implements Completion {
+final class PartialWrite extends WholePages {
 
-    private static final int PAGE = Protocol.PAGE_SIZE;
     private static final int LOOKS = 3;
 
     private final WritePath writes;
-    private final ClientRequest outer;
     private final ClientRequest client;
     private final long offset;
     private final int length;
     private final ByteBuf from;
     private final int index;
-    private final long firstPage;
-    private final ByteBuf pages;
 
     private PartialWrite(WritePath writes, ClientRequest outer, long offset, int length, ByteBuf from, int index) {
+        super(outer, offset, length);
         this.writes = writes;
-        this.outer = outer;
         this.offset = offset;
         this.length = length;
         this.from = from;
         this.index = index;
-        firstPage = offset & -PAGE;
-        int bytes = (int) (((offset + length + PAGE - 1) & -PAGE) - firstPage);
-        pages = Unpooled.directBuffer(bytes, bytes);
-        outer.addPart();
         client = outer.loop.begin(Operation.WRITE, outer.startNanos(), this);
     }
 
@@ -139,24 +128,5 @@ final class PartialWrite implements Completion {
         writes.order.end(offset, length);
         client.failAt(NbdError.EIO, offset);
         client.endPart();
-    }
-
-    @Override
-    public void complete(int error) {
-        if (error != 0) {
-            outer.fail(error);
-        }
-        end();
-    }
-
-    @Override
-    public void completeAt(int error, long at) {
-        outer.failAt(error, at);
-        end();
-    }
-
-    private void end() {
-        pages.release();
-        outer.endPart();
     }
 }

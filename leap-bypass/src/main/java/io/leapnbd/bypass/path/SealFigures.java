@@ -40,8 +40,8 @@ public final class SealFigures {
         long _ = unfit.incrementAndGet(donor);
         if (told.compareAndSet(donor, 0, 1)) {
             LOG.error(
-                    "donor {} has answered a page that is not what was written there, at byte {}; it is read from another copy if"
-                            + " there is one, and is an I/O error otherwise; further ones are counted (seals_unfit)",
+                    "donor {} has answered a page that is not what was written there, at byte {}. Another copy is read if there is one;"
+                            + " else it is an I/O error. Further ones are only counted (seals_unfit)",
                     donors.get(donor),
                     offset);
         }

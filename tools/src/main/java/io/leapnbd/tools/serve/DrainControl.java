@@ -66,9 +66,8 @@ final class DrainControl {
         return Answer.line(
                 200,
                 "the " + held + " that " + donor
-                        + " holds go to other donors, and nothing new is placed there, until this"
-                        + " server ends or 'leap-nbd drain --undo " + donor
-                        + "'; 'leap-nbd status' shows what is left");
+                        + " holds go to other donors, and nothing new is placed there. 'leap-nbd status' shows what is left."
+                        + " That is so until this server ends, or until 'leap-nbd drain --undo " + donor + "'");
     }
 
     /** Host and port of a donor as {@code --donors} may name it; the text itself if it names none. */

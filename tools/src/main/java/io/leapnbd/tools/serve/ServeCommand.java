@@ -320,24 +320,26 @@ public final class ServeCommand implements Callable<Integer> {
                 1, addresses.stream().map(DonorAddress::machine).distinct().count());
         Duration most = ioTimeout.dividedBy(4);
         Duration given = memberTimeout;
-        Duration silence =
-                given != null ? given : DEFAULT_MEMBER_TIMEOUT.compareTo(most) < 0 ? DEFAULT_MEMBER_TIMEOUT : most;
-        boolean bounded = silence.compareTo(LEAST_MEMBER_TIMEOUT) >= 0 && silence.compareTo(most) <= 0;
+        Duration usual = DEFAULT_MEMBER_TIMEOUT.compareTo(most) < 0 ? DEFAULT_MEMBER_TIMEOUT : most;
+        Duration silence = given != null ? given : usual;
+        boolean tooShort = silence.compareTo(LEAST_MEMBER_TIMEOUT) < 0;
+        boolean tooLong = silence.compareTo(most) > 0;
+        // Requests may be too short for two copies. Then two are no default.
+        int usually = machines > 1 && (given != null || !tooShort) ? 2 : 1;
         Integer asked = replicas;
-        int wanted = asked != null ? asked : (machines > 1 && (bounded || given != null)) ? 2 : 1;
+        int wanted = asked != null ? asked : usually;
         require(wanted >= 1 && wanted <= 4, "--replicas: " + wanted + " is not in 1..4");
         require(
                 wanted <= machines,
                 "--replicas: " + wanted + " copies need as many machines, and the donors are on " + machines
                         + "; add a donor, or say ?zone=NAME behind a donor to name what counts as one machine");
-        // Copies of an earlier start are there with one copy too. The default may be more than a short time's quarter
-        // then.
-        boolean used = wanted > 1 || given != null;
-        boolean tooShort = silence.compareTo(LEAST_MEMBER_TIMEOUT) < 0;
+        // With one copy it is for slabs of an earlier start that have more.
+        boolean wrong = wanted > 1 ? tooShort || tooLong : given != null && tooShort;
         require(
-                !used || !(tooShort || (wanted > 1 && silence.compareTo(most) > 0)),
+                !wrong,
                 "--member-timeout: " + Durations.format(silence) + " is not in 100ms to a quarter of --io-timeout, "
                         + Durations.format(ioTimeout));
+        require(seals.equals("on") || seals.equals("off"), "--seals: '" + seals + "' is neither on nor off");
         return new CopiesChoice(wanted, asked == null && wanted > 1, silence, seals.equals("on"));
     }
 
@@ -373,7 +375,6 @@ public final class ServeCommand implements Callable<Integer> {
                 "--io-timeout: " + Durations.format(ioTimeout) + " is not in 1ms..25s; Linux gives up on a connection"
                         + " after 30s without an answer");
         CopiesChoice copies = copies(addresses);
-        require(seals.equals("on") || seals.equals("off"), "--seals: '" + seals + "' is neither on nor off");
         require(
                 patience.compareTo(Duration.ofHours(1)) <= 0,
                 "--wait: " + Durations.format(patience) + " is not in 0s..1h");
