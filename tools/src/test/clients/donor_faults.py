@@ -2,10 +2,11 @@
 
 import errno
 import threading
+import types
 
 from connection import connect
 from load import PAGE, Load
-from processes import Server, await_that, two_donors
+from processes import START_DEADLINE, Donor, Server, await_that, two_donors
 
 SIZE = 16 << 20
 PAGES = SIZE // PAGE
@@ -275,6 +276,60 @@ def full(processes):
     other.close()
 
 
+def slow_at_the_start(processes):
+    """E6: a machine that is busy, or only just boots, answers late. That is no reason to end."""
+    donors = two_donors(processes)
+    donors[1].pause()
+    server = Server(processes, SIZE, donors)
+    await_that(lambda: "waiting" in server.errors(), "the server says whom it waits for", START_DEADLINE)
+    donors[1].resume()
+    server.ready()
+    require(all(donor["up"] for donor in server.status()["donors"]), "a donor is left out that only was slow")
+
+
+class Elsewhere(Server):
+    """A server that has a table of host names of its own."""
+
+    def __init__(self, hosts, *arguments, **options):
+        self.hosts = hosts
+        super().__init__(*arguments, **options)
+
+    def launcher(self):
+        bind = 'mount --bind "$0" /etc/hosts && exec "$@"'
+        # Java keeps what a name stands for, for half a minute unless told otherwise.
+        flags = "LEAP_NBD_JAVA_OPTS=-Dsun.net.inetaddr.ttl=1"
+        return ["unshare", "--map-root-user", "--mount", "env", flags, "sh", "-c", bind, self.hosts, *super().launcher()]
+
+
+def another_address(processes):
+    """G4: a donor comes back under another address of its name, as in a cluster. It is found again, its first address dead or not."""
+    hosts = processes.path("hosts")
+
+    def name(*addresses):
+        with open(hosts, "w") as table:
+            table.write("127.0.0.1 localhost\n" + "".join(f"{address} donor.test\n" for address in addresses))
+
+    def move(address):
+        donor.kill()
+        donor.arguments[donor.arguments.index("--listen") + 1] = f"{address}:{port}"
+        donor.uris = []
+        donor.spawn()
+        donor.ready()
+
+    donor = Donor(processes, "64M").ready()
+    port = donor.address.split(":")[1]
+    name("127.0.0.2")
+    move("127.0.0.2")
+    named = types.SimpleNamespace(address=f"donor.test:{port}")
+    server = Elsewhere(hosts, processes, SIZE, [named], io_timeout="2s").ready()
+    client = connect(server.unix_uri)
+    require(client.wait(client.write(0, b"1" * PAGE)) == [0], "a write to the donor by its name")
+    name("127.0.0.9", "127.0.0.3")
+    move("127.0.0.3")
+    await_that(lambda: client.wait(client.write(1 << 20, b"2" * PAGE)) == [0], "a write to the donor under its other address", 60)
+    client.close()
+
+
 def run(suite, processes):
     suite.test("pages of a killed donor end in EIO until they are written again, never in zeros, and all others are right", killed)
     suite.test("pages of donors that restarted while the server was away are EIO, and unwritten ones zeros", restarted_while_server_is_away)
@@ -285,4 +340,6 @@ def run(suite, processes):
     suite.test("a donor that stops answering costs EIO within the deadline, and nothing when it goes on", stopped_for_long)
     suite.test("writes of a dead server that arrive late undo nothing", late_writes)
     suite.test("when donors are full a write to a new slab is ENOSPC and everything else stays readable", full)
+    suite.test("E6: a donor that answers late at the start is waited for", slow_at_the_start)
+    suite.test("G4: a donor that comes back under another address of its name is found again", another_address)
     suite.run(lambda: processes)
