@@ -12,31 +12,41 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Where an export is, as the NBD URI specification ({@code doc/uri.md} beside the protocol's document) writes it:
- * {@code nbd://host:port/export} and {@code nbd+unix:///export?socket=PATH}. The TLS and vsock schemes are not
- * understood.
+ * {@code nbd://host:port/export} and {@code nbd+unix:///export?socket=PATH}; with TLS {@code nbds://} and {@code nbds+unix://}, and
+ * {@code tls-certificates=FOLDER} behind the question mark. The vsock schemes are not understood.
  *
  * @param host host name or address, null for a Unix socket; IPv6 addresses without brackets
  * @param port 1..65,535, or 0 for a Unix socket
  * @param socket path of the Unix socket, or null
  * @param export the export's name; empty for the default one
+ * @param tls whether TLS is wanted
+ * @param certificates folder of certificates, see {@link io.leapnbd.nbd.tls.TlsFolder}; null if none is named
  */
 public record NbdUri(
-        @Nullable String host, int port, @Nullable String socket, String export) {
+        @Nullable String host,
+        int port,
+        @Nullable String socket,
+        String export,
+        boolean tls,
+        @Nullable String certificates) {
 
     /** The port that IANA has given to NBD. */
     public static final int DEFAULT_PORT = 10809;
 
     private static final String TCP = "nbd";
     private static final String UNIX = "nbd+unix";
+    private static final String TCP_TLS = "nbds";
+    private static final String UNIX_TLS = "nbds+unix";
+    private static final String CERTIFICATES = "tls-certificates";
 
     /** An export reached over TCP. */
     public static NbdUri tcp(String host, int port, String export) {
-        return new NbdUri(host, port, null, export);
+        return new NbdUri(host, port, null, export, false, null);
     }
 
     /** An export reached over a Unix socket. */
     public static NbdUri unix(String socket, String export) {
-        return new NbdUri(null, 0, socket, export);
+        return new NbdUri(null, 0, socket, export, false, null);
     }
 
     /**
@@ -53,7 +63,19 @@ public record NbdUri(
         }
         String path = uri.getPath();
         String export = path == null || path.isEmpty() ? "" : path.substring(1);
-        if (TCP.equalsIgnoreCase(uri.getScheme())) {
+        String scheme = uri.getScheme();
+        boolean tls = TCP_TLS.equalsIgnoreCase(scheme) || UNIX_TLS.equalsIgnoreCase(scheme);
+        if (tls && parameter(uri.getRawQuery(), "tls-psk-file") != null) {
+            throw new IllegalArgumentException(
+                    "'" + text + "' wants a shared key, which this client does not know; use tls-certificates=FOLDER");
+        }
+        NbdUri place = place(uri, text, export);
+        return tls ? place.withTls(parameter(uri.getRawQuery(), CERTIFICATES)) : place;
+    }
+
+    private static NbdUri place(URI uri, String text, String export) {
+        String scheme = uri.getScheme();
+        if (TCP.equalsIgnoreCase(scheme) || TCP_TLS.equalsIgnoreCase(scheme)) {
             String host = uri.getHost();
             if (host == null) {
                 throw new IllegalArgumentException("'" + text + "' has no host; write nbd://HOST:PORT/EXPORT");
@@ -65,7 +87,7 @@ public record NbdUri(
             }
             return tcp(bracketed ? host.substring(1, host.length() - 1) : host, port, export);
         }
-        if (UNIX.equalsIgnoreCase(uri.getScheme())) {
+        if (UNIX.equalsIgnoreCase(scheme) || UNIX_TLS.equalsIgnoreCase(scheme)) {
             String socket = parameter(uri.getRawQuery(), "socket");
             if (socket == null || socket.isEmpty()) {
                 throw new IllegalArgumentException(
@@ -73,12 +95,17 @@ public record NbdUri(
             }
             return unix(socket, export);
         }
-        throw new IllegalArgumentException("'" + text + "' does not start with nbd: or nbd+unix:");
+        throw new IllegalArgumentException("'" + text + "' does not start with nbd:, nbd+unix:, nbds: or nbds+unix:");
     }
 
     /** The same place, another export. */
     public NbdUri withExport(String name) {
-        return new NbdUri(host, port, socket, name);
+        return new NbdUri(host, port, socket, name, tls, certificates);
+    }
+
+    /** The same place and export, with TLS and a folder of certificates. */
+    public NbdUri withTls(@Nullable String folder) {
+        return new NbdUri(host, port, socket, export, true, folder);
     }
 
     /** The address to connect to; a host name is resolved now. */
@@ -90,10 +117,13 @@ public record NbdUri(
     @Override
     public String toString() {
         if (socket != null) {
-            return UNIX + ":///" + encode(export) + "?socket=" + encode(socket);
+            String folder = certificates == null ? "" : "&" + CERTIFICATES + "=" + encode(certificates);
+            return (tls ? UNIX_TLS : UNIX) + ":///" + encode(export) + "?socket=" + encode(socket) + folder;
         }
         String authority = host != null && host.indexOf(':') >= 0 ? "[" + host + "]" : host;
-        return TCP + "://" + authority + ":" + port + (export.isEmpty() ? "" : "/" + encode(export));
+        String folder = certificates == null ? "" : "?" + CERTIFICATES + "=" + encode(certificates);
+        String path = export.isEmpty() && folder.isEmpty() ? "" : "/" + encode(export);
+        return (tls ? TCP_TLS : TCP) + "://" + authority + ":" + port + path + folder;
     }
 
     private static @Nullable String parameter(@Nullable String query, String name) {

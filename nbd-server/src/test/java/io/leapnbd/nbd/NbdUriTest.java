@@ -24,6 +24,15 @@ class NbdUriTest {
                 .isEqualTo(NbdUri.unix("/run/a+b c", "leap"));
     }
 
+    @Test
+    void readsUrisWithTls() {
+        assertThat(NbdUri.parse("nbds://host/leap?tls-certificates=/etc/pki/nbd"))
+                .isEqualTo(NbdUri.tcp("host", 10809, "leap").withTls("/etc/pki/nbd"));
+        assertThat(NbdUri.parse("nbds+unix:///?socket=/run/x").tls()).isTrue();
+        assertThat(NbdUri.parse("nbd://host?tls-certificates=/etc/pki/nbd").tls())
+                .isFalse();
+    }
+
     @ParameterizedTest
     @ValueSource(
             strings = {
@@ -31,7 +40,10 @@ class NbdUriTest {
                 "nbd://[::1]:10809/a%20b",
                 "nbd://h:2//slash",
                 "nbd+unix:///?socket=/run/x",
-                "nbd+unix:///caf%C3%A9?socket=/run/a%20b"
+                "nbd+unix:///caf%C3%A9?socket=/run/a%20b",
+                "nbds://host",
+                "nbds://host:1?tls-certificates=/etc/pki/a%20b",
+                "nbds+unix:///leap?socket=/run/x&tls-certificates=/etc/pki/nbd"
             })
     void writesWhatItReads(String text) {
         NbdUri uri = NbdUri.parse(text);
@@ -43,7 +55,9 @@ class NbdUriTest {
     @ValueSource(
             strings = {
                 "http://host",
-                "nbds://host",
+                "nbds:///export",
+                "nbds://host/?tls-psk-file=/etc/keys.psk",
+                "nbds+unix:///export",
                 "nbd:///export",
                 "nbd+unix:///export",
                 "nbd+unix:///?socket=",

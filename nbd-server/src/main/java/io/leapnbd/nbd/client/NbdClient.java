@@ -4,14 +4,18 @@ import static io.leapnbd.nbd.protocol.Transmission.*;
 
 import io.leapnbd.nbd.NbdUri;
 import io.leapnbd.nbd.spi.Command;
+import io.leapnbd.nbd.tls.TlsFolder;
+import io.netty.buffer.ByteBufAllocator;
 import java.io.EOFException;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.SelectionKey;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.Iterator;
+import javax.net.ssl.SSLEngine;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -56,11 +60,24 @@ public final class NbdClient implements AutoCloseable {
     public static NbdClient connect(NbdUri uri, Duration timeout) throws IOException {
         TimedChannel channel = TimedChannel.connect(uri.address(), timeout);
         try {
-            return new NbdClient(channel, NbdHandshake.open(channel, uri.export(), false));
+            NbdHandshake.Security tls = uri.tls() ? () -> channel.startTls(engine(uri)) : null;
+            return new NbdClient(channel, NbdHandshake.open(channel, uri.export(), false, tls));
         } catch (IOException | RuntimeException e) {
             channel.close();
             throw e;
         }
+    }
+
+    /** The server has to show a certificate for the host's name; over a Unix socket for {@code localhost}. */
+    private static SSLEngine engine(NbdUri uri) throws IOException {
+        String certificates = uri.certificates();
+        if (certificates == null) {
+            throw new IOException("the URI names no certificates; add ?tls-certificates=FOLDER");
+        }
+        String host = uri.host();
+        return new TlsFolder(Path.of(certificates))
+                .client()
+                .newEngine(ByteBufAllocator.DEFAULT, host == null ? "localhost" : host, uri.port());
     }
 
     /** What the server has said of the export. */
@@ -135,10 +152,10 @@ public final class NbdClient implements AutoCloseable {
         ByteBuffer[] buffers = {out.flip(), payload};
         try {
             long deadline = channel.deadline();
-            while (out.hasRemaining() || payload.hasRemaining()) {
+            while (isUnsent(payload)) {
                 if (channel.tryWrite(buffers) > 0) {
                     deadline = channel.deadline();
-                } else {
+                } else if (isUnsent(payload)) {
                     // The server may wait for its replies to be taken before it takes more.
                     channel.await(SelectionKey.OP_WRITE | SelectionKey.OP_READ, deadline);
                     receive();
@@ -147,6 +164,10 @@ public final class NbdClient implements AutoCloseable {
         } finally {
             out.clear();
         }
+    }
+
+    private boolean isUnsent(ByteBuffer payload) {
+        return out.hasRemaining() || payload.hasRemaining() || channel.unsent();
     }
 
     /**

@@ -9,6 +9,7 @@ import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.ByteChannel;
 import java.nio.charset.StandardCharsets;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The client's side of the handshake ("Fixed newstyle negotiation"), and nothing beyond: when it returns, the next byte
@@ -34,6 +35,18 @@ public final class NbdHandshake {
     private long preferredBlock = Transmission.PREFERRED_BLOCK;
     private long maxPayload = Transmission.MAX_PAYLOAD;
 
+    /** Puts TLS between a channel and the socket below it. */
+    @FunctionalInterface
+    public interface Security {
+
+        /**
+         * Shakes hands; what the channel reads and writes after that is protected.
+         *
+         * @throws IOException if the two ends do not come to terms
+         */
+        void begin() throws IOException;
+    }
+
     private NbdHandshake(ByteChannel channel, String export) {
         this.channel = channel;
         this.export = export;
@@ -49,10 +62,20 @@ public final class NbdHandshake {
      * @throws IOException when the server refuses, in the server's words where it has some, or speaks another protocol
      */
     public static NegotiatedExport open(ByteChannel channel, String export, boolean structured) throws IOException {
-        return new NbdHandshake(channel, export).open(structured);
+        return open(channel, export, structured, null);
     }
 
-    private NegotiatedExport open(boolean askStructured) throws IOException {
+    /**
+     * Likewise, with TLS ("NBD_OPT_STARTTLS").
+     *
+     * @param security is begun before anything is said of the export; null for none
+     */
+    public static NegotiatedExport open(
+            ByteChannel channel, String export, boolean structured, @Nullable Security security) throws IOException {
+        return new NbdHandshake(channel, export).open(structured, security);
+    }
+
+    private NegotiatedExport open(boolean askStructured, @Nullable Security security) throws IOException {
         ByteBuffer greeting = read(GREETING_SIZE);
         if (greeting.getLong() != GREETING_MAGIC || greeting.getLong() != OPTION_MAGIC) {
             throw new IOException("there is no newstyle NBD server at the other end");
@@ -61,6 +84,9 @@ public final class NbdHandshake {
         int flags = offered & (FLAG_FIXED_NEWSTYLE | FLAG_NO_ZEROES);
         write(ByteBuffer.allocate(Integer.BYTES).putInt(flags).flip());
         boolean fixed = (flags & FLAG_FIXED_NEWSTYLE) != 0;
+        if (security != null) {
+            startTls(fixed, security);
+        }
         boolean structured = fixed && askStructured && structuredReplies();
         if (!fixed || !go()) {
             exportName((flags & FLAG_NO_ZEROES) != 0);
@@ -70,6 +96,19 @@ public final class NbdHandshake {
         }
         return new NegotiatedExport(
                 name, size, transmissionFlags, description, minBlock, preferredBlock, maxPayload, structured);
+    }
+
+    private void startTls(boolean fixed, Security security) throws IOException {
+        if (!fixed) {
+            throw new IOException("the server is too old for TLS");
+        }
+        option(OPT_STARTTLS, ByteBuffer.allocate(0));
+        Reply reply = reply(OPT_STARTTLS);
+        if (reply.type != REP_ACK) {
+            String words = reply.data.hasRemaining() ? ": " + Printable.of(text(reply.data)) : "";
+            throw new IOException("the server does not speak TLS" + words);
+        }
+        security.begin();
     }
 
     private boolean structuredReplies() throws IOException {
@@ -153,7 +192,7 @@ public final class NbdHandshake {
         String words = reply.data.hasRemaining() ? ": " + Printable.of(text(reply.data)) : "";
         return switch (reply.type) {
             case REP_ERR_UNKNOWN -> "the server has no export '" + Printable.of(export) + "'" + words;
-            case REP_ERR_TLS_REQD -> "the server wants TLS, which this client does not speak" + words;
+            case REP_ERR_TLS_REQD -> "the server wants TLS; the URI begins with nbds: then" + words;
             case REP_ERR_SHUTDOWN -> "the server is shutting down" + words;
             default -> "the server refuses export '" + Printable.of(export) + "'" + words;
         };

@@ -1,5 +1,6 @@
 package io.leapnbd.nbd.client;
 
+import java.io.EOFException;
 import java.io.IOException;
 import java.io.InterruptedIOException;
 import java.net.SocketAddress;
@@ -13,14 +14,21 @@ import java.nio.channels.SelectionKey;
 import java.nio.channels.Selector;
 import java.nio.channels.SocketChannel;
 import java.time.Duration;
+import javax.net.ssl.SSLEngine;
+import javax.net.ssl.SSLException;
+import org.jspecify.annotations.Nullable;
 
-/** A TCP or Unix stream socket whose reads and writes wait, but never longer than a timeout. One thread at a time. */
+/**
+ * A TCP or Unix stream socket whose reads and writes wait, but never longer than a timeout. It can be {@linkplain #startTls secured} in the
+ * middle. One thread at a time.
+ */
 public final class TimedChannel implements ByteChannel {
 
     private final SocketChannel socket;
     private final Selector selector;
     private final SelectionKey key;
     private final long timeoutNanos;
+    private @Nullable TlsLayer tls;
 
     private TimedChannel(SocketChannel socket, Selector selector, SelectionKey key, long timeoutNanos) {
         this.socket = socket;
@@ -87,42 +95,67 @@ public final class TimedChannel implements ByteChannel {
         }
     }
 
-    /** Reads what there is now, without waiting; 0 when that is nothing, -1 at the end. */
-    int tryRead(ByteBuffer into) throws IOException {
-        return socket.read(into);
+    /**
+     * What comes and goes from now on is within TLS. Waits for the other end's part of it.
+     *
+     * @throws IOException if the two do not come to terms, in words for the user
+     */
+    void startTls(SSLEngine engine) throws IOException {
+        TlsLayer layer = new TlsLayer(engine, socket);
+        try {
+            long deadline = deadline();
+            while (!layer.shakeHands()) {
+                await(layer.unsent() ? SelectionKey.OP_WRITE : SelectionKey.OP_READ, deadline);
+            }
+        } catch (SSLException | EOFException e) {
+            throw new IOException("TLS with the server fails: " + e.getMessage(), e);
+        }
+        tls = layer;
     }
 
-    /** Writes what goes now, without waiting. */
+    /** Whether something was taken by {@link #tryWrite} that has not left. */
+    boolean unsent() {
+        TlsLayer layer = tls;
+        return layer != null && layer.unsent();
+    }
+
+    /** Reads what there is now, without waiting; 0 when that is nothing, -1 at the end. */
+    int tryRead(ByteBuffer into) throws IOException {
+        TlsLayer layer = tls;
+        return layer == null ? socket.read(into) : layer.read(into);
+    }
+
+    /** Writes what goes now, without waiting; goes on until nothing is {@linkplain #unsent}. */
     long tryWrite(ByteBuffer[] from) throws IOException {
-        return socket.write(from);
+        TlsLayer layer = tls;
+        return layer == null ? socket.write(from) : layer.write(from);
     }
 
     @Override
     public int read(ByteBuffer into) throws IOException {
-        int bytes = socket.read(into);
+        int bytes = tryRead(into);
         if (bytes != 0 || !into.hasRemaining()) {
             return bytes;
         }
         long deadline = deadline();
         do {
             await(SelectionKey.OP_READ, deadline);
-            bytes = socket.read(into);
+            bytes = tryRead(into);
         } while (bytes == 0);
         return bytes;
     }
 
     @Override
     public int write(ByteBuffer from) throws IOException {
-        int bytes = socket.write(from);
-        if (bytes != 0 || !from.hasRemaining()) {
-            return bytes;
-        }
+        ByteBuffer[] all = {from};
+        int before = from.remaining();
+        boolean _ = tryWrite(all) > 0;
         long deadline = deadline();
-        do {
+        while (unsent() || (before > 0 && from.remaining() == before)) {
             await(SelectionKey.OP_WRITE, deadline);
-            bytes = socket.write(from);
-        } while (bytes == 0);
-        return bytes;
+            boolean _ = tryWrite(all) > 0;
+        }
+        return before - from.remaining();
     }
 
     @Override

@@ -9,6 +9,7 @@ import io.leapnbd.nbd.protocol.Transmission;
  *   limit = others                                 links to donors and what else there is
  *         + connections x  receive buffer          256 KiB
  *                        + share and replies       (128 + 32) KiB, and a quarter more
+ *                        + with TLS                256 KiB: received, decrypted, encrypted
  *         + loops       x  slack                   5 MiB: a chunk begun, and what is taken between two looks
  *         + shared                                 64 MiB, and a quarter more
  * </pre>
@@ -43,6 +44,8 @@ record BufferPlan(int connections, int share, long shared, long sharedUpTo, long
 
     private static final long CONNECTION = ReceiveBuffer.CAPACITY + rounded(SHARE + SHORT_REPLIES);
 
+    private static final long TLS = 4L * ReceiveBuffer.ENCRYPTED;
+
     private static final long LOOP = 4 * MIB + 2 * LoopBuffers.SAMPLE_BYTES;
 
     /**
@@ -53,29 +56,31 @@ record BufferPlan(int connections, int share, long shared, long sharedUpTo, long
      * @param loops event loops
      * @param connections that there should be, or 0 for the default or as many as fit
      * @param shared that there should be, or 0 for the default or what fits
+     * @param tls whether connections may use TLS
      * @throws IllegalArgumentException when it does not fit, in one sentence
      */
-    static BufferPlan of(long limit, long others, int loops, int connections, long shared) {
+    static BufferPlan of(long limit, long others, int loops, int connections, long shared, boolean tls) {
         long fixed = others + loops * LOOP;
+        long each = CONNECTION + (tls ? TLS : 0);
         int most = connections > 0 ? connections : DEFAULT_CONNECTIONS;
         long bytes = shared > 0 ? shared : DEFAULT_SHARED;
-        if (shared == 0 && fixed + most * CONNECTION + rounded(bytes) > limit) {
-            bytes = Math.max(LEAST_SHARED, (limit - fixed - most * CONNECTION) * 4 / 5);
+        if (shared == 0 && fixed + most * each + rounded(bytes) > limit) {
+            bytes = Math.max(LEAST_SHARED, (limit - fixed - most * each) * 4 / 5);
         }
-        if (connections == 0 && fixed + most * CONNECTION + rounded(bytes) > limit) {
-            most = Math.clamp((limit - fixed - rounded(bytes)) / CONNECTION, LEAST_CONNECTIONS, most);
+        if (connections == 0 && fixed + most * each + rounded(bytes) > limit) {
+            most = Math.clamp((limit - fixed - rounded(bytes)) / each, LEAST_CONNECTIONS, most);
         }
-        long need = fixed + most * CONNECTION + rounded(bytes);
+        long need = fixed + most * each + rounded(bytes);
         if (need > limit) {
             throw new IllegalArgumentException("the server's buffers need " + mib(need) + " MiB ("
-                    + mib(rounded(bytes)) + " shared by its clients, " + mib(most * CONNECTION) + " for " + most
+                    + mib(rounded(bytes)) + " shared by its clients, " + mib(most * each) + " for " + most
                     + " connections, " + mib(loops * LOOP) + " for " + loops + " loops, " + mib(others)
                     + " for others) and the process may take " + limit / MIB
                     + " MiB; raise -XX:MaxDirectMemorySize to " + mib(need)
                     + "m, or have fewer connections, loops or shared bytes");
         }
-        long receive = most * (long) ReceiveBuffer.CAPACITY;
-        return new BufferPlan(most, SHARE, bytes, limit - fixed - most * CONNECTION, limit - fixed - receive);
+        long receive = most * (ReceiveBuffer.CAPACITY + (tls ? TLS : 0));
+        return new BufferPlan(most, SHARE, bytes, limit - fixed - most * each, limit - fixed - receive);
     }
 
     /** What an allocator takes for so many bytes at most. */

@@ -6,8 +6,11 @@ import io.netty.buffer.ByteBufAllocator;
 import io.netty.channel.Channel;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelInboundHandlerAdapter;
+import io.netty.channel.epoll.EpollDomainSocketChannel;
 import io.netty.channel.socket.ChannelInputShutdownEvent;
 import io.netty.channel.socket.ChannelInputShutdownReadComplete;
+import io.netty.handler.codec.DecoderException;
+import io.netty.handler.ssl.SslHandler;
 import io.netty.util.concurrent.Future;
 import io.netty.util.concurrent.ScheduledFuture;
 import java.io.IOException;
@@ -15,6 +18,9 @@ import java.time.Duration;
 import java.time.Instant;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicReference;
+import javax.net.ssl.SSLException;
+import javax.net.ssl.SSLPeerUnverifiedException;
+import javax.net.ssl.SSLSession;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -61,6 +67,7 @@ final class Connection extends ChannelInboundHandlerAdapter {
     }
 
     private @Nullable ScheduledFuture<?> deadline;
+    private @Nullable SslHandler tls;
     private boolean inTurn;
     private boolean turnScheduled;
     private boolean paused;
@@ -70,6 +77,9 @@ final class Connection extends ChannelInboundHandlerAdapter {
 
     /** Written on the loop, read by whoever asks for {@link #info}. */
     private volatile @Nullable TransmissionPhase transmission;
+
+    /** Protocol and client of TLS, once that is there. */
+    private volatile String security = "";
 
     /** On the channel's loop. */
     Connection(long id, Channel channel, ServerCore server, Peer peer) {
@@ -94,6 +104,32 @@ final class Connection extends ChannelInboundHandlerAdapter {
         return peer;
     }
 
+    /** Whether nothing is said of exports before TLS has begun. A Unix socket does not leave the machine. */
+    boolean mustUseTls() {
+        NbdTls offered = server.context().tls();
+        return offered != null && offered.required() && !(channel instanceof EpollDomainSocketChannel);
+    }
+
+    /** What was answered leaves as it is; what is received and sent from now on is within TLS. */
+    void startTls(NbdTls offered) {
+        replies.flush(closing);
+        receive.encrypted();
+        SslHandler handler = offered.handler(allocator());
+        tls = handler;
+        handler.handshakeFuture().addListener(done -> security = done.isSuccess() ? describe(handler) : "");
+        channel.pipeline().addFirst(handler);
+    }
+
+    private static String describe(SslHandler handler) {
+        SSLSession session = handler.engine().getSession();
+        try {
+            return session.getProtocol() + " with "
+                    + Printable.of(session.getPeerPrincipal().getName());
+        } catch (SSLPeerUnverifiedException e) {
+            return session.getProtocol() + " with nobody";
+        }
+    }
+
     /** Whether its handshake is over. Any thread. */
     boolean isTransmitting() {
         return stage.get() == Stage.TRANSMISSION;
@@ -103,9 +139,16 @@ final class Connection extends ChannelInboundHandlerAdapter {
     ConnectionInfo info() {
         TransmissionPhase t = transmission;
         return t == null
-                ? new ConnectionInfo(id, peer.name(), "", false, opened, 0, 0)
+                ? new ConnectionInfo(id, peer.name(), security, "", false, opened, 0, 0)
                 : new ConnectionInfo(
-                        id, peer.name(), t.exportName(), true, opened, t.requestsInFlight(), t.bytesInFlight());
+                        id,
+                        peer.name(),
+                        security,
+                        t.exportName(),
+                        true,
+                        opened,
+                        t.requestsInFlight(),
+                        t.bytesInFlight());
     }
 
     @Override
@@ -314,7 +357,9 @@ final class Connection extends ChannelInboundHandlerAdapter {
 
     @Override
     public void exceptionCaught(ChannelHandlerContext ctx, Throwable cause) {
-        if (cause instanceof IOException) {
+        if (tls != null && cause instanceof DecoderException && cause.getCause() instanceof SSLException refusal) {
+            drop("its TLS fails: " + refusal.getMessage());
+        } else if (cause instanceof IOException) {
             LOG.debug("{} went away: {}", peer.name(), cause.getMessage());
         } else if (server.errors().allows()) {
             LOG.error(

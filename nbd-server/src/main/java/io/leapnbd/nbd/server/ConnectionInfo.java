@@ -7,6 +7,7 @@ import java.time.Instant;
  *
  * @param id counts from 1 in a server's life
  * @param peer the client's address, or its process and user over a Unix socket
+ * @param security version of TLS and the name on the client's certificate; empty without TLS
  * @param export the export's name; empty during the handshake too
  * @param transmitting whether the handshake is over
  * @param opened when it was accepted
@@ -16,6 +17,7 @@ import java.time.Instant;
 public record ConnectionInfo(
         long id,
         String peer,
+        String security,
         String export,
         boolean transmitting,
         Instant opened,

@@ -16,8 +16,10 @@ import org.slf4j.LoggerFactory;
  * them starts the transmission phase.
  *
  * <p>A client that goes on negotiating is bounded in time by the connection's deadline, in the number of options, and in
- * the length of each; options that are not known are skipped by their length and answered with {@code ERR_UNSUP}. TLS is
- * not offered, which the protocol calls NOTLS mode.
+ * the length of each; options that are not known are skipped by their length and answered with {@code ERR_UNSUP}.
+ *
+ * <p><b>TLS</b> is required, offered or not known: FORCEDTLS, SELECTIVETLS and NOTLS mode ("TLS"). What was negotiated before it is
+ * forgotten, and a client that has sent something behind STARTTLS is dropped: somebody in between may have put it there.
  */
 final class HandshakePhase implements Phase {
 
@@ -37,6 +39,7 @@ final class HandshakePhase implements Phase {
     private boolean noZeroes;
     private boolean structured;
     private @Nullable Export contextExport;
+    private boolean secured;
     private int options;
     private boolean blocked;
 
@@ -103,7 +106,42 @@ final class HandshakePhase implements Phase {
             return false;
         }
         in.skipBytes(OPTION_HEADER_SIZE);
-        return answer(option, in.readSlice((int) length));
+        ByteBuf data = in.readSlice((int) length);
+        if (connection.mustUseTls() && !secured && option != OPT_STARTTLS && option != OPT_ABORT) {
+            return refuseWithoutTls(option);
+        }
+        return option == OPT_STARTTLS ? startTls(data, in) : answer(option, data);
+    }
+
+    private boolean refuseWithoutTls(int option) {
+        if (option == OPT_EXPORT_NAME) {
+            connection.drop("it asks for an export without TLS");
+            return false;
+        }
+        reply(option, REP_ERR_TLS_REQD, "this server requires TLS");
+        return true;
+    }
+
+    private boolean startTls(ByteBuf data, ByteBuf behind) {
+        NbdTls tls = server.context().tls();
+        if (data.isReadable()) {
+            reply(OPT_STARTTLS, REP_ERR_INVALID, "option " + OPT_STARTTLS + " takes no data");
+        } else if (tls == null) {
+            reply(OPT_STARTTLS, REP_ERR_POLICY, "this server does not offer TLS");
+        } else if (secured) {
+            reply(OPT_STARTTLS, REP_ERR_INVALID, "TLS has begun already");
+        } else if (behind.isReadable()) {
+            connection.drop("it has sent more behind STARTTLS, without TLS");
+            return false;
+        } else {
+            reply(OPT_STARTTLS, REP_ACK);
+            secured = true;
+            structured = false;
+            contextExport = null;
+            connection.startTls(tls);
+            return false;
+        }
+        return true;
     }
 
     /** Answers one option; returns whether the handshake goes on. */
@@ -130,11 +168,6 @@ final class HandshakePhase implements Phase {
                 if (refuseData(option, data)) {
                     structured = true;
                     reply(option, REP_ACK);
-                }
-            }
-            case OPT_STARTTLS -> {
-                if (refuseData(option, data)) {
-                    reply(option, REP_ERR_POLICY, "this server does not offer TLS");
                 }
             }
             case OPT_LIST_META_CONTEXT, OPT_SET_META_CONTEXT -> metaContext(option, data);

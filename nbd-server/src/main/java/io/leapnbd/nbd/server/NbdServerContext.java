@@ -39,6 +39,7 @@ public final class NbdServerContext {
     private long otherDirectMemory;
     private Duration handshakeTimeout = Duration.ofSeconds(10);
     private Duration stallTimeout = Duration.ofSeconds(30);
+    private @Nullable NbdTls tls;
     private @Nullable BufferPlan plan;
     private boolean concluded;
 
@@ -84,6 +85,13 @@ public final class NbdServerContext {
     public NbdServerContext observer(RequestObserver.Factory observer) {
         checkOpen();
         this.observer = observer;
+        return this;
+    }
+
+    /** TLS for clients that ask for it. Default: none. Stays the caller's to close, after the server's close. */
+    public NbdServerContext tls(@Nullable NbdTls offered) {
+        checkOpen();
+        this.tls = offered;
         return this;
     }
 
@@ -182,7 +190,8 @@ public final class NbdServerContext {
         for (EventExecutor _ : group) {
             loops++;
         }
-        BufferPlan fits = BufferPlan.of(directMemory, otherDirectMemory, loops, maxConnections, sharedBytes);
+        BufferPlan fits =
+                BufferPlan.of(directMemory, otherDirectMemory, loops, maxConnections, sharedBytes, tls != null);
         if (maxConnections == 0 && fits.connections() < BufferPlan.DEFAULT_CONNECTIONS) {
             LOG.info(
                     "direct memory of {} MiB is enough for {} connections; raise -XX:MaxDirectMemorySize for more",
@@ -212,6 +221,11 @@ public final class NbdServerContext {
 
     RequestObserver.@Nullable Factory observer() {
         return observer;
+    }
+
+    @Nullable
+    NbdTls tls() {
+        return tls;
     }
 
     int maxRequestsInFlight() {

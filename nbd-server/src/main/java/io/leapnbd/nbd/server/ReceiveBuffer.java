@@ -36,6 +36,9 @@ final class ReceiveBuffer implements RecvByteBufAllocator, RecvByteBufAllocator.
     /** A receive into less room than this is not worth its system call. */
     private static final int LEAST_ROOM = 64 << 10;
 
+    /** A receive of encrypted bytes: four records of TLS. */
+    static final int ENCRYPTED = 64 << 10;
+
     /** Receives in one turn, and bytes, so that one busy connection does not starve the others of its loop, or the processor's. */
     private static final int MOST_RECEIVES = 16;
 
@@ -56,6 +59,7 @@ final class ReceiveBuffer implements RecvByteBufAllocator, RecvByteBufAllocator.
     private @Nullable ByteBuf header;
 
     private boolean headerExpected;
+    private boolean encrypted;
     private boolean held;
     private int receives;
     private int received;
@@ -115,6 +119,11 @@ final class ReceiveBuffer implements RecvByteBufAllocator, RecvByteBufAllocator.
     /** The next receive is for no more than a request's header, if nothing of it is there yet. */
     void expectHeader() {
         headerExpected = true;
+    }
+
+    /** What is received from now on is decrypted elsewhere first, and comes back as foreign bytes. */
+    void encrypted() {
+        encrypted = true;
     }
 
     /** No further receive in this turn. */
@@ -210,6 +219,9 @@ final class ReceiveBuffer implements RecvByteBufAllocator, RecvByteBufAllocator.
 
     @Override
     public ByteBuf allocate(ByteBufAllocator ignored) {
+        if (encrypted) {
+            return allocator.directBuffer(ENCRYPTED);
+        }
         ByteBuf payload = diversion;
         if (payload != null) {
             return payload.retain();

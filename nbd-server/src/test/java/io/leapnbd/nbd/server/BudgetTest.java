@@ -304,13 +304,14 @@ class BudgetTest {
 
     @Test
     void whatWasNotAskedForIsMadeToFit() {
-        BufferPlan roomy = BufferPlan.of(256L * MIB, 10L * MIB, 2, 0, 0);
+        BufferPlan roomy = BufferPlan.of(256L * MIB, 10L * MIB, 2, 0, 0, false);
         assertThat(roomy.shared()).isEqualTo(64L * MIB);
         assertThat(roomy.connections()).isEqualTo(256);
-        BufferPlan narrow = BufferPlan.of(96L * MIB, 10L * MIB, 2, 0, 0);
+        BufferPlan narrow = BufferPlan.of(96L * MIB, 10L * MIB, 2, 0, 0, false);
         assertThat(narrow.shared()).isEqualTo(SHARED);
         assertThat(narrow.connections()).isBetween(16, 100);
         assertThat(narrow.sharedUpTo()).isGreaterThanOrEqualTo(narrow.shared() * 5 / 4);
-        assertThatThrownBy(() -> BufferPlan.of(40L * MIB, 0, 2, 0, 0)).isInstanceOf(IllegalArgumentException.class);
+        assertThatThrownBy(() -> BufferPlan.of(40L * MIB, 0, 2, 0, 0, false))
+                .isInstanceOf(IllegalArgumentException.class);
     }
 }

@@ -5,6 +5,8 @@ import static io.leapnbd.nbd.protocol.Transmission.*;
 
 import io.leapnbd.nbd.NbdUri;
 import io.leapnbd.nbd.spi.Command;
+import io.leapnbd.nbd.tls.TlsFolder;
+import io.netty.handler.ssl.JdkSslContext;
 import java.io.BufferedInputStream;
 import java.io.DataInputStream;
 import java.io.DataOutputStream;
@@ -14,6 +16,8 @@ import java.net.Socket;
 import java.net.SocketException;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
+import javax.net.ssl.SSLContext;
+import javax.net.ssl.SSLSocket;
 
 /** A client that sends what a test tells it to, right or wrong, and reads replies of either kind. */
 public final class RawClient implements AutoCloseable {
@@ -198,6 +202,19 @@ public final class RawClient implements AutoCloseable {
 
     private ByteBuffer payload(int length) throws IOException {
         return ByteBuffer.wrap(in.readNBytes(length));
+    }
+
+    /** Goes on within TLS, over the same connection, after STARTTLS was acknowledged. */
+    public SSLSocket secure(TlsFolder folder) throws IOException {
+        return secure(((JdkSslContext) folder.client()).context());
+    }
+
+    /** Likewise, as another client would. */
+    public SSLSocket secure(SSLContext context) throws IOException {
+        SSLSocket secured =
+                (SSLSocket) context.getSocketFactory().createSocket(socket, "localhost", socket.getPort(), true);
+        secured.startHandshake();
+        return secured;
     }
 
     /** Closes this end's way out only. */

@@ -1,0 +1,152 @@
+package io.leapnbd.nbd.tls;
+
+import io.netty.handler.ssl.ClientAuth;
+import io.netty.handler.ssl.OpenSsl;
+import io.netty.handler.ssl.SslContext;
+import io.netty.handler.ssl.SslContextBuilder;
+import io.netty.handler.ssl.SslProvider;
+import java.io.ByteArrayInputStream;
+import java.io.IOException;
+import java.nio.file.FileSystemException;
+import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermission;
+import java.security.GeneralSecurityException;
+import java.security.PrivateKey;
+import java.security.Signature;
+import java.security.cert.Certificate;
+import java.security.cert.CertificateException;
+import java.security.cert.CertificateFactory;
+import java.security.cert.X509Certificate;
+import java.util.Collection;
+import java.util.EnumSet;
+import java.util.Set;
+import javax.net.ssl.SSLException;
+
+/**
+ * A folder of certificates, with the names that nbdkit, qemu and libnbd give the files: {@code ca-cert.pem}, and {@code server-cert.pem} and {@code
+ * server-key.pem}, or {@code client-cert.pem} and {@code client-key.pem}. Both ends have to show a certificate that the CA of the other's folder has signed.
+ * TLS 1.3 and 1.2.
+ *
+ * @param path of the folder
+ */
+public record TlsFolder(Path path) {
+
+    private static final String CA = "ca-cert.pem";
+    private static final String[] PROTOCOLS = {"TLSv1.3", "TLSv1.2"};
+
+    private static final Set<PosixFilePermission> NOT_ON_A_KEY = EnumSet.of(
+            PosixFilePermission.GROUP_WRITE, PosixFilePermission.OTHERS_READ, PosixFilePermission.OTHERS_WRITE);
+
+    /**
+     * For a server: with BoringSSL, which is a third as expensive as the JDK's own. The caller releases it.
+     *
+     * @throws IOException in one sentence, if a file is missing, damaged, or open to others
+     */
+    public SslContext server() throws IOException {
+        if (!OpenSsl.isAvailable()) {
+            throw new IOException("TLS cannot be used: its library does not load on this machine: "
+                    + OpenSsl.unavailabilityCause().getMessage());
+        }
+        X509Certificate[] chain = certificates("server-cert.pem");
+        PrivateKey key = key("server-key.pem", chain[0]);
+        try {
+            return SslContextBuilder.forServer(key, chain)
+                    .sslProvider(SslProvider.OPENSSL_REFCNT)
+                    .trustManager(certificates(CA))
+                    .clientAuth(ClientAuth.REQUIRE)
+                    .protocols(PROTOCOLS)
+                    .build();
+        } catch (SSLException | IllegalArgumentException e) {
+            throw unusable(e);
+        }
+    }
+
+    /**
+     * For a client: with the JDK's own.
+     *
+     * @throws IOException in one sentence, if a file is missing, damaged, or open to others
+     */
+    public SslContext client() throws IOException {
+        X509Certificate[] chain = certificates("client-cert.pem");
+        PrivateKey key = key("client-key.pem", chain[0]);
+        try {
+            return SslContextBuilder.forClient()
+                    .sslProvider(SslProvider.JDK)
+                    .keyManager(key, chain)
+                    .trustManager(certificates(CA))
+                    .protocols(PROTOCOLS)
+                    .build();
+        } catch (SSLException | IllegalArgumentException e) {
+            throw unusable(e);
+        }
+    }
+
+    private IOException unusable(Exception e) {
+        return new IOException("the certificates in " + path + " cannot be used: " + e.getMessage(), e);
+    }
+
+    private PrivateKey key(String name, X509Certificate certificate) throws IOException {
+        byte[] content = read(name);
+        Path file = path.resolve(name);
+        Set<PosixFilePermission> open = EnumSet.copyOf(NOT_ON_A_KEY);
+        open.retainAll(Files.getPosixFilePermissions(file));
+        if (!open.isEmpty()) {
+            throw new IOException("others may read or change the private key " + file + "; give it mode 0600");
+        }
+        PrivateKey key = PrivateKeyFile.parse(file, content);
+        if (!fits(key, certificate)) {
+            throw new IOException(file + " is not the key of the certificate beside it");
+        }
+        return key;
+    }
+
+    /** Whether what the one signs the other confirms. */
+    private static boolean fits(PrivateKey key, X509Certificate certificate) {
+        String algorithm = switch (key.getAlgorithm()) {
+            case "RSA" -> "SHA256withRSA";
+            case "EC" -> "SHA256withECDSA";
+            default -> key.getAlgorithm();
+        };
+        try {
+            Signature signature = Signature.getInstance(algorithm);
+            signature.initSign(key);
+            signature.update((byte) 0);
+            byte[] signed = signature.sign();
+            signature.initVerify(certificate.getPublicKey());
+            signature.update((byte) 0);
+            return signature.verify(signed);
+        } catch (GeneralSecurityException e) {
+            return false;
+        }
+    }
+
+    private X509Certificate[] certificates(String name) throws IOException {
+        try {
+            Collection<? extends Certificate> all =
+                    CertificateFactory.getInstance("X.509").generateCertificates(new ByteArrayInputStream(read(name)));
+            if (all.isEmpty()) {
+                throw new IOException(path.resolve(name) + " holds no certificate");
+            }
+            return all.toArray(new X509Certificate[0]);
+        } catch (CertificateException e) {
+            throw new IOException(path.resolve(name) + " holds no certificate in PEM: " + e.getMessage(), e);
+        }
+    }
+
+    private byte[] read(String name) throws IOException {
+        Path file = path.resolve(name);
+        try {
+            return Files.readAllBytes(file);
+        } catch (NoSuchFileException e) {
+            throw new IOException(
+                    file + " does not exist; a folder of certificates has " + CA + ", and server-cert.pem and"
+                            + " server-key.pem for a server, client-cert.pem and client-key.pem for a client",
+                    e);
+        } catch (FileSystemException e) {
+            String reason = e.getReason();
+            throw new IOException(file + " cannot be read" + (reason == null ? "" : ": " + reason), e);
+        }
+    }
+}

@@ -1,0 +1,129 @@
+package io.leapnbd.nbd.server;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.leapnbd.nbd.testing.TestCertificates;
+import io.leapnbd.nbd.tls.TlsFolder;
+import io.netty.util.ReferenceCountUtil;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.security.KeyFactory;
+import java.security.KeyPairGenerator;
+import java.security.PrivateKey;
+import java.security.spec.PKCS8EncodedKeySpec;
+import java.util.Arrays;
+import java.util.Base64;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** Folders of certificates as users have them: with files that are missing, open to others, damaged, or of an older form. */
+class TlsFolderTest {
+
+    @TempDir
+    private Path path;
+
+    private TlsFolder folder;
+
+    @BeforeEach
+    void certificates() throws IOException {
+        folder = new TestCertificates().folder(path);
+    }
+
+    @Test
+    void a_whole_folder_is_usable_by_both_ends() throws IOException {
+        assertThat(ReferenceCountUtil.release(folder.server())).isTrue();
+        assertThat(folder.client().isClient()).isTrue();
+    }
+
+    @Test
+    void a_file_that_is_missing_is_named_together_with_what_there_has_to_be() throws IOException {
+        Files.delete(path.resolve("server-cert.pem"));
+        assertThatThrownBy(folder::server)
+                .isInstanceOf(IOException.class)
+                .hasMessageStartingWith(
+                        path.resolve("server-cert.pem") + " does not exist; a folder of certificates has");
+    }
+
+    @Test
+    void a_key_that_others_may_read_is_refused() throws IOException {
+        Files.setPosixFilePermissions(path.resolve("server-key.pem"), PosixFilePermissions.fromString("rw-r--r--"));
+        assertThatThrownBy(folder::server)
+                .isInstanceOf(IOException.class)
+                .hasMessage("others may read or change the private key " + path.resolve("server-key.pem")
+                        + "; give it mode 0600");
+    }
+
+    @Test
+    void damaged_files_are_refused_by_name() throws IOException {
+        Path key = path.resolve("server-key.pem");
+        String whole = Files.readString(key);
+        for (String bad : new String[] {
+            "",
+            "no key",
+            whole.substring(0, whole.length() / 2),
+            whole.replaceAll("(?m)^([A-Za-z0-9+/=]{20}).*$", "$1"),
+            pem("RSA PRIVATE KEY", new byte[3]),
+            pem("EC PRIVATE KEY", new byte[3]),
+            pem("ENCRYPTED PRIVATE KEY", new byte[300]),
+            pem("DSA PRIVATE KEY", new byte[300])
+        }) {
+            TestCertificates.writeKey(key, bad);
+            assertThatThrownBy(folder::server).isInstanceOf(IOException.class).hasMessageContaining(key.toString());
+        }
+        TestCertificates.writeKey(key, whole);
+        Files.writeString(path.resolve("ca-cert.pem"), "no certificate");
+        assertThatThrownBy(folder::server)
+                .isInstanceOf(IOException.class)
+                .hasMessageContaining(path.resolve("ca-cert.pem").toString());
+    }
+
+    @Test
+    void keys_in_the_older_forms_of_openssl_and_certtool_are_read() throws Exception {
+        Path key = path.resolve("client-key.pem");
+        byte[] pkcs8 = pkcs8(Files.readString(key));
+        // The old form of a curve's key leaves the curve to the envelope here; openssl puts it in, as element [0].
+        TestCertificates.writeKey(key, pem("EC PRIVATE KEY", withCurve(pkcs8)));
+        assertThat(folder.client().isClient()).isTrue();
+
+        KeyPairGenerator rsa = KeyPairGenerator.getInstance("RSA");
+        rsa.initialize(2048);
+        byte[] wrapped = rsa.generateKeyPair().getPrivate().getEncoded();
+        // SEQUENCE (4), version (3), algorithm (15), OCTET STRING (4).
+        byte[] inner = Arrays.copyOfRange(wrapped, 26, wrapped.length);
+        TestCertificates.writeKey(path.resolve("server-key.pem"), pem("RSA PRIVATE KEY", inner));
+        // It is read, and is not the one of the certificate.
+        assertThatThrownBy(folder::server)
+                .hasMessage(path.resolve("server-key.pem") + " is not the key of the certificate beside it");
+    }
+
+    private static byte[] pkcs8(String pem) {
+        return Base64.getMimeDecoder().decode(pem.replaceAll("-----[A-Z ]*-----", ""));
+    }
+
+    /** An ECPrivateKey (RFC 5915) for curve P-256, of which the PKCS #8 form is given. */
+    private static byte[] withCurve(byte[] pkcs8) throws Exception {
+        PrivateKey key = KeyFactory.getInstance("EC").generatePrivate(new PKCS8EncodedKeySpec(pkcs8));
+        byte[] secret = new byte[32];
+        byte[] s = ((java.security.interfaces.ECPrivateKey) key).getS().toByteArray();
+        int from = Math.max(0, s.length - 32);
+        System.arraycopy(s, from, secret, 32 - (s.length - from), s.length - from);
+        byte[] out = new byte[2 + 3 + 2 + 32 + 12];
+        byte[] head = {0x30, (byte) (out.length - 2), 0x02, 0x01, 0x01, 0x04, 0x20};
+        byte[] curve = {(byte) 0xa0, 0x0a, 0x06, 0x08, 0x2a, (byte) 0x86, 0x48, (byte) 0xce, 0x3d, 0x03, 0x01, 0x07};
+        System.arraycopy(head, 0, out, 0, head.length);
+        System.arraycopy(secret, 0, out, head.length, 32);
+        System.arraycopy(curve, 0, out, head.length + 32, curve.length);
+        return out;
+    }
+
+    private static String pem(String kind, byte[] der) {
+        String body = Base64.getMimeEncoder(64, "\n".getBytes(StandardCharsets.US_ASCII))
+                .encodeToString(der);
+        return "-----BEGIN " + kind + "-----\n" + body + "\n-----END " + kind + "-----\n";
+    }
+}
