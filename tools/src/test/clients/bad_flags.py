@@ -63,6 +63,8 @@ WRONG = [
     ("a word behind a donor that is no zone", f"serve --size 16M --donors {ABSENT}?rack=1", ["--donors", "?zone=NAME"]),
     ("a member timeout of no time", f"serve --size 16M --donors {ABSENT} --member-timeout 0s", ["--member-timeout", "100ms"]),
     ("a member timeout as long as a request's", f"serve --size 16M --donors {ABSENT}?zone=a,127.0.0.1:2?zone=b --replicas 2 --member-timeout 20s", ["--member-timeout", "quarter"]),
+    ("TLS without certificates", "serve --size 16M --tls require", ["--tls", "--tls-certificates"]),
+    ("a TLS mode that is none", "serve --size 16M --tls maybe", ["--tls", "require", "on", "off"]),
     ("seals that are neither on nor off", f"serve --size 16M --donors {ABSENT} --seals maybe", ["--seals", "on", "off"]),
     ("a donor that is named twice in two zones", f"serve --size 16M --donors {ABSENT}?zone=a,{ABSENT}?zone=b", ["twice"]),
     ("a donor that is named twice", f"serve --size 16M --donors {ABSENT},{ABSENT}", ["twice"]),

@@ -238,7 +238,7 @@ class Server(Daemon):
 
     def spawn(self):
         if self.uris:
-            port = self.uri("nbd").split(":")[2].split("/")[0]
+            port = next(uri for uri in self.uris if uri.startswith(("nbd:", "nbds:"))).split(":")[2].split("/")[0]
             self.arguments[self.arguments.index("--listen") + 1] = f"127.0.0.1:{port}"
         super().spawn()
 

@@ -14,9 +14,11 @@ import io.leapnbd.donor.loop.EventLoops;
 import io.leapnbd.donor.protocol.Protocol;
 import io.leapnbd.donor.store.SlabStore;
 import io.leapnbd.donor.store.StoreSettings;
+import io.leapnbd.nbd.NbdUri;
 import io.leapnbd.nbd.server.BufferReserve;
 import io.leapnbd.nbd.server.NbdServer;
 import io.leapnbd.nbd.server.NbdServerContext;
+import io.leapnbd.nbd.server.NbdTls;
 import io.leapnbd.nbd.spi.BlockDevice;
 import io.leapnbd.tools.cli.Closings;
 import io.leapnbd.tools.cli.Durations;
@@ -158,7 +160,12 @@ public final class LeapServer implements AutoCloseable {
             device = queued;
         }
         BlockDevice exported = recorded == null ? device : recorded.of(device);
+        NbdTls tls = settings.tls().open();
+        if (tls != null) {
+            closings.add("TLS", tls);
+        }
         NbdServer nbd = NbdServer.start(new NbdServerContext()
+                .tls(tls)
                 .group(loops.group())
                 .allocator(buffers.allocator())
                 .otherDirectMemory(OTHER_DIRECT_MEMORY + settings.loops().count() * (linkBytes + LINK_SLACK))
@@ -189,7 +196,8 @@ public final class LeapServer implements AutoCloseable {
         }
         for (HostPort address : settings.tcp()) {
             try {
-                uris.add(nbd.listenTcp(address.resolve()).uri(settings.export()).toString());
+                NbdUri uri = nbd.listenTcp(address.resolve()).uri(settings.export());
+                uris.add((settings.tls().required() ? uri.withTls(null) : uri).toString());
             } catch (IOException e) {
                 throw address.refused("--listen", e);
             }

@@ -102,6 +102,9 @@ public final class ServeCommand implements Callable<Integer> {
                     + " repeated.")
     private List<Path> unix = List.of();
 
+    @Mixin
+    private TlsOptions tls = new TlsOptions();
+
     @Option(
             names = "--http",
             paramLabel = "HOST:PORT",
@@ -394,6 +397,7 @@ public final class ServeCommand implements Callable<Integer> {
                 name,
                 tcp,
                 unix,
+                tls.choice(),
                 endpoint(),
                 copies,
                 ioTimeout,

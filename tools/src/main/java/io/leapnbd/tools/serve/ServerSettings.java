@@ -19,6 +19,7 @@ import org.jspecify.annotations.Nullable;
  * @param export its name
  * @param tcp where to accept NBD clients over TCP
  * @param unix where to accept them over Unix sockets
+ * @param tls whether these clients may or must use it
  * @param http where the endpoint listens; null for none
  * @param copies how many there are of each page
  * @param ioTimeout how long a request may take
@@ -38,6 +39,7 @@ public record ServerSettings(
         String export,
         List<HostPort> tcp,
         List<Path> unix,
+        TlsChoice tls,
         @Nullable EndpointAddress http,
         CopiesChoice copies,
         Duration ioTimeout,
@@ -62,6 +64,7 @@ public record ServerSettings(
                 export,
                 tcp,
                 unix,
+                tls,
                 http,
                 copies,
                 ioTimeout,

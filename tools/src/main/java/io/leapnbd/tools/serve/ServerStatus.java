@@ -213,6 +213,7 @@ record ServerStatus(
             json.object()
                     .put("id", connection.id())
                     .put("peer", connection.peer())
+                    .put("tls", connection.security())
                     .put("export", connection.export())
                     .put("transmitting", connection.transmitting())
                     .put("opened", connection.opened().toString())
@@ -283,7 +284,9 @@ record ServerStatus(
         Table clients = new Table("client", "export", "in flight", "since");
         for (ConnectionInfo connection : nbd.connections()) {
             clients.row(
-                    connection.peer(),
+                    connection.security().isEmpty()
+                            ? connection.peer()
+                            : connection.peer() + " (" + connection.security() + ")",
                     connection.export().isEmpty() ? "-" : connection.export(),
                     Integer.toString(connection.requestsInFlight()),
                     ago(connection.opened()));

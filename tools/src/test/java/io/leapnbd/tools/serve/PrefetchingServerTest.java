@@ -191,6 +191,7 @@ class PrefetchingServerTest {
                 "leap",
                 List.of(listen),
                 List.of(),
+                TlsChoice.OFF,
                 ANY_HTTP,
                 CopiesChoice.DEFAULT,
                 TIMEOUT,
