@@ -11,6 +11,7 @@ import own_memory
 import real_clients
 import seals
 import server_faults
+import set_donors
 import tls
 from processes import Processes, Server, two_donors
 from runner import Suite, stop_on_signals
@@ -51,6 +52,7 @@ def main(words):
         copies.run(suite, processes, first, rounds)
         drains.run(suite, processes, first, rounds)
         seals.run(suite, processes, first, rounds)
+        set_donors.run(suite, processes, first, rounds)
         tls.run(suite, processes)
         bad_flags.run(suite, processes)
         own_memory.run(suite, processes)

@@ -33,6 +33,7 @@ public final class RemoteDeviceContext {
     private Duration requestTimeout = Duration.ofSeconds(20);
     private int copies = 1;
     private boolean fewerCopies;
+    private int mostCopies;
     private Duration memberTimeout = Duration.ofSeconds(1);
     private Duration connectTimeout = Duration.ofSeconds(10);
     private @Nullable Path stateFile;
@@ -67,6 +68,16 @@ public final class RemoteDeviceContext {
     public RemoteDeviceContext copies(int number) {
         change();
         copies = number;
+        return this;
+    }
+
+    /**
+     * Leaves it to the donors how many copies there are, as these are added and removed while the device is in use: so many at most, where they are on
+     * as many machines and have room. Otherwise there are as many as {@link #copies} says.
+     */
+    public RemoteDeviceContext copiesByDefault(int most) {
+        change();
+        mostCopies = most;
         return this;
     }
 
@@ -276,7 +287,7 @@ public final class RemoteDeviceContext {
                     + " (a donor's ?zone=NAME says what counts as one machine)");
         }
         requireBetween("request timeout", requestTimeout, Duration.ofHours(1));
-        if (copies > 1
+        if (mostCopies() > 1
                 && (memberTimeout.toMillis() < 100
                         || memberTimeout.multipliedBy(4).compareTo(requestTimeout) > 0)) {
             throw new IllegalArgumentException("a member timeout of " + memberTimeout.toMillis()
@@ -326,6 +337,15 @@ public final class RemoteDeviceContext {
 
     Duration requestTimeout() {
         return requestTimeout;
+    }
+
+    boolean copiesByDefault() {
+        return mostCopies > 0;
+    }
+
+    /** How many copies there are at most, whatever donors there are. */
+    int mostCopies() {
+        return mostCopies > 0 ? mostCopies : copies;
     }
 
     Duration memberTimeout() {

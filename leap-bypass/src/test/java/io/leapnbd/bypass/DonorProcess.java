@@ -26,7 +26,12 @@ final class DonorProcess implements AutoCloseable {
     }
 
     DonorProcess(StoreSettings settings) throws IOException {
-        store = SlabStore.open(settings.withLock(false).withReadySlabs(0));
+        this(SlabStore.open(settings.withLock(false).withReadySlabs(0)));
+    }
+
+    /** One that has its slabs already, at another address. */
+    DonorProcess(SlabStore its) throws IOException {
+        store = its;
         server = DonorServer.start(
                 store,
                 ServerSettings.listenOn(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0))

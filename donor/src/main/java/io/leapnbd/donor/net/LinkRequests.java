@@ -127,7 +127,7 @@ final class LinkRequests {
             case Operation.PAGES ->
                 payload == 0 && PageMarks.isRange(RequestHeader.offset(in, at), RequestHeader.length(in, at));
             case Operation.EXPOSE -> payload == 0 && exposer != null;
-            case Operation.PING, Operation.FREE, Operation.LIST, Operation.TRIM -> payload == 0;
+            case Operation.PING, Operation.FREE, Operation.LIST, Operation.TRIM, Operation.RELEASE -> payload == 0;
             default -> false;
         };
         return good ? payload : BAD;
@@ -195,6 +195,7 @@ final class LinkRequests {
             case Operation.FREE -> store.free(its, slab, version);
             case Operation.PLACE -> place(its, in, at);
             case Operation.PING -> store.ping(its);
+            case Operation.RELEASE -> store.release(its);
             case Operation.NOTE -> store.note(its, version, in.nioBuffer(payload, RequestHeader.payload(in, at)));
             default -> Status.BAD_REQUEST;
         };

@@ -54,6 +54,12 @@ public final class Operation {
      */
     public static final byte PLACE = 9;
 
+    /**
+     * Gives the export up at this donor: when the claim's last link has ended, the lease ends at once, and all slabs are taken back. The
+     * epoch stays. A newer claim makes it void.
+     */
+    public static final byte RELEASE = 10;
+
     /** Reads {@code length} bytes at {@code offset} of the slab {@code slab}; they are the reply's payload. */
     public static final byte READ = 16;
 

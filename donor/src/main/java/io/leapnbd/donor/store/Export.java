@@ -48,6 +48,9 @@ final class Export {
     /** Open links of the last claim. */
     final Set<Claim> claims = new LinkedHashSet<>();
 
+    /** Whether the owner has given it up: then the lease ends with its last link. */
+    boolean released;
+
     /** When the lease runs out, on the store's clock, if there are no {@link #claims}. */
     long leaseEnds;
 
@@ -125,6 +128,7 @@ final class Export {
         claimant = hello.claimant();
         note = itsNote;
         noteVersion = 0;
+        released = false;
         claimedAt = now;
         answeredAt = now;
     }

@@ -203,7 +203,11 @@ final class ExportTable {
             }
             long now = now();
             if (export.remove(claim, now) && export.claims.isEmpty()) {
-                export.leaseEnds = now + settings.lease().toNanos();
+                export.leaseEnds =
+                        export.released ? now : now + settings.lease().toNanos();
+                if (export.released && exports.remove(export.name, export)) {
+                    forget(export);
+                }
             }
         } finally {
             lock.unlock();
@@ -228,6 +232,13 @@ final class ExportTable {
             export.note = copy(note);
             export.noteVersion = version;
             noteBytes = notesAfter;
+            return Status.OK;
+        });
+    }
+
+    byte release(Claim claim) {
+        return asOwner(claim, refused -> refused, export -> {
+            export.released = true;
             return Status.OK;
         });
     }

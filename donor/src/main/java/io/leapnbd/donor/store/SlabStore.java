@@ -225,6 +225,15 @@ public final class SlabStore implements AutoCloseable {
     }
 
     /**
+     * Gives the export up here, with all its slabs, from when the claim's last link is closed. Its lease ends then, whatever was left of it. A
+     * newer claim makes that void.
+     */
+    public byte release(Claim claim) {
+        claim.answering();
+        return counters.ended(exports.release(claim));
+    }
+
+    /**
      * Reads a range of a slab. Bytes never written, or trimmed since, are zeros. A range that touches a lost page is {@link
      * Status#PAGE_LOST}, and what {@code into} holds then is of no use.
      *

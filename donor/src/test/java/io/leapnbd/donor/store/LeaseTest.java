@@ -92,6 +92,34 @@ class LeaseTest {
     }
 
     @Test
+    void anExportThatIsGivenUpIsForgottenWithItsLastLinkAndItsEpochStays() {
+        Lent slab = Lent.grant(store, "a", 1, 0);
+        Claim second = Lent.claim(store, "a", 1);
+        assertThat(store.release(second)).isEqualTo(Status.OK);
+        second.close();
+        assertThat(store.freeSlabs()).isEqualTo(1);
+
+        slab.claim().close();
+        assertThat(store.freeSlabs()).isEqualTo(2);
+        HelloReply left = requireNonNull(store.hello(Hellos.observe("a")).reply());
+        assertThat(left.hasContent()).isFalse();
+        assertThat(left.epoch()).isPositive();
+    }
+
+    @Test
+    void aNewerClaimMakesItVoidThatAnExportWasGivenUp() {
+        Lent slab = Lent.grant(store, "a", 1, 7);
+        slab.write(0, PAGE, 1, 1);
+        assertThat(store.release(slab.claim())).isEqualTo(Status.OK);
+        Claim next = Lent.claim(store, "a", 2);
+        slab.claim().close();
+        assertThat(store.release(slab.claim())).isEqualTo(Status.FENCED);
+        next.close();
+
+        assertThat(store.freeSlabs()).isEqualTo(1);
+    }
+
+    @Test
     void anOlderLinkThatClosesLateDoesNotStartTheLease() {
         Lent old = Lent.grant(store, "a", 1, 0);
         Claim next = Lent.claim(store, "a", 2);

@@ -19,6 +19,20 @@ public final class Donor {
     /** Proofs that are newer by less are not told to other loops. */
     private static final long PROOF_NANOS = TimeUnit.MILLISECONDS.toNanos(50);
 
+    /** Whether a server has a donor among its own; all but {@link #USED} only of one whose donors are changed while it runs. */
+    public enum Use {
+        /** It was added, and nothing is placed there before it is claimed and every loop has a link. */
+        JOINING,
+        /** It has slabs, or may get some. */
+        USED,
+        /** It is to be emptied and forgotten. Nothing is placed there any more. */
+        LEAVING,
+        /** It is empty, and every other donor is being told. What it answers proves nothing any more. */
+        DISOWNED,
+        /** It is none of the server's. Nothing but its number is left. */
+        GONE
+    }
+
     /** Why a donor that answers is of no use. */
     enum Unfit {
         /** It refuses the hello, for example because it has as many links as it takes. */
@@ -44,6 +58,7 @@ public final class Donor {
     private volatile int totalSlabs;
     private volatile int wantedBack;
     private volatile boolean drained;
+    private volatile Use use = Use.USED;
     private volatile Held held = new Held(DonorStanding.NONE);
 
     /** {@link #provenNanos}. */
@@ -107,9 +122,29 @@ public final class Donor {
         drained = now;
     }
 
+    /** What it is to the server. */
+    public Use use() {
+        return use;
+    }
+
+    /** Says what it is to the server from now on. */
+    public void use(Use now) {
+        use = now;
+    }
+
+    /** Whether slabs may be placed there, if it has room. */
+    public boolean takesSlabs() {
+        return !drained && use == Use.USED;
+    }
+
+    /** Whether all that is kept there is to be kept elsewhere. */
+    public boolean emptied() {
+        return drained || use == Use.LEAVING;
+    }
+
     /** Whether slabs that are kept there are to be kept elsewhere. */
     public boolean givesBack() {
-        return drained || wantedBack > 0;
+        return emptied() || wantedBack > 0;
     }
 
     /** Slabs that it lends in all. */
@@ -215,6 +250,10 @@ public final class Donor {
      * @param sentNanos {@link System#nanoTime()} of that, or earlier
      */
     public void proven(long sentNanos) {
+        if (use.compareTo(Use.DISOWNED) >= 0) {
+            // A server that takes over need not ask it any more.
+            return;
+        }
         long newest = proven.get();
         while (sentNanos - newest > PROOF_NANOS && !proven.compareAndSet(newest, sentNanos)) {
             newest = proven.get();

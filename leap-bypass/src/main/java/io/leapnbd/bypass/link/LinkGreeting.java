@@ -150,17 +150,14 @@ final class LinkGreeting {
                 yield begin();
             }
             case CLAIM -> {
+                if (donor.use() != Donor.Use.USED) {
+                    // It joins, and the others may not know of it; or it leaves. Nothing that it holds is in use.
+                    yield admit(reply, true);
+                }
                 donor.claiming(process);
                 yield claim(reply, decision.blank());
             }
-            case ADMIT -> {
-                String why = donor.admit(process);
-                if (why == null) {
-                    yield claim(reply, decision.blank());
-                }
-                donor.unfit(Donor.Unfit.HELD_BACK);
-                yield Step.later(why);
-            }
+            case ADMIT -> admit(reply, decision.blank());
             case GIVEN_UP -> {
                 donor.listener().givenUp(donor, process);
                 donor.unfit(Donor.Unfit.HELD_BACK);
@@ -172,6 +169,15 @@ final class LinkGreeting {
             }
             case FENCED -> Step.FENCED;
         };
+    }
+
+    private Step admit(HelloReply reply, boolean blank) {
+        String why = donor.admit(reply.incarnation());
+        if (why == null) {
+            return claim(reply, blank);
+        }
+        donor.unfit(Donor.Unfit.HELD_BACK);
+        return Step.later(why);
     }
 
     private Step elsewhere() {

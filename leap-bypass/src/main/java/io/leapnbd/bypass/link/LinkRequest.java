@@ -158,6 +158,17 @@ public final class LinkRequest {
         version = generation;
     }
 
+    /** Says that the export is given up at the donor. */
+    public void release() {
+        operation = Operation.RELEASE;
+        incarnation = null;
+        where = null;
+        slab = 0;
+        offset = 0;
+        length = 0;
+        version = 0;
+    }
+
     /** Asks for a slab. */
     public void grant(int index, long grantVersion, boolean toBeFilled) {
         operation = Operation.GRANT;
@@ -219,6 +230,11 @@ public final class LinkRequest {
         } catch (RuntimeException | Error e) {
             LOG.error("a completion of operation {} has failed by a defect", operation, e);
         }
+    }
+
+    /** Ends it as one that cannot be done: its donor is none of the server's any more. */
+    public void refuse() {
+        finish(Outcome.UNREACHABLE, System.nanoTime());
     }
 
     /** Forgets what it referred to, before it goes back to a pool. */

@@ -92,6 +92,7 @@ final class LocalSession implements LinkSession {
             case Operation.PLACE -> place(with, r);
             case Operation.FREE -> store.free(with, r.slab, r.version);
             case Operation.PING -> store.ping(with);
+            case Operation.RELEASE -> store.release(with);
             default -> Status.BAD_REQUEST;
         };
     }

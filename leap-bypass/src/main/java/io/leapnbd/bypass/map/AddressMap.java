@@ -40,6 +40,7 @@ public final class AddressMap {
     private final PageBitmap written;
     private final PageBitmap lost;
     private final AtomicInteger mapped = new AtomicInteger();
+    private final CopiesAtDonors copies = new CopiesAtDonors();
     private final LongAdder pagesLost = new LongAdder();
 
     /** Losses of slabs; those that have begun and not ended are under way. */
@@ -71,6 +72,7 @@ public final class AddressMap {
             Placement row = state.placement(slab);
             if (row != null) {
                 placements[slab] = row;
+                copies.add(row, null);
                 mapped.incrementAndGet();
             }
             setDamaged(slab, lost.any(firstPage(slab), endPage(slab)));
@@ -95,6 +97,19 @@ public final class AddressMap {
     /** Slabs that a donor holds. */
     public int mappedSlabs() {
         return mapped.get();
+    }
+
+    /** Copies of slabs at a donor, of whatever state. */
+    public int copiesAt(int donor) {
+        return copies.at(donor);
+    }
+
+    /**
+     * Says whether a donor may get copies that it does not have. Once it may not, and has none, it has none for good; until it may again, or its
+     * number is another donor's.
+     */
+    public void closeDonor(int donor, boolean now) {
+        copies.close(donor, now);
     }
 
     /** Pages lost since the start, whether they were written again or not. */
@@ -331,19 +346,21 @@ public final class AddressMap {
     }
 
     /**
-     * Places a slab anew, and writes that down first, unless it is not where the caller thinks.
+     * Places a slab anew, and writes that down first, unless it is not where the caller thinks, or a donor may get no more copies.
      *
      * @param expected where it is; null for a slab that is nowhere
-     * @return whether it was there
+     * @return whether it is placed
      */
     public boolean place(int slab, @Nullable Placement expected, Placement next) {
         synchronized (lock(slab)) {
-            if (placement(slab) != expected) {
+            if (placement(slab) != expected || !copies.add(next, expected)) {
                 return false;
             }
             state.putPlacement(slab, next);
             if (expected == null) {
                 mapped.incrementAndGet();
+            } else {
+                copies.remove(expected, next);
             }
             PLACEMENT.setVolatile(placements, slab, next);
             return true;
@@ -370,13 +387,14 @@ public final class AddressMap {
             }
             state.putPlacement(slab, null);
             PLACEMENT.setVolatile(placements, slab, (@Nullable Placement) null);
+            copies.remove(expected, null);
             mapped.decrementAndGet();
             return true;
         }
     }
 
     /**
-     * Places a slab that is nowhere, unless other pages of it are lost by now than its donors were told.
+     * Places a slab that is nowhere, unless other pages of it are lost by now than its donors were told, or a donor may get no more copies.
      *
      * @param lostThen what {@link #lostPages} said then; empty if no page was lost
      * @return whether it is placed
@@ -386,8 +404,10 @@ public final class AddressMap {
             if (!Arrays.equals(lostThen, damaged(slab) ? lostPages(slab) : new long[0])) {
                 return false;
             }
-            map(slab, to);
-            return true;
+            if (placement(slab) != null) {
+                throw new IllegalStateException("slab " + slab + " is somewhere already");
+            }
+            return place(slab, null, to);
         }
     }
 
@@ -415,9 +435,12 @@ public final class AddressMap {
             if (left != null) {
                 state.putPlacement(slab, left);
                 PLACEMENT.setVolatile(placements, slab, left);
+                copies.remove(now, left);
                 return new Removal(left, 0);
             }
-            return new Removal(null, lose(slab));
+            long pages = lose(slab);
+            copies.remove(now, null);
+            return new Removal(null, pages);
         }
     }
 

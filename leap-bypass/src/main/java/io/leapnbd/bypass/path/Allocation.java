@@ -11,6 +11,8 @@ final class Allocation {
 
     final int slab;
     final DeviceLoop loop;
+    /** How many copies were wanted when it began. */
+    final int copies;
 
     /** Donors that have refused, or have not answered in time, since the last time that all were tried. On the loop. */
     final BitSet refused = new BitSet();
@@ -30,8 +32,9 @@ final class Allocation {
     private final List<SlabWaits.Wait> waits = new ArrayList<>();
     private boolean over;
 
-    Allocation(int slab, DeviceLoop loop) {
+    Allocation(int slab, int copies, DeviceLoop loop) {
         this.slab = slab;
+        this.copies = copies;
         this.loop = loop;
     }
 

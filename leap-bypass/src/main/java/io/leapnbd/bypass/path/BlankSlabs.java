@@ -135,7 +135,7 @@ final class BlankSlabs {
     private boolean wantedBack(Placement at) {
         for (int i = 0; i < at.size(); i++) {
             Donor donor = loop.link(at.member(i).donor()).donor();
-            if (donor.drained()
+            if (donor.emptied()
                     || donor.wantedBack() > left.pending(at.member(i).donor())) {
                 return true;
             }

@@ -3,6 +3,7 @@ package io.leapnbd.bypass.path;
 import io.leapnbd.bypass.latency.LoopLatencies;
 import io.leapnbd.bypass.latency.Operation;
 import io.leapnbd.bypass.latency.Stage;
+import io.leapnbd.bypass.link.Donor;
 import io.leapnbd.bypass.link.DonorLink;
 import io.leapnbd.bypass.link.LinkCompletion;
 import io.leapnbd.bypass.link.LinkRequest;
@@ -38,7 +39,7 @@ public final class DeviceLoop {
 
     private final EventLoop eventLoop;
     private final LoopLatencies latencies;
-    private final DonorLink[] links;
+    private final LoopLinks links;
     private final long timeoutNanos;
     private final long memberTimeoutNanos;
     private final OwnershipLease lease;
@@ -99,11 +100,11 @@ public final class DeviceLoop {
         gaps = new TickGap(clock.getAsLong());
         this.eventLoop = eventLoop;
         this.latencies = latencies;
-        this.links = links;
+        this.links = new LoopLinks(links);
         this.timeoutNanos = timeoutNanos;
         this.memberTimeoutNanos = memberTimeoutNanos;
         suspensions = new Suspensions(suspendedNanos);
-        lease = new OwnershipLease(links, suspendedNanos, embedded, timeoutNanos, clock);
+        lease = new OwnershipLease(this.links, suspendedNanos, embedded, timeoutNanos, clock);
         waits = new SlabWaits(this);
         steps = new StepQueue(this, eventLoop);
         ticks = eventLoop.scheduleAtFixedRate(this::tick, TICK_MILLIS, TICK_MILLIS, TimeUnit.MILLISECONDS);
@@ -140,30 +141,51 @@ public final class DeviceLoop {
 
     /** Its link to a donor. */
     public DonorLink link(int donor) {
-        return links[donor];
+        return links.get(donor);
     }
 
     /** Whether a donor was not heard for so long. It is heard twice a second at least while it is well. */
     boolean isSilent(int donor, long nanos) {
-        return now() - links[donor].donor().heardNanos() >= nanos;
+        return now() - links.get(donor).donor().heardNanos() >= nanos;
     }
 
     /** Whether requests to a donor need not wait for it: its link is not up, and nobody has reached it for as long as one may take. */
     boolean isDown(int donor) {
-        return !links[donor].ready() && links[donor].donor().down(now(), timeoutNanos);
+        DonorLink link = links.get(donor);
+        return !link.ready() && link.donor().down(now(), timeoutNanos);
     }
 
-    /** How many there are. */
+    /** How many there are: numbers of donors are below this. Those of donors that were removed count too. */
     int links() {
-        return links.length;
+        return links.count();
+    }
+
+    /** Stands for the link to a donor that is none any more. */
+    public static DonorLink removed(Donor donor) {
+        return new RemovedLink(donor);
+    }
+
+    /** Opens a link to a donor that was added. Its number is {@link #links}. */
+    public void add(DonorLink link) {
+        if (closed) {
+            link.close();
+        }
+        links.add(link);
+    }
+
+    /** Ends the link to a donor that is removed: whatever is asked of it from now on cannot be reached. */
+    public void remove(int donor) {
+        DonorLink link = links.get(donor);
+        links.set(donor, new RemovedLink(link.donor()));
+        guarded(link::close);
     }
 
     /** Ends all links; what is under way fails. */
     public void close() {
         closed = true;
         ticks.cancel(false);
-        for (DonorLink link : links) {
-            guarded(link::close);
+        for (int i = 0; i < links.count(); i++) {
+            guarded(links.get(i)::close);
         }
         guarded(waits::close);
         guarded(lease::close);
@@ -176,8 +198,8 @@ public final class DeviceLoop {
 
     /** Sends what links held back to send together. */
     public void flush() {
-        for (DonorLink link : links) {
-            link.flush();
+        for (int i = 0; i < links.count(); i++) {
+            links.get(i).flush();
         }
     }
 
@@ -186,7 +208,8 @@ public final class DeviceLoop {
         long now = now();
         long gap = gaps.ended(now);
         boolean suspended = suspensions.ended();
-        for (DonorLink link : links) {
+        for (int i = 0; i < links.count(); i++) {
+            DonorLink link = links.get(i);
             try {
                 if (suspended || gap > 0) {
                     link.stoodStill(gap, suspended);
@@ -321,8 +344,8 @@ public final class DeviceLoop {
 
     /** Shows somebody what was posted on this loop's links and has not ended. */
     void eachRequest(Consumer<LinkRequest> to) {
-        for (DonorLink link : links) {
-            link.each(to);
+        for (int i = 0; i < links.count(); i++) {
+            links.get(i).each(to);
         }
     }
 
@@ -355,7 +378,7 @@ public final class DeviceLoop {
     /** Posts a request, which ends exactly once, whatever happens. */
     public void post(LinkRequest request, int donor) {
         try {
-            links[donor].post(request);
+            links.get(donor).post(request);
         } catch (RuntimeException | Error e) {
             defect(e);
             abandon(request);

@@ -4,6 +4,7 @@ import io.leapnbd.bypass.link.Donor;
 import io.leapnbd.bypass.map.AddressMap;
 import io.leapnbd.bypass.map.Member;
 import io.leapnbd.bypass.map.Placement;
+import io.leapnbd.bypass.map.StateFile;
 import java.util.Arrays;
 import java.util.BitSet;
 import java.util.HashSet;
@@ -41,9 +42,14 @@ final class DonorChoice {
 
     DonorChoice(int[] machines, RandomGenerator random) {
         this.random = random;
-        this.machines = machines;
-        asked = new int[machines.length];
-        late = new int[machines.length];
+        this.machines = Arrays.copyOf(machines, StateFile.MAX_DONORS);
+        asked = new int[StateFile.MAX_DONORS];
+        late = new int[StateFile.MAX_DONORS];
+    }
+
+    /** A donor was added. Before any loop has a link to it. */
+    synchronized void onMachine(int donor, int machine) {
+        machines[donor] = machine;
     }
 
     /** Chooses a donor on none of the machines that hold a copy, and counts it as being asked; or {@link #NONE}. */
@@ -63,7 +69,7 @@ final class DonorChoice {
     private int draw(int slab, DeviceLoop loop, BitSet refused, List<Member> copies, int except) {
         int chosen = NONE;
         int seen = 0;
-        for (int donor = 0; donor < asked.length; donor++) {
+        for (int donor = 0; donor < loop.links(); donor++) {
             if (donor != except
                     && !refused.get(donor)
                     && late[donor] == 0
@@ -81,22 +87,17 @@ final class DonorChoice {
     }
 
     private static boolean hasRoom(Donor donor) {
-        return donor.freeSlabs() > 0 && !donor.drained();
+        return donor.freeSlabs() > 0 && donor.takesSlabs();
     }
 
     /** Whether any of some copies is on a donor's machine. */
-    boolean onMachineOf(int donor, List<Member> copies) {
+    synchronized boolean onMachineOf(int donor, List<Member> copies) {
         for (int i = 0; i < copies.size(); i++) {
             if (machines[copies.get(i).donor()] == machines[donor]) {
                 return true;
             }
         }
         return false;
-    }
-
-    /** How many machines there are. */
-    int machineCount() {
-        return (int) Arrays.stream(machines).distinct().count();
     }
 
     /** What a donor will have when all that it is being asked for is granted. */
@@ -106,7 +107,10 @@ final class DonorChoice {
 
     /** Whether every donor is connected and has said that it has no room, and none is being asked for the slab. */
     synchronized boolean allFull(int slab, DeviceLoop loop) {
-        for (int donor = 0; donor < asked.length; donor++) {
+        for (int donor = 0; donor < loop.links(); donor++) {
+            if (loop.link(donor).donor().use() == Donor.Use.GONE) {
+                continue;
+            }
             if (!loop.link(donor).ready() || hasRoom(loop.link(donor).donor()) || busy.contains(key(slab, donor))) {
                 return false;
             }

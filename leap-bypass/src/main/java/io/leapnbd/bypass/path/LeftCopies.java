@@ -2,6 +2,7 @@ package io.leapnbd.bypass.path;
 
 import io.leapnbd.bypass.link.LinkRequest.Outcome;
 import io.leapnbd.bypass.map.Member;
+import io.leapnbd.bypass.map.StateFile;
 import io.leapnbd.bypass.path.PlacementChanges.Dropped;
 import java.util.ArrayList;
 import java.util.Collection;
@@ -39,7 +40,7 @@ final class LeftCopies {
         this.loop = loop;
         this.loops = loops;
         this.allocator = allocator;
-        pending = new AtomicIntegerArray(loop.links());
+        pending = new AtomicIntegerArray(StateFile.MAX_DONORS);
     }
 
     /** A copy is not used any more, and its donor may still hold it. Any thread. */

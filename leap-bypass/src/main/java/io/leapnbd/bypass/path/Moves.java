@@ -4,6 +4,7 @@ import io.leapnbd.bypass.link.Donor;
 import io.leapnbd.bypass.map.AddressMap;
 import io.leapnbd.bypass.map.Member;
 import io.leapnbd.bypass.map.Placement;
+import io.leapnbd.bypass.map.StateFile;
 import io.leapnbd.donor.protocol.Protocol;
 import java.util.HashMap;
 import java.util.Map;
@@ -45,12 +46,12 @@ final class Moves {
         this.map = map;
         this.left = left;
         window = Math.clamp(COUNTED_PAGES / (map.slabSize() / Protocol.PAGE_SIZE), 1, CHOSEN_FROM);
-        underWay = new int[loop.links()];
+        underWay = new int[StateFile.MAX_DONORS];
     }
 
     /** Whether any donor wants more back than is on its way. */
     boolean anyWanted() {
-        for (int donor = 0; donor < underWay.length; donor++) {
+        for (int donor = 0; donor < loop.links(); donor++) {
             if (wants(donor)) {
                 return true;
             }
@@ -62,7 +63,7 @@ final class Moves {
         Donor of = loop.link(donor).donor();
         return of.givesBack()
                 && loop.link(donor).ready()
-                && (of.drained() || of.wantedBack() > underWay[donor] + left.pending(donor));
+                && (of.emptied() || of.wantedBack() > underWay[donor] + left.pending(donor));
     }
 
     /**

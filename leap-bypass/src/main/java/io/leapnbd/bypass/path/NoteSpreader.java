@@ -3,6 +3,7 @@ package io.leapnbd.bypass.path;
 import io.leapnbd.bypass.link.DonorLink;
 import io.leapnbd.bypass.link.LinkRequest;
 import io.leapnbd.bypass.link.LinkRequest.Outcome;
+import io.leapnbd.bypass.map.StateFile;
 import io.leapnbd.donor.protocol.Operation;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
@@ -34,11 +35,11 @@ public final class NoteSpreader {
      * @param version of the note; grows with every change
      * @param encoded the note as it is now, of that version or a later one
      */
-    public NoteSpreader(LongSupplier version, Supplier<ByteBuffer> encoded, int donors) {
+    public NoteSpreader(LongSupplier version, Supplier<ByteBuffer> encoded) {
         this.version = version;
         this.encoded = encoded;
-        acknowledged = new AtomicLongArray(donors);
-        sending = new AtomicIntegerArray(donors);
+        acknowledged = new AtomicLongArray(StateFile.MAX_DONORS);
+        sending = new AtomicIntegerArray(StateFile.MAX_DONORS);
     }
 
     /** Whether a donor has acknowledged the note of a version, or a later one. Any thread. */
@@ -49,7 +50,7 @@ public final class NoteSpreader {
     /** Sends the note to the donors that do not have it, over one loop's links. On that loop. */
     public void spread(DeviceLoop loop) {
         long now = version.getAsLong();
-        for (int donor = 0; donor < acknowledged.length(); donor++) {
+        for (int donor = 0; donor < loop.links(); donor++) {
             DonorLink link = loop.link(donor);
             if (acknowledged.get(donor) < now && link.ready() && sending.compareAndSet(donor, 0, 1)) {
                 send(loop, donor);

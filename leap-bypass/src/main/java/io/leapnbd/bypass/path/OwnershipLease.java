@@ -5,6 +5,7 @@ import io.leapnbd.bypass.link.DonorLink;
 import io.leapnbd.bypass.link.LinkCompletion;
 import io.leapnbd.bypass.link.LinkRequest;
 import io.leapnbd.bypass.link.LinkRequest.Outcome;
+import io.leapnbd.bypass.map.StateFile;
 import io.leapnbd.donor.protocol.Operation;
 import io.leapnbd.nbd.spi.NbdError;
 import java.util.ArrayDeque;
@@ -31,7 +32,7 @@ public final class OwnershipLease {
     /** So old is no proof. */
     private static final long LONG_AGO_NANOS = Long.MAX_VALUE / 2;
 
-    private final DonorLink[] links;
+    private final LoopLinks links;
     private final boolean always;
     private final long timeoutNanos;
     private final LongSupplier clock;
@@ -49,7 +50,7 @@ public final class OwnershipLease {
     /** The client's request for which the machine's last suspend was looked for. */
     private long checkedForNanos;
 
-    /** The questions, one for each link. */
+    /** The questions, one for each number that a donor may have. */
     private final LinkRequest[] pings;
 
     private final boolean[] asked;
@@ -60,13 +61,13 @@ public final class OwnershipLease {
      * @param suspendedNanos for how long the machine has been suspended in all; may be too high, and is never too low
      * @param always whether the donor is in this process, so that nobody else can be its server
      */
-    OwnershipLease(DonorLink[] links, LongSupplier suspendedNanos, boolean always, long timeoutNanos) {
+    OwnershipLease(LoopLinks links, LongSupplier suspendedNanos, boolean always, long timeoutNanos) {
         this(links, suspendedNanos, always, timeoutNanos, System::nanoTime);
     }
 
     /** Likewise, with another clock than {@link System#nanoTime()}. */
     OwnershipLease(
-            DonorLink[] links, LongSupplier suspendedNanos, boolean always, long timeoutNanos, LongSupplier clock) {
+            LoopLinks links, LongSupplier suspendedNanos, boolean always, long timeoutNanos, LongSupplier clock) {
         this.clock = clock;
         this.links = links;
         this.always = always;
@@ -76,8 +77,8 @@ public final class OwnershipLease {
         voidBeforeNanos = now - LEASE_NANOS;
         lastProofNanos = now - LONG_AGO_NANOS;
         checkedForNanos = now;
-        asked = new boolean[links.length];
-        pings = new LinkRequest[links.length];
+        asked = new boolean[StateFile.MAX_DONORS];
+        pings = new LinkRequest[StateFile.MAX_DONORS];
         Arrays.setAll(pings, i -> new LinkRequest());
     }
 
@@ -110,8 +111,8 @@ public final class OwnershipLease {
 
     /** What one loop has proved is true of the server, and so of all its loops. */
     private boolean newestProof(long nowNanos) {
-        for (DonorLink link : links) {
-            long proven = link.donor().provenNanos();
+        for (int i = 0; i < links.count(); i++) {
+            long proven = links.get(i).donor().provenNanos();
             if (proven - voidBeforeNanos > 0 && proven - lastProofNanos > 0) {
                 lastProofNanos = proven;
             }
@@ -131,8 +132,8 @@ public final class OwnershipLease {
 
     /** Asks every donor that is connected and has not been asked yet. */
     private void post(long now) {
-        for (int i = 0; i < links.length; i++) {
-            DonorLink link = links[i];
+        for (int i = 0; i < links.count(); i++) {
+            DonorLink link = links.get(i);
             if (!asked[i] && link.ready()) {
                 asked[i] = true;
                 LinkRequest ping = pings[i];

@@ -2,6 +2,7 @@ package io.leapnbd.bypass.path;
 
 import io.leapnbd.bypass.map.Member;
 import io.leapnbd.bypass.map.Placement;
+import io.leapnbd.bypass.map.StateFile;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -34,8 +35,8 @@ final class ReadChoice {
     ReadChoice(DeviceLoop loop, long silentNanos) {
         this.loop = loop;
         this.silentNanos = silentNanos;
-        smoothed = new long[loop.links()];
-        underWay = new int[loop.links()];
+        smoothed = new long[StateFile.MAX_DONORS];
+        underWay = new int[StateFile.MAX_DONORS];
     }
 
     /**

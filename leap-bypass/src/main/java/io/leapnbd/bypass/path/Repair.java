@@ -1,9 +1,11 @@
 package io.leapnbd.bypass.path;
 
+import io.leapnbd.bypass.link.Donor;
 import io.leapnbd.bypass.map.AddressMap;
 import io.leapnbd.bypass.map.Member;
 import io.leapnbd.bypass.map.Member.State;
 import io.leapnbd.bypass.map.Placement;
+import io.leapnbd.bypass.map.StateFile;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.HashSet;
@@ -34,6 +36,12 @@ public final class Repair {
     /** After no donor had room for a copy, none is asked for so long. */
     private static final long NO_ROOM_NANOS = TimeUnit.SECONDS.toNanos(1);
 
+    /** At most one slab in so long goes to where more memory is free. */
+    private static final long BALANCE_NANOS = TimeUnit.SECONDS.toNanos(1);
+
+    /** After something else was to be done, none goes for so long. */
+    private static final long QUIET_NANOS = TimeUnit.SECONDS.toNanos(5);
+
     /** A donor that is silent for so many times {@code --member-timeout} loses its copies, whether they are written to or not. */
     private static final int SILENT_TIMES = 10;
 
@@ -53,6 +61,10 @@ public final class Repair {
     private final LongAdder filled = new LongAdder();
     private final LongAdder filledBytes = new LongAdder();
     private final LongAdder moved = new LongAdder();
+    private final LongAdder balanced = new LongAdder();
+    private final Balancing balancing;
+    private long balanceAt;
+    private int balancedSlab = -1;
     private volatile boolean noRoomToMove;
 
     /** By donor, as of this tick: whether it has been silent for so long that its copies are left out. */
@@ -82,7 +94,7 @@ public final class Repair {
         this.loop = loop;
         this.mending = mending;
         noRoomUntil = loop.now();
-        silent = new boolean[loop.links()];
+        silent = new boolean[StateFile.MAX_DONORS];
         this.map = map;
         this.order = order;
         this.versions = versions;
@@ -91,6 +103,8 @@ public final class Repair {
         this.memberTimeoutNanos = memberTimeoutNanos;
         left = new LeftCopies(loop, loops, allocator);
         moves = new Moves(loop, map, left);
+        balancing = new Balancing(loop, map, allocator);
+        balanceAt = loop.now() + QUIET_NANOS;
         blanks = new BlankSlabs(
                 loop, map, order, allocator, losses, versions, left, loops, memberTimeoutNanos, this::thinned);
     }
@@ -121,9 +135,20 @@ public final class Repair {
         return moved.sum();
     }
 
+    /** Copies that were begun to be moved to where more memory is free. Any thread. */
+    public long balanced() {
+        return balanced.sum();
+    }
+
     /** Slabs that went home because nothing is in them. Any thread. */
     public long givenBack() {
         return blanks.given();
+    }
+
+    /** Whether anything of the device is at a donor, by its number, or may still be in use there. On the loop. */
+    public boolean anyAt(int donor) {
+        return map.copiesAt(donor) > 0
+                || (left.pending(donor) > 0 && loop.link(donor).donor().up());
     }
 
     /** Whether a donor wants memory back, and no other had room when it was last looked for. Any thread. */
@@ -134,8 +159,9 @@ public final class Repair {
     /** Does what can be done now. Where nothing is to be done this allocates nothing. */
     public void tick() {
         anySilent = false;
-        for (int donor = 0; donor < silent.length; donor++) {
-            silent[donor] = loop.isSilent(donor, SILENT_TIMES * memberTimeoutNanos);
+        for (int donor = 0; donor < loop.links(); donor++) {
+            silent[donor] = loop.link(donor).donor().use() != Donor.Use.GONE
+                    && loop.isSilent(donor, SILENT_TIMES * memberTimeoutNanos);
             anySilent |= silent[donor];
         }
         left.tick();
@@ -146,6 +172,28 @@ public final class Repair {
             cursor = cursor + 1 == map.slabs() ? 0 : cursor + 1;
         }
         move();
+        balance();
+    }
+
+    /** Moves a slab to where more memory is free, slowly, when nothing else has been to be done for a while. */
+    private void balance() {
+        long now = loop.now();
+        boolean own = underWay.size() == 1 && underWay.contains(balancedSlab);
+        if (anySilent || !thin.isEmpty() || (!underWay.isEmpty() && !own) || moves.anyWanted()) {
+            balanceAt = now + QUIET_NANOS;
+            return;
+        }
+        if (own || now - balanceAt < 0) {
+            return;
+        }
+        balanceAt = now + BALANCE_NANOS;
+        Balancing.Move move = balancing.next();
+        if (move != null && move.now().size() < Placement.MAX_MEMBERS) {
+            balancedSlab = move.slab();
+            moves.begin(move.slab(), move.leaving());
+            balanced.increment();
+            add(move.slab(), move.now(), move.leaving(), move.to());
+        }
     }
 
     /** One has ended: what comes next need not wait for a tick. */
@@ -179,7 +227,7 @@ public final class Repair {
             }
             moves.begin(slab, leaving);
             if (now.size() <= allocator.copies() && now.size() < Placement.MAX_MEMBERS) {
-                add(slab, now, leaving);
+                add(slab, now, leaving, DonorChoice.NONE);
             } else {
                 begin(slab);
                 placing.release(slab, leaving, loop, soon(), done -> released(slab, done));
@@ -229,7 +277,7 @@ public final class Repair {
             begin(slab);
             placing.release(slab, moved, loop, soon(), done -> released(slab, done));
         } else if (now.size() < allocator.copies() && loop.now() - noRoomUntil >= 0) {
-            add(slab, now, null);
+            add(slab, now, null, DonorChoice.NONE);
         }
     }
 
@@ -278,13 +326,14 @@ public final class Repair {
     }
 
     /** Steps 1 and 2 of docs/replicas.md, "How a copy is added". */
-    private void add(int slab, Placement now, @Nullable Member leaving) {
+    private void add(int slab, Placement now, @Nullable Member leaving, int to) {
         long[] lost = map.damaged(slab) ? map.lostPages(slab) : new long[0];
+        boolean wanted = leaving != null && to == DonorChoice.NONE;
         begin(slab);
-        allocator.grantFilling(slab, loop, now, leaving, lost, granted -> {
-            noRoomToMove = leaving == null ? noRoomToMove : granted == null;
+        allocator.grantFilling(slab, loop, now, leaving, to, lost, granted -> {
+            noRoomToMove = wanted ? granted == null : noRoomToMove;
             if (granted == null) {
-                noRoomUntil = loop.now() + NO_ROOM_NANOS;
+                noRoomUntil = to != DonorChoice.NONE ? noRoomUntil : loop.now() + NO_ROOM_NANOS;
                 ended(slab, false);
             } else {
                 guarded(slab, () -> tellFilling(slab, now, granted, lost));

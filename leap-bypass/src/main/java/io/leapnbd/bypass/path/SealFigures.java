@@ -1,6 +1,7 @@
 package io.leapnbd.bypass.path;
 
 import io.leapnbd.bypass.link.Donor;
+import io.leapnbd.bypass.map.StateFile;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicIntegerArray;
 import java.util.concurrent.atomic.AtomicLongArray;
@@ -17,12 +18,16 @@ public final class SealFigures {
     private final AtomicLongArray mended;
     private final AtomicIntegerArray told;
 
-    /** Of one device. */
+    /**
+     * Of one device.
+     *
+     * @param donors by number, as of now
+     */
     public SealFigures(List<Donor> donors) {
         this.donors = donors;
-        unfit = new AtomicLongArray(donors.size());
-        mended = new AtomicLongArray(donors.size());
-        told = new AtomicIntegerArray(donors.size());
+        unfit = new AtomicLongArray(StateFile.MAX_DONORS);
+        mended = new AtomicLongArray(StateFile.MAX_DONORS);
+        told = new AtomicIntegerArray(StateFile.MAX_DONORS);
     }
 
     /** Pages that came from a donor and were not what was written. */

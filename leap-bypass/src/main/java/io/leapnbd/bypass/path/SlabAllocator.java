@@ -5,6 +5,7 @@ import io.leapnbd.bypass.link.LinkRequest;
 import io.leapnbd.bypass.map.AddressMap;
 import io.leapnbd.bypass.map.Member;
 import io.leapnbd.bypass.map.Placement;
+import io.leapnbd.bypass.map.StateFile;
 import io.leapnbd.nbd.spi.NbdError;
 import java.util.ArrayList;
 import java.util.BitSet;
@@ -40,7 +41,7 @@ public final class SlabAllocator {
 
     private final AddressMap map;
     private final Versions versions;
-    private final int copies;
+    private volatile int copies;
     private final long placeNanos;
     private final DonorChoice choice;
     private final TrimmedSlabs trimmed;
@@ -71,14 +72,32 @@ public final class SlabAllocator {
         trimmed = new TrimmedSlabs(map.slabs());
     }
 
-    /** How many copies a slab gets. */
-    int copies() {
+    /** How many copies a slab gets. Any thread. */
+    public int copies() {
         return copies;
     }
 
-    /** So many more copies are about to be given back, or fewer: as long as there are any, donors that are full may have room soon. Any thread. */
-    void expectFreed(int more) {
+    /** Says how many copies slabs get from now on, and those that are somewhere in the background. Any thread. */
+    public void copies(int number) {
+        copies = number;
+    }
+
+    /** A donor was added; before any loop may choose it. Any thread. */
+    public void onMachine(int donor, int machine) {
+        choice.onMachine(donor, machine);
+    }
+
+    /**
+     * So many more copies are about to be given back, or donors about to come, or fewer: as long as there are any, there may be room soon. Any
+     * thread.
+     */
+    public void expectFreed(int more) {
         int _ = leaving.addAndGet(more);
+    }
+
+    /** Whether any of some copies is on a donor's machine. */
+    boolean onMachineOf(int donor, List<Member> copies) {
+        return choice.onMachineOf(donor, copies);
     }
 
     /** Slabs that may need no memory any more. */
@@ -101,7 +120,7 @@ public final class SlabAllocator {
         while (map.placement(slab) == null) {
             Allocation present = allocations.get(slab);
             if (present == null) {
-                Allocation fresh = new Allocation(slab, wait.loop());
+                Allocation fresh = new Allocation(slab, copies, wait.loop());
                 if (fresh.add(wait) && allocations.putIfAbsent(slab, fresh) == null) {
                     begin(fresh);
                     return true;
@@ -151,7 +170,7 @@ public final class SlabAllocator {
         }
         DonorLink link = loop.link(chosen);
         LinkRequest request = loop.newRequest();
-        request.grant(allocation.slab, versions.nextGrant(), copies > 1);
+        request.grant(allocation.slab, versions.nextGrant(), allocation.copies > 1);
         // So that a server without this one's state file does not take lost pages for blank ones.
         long[] lost = lost(allocation);
         request.lost = lost.length > 0 ? lost : null;
@@ -179,6 +198,7 @@ public final class SlabAllocator {
      * Asks a donor for a copy of a slab that has others already, once.
      *
      * @param leaving the copy that it is to take the place of, so that it may be on the same machine, and not at the same donor; null for none
+     * @param to the only donor that is asked; {@link DonorChoice#NONE} for any
      * @param lost pages that are lost, as {@link AddressMap#lostPages} has them
      * @param end told the copy, which is to be filled; null if no donor on another machine gives one
      */
@@ -187,9 +207,14 @@ public final class SlabAllocator {
             DeviceLoop loop,
             Placement present,
             @Nullable Member leaving,
+            int to,
             long[] lost,
             Consumer<@Nullable Member> end) {
         BitSet refused = new BitSet();
+        if (to != DonorChoice.NONE) {
+            refused.set(0, StateFile.MAX_DONORS);
+            refused.clear(to);
+        }
         List<Member> stay = new ArrayList<>(present.members());
         if (leaving != null) {
             refused.set(leaving.donor());
@@ -368,15 +393,15 @@ public final class SlabAllocator {
             if (allocation.over()
                     || allocation.placing
                     || round != allocation.rounds
-                    || allocation.granted.size() == copies
+                    || allocation.granted.size() == allocation.copies
                     || choice.onMachineOf(member.donor(), allocation.granted)) {
                 boolean _ = giveBack(allocation.slab, allocation.loop, member, member.grantVersion());
                 return;
             }
             allocation.granted.add(member);
-            if (copies == 1) {
+            if (allocation.copies == 1) {
                 place(allocation, Placement.of(member));
-            } else if (allocation.granted.size() == copies) {
+            } else if (allocation.granted.size() == allocation.copies) {
                 placeAll(allocation);
             } else if (!late) {
                 attempt(allocation);
@@ -425,7 +450,7 @@ public final class SlabAllocator {
     private void place(Allocation allocation, Placement placement) {
         try {
             if (!map.map(allocation.slab, placement, lost(allocation))) {
-                // Lost pages were trimmed meanwhile, and the donors call them lost.
+                // Lost pages were trimmed meanwhile, and the donors call them lost; or a donor is about to be removed.
                 giveAllBack(allocation, placement.members(), placement.generation());
                 allocation.granted.clear();
                 allocation.placing = false;

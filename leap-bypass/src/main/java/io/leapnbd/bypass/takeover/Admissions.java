@@ -47,7 +47,7 @@ public final class Admissions {
     /**
      * Of one server.
      *
-     * @param donors in the order of its list
+     * @param donors by number, as of now
      * @param note that goes to all of them
      * @param reach which of them has it
      * @param suspendedNanos for how long the machine has been suspended in all; may be too high, and is never too low
@@ -72,8 +72,24 @@ public final class Admissions {
         missedAt = clock.getAsLong();
     }
 
+    /**
+     * A donor at an address is about to come: every other donor is to be told.
+     *
+     * @return the version of the note that names it, or an earlier one if they know already
+     */
+    public synchronized long announce(String address) {
+        if (!note.namesAddress(address)) {
+            note.addAddress(address);
+            told.put(address, note.version());
+        }
+        return told.getOrDefault(address, 0L);
+    }
+
     /** Answers null if the process may be claimed, and names it in the note; otherwise why it may not, for the log. */
     public synchronized @Nullable String admit(Donor donor, UUID found) {
+        if (donor.use().compareTo(Donor.Use.LEAVING) >= 0) {
+            return "is about to be removed, and is not used any more";
+        }
         if (!ownsForCertain()) {
             return stranded()
                     ? "has nothing of this export, and no donor is left that could show that this server still owns it"
@@ -81,14 +97,9 @@ public final class Admissions {
                             + " used until one does";
         }
         String address = donor.name();
-        Long version = told.get(address);
-        if (version == null && !note.namesAddress(address)) {
-            note.addAddress(address);
-            version = note.version();
-            told.put(address, version);
-        }
-        if (version != null) {
-            String missing = whoDoesNotKnow(donor, version);
+        long version = announce(address);
+        if (version != 0) {
+            String missing = whoDoesNotKnow(address, version);
             if (missing != null) {
                 return "is new to this export, and is not used until donor " + missing + " knows of it";
             }
@@ -131,10 +142,15 @@ public final class Admissions {
         return missedEnd && allEnded();
     }
 
-    private @Nullable String whoDoesNotKnow(Donor newcomer, long version) {
+    /**
+     * A donor of the contents that is not known to have the note of a version, or a later one; null if all have.
+     *
+     * @param except the address of one that need not have it
+     */
+    public synchronized @Nullable String whoDoesNotKnow(String except, long version) {
         for (Note.Member member : note.now().members()) {
             boolean ended = member.incarnation().equals(Note.Member.ENDED);
-            if (!ended && !member.address().equals(newcomer.name()) && !knows(member.incarnation(), version)) {
+            if (!ended && !member.address().equals(except) && !knows(member.incarnation(), version)) {
                 return member.address();
             }
         }

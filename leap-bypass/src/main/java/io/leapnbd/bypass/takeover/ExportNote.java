@@ -10,6 +10,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.UUID;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The note of the server that runs: changes as donor processes come and go and as slabs are lost. It goes with every claim, and to every
@@ -92,6 +93,34 @@ public final class ExportNote {
         version++;
     }
 
+    /**
+     * A donor that was this server's is none any more: it is empty, or what only it holds is given up. The process is not used again before its
+     * lease has ended, and its address is not asked any more.
+     *
+     * @param incarnation the process; null if none is known
+     * @param lostSlabs slabs of which pages may be lost by that
+     * @param unknownToo whether another process may have been claimed at the address, so that this is given up as well
+     */
+    public synchronized void disown(@Nullable UUID incarnation, String address, BitSet lostSlabs, boolean unknownToo) {
+        lost.or(lostSlabs);
+        ended.remove(address);
+        if (incarnation != null) {
+            members.remove(incarnation);
+            addLatest(givenUp, incarnation, Note.MAX_GIVEN_UP);
+        }
+        if (unknownToo) {
+            addLatest(givenUpAddresses, address, Note.MAX_GIVEN_UP_ADDRESSES);
+        }
+        version++;
+    }
+
+    /** A donor that was disowned has given up the export as well: what it knew of it is gone. */
+    public synchronized void forgive(UUID incarnation) {
+        if (givenUp.remove(incarnation)) {
+            version++;
+        }
+    }
+
     private static <T> void addLatest(Set<T> all, T one, int most) {
         all.remove(one);
         all.add(one);
@@ -113,7 +142,7 @@ public final class ExportNote {
     }
 
     /** Whether every donor of the contents is known to have been told of a donor at this address. */
-    synchronized boolean namesAddress(String address) {
+    public synchronized boolean namesAddress(String address) {
         return members.containsValue(address) || ended.contains(address);
     }
 

@@ -377,7 +377,8 @@ final class TakeoverCheck {
     private void leaveOut(Greeting greeting) {
         unused.add(greeting.donor());
         warnings.add("donor " + greeting.address()
-                + " was given up with --lose-missing and is not used; restart it, and it is");
+                + " was removed, or given up with --lose-missing, and is not used before its lease has ended; restart it, and"
+                + " it is");
     }
 
     /** Whether a donor was given up: by its identity, or as what a server before had claimed at an address that was given up. */

@@ -71,7 +71,7 @@ public final class BarePath {
                 new Mending(loop, map, order, versions, losses, new PageSeals(map, order), new SealFigures(donors));
         repair = new Repair(
                 loop, () -> List.of(loop), map, order, versions, allocator, placing, losses, mending, times.member());
-        notes = new NoteSpreader(note::version, note::encode, links.length);
+        notes = new NoteSpreader(note::version, note::encode);
         loop.onTick(() -> {
             // It may come late.
             if (random.nextInt(4) != 0) {

@@ -3,7 +3,6 @@ package io.leapnbd.bypass.path;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.leapnbd.bypass.link.Donor;
-import io.leapnbd.bypass.link.DonorLink;
 import io.leapnbd.donor.linux.SuspendedTime;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
@@ -15,9 +14,9 @@ class OwnershipLeaseTest {
 
     private static final long LEASE = OwnershipLease.LEASE_NANOS;
 
-    private final DonorLink[] links = {new IdleLink(), new IdleLink()};
-    private final Donor one = links[0].donor();
-    private final Donor other = links[1].donor();
+    private final LoopLinks links = new LoopLinks(new IdleLink(), new IdleLink());
+    private final Donor one = links.get(0).donor();
+    private final Donor other = links.get(1).donor();
     private final AtomicLong suspended = new AtomicLong(TimeUnit.HOURS.toNanos(3));
     private final OwnershipLease lease = lease(suspended::get);
     private final long start = System.nanoTime();

@@ -7,11 +7,12 @@ import java.time.Duration;
  *
  * @param replicas copies of a page, each on a machine of its own; 1 to 4
  * @param ifRoom whether fewer will do where the donors have no room for that many
+ * @param most how many there may be when donors come, as nobody has asked for a number; 0 if somebody has, or there cannot be more
  * @param memberTimeout how long a donor may be silent while another has the page too
  * @param seals whether a seal of each page is kept, so that bytes that changed are found out
  */
-public record CopiesChoice(int replicas, boolean ifRoom, Duration memberTimeout, boolean seals) {
+public record CopiesChoice(int replicas, boolean ifRoom, int most, Duration memberTimeout, boolean seals) {
 
     /** One copy, with seals. */
-    public static final CopiesChoice DEFAULT = new CopiesChoice(1, false, Duration.ofSeconds(1), true);
+    public static final CopiesChoice DEFAULT = new CopiesChoice(1, false, 0, Duration.ofSeconds(1), true);
 }

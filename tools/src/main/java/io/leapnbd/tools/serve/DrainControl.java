@@ -43,20 +43,23 @@ final class DrainControl {
             case "no" -> false;
             default -> throw new IllegalArgumentException("undo is yes or no");
         };
-        List<Donor> donors = status.device().donors();
+        List<Donor> donors = status.device().donorSet().present();
         if (status.store() != null) {
             throw new IllegalArgumentException("this server's donor is in its own process, and cannot be drained");
         }
-        int index = find(donors, query.getOrDefault("donor", ""));
-        Donor donor = donors.get(index);
-        String held = Size.approximate(
-                (long) status.slabsHeld()[index] * status.device().map().slabSize());
+        Donor donor = find(donors, query.getOrDefault("donor", ""));
+        String held = Size.approximate((long) status.device().donorSet().copiesAt(donor)
+                * status.device().map().slabSize());
+        if (donor.use().compareTo(Donor.Use.LEAVING) >= 0) {
+            throw new IllegalArgumentException("donor " + donor
+                    + " is being removed, which empties it; 'leap-nbd set donors+=" + donor + "' keeps it");
+        }
         if (undo) {
             donor.drain(false);
             log.info("donor {} is used again", donor);
             return Answer.line(200, donor + " is used again; it holds " + held);
         }
-        if (donors.stream().allMatch(other -> other == donor || other.drained())) {
+        if (donors.stream().allMatch(other -> other == donor || !other.takesSlabs())) {
             throw new IllegalArgumentException("no other donor is left that " + donor
                     + " could be drained to; add one, or undo the drain of another");
         }
@@ -80,10 +83,10 @@ final class DrainControl {
         }
     }
 
-    private static int find(List<Donor> donors, String name) {
-        for (int i = 0; i < donors.size(); i++) {
-            if (place(donors.get(i).name()).equals(place(name))) {
-                return i;
+    private static Donor find(List<Donor> donors, String name) {
+        for (Donor donor : donors) {
+            if (place(donor.name()).equals(place(name))) {
+                return donor;
             }
         }
         throw new IllegalArgumentException("no donor is called '" + name + "'; there are: "

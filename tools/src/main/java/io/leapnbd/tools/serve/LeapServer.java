@@ -7,7 +7,6 @@ import io.leapnbd.bypass.latency.LoopLatencies;
 import io.leapnbd.bypass.latency.Operation;
 import io.leapnbd.bypass.latency.Stage;
 import io.leapnbd.bypass.link.Donor;
-import io.leapnbd.bypass.link.DonorAddress;
 import io.leapnbd.bypass.queued.QueuedDevice;
 import io.leapnbd.bypass.queued.StagingObserver;
 import io.leapnbd.donor.loop.EventLoops;
@@ -59,6 +58,9 @@ public final class LeapServer implements AutoCloseable {
     private static final long LINK_BUFFERS = 512L << 10;
 
     private static final long LINK_WRITES = 128L << 10;
+
+    /** Donors that may be added before links share what was set aside for others. */
+    private static final int DONORS_TO_COME = 4;
 
     /** What a loop's link buffers may take beyond that: chunks are whole. */
     private static final long LINK_SLACK = 2L << 20;
@@ -136,7 +138,7 @@ public final class LeapServer implements AutoCloseable {
         closings.add("buffers", buffers);
 
         // Links have buffers of their own: what clients use up must not keep replies of donors from coming in.
-        long linkBytes = LINK_BUFFERS + settings.donors().size() * LINK_WRITES;
+        long linkBytes = LINK_BUFFERS + (settings.donors().size() + DONORS_TO_COME) * LINK_WRITES;
         BufferReserve linkBuffers = BufferReserve.openSmall(loops.group(), linkBytes);
         closings.add("link buffers", linkBuffers);
 
@@ -233,7 +235,7 @@ public final class LeapServer implements AutoCloseable {
                         new HistogramPage(remote.latencies(), startMillis)),
                 Map.<String, Page>of(
                         "/settings",
-                        new PrefetchControl(settings.export(), remote)::set,
+                        new SettingsControl(settings.export(), remote)::set,
                         "/drain",
                         new DrainControl(status)::drain));
         closings.add("HTTP endpoint", endpoint);
@@ -300,6 +302,7 @@ public final class LeapServer implements AutoCloseable {
                 .requestTimeout(settings.ioTimeout())
                 .copies(settings.copies().replicas())
                 .fewerCopiesIfNoRoom(settings.copies().ifRoom())
+                .copiesByDefault(settings.copies().most())
                 .memberTimeout(settings.copies().memberTimeout())
                 .seals(settings.copies().seals())
                 .buffers(linkBuffers.allocator())
@@ -324,13 +327,8 @@ public final class LeapServer implements AutoCloseable {
         } catch (IOException e) {
             throw new IOException("--state-dir: " + e.getMessage(), e);
         }
-        return context.donors(settings.donors().stream()
-                        .map(donor -> new DonorAddress(
-                                donor.transport(),
-                                donor.address().host(),
-                                donor.address().port(),
-                                donor.zone()))
-                        .toList())
+        return context.donors(
+                        settings.donors().stream().map(DonorSettings::address).toList())
                 .stateFile(settings.stateFile())
                 .conclude();
     }

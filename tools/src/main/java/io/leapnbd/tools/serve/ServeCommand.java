@@ -181,7 +181,8 @@ public final class ServeCommand implements Callable<Integer> {
             paramLabel = "N",
             description =
                     "Copies of each page, each at a donor on another machine: 1 to 4. With one, a donor's pages are"
-                            + " lost when it ends. Default: 2 where donors on two machines have room for that, else 1.")
+                            + " lost when it ends. Default: 2 where donors on two machines have room for that, else 1; that changes when"
+                            + " 'leap-nbd set donors=' changes the donors.")
     private @Nullable Integer replicas;
 
     @Option(
@@ -321,12 +322,12 @@ public final class ServeCommand implements Callable<Integer> {
     private CopiesChoice copies(List<DonorAddress> addresses) {
         int machines = (int) Math.max(
                 1, addresses.stream().map(DonorAddress::machine).distinct().count());
-        Duration most = ioTimeout.dividedBy(4);
+        Duration longest = ioTimeout.dividedBy(4);
         Duration given = memberTimeout;
-        Duration usual = DEFAULT_MEMBER_TIMEOUT.compareTo(most) < 0 ? DEFAULT_MEMBER_TIMEOUT : most;
+        Duration usual = DEFAULT_MEMBER_TIMEOUT.compareTo(longest) < 0 ? DEFAULT_MEMBER_TIMEOUT : longest;
         Duration silence = given != null ? given : usual;
         boolean tooShort = silence.compareTo(LEAST_MEMBER_TIMEOUT) < 0;
-        boolean tooLong = silence.compareTo(most) > 0;
+        boolean tooLong = silence.compareTo(longest) > 0;
         // Requests may be too short for two copies. Then two are no default.
         int usually = machines > 1 && (given != null || !tooShort) ? 2 : 1;
         Integer asked = replicas;
@@ -343,7 +344,8 @@ public final class ServeCommand implements Callable<Integer> {
                 "--member-timeout: " + Durations.format(silence) + " is not in 100ms to a quarter of --io-timeout, "
                         + Durations.format(ioTimeout));
         require(seals.equals("on") || seals.equals("off"), "--seals: '" + seals + "' is neither on nor off");
-        return new CopiesChoice(wanted, asked == null && wanted > 1, silence, seals.equals("on"));
+        int most = asked != null ? 0 : tooShort || tooLong ? 1 : 2;
+        return new CopiesChoice(wanted, asked == null && wanted > 1, most, silence, seals.equals("on"));
     }
 
     private ServerSettings settings() {
@@ -447,7 +449,12 @@ public final class ServeCommand implements Callable<Integer> {
                 loops + " event loops with links to " + donors + " donors, a device of " + slabs
                         + " slabs and a cache of "
                         + Size.format(settings.prefetch().cacheLimit()),
-                HeapNeed.server(loops, donors, slabs, settings.copies().replicas(), pages),
+                HeapNeed.server(
+                        loops,
+                        donors,
+                        slabs,
+                        Math.max(settings.copies().replicas(), settings.copies().most()),
+                        pages),
                 spec.root().commandLine().getParseResult().originalArgs());
     }
 

@@ -104,6 +104,10 @@ final class ServerMetrics {
                         "leap_copies_moved_total",
                         "Copies of slabs that went from donors that wanted memory back, or were one too many.")
                 .from(sink -> sink.accept(device.copiesMoved()));
+        metrics.counter(
+                        "leap_copies_balanced_total",
+                        "Copies of slabs that were begun to be moved to donors with more memory free.")
+                .from(sink -> sink.accept(device.copiesBalanced()));
         metrics.gauge("leap_degraded", "How many things are not as they should be; /status names them.")
                 .from(sink -> sink.accept(status.degraded().size()));
         metrics.gauge("leap_start_time_seconds", "When the server started, in seconds since 1970.")
@@ -111,7 +115,8 @@ final class ServerMetrics {
     }
 
     private void donors() {
-        MetricsOf<Donor> donor = metrics.ofEach("donor", () -> status.device().donors(), Donor::name);
+        MetricsOf<Donor> donor =
+                metrics.ofEach("donor", () -> status.device().donorSet().present(), Donor::name);
         donor.gauge("leap_donor_up", "Whether any link to the donor is connected.", one -> one.up() ? 1 : 0);
         donor.gauge("leap_donor_links", "Links to the donor that are connected.", Donor::linksUp);
         donor.gauge("leap_donor_slabs_free", "Slabs that the donor could grant.", Donor::freeSlabs);
@@ -122,7 +127,7 @@ final class ServerMetrics {
         metrics.gauge("leap_donor_slabs_held", "Slabs of the export that the donor holds.", "donor")
                 .from(sink -> {
                     int[] held = status.slabsHeld();
-                    for (int i = 0; i < held.length; i++) {
+                    for (int i : status.numbers()) {
                         sink.accept(held[i], status.device().donors().get(i).name());
                     }
                 });
@@ -135,7 +140,7 @@ final class ServerMetrics {
                         "Reads over RDMA, by who did them: the device alone, or the donor's processors.",
                         "donor",
                         "by")
-                .from(sink -> status.device().donors().forEach(one -> {
+                .from(sink -> status.device().donorSet().present().forEach(one -> {
                     sink.accept(one.deviceReads(), one.name(), "device");
                     sink.accept(one.askedReads() + one.disturbedReads(), one.name(), "processor");
                 }));
@@ -150,7 +155,7 @@ final class ServerMetrics {
     private void sealed(String name, String help, OfDonor figure) {
         metrics.counter(name, help, "donor").from(sink -> {
             List<Donor> donors = status.device().donors();
-            for (int i = 0; i < donors.size(); i++) {
+            for (int i : status.numbers()) {
                 sink.accept(
                         figure.of(status.device().sealFigures(), i),
                         donors.get(i).name());

@@ -24,6 +24,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.stream.IntStream;
 import org.HdrHistogram.Histogram;
 import org.jspecify.annotations.Nullable;
 
@@ -59,7 +60,7 @@ record ServerStatus(
 
     /** {@code /readyz}: ready as long as a donor can be reached. */
     Answer ready() {
-        return device.donors().stream().anyMatch(Donor::up)
+        return device.donorSet().present().stream().anyMatch(Donor::up)
                 ? Answer.line(200, "ready")
                 : Answer.line(503, "no donor can be reached");
     }
@@ -67,7 +68,7 @@ record ServerStatus(
     /** What is not as it should be, a sentence each. */
     List<String> degraded() {
         List<String> complaints = new ArrayList<>(settings.unprotected());
-        for (Donor donor : device.donors()) {
+        for (Donor donor : device.donorSet().present()) {
             if (!donor.up()) {
                 String unused = donor.whyUnused();
                 complaints.add(
@@ -80,11 +81,12 @@ record ServerStatus(
             }
         }
         wantedBack(complaints);
+        comingAndGoing(complaints);
         long lost = device.map().pagesLost();
         if (lost > 0) {
             complaints.add(lost + " written pages are lost with their donors; reading one is an I/O error");
         }
-        for (int i = 0; i < device.donors().size(); i++) {
+        for (int i : numbers()) {
             long unfit = device.sealFigures().unfit(i);
             if (unfit > 0) {
                 complaints.add("donor " + device.donors().get(i) + " has answered " + unfit
@@ -120,10 +122,17 @@ record ServerStatus(
     private void wantedBack(List<String> complaints) {
         int[] held = slabsHeld();
         String noRoom = device.noRoomToMove() ? ", and no other donor has room; add donors" : ", and it goes to others";
-        for (int i = 0; i < held.length; i++) {
+        for (int i : numbers()) {
             Donor donor = device.donors().get(i);
             long slab = device.map().slabSize();
-            if (donor.drained() && held[i] > 0) {
+            if (donor.use() == Donor.Use.LEAVING && held[i] > 0) {
+                complaints.add("donor " + donor + " is to be removed and still holds "
+                        + Size.approximate(held[i] * slab)
+                        + (donor.up()
+                                ? noRoom
+                                : "; it cannot be reached: 'leap-nbd set donors-=" + donor
+                                        + " lose-missing=yes' gives that up"));
+            } else if (donor.drained() && held[i] > 0) {
                 complaints.add(
                         "donor " + donor + " is drained and still holds " + Size.approximate(held[i] * slab) + noRoom);
             } else if (donor.wantedBack() > 0 && held[i] > 0) {
@@ -133,16 +142,30 @@ record ServerStatus(
         }
     }
 
-    /** Slabs of the device that each donor holds, in the donors' order. */
-    int[] slabsHeld() {
-        int[] held = new int[device.donors().size()];
-        for (int i = 0; i < device.map().slabs(); i++) {
-            Placement placement = device.map().placement(i);
-            if (placement != null) {
-                placement.members().forEach(member -> held[member.donor()]++);
+    /** Donors that join or leave, and cannot because another one does not learn of it. */
+    private void comingAndGoing(List<String> complaints) {
+        for (Donor donor : device.donorSet().present()) {
+            boolean waits = donor.use() == Donor.Use.JOINING || donor.use() == Donor.Use.DISOWNED;
+            String who = waits ? device.donorSet().whoDoesNotKnow() : null;
+            if (who != null) {
+                complaints.add("donor " + donor + (donor.use() == Donor.Use.JOINING ? " cannot join" : " cannot leave")
+                        + " before donor " + who + " knows of it; start that one, or remove it as well");
             }
         }
-        return held;
+    }
+
+    /** Slabs of the device that each donor holds, by number. */
+    int[] slabsHeld() {
+        return IntStream.range(0, device.donors().size())
+                .map(device.map()::copiesAt)
+                .toArray();
+    }
+
+    /** The numbers of the donors that there are. */
+    int[] numbers() {
+        return IntStream.range(0, device.donors().size())
+                .filter(i -> device.donors().get(i).use() != Donor.Use.GONE)
+                .toArray();
     }
 
     /** Slabs with fewer live copies than wanted. */
@@ -180,6 +203,7 @@ record ServerStatus(
                 .put("copies_filled", device.copiesFilled())
                 .put("copies_filled_bytes", device.copiesFilledBytes())
                 .put("copies_moved", device.copiesMoved())
+                .put("copies_balanced", device.copiesBalanced())
                 .put("pages_written", device.map().pagesWritten())
                 .put("pages_lost", device.map().pagesLost())
                 .put("seals", settings.copies().seals())
@@ -188,7 +212,7 @@ record ServerStatus(
                 .endObject()
                 .array("donors");
         int[] held = slabsHeld();
-        for (int i = 0; i < held.length; i++) {
+        for (int i : numbers()) {
             Donor donor = device.donors().get(i);
             json.object()
                     .put("name", donor.name())
@@ -199,6 +223,7 @@ record ServerStatus(
                     .put("slabs_total", donor.totalSlabs())
                     .put("slabs_wanted_back", donor.wantedBack())
                     .put("drained", donor.drained())
+                    .put("use", DonorSettings.use(donor))
                     .put("timeouts", donor.timeouts())
                     .put("reconnects", donor.reconnects())
                     .put("device_reads", donor.deviceReads())
@@ -334,15 +359,16 @@ record ServerStatus(
                 new Table("donor", "state", "links", "holds", "wants back", "free", "of", "timeouts", "reconnects");
         int[] held = slabsHeld();
         long slab = device.map().slabSize();
-        for (int i = 0; i < held.length; i++) {
+        for (int i : numbers()) {
             Donor donor = device.donors().get(i);
             donors.row(
                     donor.name(),
-                    donor.up() ? "up" : "down",
+                    (donor.up() ? "up" : "down")
+                            + (donor.use() == Donor.Use.USED ? "" : ", " + DonorSettings.use(donor)),
                     donor.linksUp() + "/" + settings.loops().count(),
                     Size.approximate(held[i] * slab),
-                    donor.drained()
-                            ? "all (drained)"
+                    donor.emptied()
+                            ? donor.drained() ? "all (drained)" : "all (leaving)"
                             : donor.wantedBack() == 0 ? "-" : Size.approximate(donor.wantedBack() * slab),
                     Size.approximate(donor.freeSlabs() * slab),
                     Size.approximate(donor.totalSlabs() * slab),

@@ -23,16 +23,26 @@ import picocli.CommandLine.Spec;
         name = "set",
         sortOptions = false,
         description = {
-            "Changes what a running server prefetches, and shows what is in force then; without a setting it only shows that."
-                    + " Either all changes are made or, if one is wrong, none.",
+            "Changes what a running server prefetches, or its donors, and shows what is in force then; without a setting it"
+                    + " only shows that. Either all changes are made or, if one is wrong, none.",
             "",
             "  prefetch=POLICY  as serve's --prefetch",
             "  history=H        accesses that Leap remembers, 2 to 1024",
             "  split=N          it looks for a trend in the newest H/N first",
             "  max-window=PW    most pages prefetched at once, 1 to 64",
             "  cache-size=SIZE  up to what serve's --cache-limit has reserved",
+            "  donors=LIST      all donors that there are to be, as serve's --donors",
+            "  donors+=LIST     adds donors; donors-=LIST removes some",
+            "  lose-missing=yes removes donors that do not answer too; what only they hold is lost",
             "",
-            "The policy begins anew, without what it has learnt. The server must run on this machine."
+            "The policy begins anew, without what it has learnt. A donor that is removed is emptied first: while no other donor"
+                    + " has room, it stays, and 'status' says so. donors+= takes that back. Name the donors that are in force"
+                    + " when the server is started the next time: a start refuses to leave one out that holds pages.",
+            "",
+            "Copies: with serve's --replicas N there are always N, and no donor is removed that they need. Without it, adding"
+                    + " a donor on a second machine begins to keep two copies, and removing the last but one ends that.",
+            "",
+            "The server must run on this machine."
         })
 public final class SetCommand implements Callable<Integer> {
 

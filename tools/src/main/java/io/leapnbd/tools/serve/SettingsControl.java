@@ -11,19 +11,21 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Changes what a running server prefetches: {@code PUT /settings?prefetch=leap&history=32&cache-size=64M}. All that is asked for
+ * Changes what a running server prefetches, and its donors: {@code PUT /settings?prefetch=leap&history=32&cache-size=64M}. All that is asked for
  * is checked before anything is changed. Any thread but an event loop.
  */
-final class PrefetchControl {
+final class SettingsControl {
 
-    private static final Logger log = LoggerFactory.getLogger(PrefetchControl.class);
+    private static final Logger log = LoggerFactory.getLogger(SettingsControl.class);
 
     private final String export;
     private final RemoteDevice device;
+    private final DonorSettings donors;
 
-    PrefetchControl(String export, RemoteDevice device) {
+    SettingsControl(String export, RemoteDevice device) {
         this.export = export;
         this.device = device;
+        donors = new DonorSettings(device);
     }
 
     /** The settings in force. */
@@ -52,8 +54,11 @@ final class PrefetchControl {
         if (format != null && !format.equals("json") && !format.equals("text")) {
             throw new IllegalArgumentException("no format is called " + format + "; there are json, text");
         }
+        Map<String, String> ofDonors = DonorSettings.takeFrom(changes);
         PrefetchSettings before = current();
         PrefetchSettings after = before.with(changes);
+        // What may be refused late comes first.
+        donors.set(ofDonors);
         if (after.cacheSize() != before.cacheSize()) {
             device.cache().resize((int) (after.cacheSize() / PageCache.PAGE_SIZE));
         }
@@ -66,8 +71,9 @@ final class PrefetchControl {
         if ("json".equals(format)) {
             Json json = new Json().object().put("export", export);
             after.putInto(json);
+            donors.putInto(json);
             return Answer.ok("application/json", json.endObject() + "\n");
         }
-        return Answer.line(200, export + ": " + after);
+        return Answer.line(200, export + ": " + after + " " + donors.text());
     }
 }

@@ -1,0 +1,51 @@
+package io.leapnbd.bypass;
+
+import io.leapnbd.bypass.link.Donor;
+import io.leapnbd.bypass.link.DonorAddress;
+import io.leapnbd.bypass.link.DonorConnector;
+import io.leapnbd.bypass.link.LocalConnector;
+import io.leapnbd.bypass.link.RdmaConnector;
+import io.leapnbd.bypass.link.TcpConnector;
+import io.leapnbd.bypass.path.WriteOrder;
+import io.leapnbd.donor.rdma.LocalMemory;
+import io.leapnbd.donor.store.SlabStore;
+import java.io.IOException;
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * How each of a device's donors is reached; makes the connectors. Any thread.
+ *
+ * @param events told what links find out
+ * @param localMemory where RDMA reads land
+ */
+record Connectors(RemoteDeviceContext context, DonorEvents events, WriteOrder writeOrder, LocalMemory localMemory) {
+
+    /**
+     * Those of the settings, by number.
+     *
+     * @throws IOException if this machine has no such transport; one sentence for the operator
+     */
+    List<DonorConnector> first() throws IOException {
+        SlabStore embedded = context.embedded();
+        if (embedded != null) {
+            return List.of(new LocalConnector(new Donor("embedded", events), embedded));
+        }
+        List<DonorConnector> connectors = new ArrayList<>();
+        for (DonorAddress address : context.donors()) {
+            connectors.add(to(address));
+        }
+        return connectors;
+    }
+
+    /** The ways to a donor that nothing is known of. */
+    DonorConnector to(DonorAddress address) throws IOException {
+        Donor donor = new Donor(address.toString(), events);
+        return switch (address.transport()) {
+            case TCP -> new TcpConnector(donor, address, context.connectTimeout(), context.buffers());
+            case RDMA ->
+                new RdmaConnector(
+                        donor, address, context.connectTimeout(), localMemory, writeOrder, context.busyPoll());
+        };
+    }
+}
