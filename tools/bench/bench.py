@@ -10,6 +10,7 @@ import time
 
 import load
 import parts
+import repair
 from peers import HOME, Processes, resident_mib
 from report import Row, write_report
 
@@ -47,9 +48,9 @@ class Bench:
                 load.fio(self.processes, peer, pattern, 32, self.options.warm_up, self.options.size)
         return peers
 
-    def c_program(self, *arguments):
+    def c_program(self, *arguments, program="floor"):
         done = subprocess.run(
-            [os.path.join(self.options.build, "floor"), *map(str, arguments)], capture_output=True, text=True, check=True, timeout=120
+            [os.path.join(self.options.build, program), *map(str, arguments)], capture_output=True, text=True, check=True, timeout=120
         )
         return json.loads(done.stdout)
 
@@ -151,6 +152,11 @@ def queued(bench):
     rows.append(Row("read p99 of bypass under the flood, against its idle p99", "p99", flood["bypass"]["p99"], one["bypass"]["p99"], 3.0))
     bench.processes.end(*{p.pid: p for peer in paths for p in peer.processes}.values())
     return rows
+
+
+@check("repair")
+def repairs(bench):
+    return repair.rows(bench)
 
 
 @check("prefetch")

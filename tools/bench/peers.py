@@ -130,6 +130,26 @@ class Processes:
         command = [LAUNCHER, "donor", "--listen", "127.0.0.1:0", "--memory", memory, "--http", "none", "--drain-timeout", "0s", *self.loops, *options]
         return self.listening(name, self.start(name, *command))
 
+    def donor_again(self, name, address, memory, *options):
+        """A donor that begins anew at an address."""
+        command = [LAUNCHER, "donor", "--listen", address, "--memory", memory, "--http", "none", *self.loops, *options]
+        return self.listening(name, self.start(name, *command))
+
+    def logged(self, name):
+        """What a process has said so far, a line each."""
+        with open(self.path(name + ".out")) as out:
+            return out.read().splitlines()
+
+    def await_logged(self, name, words, count):
+        """The line with these words that is the count-th, counted from 1."""
+        deadline = time.monotonic() + START_DEADLINE
+        while time.monotonic() < deadline:
+            lines = [line for line in self.logged(name) if words in line]
+            if len(lines) >= count:
+                return lines[count - 1]
+            time.sleep(0.01)
+        raise SystemExit(f"bench: {name} has not said {words!r} {count} times")
+
     def listening(self, name, process):
         address = next(word for word in self.ready_line(name, process) if word.startswith("tcp://"))
         return process, address.removeprefix("tcp://")

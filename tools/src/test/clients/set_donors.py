@@ -4,6 +4,9 @@ middle and started with the donors of before or of after."""
 import random
 import subprocess
 import time
+import urllib.error
+import urllib.parse
+import urllib.request
 
 from load import PAGE, Load
 from processes import LAUNCHER, Donor, Server, await_that
@@ -41,12 +44,22 @@ class Case:
         at = self.server.uri("http").removeprefix("http://")
         return self.processes.run(LAUNCHER, "set", *settings, "--http", at, fails=fails)
 
+    def put(self, *settings):
+        """What the server answers to the same, without a process for each; the status and the words."""
+        pairs = [setting.split("=", 1) for setting in settings]
+        request = urllib.request.Request(self.server.uri("http") + "/settings?" + urllib.parse.urlencode(pairs), method="PUT")
+        try:
+            with urllib.request.urlopen(request, timeout=60) as answer:
+                return answer.status, answer.read().decode()
+        except urllib.error.HTTPError as refusal:
+            return refusal.code, refusal.read().decode()
+
     def refused(self, words, *settings):
         """Nothing is changed, and it is said why."""
-        before = self.set()
-        said = self.set(*settings, fails=True)
-        require(words in said, f"set {' '.join(settings)} said: {said}")
-        require(self.set() == before, f"set {' '.join(settings)} was refused, and has changed: {self.set()}")
+        before = self.put()
+        code, said = self.put(*settings)
+        require(code == 400 and words in said, f"set {' '.join(settings)} said: {code} {said}")
+        require(self.put() == before, f"set {' '.join(settings)} was refused, and has changed: {self.put()}")
 
     def uses(self):
         return {donor["name"].removeprefix("tcp://"): donor["use"] for donor in self.server.status()["donors"]}
@@ -130,6 +143,9 @@ def told_no(processes):
     case.refused("--replicas 2 was asked for", "donors-=" + first.address)
     case.refused("give the one or the other", "donors=" + case.named[0].address, "donors-=" + second.address)
     case.refused("lose-missing says what becomes", "lose-missing=yes")
+    # And by the command, once.
+    said = case.set("donors+=127.0.0.1:1", fails=True)
+    require("leap-nbd set: donor tcp://127.0.0.1:1 does not answer" in said, said)
     case.set("donors+=" + case.named[2].address)
     case.await_used(0, 1, 2)
     case.set("donors-=" + second.address)
@@ -233,7 +249,7 @@ def killed(processes, seed):
     case = Case(processes, 4, copies + 1, zones=["a", "b", "c", "d"], seed=seed, replicas=copies)
     now = list(range(copies + 1))
     try:
-        for turn in range(4):
+        for _ in range(3):
             before = list(now)
             away = [i for i in range(4) if i not in now]
             coming = draw.sample(away, draw.randint(0, len(away)))

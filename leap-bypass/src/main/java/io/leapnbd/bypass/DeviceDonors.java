@@ -19,6 +19,7 @@ import io.leapnbd.bypass.takeover.Admissions;
 import io.leapnbd.bypass.takeover.CopiesWish;
 import io.leapnbd.bypass.takeover.ExportNote;
 import io.leapnbd.bypass.takeover.NewcomerCheck;
+import io.leapnbd.bypass.takeover.Retirements;
 import io.leapnbd.bypass.takeover.TakenExport;
 import io.leapnbd.donor.linux.SuspendedTime;
 import io.netty.channel.EventLoop;
@@ -155,6 +156,9 @@ public final class DeviceDonors implements Departures.Owner {
         departures = leaving;
         loop.onTick(leaving::tick);
         loop.onTick(this::welcome);
+        long longest = 2 * context.requestTimeout().toNanos();
+        Retirements drained = new Retirements(donors, admissions, repair::isEmpty, longest, System::nanoTime);
+        loop.onTick(drained::tick);
     }
 
     /** The number of a donor. */
@@ -314,11 +318,12 @@ public final class DeviceDonors implements Departures.Owner {
             }
         }
         int before = allocator.copies();
-        int now = new CopiesWish(context.mostCopies(), true, of).granted(map.size(), rooms);
+        int now = new CopiesWish(context.mostCopies(), true, of).granted(map.size(), rooms, 0);
         if (now == before) {
             return;
         }
         allocator.copies(now);
+        taken.note().copies(now);
         if (now > before) {
             LOG.info(
                     "{} copies of each page from now on, as donors on {} machines have room for that; those that are missing are"

@@ -11,6 +11,7 @@ import io.leapnbd.bypass.map.AddressMap;
 import io.leapnbd.bypass.path.NoteSpreader;
 import io.leapnbd.bypass.path.PlacementChanges;
 import io.leapnbd.bypass.path.Repair;
+import io.leapnbd.bypass.path.RepairProgress;
 import io.leapnbd.bypass.path.SealFigures;
 import io.leapnbd.bypass.path.SlabAllocator;
 import io.leapnbd.bypass.path.SlabLosses;
@@ -34,6 +35,7 @@ import java.util.UUID;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.CountDownLatch;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A block device whose pages live in the memory of donors.
@@ -57,6 +59,7 @@ public final class RemoteDevice implements BlockDevice, AutoCloseable {
     private final SlabAllocator allocator;
     private final PlacementChanges placing;
     private final SealFigures sealFigures;
+    private final NoteSpreader notes;
     private final DeviceLoops loops;
     private final DonorEvents events;
 
@@ -81,7 +84,7 @@ public final class RemoteDevice implements BlockDevice, AutoCloseable {
         sealFigures = new SealFigures(list);
         SlabLosses losses = new SlabLosses(map, versions, list, this::bytesLost, taken.note()::lose, this::thinned);
         placing = new PlacementChanges(map, versions, losses, memberTimeoutNanos, this::dropped);
-        NoteSpreader notes = new NoteSpreader(taken.note()::version, taken.note()::encode);
+        notes = new NoteSpreader(taken.note()::version, taken.note()::encode);
         linkSettings = new LinkSettings(
                 context.export(),
                 taken.instance(),
@@ -241,13 +244,19 @@ public final class RemoteDevice implements BlockDevice, AutoCloseable {
     /** Copies of slabs that were filled while the device was in use. */
     public long copiesFilled() {
         Repair working = loops.repair();
-        return working == null ? 0 : working.filled();
+        return working == null ? 0 : working.progress().filled();
     }
 
     /** Bytes that were copied for them. */
     public long copiesFilledBytes() {
         Repair working = loops.repair();
-        return working == null ? 0 : working.filledBytes();
+        return working == null ? 0 : working.progress().filledBytes();
+    }
+
+    /** How far repair and moves are; null before there is a loop. */
+    public @Nullable RepairProgress repairProgress() {
+        Repair working = loops.repair();
+        return working == null ? null : working.progress();
     }
 
     /** Copies of slabs that went from donors that wanted memory back. */
@@ -272,6 +281,22 @@ public final class RemoteDevice implements BlockDevice, AutoCloseable {
     public boolean noRoomToMove() {
         Repair working = loops.repair();
         return working != null && working.noRoomToMove();
+    }
+
+    /** Whether a later start has to hear a donor, by its place, before it goes on without this one's state file. */
+    public boolean needsToHear(int donor) {
+        return taken.note().namesAddress(donors.list().get(donor).name());
+    }
+
+    /** Whether every donor that is connected has the newest note. For tests. */
+    boolean noteIsSpread() {
+        for (int donor = 0; donor < donors.list().size(); donor++) {
+            if (donors.list().get(donor).linksUp() > 0
+                    && !notes.hasReached(donor, taken.note().version())) {
+                return false;
+            }
+        }
+        return true;
     }
 
     /** What came from donors that was not what was written there. */

@@ -39,6 +39,7 @@ class MovesTest {
     private final List<DonorProcess> donors = new ArrayList<>();
     private final List<DeviceDriver> drivers = new ArrayList<>();
     private final List<CheckedLoad> loads = new ArrayList<>();
+    private Duration requestTimeout = Duration.ofSeconds(30);
     private final int[][] seeds = new int[LOOPS][PAGES / LOOPS];
 
     @SuppressWarnings("NullAway.Init") // Opened by each test.
@@ -181,6 +182,46 @@ class MovesTest {
         checkAll();
     }
 
+    /** It stayed in the note, so that a later start could do without it only with --lose-missing. */
+    @Test
+    void aDrainedDonorThatHoldsNothingNeedNotBeHeardByALaterStartWithoutAStateFile() throws Exception {
+        requestTimeout = Duration.ofSeconds(1);
+        open(3, 1);
+        fill();
+        device.donors().getFirst().drain(true);
+        Awaiting.that("it is empty", () -> donors.getFirst().store.statistics().lentSlabs() == 0);
+        Awaiting.that("nobody has to hear it", () -> !device.needsToHear(0));
+        Awaiting.that("others know", device::noteIsSpread);
+        device.close();
+        Files.delete(folder.resolve("leap.state"));
+        donors.removeFirst().close();
+        requestTimeout = Duration.ofSeconds(30);
+        reopen(1);
+        checkAll();
+        assertThat(device.map().pagesLost()).isZero();
+    }
+
+    /** It may be used again only when all others know of it again: a start that hears one of them has to look for it. */
+    @Test
+    void aDrainedDonorIsUsedAgainWhenItIsWanted() throws Exception {
+        requestTimeout = Duration.ofSeconds(1);
+        open(2, 1);
+        fill();
+        device.donors().getFirst().drain(true);
+        Awaiting.that("it is empty", () -> donors.getFirst().store.statistics().lentSlabs() == 0);
+        Awaiting.that("nobody has to hear it", () -> !device.needsToHear(0));
+        device.donors().getFirst().drain(false);
+        device.donors().getLast().drain(true);
+        Awaiting.that(
+                "the other is empty", () -> donors.getLast().store.statistics().lentSlabs() == 0);
+        assertThat(device.needsToHear(0)).isTrue();
+        device.close();
+        Files.delete(folder.resolve("leap.state"));
+        reopen(1);
+        checkAll();
+        assertThat(device.map().pagesLost()).isZero();
+    }
+
     /** A server that wants fewer copies than the one before keeps what is there. But nothing has to be copied before one goes. */
     @Test
     void aCopyThatIsOneMoreThanWantedGoesWithoutAnother() throws IOException {
@@ -273,7 +314,7 @@ class MovesTest {
                         .cacheSize(64L * PAGE)
                         .cacheLimit(64L * PAGE)
                         .prefetch(PrefetchPolicy.NEXT_N, LeapSettings.PUBLISHED)
-                        .requestTimeout(Duration.ofSeconds(30))
+                        .requestTimeout(requestTimeout)
                         .wait(Duration.ofSeconds(2))
                         .stateFile(folder.resolve("leap.state"))
                         .conclude(),

@@ -128,7 +128,7 @@ class SeveralCopiesTest extends ScriptedDeviceTests {
             }
         }
         assertThat(device.map.pagesLost()).isZero();
-        assertThat(device.repairs.getFirst().filled()).isPositive();
+        assertThat(device.repairs.getFirst().progress().filled()).isPositive();
     }
 
     /** What it has is not given away before its donor is told: it must not be filled a second time at the same donor. */

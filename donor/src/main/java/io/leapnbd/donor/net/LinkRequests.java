@@ -128,6 +128,10 @@ final class LinkRequests {
                 payload == 0 && PageMarks.isRange(RequestHeader.offset(in, at), RequestHeader.length(in, at));
             case Operation.EXPOSE -> payload == 0 && exposer != null;
             case Operation.PING, Operation.FREE, Operation.LIST, Operation.TRIM, Operation.RELEASE -> payload == 0;
+            case Operation.LOSE ->
+                payload == 0
+                        && ((RequestHeader.offset(in, at) | RequestHeader.length(in, at)) & Protocol.PAGE_SIZE - 1)
+                                == 0;
             default -> false;
         };
         return good ? payload : BAD;
@@ -151,7 +155,7 @@ final class LinkRequests {
     static int cost(ByteBuf in, int at) {
         return switch (RequestHeader.operation(in, at)) {
             case Operation.LIST -> LIST_COST;
-            case Operation.READ, Operation.WRITE, Operation.TRIM, Operation.PAGES, Operation.GRANT ->
+            case Operation.READ, Operation.WRITE, Operation.TRIM, Operation.LOSE, Operation.PAGES, Operation.GRANT ->
                 1 + (Math.max(0, RequestHeader.length(in, at)) >>> Protocol.PAGE_SHIFT);
             default -> 1;
         };
@@ -179,7 +183,7 @@ final class LinkRequests {
             case Operation.LIST -> list(its, in, at);
             case Operation.PAGES -> pages(its, in, at);
             case Operation.EXPOSE -> expose(its, in, at);
-            case Operation.TRIM -> trim(its, in, at);
+            case Operation.TRIM, Operation.LOSE -> trim(its, operation, in, at);
             default -> change(its, operation, in, at);
         };
     }
@@ -214,14 +218,17 @@ final class LinkRequests {
         return store.place(its, RequestHeader.slab(in, at), RequestHeader.version(in, at), copies);
     }
 
-    /** Does the next part. A long trim would keep the other links of the loop waiting. */
-    private byte trim(Claim its, ByteBuf in, int at) {
+    /** Does the next part of a trim or loss. A long one would keep the other links of the loop waiting. */
+    private byte trim(Claim its, byte operation, ByteBuf in, int at) {
         int slab = RequestHeader.slab(in, at);
         int offset = RequestHeader.offset(in, at);
         int length = RequestHeader.length(in, at);
         int from = done;
         int to = endOfPart(offset, Math.max(0, length), from, store.trimStep(slab));
-        byte status = store.trimPart(its, slab, offset, length, from, to, RequestHeader.version(in, at));
+        long version = RequestHeader.version(in, at);
+        byte status = operation == Operation.LOSE
+                ? store.losePart(its, slab, offset, length, from, to, version)
+                : store.trimPart(its, slab, offset, length, from, to, version);
         if (status == Status.OK && to < length) {
             done = to;
             return UNFINISHED;

@@ -69,5 +69,11 @@ public final class Operation {
     /** Makes {@code length} bytes at {@code offset} of the slab {@code slab} read as zeros. */
     public static final byte TRIM = 18;
 
+    /**
+     * Calls the pages of {@code length} bytes at {@code offset} of the slab {@code slab} lost; both are multiples of a page. Whatever is there is
+     * not read any more, until the whole page is written or trimmed with a higher version.
+     */
+    public static final byte LOSE = 19;
+
     private Operation() {}
 }

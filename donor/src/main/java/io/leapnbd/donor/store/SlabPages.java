@@ -29,9 +29,9 @@ import java.lang.invoke.VarHandle;
  * a slab is blank once its words are, and the first write to a part of a page zeroes the rest of it. A slab that is exposed to
  * readers that do not see the words (RDMA) keeps the bytes of such pages zero, too: {@link #expose}.
  *
- * <p><b>What X is for.</b> The owner knows that the contents of such a page are gone, and says so when the slab is granted. It is neither
- * read nor changed in part; a write or trim of the whole page ends X, and nothing sets it again. So a look at it before the page is
- * locked is enough.
+ * <p><b>What X is for.</b> The owner knows that the contents of such a page are gone, and says so: when the slab is granted, or later, when it finds
+ * that no copy is right. It is neither read nor changed in part; a write or trim of the whole page ends X. A look before the first page is locked
+ * keeps a request from being done in part; one while a page is locked, from changing a part of one that was lost meanwhile.
  *
  * <p><b>Fencing.</b> A writer looks at its claim while it holds L. A newer claim is made by one volatile store, so for each
  * page either the writer sees it and leaves the page alone, or whoever reads the page after the claim sees L and waits for the
@@ -115,6 +115,10 @@ final class SlabPages {
                 RawMemory.setRelease(word, was);
                 return FENCED;
             }
+            if (piece != PAGE && (was & LOST_PAGE) != 0) {
+                RawMemory.setRelease(word, was);
+                return LOST;
+            }
             if ((was & VERSION) > version) {
                 RawMemory.setRelease(word, was);
                 stale++;
@@ -151,6 +155,10 @@ final class SlabPages {
             if (claim.fenced()) {
                 RawMemory.setRelease(word, was);
                 return FENCED;
+            }
+            if (piece != PAGE && (was & LOST_PAGE) != 0) {
+                RawMemory.setRelease(word, was);
+                return LOST;
             }
             if ((was & VERSION) > version) {
                 RawMemory.setRelease(word, was);
@@ -219,6 +227,34 @@ final class SlabPages {
                 RawMemory.setRelease(slab.words + (long) page * Long.BYTES, LOST_PAGE);
             }
         }
+    }
+
+    /**
+     * Marks pages as lost that were in use, as {@link #write} changes them.
+     *
+     * @param from a multiple of a page, as {@code to}
+     * @param version of the request and the claim's base
+     */
+    static int loseWritten(Slab slab, Claim claim, int from, int to, long version) {
+        int stale = 0;
+        for (int at = from; at < to; at += PAGE) {
+            long word = wordOf(slab, at);
+            long was = lock(word);
+            if (claim.fenced()) {
+                RawMemory.setRelease(word, was);
+                return FENCED;
+            }
+            if ((was & VERSION) > version) {
+                RawMemory.setRelease(word, was);
+                stale++;
+            } else {
+                if (slab.exposed && (was & WRITTEN) != 0) {
+                    RawMemory.zero(slab.data + at, PAGE);
+                }
+                RawMemory.setRelease(word, version | LOST_PAGE);
+            }
+        }
+        return stale;
     }
 
     /**

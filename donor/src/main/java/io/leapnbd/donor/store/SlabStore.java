@@ -341,6 +341,33 @@ public final class SlabStore implements AutoCloseable {
         return changed(stale, to - from, counters.bytesTrimmed);
     }
 
+    /**
+     * Calls pages lost, whatever they hold: nobody may read that any more. A page with a higher version is left alone, as by a write.
+     *
+     * @param offset a multiple of a page, as {@code length}
+     * @param version 1 to {@link Version#MAX_REQUEST}
+     */
+    public byte lose(Claim claim, int handle, int offset, int length, long version) {
+        return losePart(claim, handle, offset, length, 0, Math.max(0, length), version);
+    }
+
+    /** Does a part of a loss; parts are those of {@link #trimPart}. */
+    public byte losePart(Claim claim, int handle, int offset, int length, int from, int to, long version) {
+        Slab slab = table.find(handle);
+        byte status = enter(claim, slab, offset, length, version);
+        if (status != Status.OK || slab == null) {
+            return counters.ended(status);
+        }
+        slab.touch();
+        int stale;
+        try {
+            stale = SlabPages.loseWritten(slab, claim, offset + from, offset + to, claim.base + version);
+        } finally {
+            leave(slab);
+        }
+        return changed(stale, 0, counters.bytesTrimmed);
+    }
+
     /** How much of {@link #prepareExposure} can be done in about half a millisecond, in bytes; a multiple of a page. */
     public int exposeStep(int handle) {
         Slab slab = table.find(handle);

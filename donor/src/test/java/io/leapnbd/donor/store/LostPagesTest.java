@@ -71,6 +71,24 @@ class LostPagesTest {
     }
 
     @Test
+    void aPageThatIsCalledLostLaterIsNotReadAnyMoreUntilItIsWrittenWithAHigherVersion() {
+        assertThat(slab.write(PAGE, 2 * PAGE, 5, 5)).isEqualTo(Status.OK);
+        assertThat(store.lose(slab.claim(), slab.handle(), PAGE, PAGE, 6)).isEqualTo(Status.OK);
+        assertThat(slab.tryRead(PAGE, PAGE)).isEqualTo(Status.PAGE_LOST);
+        assertThat(slab.tryRead(2 * PAGE, PAGE)).isEqualTo(Status.OK);
+        assertLost(0, 1, 3, 66);
+        // A late write, and a part of one.
+        assertThat(slab.write(PAGE, PAGE, 5, 5)).isEqualTo(Status.OK);
+        assertThat(slab.write(PAGE, PAGE / 2, 7, 7)).isEqualTo(Status.PAGE_LOST);
+        assertLost(0, 1, 3, 66);
+        assertThat(slab.write(PAGE, PAGE, 7, 7)).isEqualTo(Status.OK);
+        // A late loss.
+        assertThat(store.lose(slab.claim(), slab.handle(), PAGE, PAGE, 6)).isEqualTo(Status.OK);
+        assertThat(slab.tryRead(PAGE, PAGE)).isEqualTo(Status.OK);
+        assertLost(0, 3, 66);
+    }
+
+    @Test
     void aWriteOfAPartOfALostPageChangesNothing() {
         assertThat(slab.write(100, 8, 1, 1)).isEqualTo(Status.PAGE_LOST);
         // Its last page is lost and cut; the pages before it are not written either.

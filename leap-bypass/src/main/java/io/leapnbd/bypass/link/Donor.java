@@ -58,6 +58,7 @@ public final class Donor {
     private volatile int totalSlabs;
     private volatile int wantedBack;
     private volatile boolean drained;
+    private volatile boolean retired;
     private volatile Use use = Use.USED;
     private volatile Held held = new Held(DonorStanding.NONE);
 
@@ -122,6 +123,16 @@ public final class Donor {
         drained = now;
     }
 
+    /** Whether nothing may be placed there before every other donor has been told of it anew, as it was drained. */
+    public boolean retired() {
+        return retired;
+    }
+
+    /** Says so. */
+    public void retire(boolean now) {
+        retired = now;
+    }
+
     /** What it is to the server. */
     public Use use() {
         return use;
@@ -134,7 +145,7 @@ public final class Donor {
 
     /** Whether slabs may be placed there, if it has room. */
     public boolean takesSlabs() {
-        return !drained && use == Use.USED;
+        return !drained && !retired && use == Use.USED;
     }
 
     /** Whether all that is kept there is to be kept elsewhere. */

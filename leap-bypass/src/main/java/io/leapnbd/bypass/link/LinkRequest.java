@@ -193,7 +193,10 @@ public final class LinkRequest {
 
     /** Whether this is a demand: something that a client waits for and that must not queue behind bulk data. */
     boolean urgent() {
-        return operation != Operation.WRITE && operation != Operation.TRIM && !background;
+        return operation != Operation.WRITE
+                && operation != Operation.TRIM
+                && operation != Operation.LOSE
+                && !background;
     }
 
     /** Whether {@link #length} bytes of {@link #buffer} go to the donor. */

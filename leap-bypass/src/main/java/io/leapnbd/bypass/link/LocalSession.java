@@ -87,6 +87,7 @@ final class LocalSession implements LinkSession {
             case Operation.READ -> store.read(with, r.slab, r.offset, r.length, r.data(), r.bufferIndex);
             case Operation.WRITE -> store.write(with, r.slab, r.offset, r.length, r.version, r.data(), r.bufferIndex);
             case Operation.TRIM -> store.trim(with, r.slab, r.offset, r.length, r.version);
+            case Operation.LOSE -> store.lose(with, r.slab, r.offset, r.length, r.version);
             case Operation.GRANT -> grant(with, r);
             case Operation.NOTE -> store.note(with, r.version, r.data().nioBuffer(r.bufferIndex, r.length));
             case Operation.PLACE -> place(with, r);

@@ -466,6 +466,31 @@ public final class AddressMap {
         }
     }
 
+    /**
+     * Pages of one slab of which no copy holds what was written are lost from here on. No write to them may be under way.
+     *
+     * @param offset where the first begins; a multiple of a page, as {@code length}
+     * @return how many they are
+     */
+    public long losePages(long offset, long length) {
+        int slab = slabOf(offset);
+        synchronized (lock(slab)) {
+            long _ = lossesBegun.incrementAndGet();
+            try {
+                long from = pageOf(offset);
+                long to = pageOf(offset + length);
+                long pages = written.count(from, to);
+                setDamaged(slab, true);
+                written.moveTo(lost, from, to);
+                setDamaged(slab, lost.any(firstPage(slab), endPage(slab)));
+                pagesLost.add(pages);
+                return pages;
+            } finally {
+                long _ = lossesEnded.incrementAndGet();
+            }
+        }
+    }
+
     private Object lock(int slab) {
         return locks[slab & (LOCKS - 1)];
     }

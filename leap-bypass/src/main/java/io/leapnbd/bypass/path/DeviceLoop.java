@@ -20,6 +20,7 @@ import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
 import java.util.function.LongSupplier;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -39,6 +40,7 @@ public final class DeviceLoop {
 
     private final EventLoop eventLoop;
     private final LoopLatencies latencies;
+    private final DemandLatencies demands = new DemandLatencies();
     private final LoopLinks links;
     private final long timeoutNanos;
     private final long memberTimeoutNanos;
@@ -130,6 +132,11 @@ public final class DeviceLoop {
         return lease;
     }
 
+    /** How long clients' reads took. Any thread. */
+    DemandLatencies demands() {
+        return demands;
+    }
+
     /** Long work that is done in steps. */
     public StepQueue steps() {
         return steps;
@@ -153,6 +160,15 @@ public final class DeviceLoop {
     boolean isDown(int donor) {
         DonorLink link = links.get(donor);
         return !link.ready() && link.donor().down(now(), timeoutNanos);
+    }
+
+    /** All donors, by number; those that were removed too. */
+    List<Donor> donors() {
+        List<Donor> all = new ArrayList<>();
+        for (int donor = 0; donor < links.count(); donor++) {
+            all.add(links.get(donor).donor());
+        }
+        return List.copyOf(all);
     }
 
     /** How many there are: numbers of donors are below this. Those of donors that were removed count too. */
@@ -411,6 +427,9 @@ public final class DeviceLoop {
     void done(ClientRequest client, LinkRequest request, long now) {
         latencies.record(client.operation(), Stage.QUEUE, request.postNanos - request.startNanos);
         latencies.record(client.operation(), Stage.LINK, now - request.postNanos);
+        if (client.operation() == Operation.READ) {
+            demands.record(now - request.startNanos);
+        }
     }
 
     static ClientRequest clientOf(LinkRequest request) {

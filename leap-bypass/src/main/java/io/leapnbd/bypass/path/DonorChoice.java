@@ -123,6 +123,11 @@ final class DonorChoice {
         late[donor]++;
     }
 
+    /** Whether a donor is being asked for a slab, or owes an answer. */
+    synchronized boolean isAsked(int donor) {
+        return asked[donor] > 0 || late[donor] > 0;
+    }
+
     /** A donor that was asked has answered, or cannot any more. */
     synchronized void answered(int slab, int donor, boolean wasLate) {
         asked[donor]--;

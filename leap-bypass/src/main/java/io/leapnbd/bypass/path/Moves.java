@@ -9,6 +9,7 @@ import io.leapnbd.donor.protocol.Protocol;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.Set;
+import java.util.function.IntPredicate;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -71,15 +72,20 @@ final class Moves {
      * next time.
      *
      * @param busy slabs that are not to be chosen
+     * @param notYet whether one is not to be chosen for now
      */
-    int next(Set<Integer> busy) {
+    int next(Set<Integer> busy, IntPredicate notYet) {
         int slabs = map.slabs();
         int best = -1;
         long fewest = Long.MAX_VALUE;
         for (int i = 0; i < Math.min(window, slabs); i++) {
             int slab = (int) (((long) from + i) % slabs);
             Placement now = map.placement(slab);
-            if (now != null && wanted(now) != null && !busy.contains(slab) && !leaving.containsKey(slab)) {
+            if (now != null
+                    && wanted(now) != null
+                    && !busy.contains(slab)
+                    && !leaving.containsKey(slab)
+                    && !notYet.test(slab)) {
                 long pages = map.pagesWritten(slab);
                 if (pages < fewest) {
                     best = slab;

@@ -10,15 +10,15 @@ import java.util.ArrayList;
 import java.util.Collection;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Objects;
 import java.util.Queue;
 import java.util.Set;
+import java.util.UUID;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.LongAdder;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 
 /**
  * Brings slabs to as many copies as are wanted, in the background, and copies away from donors that want memory back (docs/replicas.md). A move is two of
@@ -28,9 +28,8 @@ import org.slf4j.LoggerFactory;
  */
 public final class Repair {
 
-    private static final Logger LOG = LoggerFactory.getLogger(Repair.class);
     private static final int LOOKED_AT_A_TICK = 1024;
-    private static final int MOST_UNDER_WAY = 4;
+    private static final int MOST_UNDER_WAY = Fills.MOST;
     private static final int MOST_A_TICK = 64;
 
     /** After no donor had room for a copy, none is asked for so long. */
@@ -47,25 +46,33 @@ public final class Repair {
 
     private final DeviceLoop loop;
     private final AddressMap map;
-    private final WriteOrder order;
-    private final Versions versions;
     private final SlabAllocator allocator;
     private final PlacementChanges placing;
-    private final Mending mending;
+    private final FillTraffic traffic;
+    private final Fills fills;
+    private final RepairProgress progress;
     private final long memberTimeoutNanos;
     private final Queue<Integer> thin = new ConcurrentLinkedQueue<>();
     private final LeftCopies left;
     private final Moves moves;
     private final BlankSlabs blanks;
+    private final List<Integer> later = new ArrayList<>();
+
+    /** Whether the slab that was just looked at needs a copy that may not be begun yet. */
+    private boolean putOff;
+
     private final Set<Integer> underWay = new HashSet<>();
-    private final LongAdder filled = new LongAdder();
-    private final LongAdder filledBytes = new LongAdder();
     private final LongAdder moved = new LongAdder();
     private final LongAdder balanced = new LongAdder();
     private final Balancing balancing;
     private long balanceAt;
     private int balancedSlab = -1;
     private volatile boolean noRoomToMove;
+
+    /** By donor, as of the last tick: whether it was connected and heard; and which process it was when it last came to be. */
+    private final boolean[] well;
+
+    private final @Nullable UUID[] met;
 
     /** By donor, as of this tick: whether it has been silent for so long that its copies are left out. */
     private final boolean[] silent;
@@ -92,15 +99,18 @@ public final class Repair {
             Mending mending,
             long memberTimeoutNanos) {
         this.loop = loop;
-        this.mending = mending;
         noRoomUntil = loop.now();
         silent = new boolean[StateFile.MAX_DONORS];
         this.map = map;
-        this.order = order;
-        this.versions = versions;
         this.allocator = allocator;
         this.placing = placing;
         this.memberTimeoutNanos = memberTimeoutNanos;
+        well = new boolean[StateFile.MAX_DONORS];
+        met = new @Nullable UUID[StateFile.MAX_DONORS];
+        traffic = new FillTraffic(loop, loops, memberTimeoutNanos);
+        progress = new RepairProgress(map, loop.donors(), allocator::copies);
+        FillTools tools = new FillTools(loop, map, order, versions, mending, losses, traffic, memberTimeoutNanos);
+        fills = new Fills(tools, allocator, placing, this::dropped, progress);
         left = new LeftCopies(loop, loops, allocator);
         moves = new Moves(loop, map, left);
         balancing = new Balancing(loop, map, allocator);
@@ -120,19 +130,19 @@ public final class Repair {
         thinned(copy.slab());
     }
 
-    /** Copies that were filled. Any thread. */
-    public long filled() {
-        return filled.sum();
-    }
-
-    /** Bytes that were copied for them. Any thread. */
-    public long filledBytes() {
-        return filledBytes.sum();
+    /** How far it is. Any thread. */
+    public RepairProgress progress() {
+        return progress;
     }
 
     /** Copies that have gone from a donor that wanted memory back. Any thread. */
     public long moved() {
         return moved.sum();
+    }
+
+    /** Whether a donor holds nothing of this device, nor is asked to. On the loop. */
+    public boolean isEmpty(int donor) {
+        return !allocator.isAsked(donor) && left.pending(donor) == 0 && map.copiesAt(donor) == 0;
     }
 
     /** Copies that were begun to be moved to where more memory is free. Any thread. */
@@ -164,6 +174,12 @@ public final class Repair {
                     && loop.isSilent(donor, SILENT_TIMES * memberTimeoutNanos);
             anySilent |= silent[donor];
         }
+        meetDonors();
+        traffic.tick();
+        if (progress.donors() != loop.links()) {
+            progress.donors(loop.donors());
+        }
+        progress.tick(loop.now(), fills.delays());
         left.tick();
         blanks.tick(underWay);
         lookAtThin();
@@ -196,6 +212,20 @@ public final class Repair {
         }
     }
 
+    /** A donor that has come back, or has begun anew, is used at once: what found no room, or nobody to read from, is tried again. */
+    private void meetDonors() {
+        for (int donor = 0; donor < loop.links(); donor++) {
+            boolean now = loop.link(donor).ready() && !loop.isSilent(donor, memberTimeoutNanos);
+            UUID process = loop.link(donor).donor().incarnation();
+            if (now && (!well[donor] || !Objects.equals(process, met[donor]))) {
+                noRoomUntil = loop.now();
+                fills.donorCameBack();
+                met[donor] = process;
+            }
+            well[donor] = now;
+        }
+    }
+
     /** One has ended: what comes next need not wait for a tick. */
     private void goOn() {
         goingOn = false;
@@ -208,8 +238,13 @@ public final class Repair {
             Integer slab = thin.poll();
             if (slab != null) {
                 look(slab);
+                if (putOff) {
+                    boolean _ = later.add(slab);
+                }
             }
         }
+        boolean _ = thin.addAll(later);
+        later.clear();
     }
 
     /** Begins to move what donors want back, as long as there is room elsewhere. */
@@ -219,15 +254,19 @@ public final class Repair {
             return;
         }
         while (underWay.size() < MOST_UNDER_WAY && loop.now() - noRoomUntil >= 0) {
-            int slab = moves.next(underWay);
+            int slab = moves.next(underWay, one -> fills.delays().waits(one, loop.now()));
             Placement now = slab < 0 ? null : map.placement(slab);
             Member leaving = now == null ? null : moves.wanted(now);
-            if (now == null || leaving == null) {
+            if (now == null || leaving == null || !fills.mayBegin(slab, now)) {
                 return;
             }
             moves.begin(slab, leaving);
             if (now.size() <= allocator.copies() && now.size() < Placement.MAX_MEMBERS) {
                 add(slab, now, leaving, DonorChoice.NONE);
+                if (!underWay.contains(slab)) {
+                    // Nobody was asked: all that might have room have enough to do.
+                    return;
+                }
             } else {
                 begin(slab);
                 placing.release(slab, leaving, loop, soon(), done -> released(slab, done));
@@ -236,6 +275,7 @@ public final class Repair {
     }
 
     private void look(int slab) {
+        putOff = false;
         Placement now = map.placement(slab);
         if (now == null || isWell(slab, now) || underWay.contains(slab)) {
             return;
@@ -277,7 +317,11 @@ public final class Repair {
             begin(slab);
             placing.release(slab, moved, loop, soon(), done -> released(slab, done));
         } else if (now.size() < allocator.copies() && loop.now() - noRoomUntil >= 0) {
-            add(slab, now, null, DonorChoice.NONE);
+            if (fills.mayBegin(slab, now)) {
+                add(slab, now, null, DonorChoice.NONE);
+            } else {
+                putOff = true;
+            }
         }
     }
 
@@ -325,90 +369,20 @@ public final class Repair {
         }
     }
 
-    /** Steps 1 and 2 of docs/replicas.md, "How a copy is added". */
     private void add(int slab, Placement now, @Nullable Member leaving, int to) {
-        long[] lost = map.damaged(slab) ? map.lostPages(slab) : new long[0];
         boolean wanted = leaving != null && to == DonorChoice.NONE;
         begin(slab);
-        allocator.grantFilling(slab, loop, now, leaving, to, lost, granted -> {
-            noRoomToMove = wanted ? granted == null : noRoomToMove;
-            if (granted == null) {
-                noRoomUntil = to != DonorChoice.NONE ? noRoomUntil : loop.now() + NO_ROOM_NANOS;
-                ended(slab, false);
-            } else {
-                guarded(slab, () -> tellFilling(slab, now, granted, lost));
+        fills.add(slab, now, leaving, to, how -> {
+            if (wanted && how != Fills.End.CROWDED) {
+                noRoomToMove = how == Fills.End.NO_ROOM;
+            }
+            if (how == Fills.End.NO_ROOM && to == DonorChoice.NONE) {
+                noRoomUntil = loop.now() + NO_ROOM_NANOS;
+            }
+            ended(slab, how == Fills.End.LIVE || how == Fills.End.NOT_FILLED);
+            if (how == Fills.End.CROWDED) {
+                thinned(slab);
             }
         });
-    }
-
-    /**
-     * What is lost was told with the grant. So the slab has to be where it was then, or pages may have been lost since.
-     *
-     * @param seen where it was before the grant
-     */
-    private void tellFilling(int slab, Placement seen, Member fresh, long[] lost) {
-        Placement now = map.placement(slab);
-        if (now == null || now != seen) {
-            giveUp(slab, fresh, fresh.grantVersion());
-            return;
-        }
-        long generation = versions.nextGrant();
-        PlaceRequests.sendFilling(
-                loop,
-                fresh,
-                PlaceRequests.live(now),
-                generation,
-                memberTimeoutNanos,
-                told -> guarded(slab, () -> {
-                    if (told.acknowledged().isEmpty() || !map.place(slab, now, now.withFilling(fresh, generation))) {
-                        giveUp(slab, fresh, generation);
-                        return;
-                    }
-                    Fill[] fill = new Fill[1];
-                    fill[0] = new Fill(
-                            loop,
-                            map,
-                            order,
-                            versions,
-                            mending,
-                            slab,
-                            fresh,
-                            lost,
-                            memberTimeoutNanos,
-                            done -> filled(slab, fresh, fill[0], done));
-                    fill[0].begin();
-                }));
-    }
-
-    /** A throw ends what is done for a slab, and nothing else. */
-    private void guarded(int slab, Runnable part) {
-        try {
-            part.run();
-        } catch (RuntimeException | Error e) {
-            loop.defect(e);
-            ended(slab, false);
-        }
-    }
-
-    private void giveUp(int slab, Member fresh, long generation) {
-        dropped(new PlacementChanges.Dropped(slab, fresh, generation));
-        ended(slab, false);
-    }
-
-    private void filled(int slab, Member fresh, Fill fill, boolean done) {
-        filledBytes.add(fill.bytes());
-        Placement now = map.placement(slab);
-        if (done && now != null && now.has(fresh) && map.place(slab, now, now.withComplete(fresh, now.generation()))) {
-            placing.promote(slab, fresh, loop, soon(), live -> {
-                if (live) {
-                    filled.increment();
-                    LOG.debug("slab {} has another copy, at {}", slab, fresh);
-                }
-                ended(slab, live);
-            });
-        } else {
-            // Whatever is left of it is looked at again.
-            ended(slab, true);
-        }
     }
 }

@@ -199,6 +199,7 @@ public final class SlabAllocator {
      *
      * @param leaving the copy that it is to take the place of, so that it may be on the same machine, and not at the same donor; null for none
      * @param to the only donor that is asked; {@link DonorChoice#NONE} for any
+     * @param crowded donors that are not to be asked now
      * @param lost pages that are lost, as {@link AddressMap#lostPages} has them
      * @param end told the copy, which is to be filled; null if no donor on another machine gives one
      */
@@ -208,9 +209,10 @@ public final class SlabAllocator {
             Placement present,
             @Nullable Member leaving,
             int to,
+            BitSet crowded,
             long[] lost,
             Consumer<@Nullable Member> end) {
-        BitSet refused = new BitSet();
+        BitSet refused = (BitSet) crowded.clone();
         if (to != DonorChoice.NONE) {
             refused.set(0, StateFile.MAX_DONORS);
             refused.clear(to);
@@ -241,6 +243,11 @@ public final class SlabAllocator {
         };
         loop.post(request, chosen);
         loop.link(chosen).flush();
+    }
+
+    /** Whether a donor is being asked for a slab. Any thread. */
+    boolean isAsked(int donor) {
+        return choice.isAsked(donor);
     }
 
     private void retryOrFail(Allocation allocation) {

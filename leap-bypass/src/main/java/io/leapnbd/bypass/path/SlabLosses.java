@@ -4,6 +4,7 @@ import io.leapnbd.bypass.link.Donor;
 import io.leapnbd.bypass.map.AddressMap;
 import io.leapnbd.bypass.map.Member;
 import io.leapnbd.bypass.map.Placement;
+import io.leapnbd.donor.protocol.Protocol;
 import java.util.List;
 import java.util.UUID;
 import java.util.function.IntConsumer;
@@ -81,6 +82,18 @@ public final class SlabLosses {
             }
         }
         return pages;
+    }
+
+    /** No copy holds a page as it was written; no write to it may be under way. Reading it is an error from here on. */
+    void pageLost(long offset) {
+        long pages = map.losePages(offset, Protocol.PAGE_SIZE);
+        lostBytes.lost(offset, Protocol.PAGE_SIZE);
+        lostSlabs.accept(map.slabOf(offset));
+        if (pages > 0) {
+            LOG.error(
+                    "the page at byte {} is lost: no donor holds it as it was written; reading it is an I/O error until it is written",
+                    offset);
+        }
     }
 
     private AddressMap.@Nullable Removal remove(int slab, Member gone) {

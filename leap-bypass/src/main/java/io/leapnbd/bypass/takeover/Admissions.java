@@ -110,6 +110,32 @@ public final class Admissions {
     }
 
     /**
+     * A donor is drained and has held nothing for longer than any request takes: nobody has to hear it any more. Does nothing while it is not certain that
+     * this server still owns the export.
+     */
+    synchronized void retire(Donor donor) {
+        if (!ownsForCertain()) {
+            return;
+        }
+        UUID process = donor.incarnation();
+        if (process != null) {
+            note.retire(process);
+        } else {
+            note.retireAddress(donor.name());
+        }
+    }
+
+    /** Whether a donor that was drained may be given slabs again: the note names it, and every donor has that note. */
+    synchronized boolean readmit(Donor donor) {
+        UUID process = donor.incarnation();
+        if (process == null || (note.names(process) && !told.containsKey(donor.name()))) {
+            // Whoever comes to be there is admitted first.
+            return true;
+        }
+        return admit(donor, process) == null;
+    }
+
+    /**
      * Whether no other server can have taken over. A donor that has answered this one as the owner within the last second shows it: another is
      * not ready before it has claimed that donor, and has waited for longer. Otherwise every donor must have ended before this server's eyes, and
      * another process must be where it was: a connection that ends may have been ended by another server's claim.

@@ -20,9 +20,10 @@ public record CopiesWish(int number, boolean ifRoom, List<Integer> machines) {
      *
      * @param size bytes of the device
      * @param rooms bytes that each donor can hold of it; 0 for one that does not answer
+     * @param before how many the server before had; 0 if that is not known. Fewer than these are for an operator to ask for
      */
-    public int granted(long size, List<Long> rooms) {
-        return ifRoom ? Math.clamp(fitting(size, rooms), 1, number) : number;
+    public int granted(long size, List<Long> rooms, int before) {
+        return ifRoom ? Math.clamp(Math.max(before, fitting(size, rooms)), 1, number) : number;
     }
 
     /**

@@ -30,6 +30,7 @@ public final class ExportNote {
     private final Set<String> givenUpAddresses = new LinkedHashSet<>();
     private final BitSet lost;
     private boolean allLost;
+    private int copies;
     private long version;
 
     /**
@@ -49,6 +50,14 @@ public final class ExportNote {
         givenUpAddresses.addAll(before.givenUpAddresses());
         lost = (BitSet) before.lost().clone();
         this.allLost = allLost;
+    }
+
+    /** How many copies a slab has where there is room. */
+    public synchronized void copies(int wanted) {
+        if (copies != wanted) {
+            copies = wanted;
+            version++;
+        }
     }
 
     /** A donor process may hold slabs from now on. */
@@ -85,6 +94,29 @@ public final class ExportNote {
         members.remove(incarnation);
         addLatest(givenUp, incarnation, Note.MAX_GIVEN_UP);
         version++;
+    }
+
+    /**
+     * A donor process holds nothing of the export and will be given nothing: nobody has to hear it any more. It is one of those that are given up, so that
+     * nobody uses it before every donor knows of it again. Its address is not asked either.
+     */
+    synchronized void retire(UUID incarnation) {
+        if (members.remove(incarnation) != null) {
+            addLatest(givenUp, incarnation, Note.MAX_GIVEN_UP);
+            version++;
+        }
+    }
+
+    /** Likewise of an address at which such a process has ended. */
+    synchronized void retireAddress(String address) {
+        if (ended.remove(address)) {
+            version++;
+        }
+    }
+
+    /** Whether every donor of the contents is known to have been told of this process. */
+    synchronized boolean names(UUID incarnation) {
+        return members.containsKey(incarnation);
     }
 
     /** Likewise of a donor at an address, whose process is not known: another server may have claimed it before this one began. */
@@ -177,7 +209,8 @@ public final class ExportNote {
                 Set.copyOf(givenUp),
                 List.copyOf(givenUpAddresses),
                 (BitSet) lost.clone(),
-                allLost);
+                allLost,
+                copies);
     }
 
     /** As bytes, for a claim or a NOTE; the first eight are the version. */

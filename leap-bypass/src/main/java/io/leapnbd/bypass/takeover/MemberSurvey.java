@@ -138,6 +138,24 @@ final class MemberSurvey {
         unclaimed.add(address);
     }
 
+    /**
+     * Two processes cannot both be waited for at one silent address. That happens after donors' addresses were changed: at most one of them is there.
+     */
+    void refuseTwoAtOneAddress() throws Refusal {
+        Set<Integer> places = new LinkedHashSet<>();
+        for (int place : waiting.values()) {
+            if (!places.add(place)) {
+                String address = greetings.get(place).address();
+                throw new Refusal(new Refused(
+                        "donor " + address + " does not answer, and two donor processes that may hold pages of export "
+                                + Words.printable(options.export())
+                                + " were last seen there; start it, name the other one by the address that it has now,"
+                                + " or give both up by leaving the address out of --donors with --lose-missing",
+                        List.of(address)));
+            }
+        }
+    }
+
     /** Donors of the contents that are not among the server's, and would not learn of others. */
     List<String> leftOut() {
         List<String> left = new ArrayList<>(unnamed.values());

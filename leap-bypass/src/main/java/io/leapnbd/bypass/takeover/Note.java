@@ -1,5 +1,6 @@
 package io.leapnbd.bypass.takeover;
 
+import io.leapnbd.bypass.map.Placement;
 import java.nio.BufferUnderflowException;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
@@ -22,6 +23,7 @@ import java.util.UUID;
  *  given up: incarnation (16)
  *  addresses given up: length (1)  address
  *  runs of lost slabs: first (4)  count (4)
+ *  copies (1), if there is one more byte
  * </pre>
  *
  * @param version the higher one is the newer: term in the upper 32 bits, then a counter
@@ -33,6 +35,7 @@ import java.util.UUID;
  *     #MAX_GIVEN_UP_ADDRESSES}
  * @param lost slabs of which pages were lost. It counts for those of which no donor holds a slab that was ever used
  * @param allLost whether every such slab is to be taken for lost; {@code lost} need not name them then
+ * @param copies how many a slab had where there was room; 0 if that is not known. A default of the next server's is no less
  */
 public record Note(
         long version,
@@ -42,7 +45,8 @@ public record Note(
         Set<UUID> givenUp,
         List<String> givenUpAddresses,
         BitSet lost,
-        boolean allLost) {
+        boolean allLost,
+        int copies) {
 
     /** Most bytes of a note; one RDMA message holds it. */
     public static final int MAX_LENGTH = 32 << 10;
@@ -86,6 +90,19 @@ public record Note(
         this(version, size, slabShift, members, givenUp, List.of(), lost, allLost);
     }
 
+    /** One that does not know how many copies there were. */
+    Note(
+            long version,
+            long size,
+            int slabShift,
+            List<Member> members,
+            Set<UUID> givenUp,
+            List<String> givenUpAddresses,
+            BitSet lost,
+            boolean allLost) {
+        this(version, size, slabShift, members, givenUp, givenUpAddresses, lost, allLost, 0);
+    }
+
     /** As bytes, at most {@link #MAX_LENGTH}: where the runs do not fit, all that nobody holds is called lost. */
     public ByteBuffer encode() {
         ByteBuffer out = ByteBuffer.allocate(MAX_LENGTH);
@@ -110,7 +127,7 @@ public record Note(
         int end = out.position();
         for (int first = lost.nextSetBit(0); first >= 0 && !all; ) {
             int after = lost.nextClearBit(first);
-            if (out.remaining() < 2 * Integer.BYTES) {
+            if (out.remaining() < 2 * Integer.BYTES + 1) {
                 all = true;
                 runs = 0;
                 out.position(end);
@@ -121,6 +138,9 @@ public record Note(
             }
         }
         out.putInt(runsAt, runs).put(allLostAt, (byte) (all ? 1 : 0));
+        if (copies != 0) {
+            out.put((byte) copies);
+        }
         return out.flip();
     }
 
@@ -190,6 +210,7 @@ public record Note(
                 }
                 lost.set(first, first + length);
             }
+            int copies = in.hasRemaining() ? Math.clamp(in.get(), 0, Placement.MAX_MEMBERS) : 0;
             return new Note(
                     version,
                     size,
@@ -198,7 +219,8 @@ public record Note(
                     Collections.unmodifiableSet(givenUp),
                     List.copyOf(givenUpAddresses),
                     lost,
-                    allLost);
+                    allLost,
+                    copies);
         } catch (BufferUnderflowException e) {
             throw new IllegalArgumentException("a note that is cut short", e);
         }

@@ -90,7 +90,7 @@ public final class Takeover {
                     case Granted granted -> {
                         int slabSize = survey.reply(granted.claims().getFirst().donor())
                                 .slabSize();
-                        int copies = copies(greetings);
+                        int copies = copies(greetings, granted);
                         DeviceNeed.check(settings.size(), slabSize, copies, settings.stateFile());
                         TakenExport export = new Start(survey, locked, recorded, granted, copies).run();
                         taken = true;
@@ -111,15 +111,19 @@ public final class Takeover {
         }
     }
 
-    /** Of a slab, by the room that donors say they have. */
-    private int copies(List<Greeting> greetings) {
+    /**
+     * Of a slab, by the room that donors say they have; where that is a default, no fewer than the server before had. A donor that is silent, or wants its
+     * memory back, says that it has no room.
+     */
+    private int copies(List<Greeting> greetings, Granted verdict) {
         List<Long> rooms = greetings.stream()
                 .map(greeting -> {
                     Greeting.Found found = greeting.found();
                     return found == null ? 0 : (long) (found.freeSlabs() + found.heldSlabs()) * found.slabSize();
                 })
                 .toList();
-        int granted = settings.copies().granted(settings.size(), rooms);
+        int before = verdict.content() == null ? 0 : verdict.note().copies();
+        int granted = settings.copies().granted(settings.size(), rooms, before);
         if (granted > Math.max(1, settings.copies().fitting(settings.size(), rooms))) {
             LOG.warn(
                     "the donors that answer have no room for {} copies of {} MiB: some pages will have fewer, or writes will fail;"
@@ -179,6 +183,7 @@ public final class Takeover {
             slabShift = Integer.numberOfTrailingZeros(slabSize);
             note = TakeoverNotes.atClaim(
                     granted, settings.size(), slabShift, TakeoverNotes.lost(granted, locked.found()), survey::address);
+            note.copies(copies);
         }
 
         TakenExport run() throws IOException {

@@ -231,6 +231,10 @@ final class TakeoverCheck {
         Set<UUID> holding = holders(known);
         for (DonorRow row : known.donors()) {
             boolean holds = !complete || holding.contains(row.incarnation());
+            if (!holds && note.givenUp().contains(row.incarnation())) {
+                // It was drained, and everybody knows.
+                continue;
+            }
             members.find(row.incarnation(), row.address(), known.content(), holds, newest);
         }
         if (newest && !complete && !members.waiting().isEmpty()) {
@@ -253,6 +257,7 @@ final class TakeoverCheck {
         if (complete) {
             // The file knows what is held: this is about who has to be heard before others are added.
             members.findAll(known.content(), false, true);
+            members.refuseTwoAtOneAddress();
             if (!members.givenUp().isEmpty() && !members.waiting().isEmpty()) {
                 throw new Refusal(new Refused(
                         "donor " + String.join(", ", silent())
@@ -377,8 +382,8 @@ final class TakeoverCheck {
     private void leaveOut(Greeting greeting) {
         unused.add(greeting.donor());
         warnings.add("donor " + greeting.address()
-                + " was removed, or given up with --lose-missing, and is not used before its lease has ended; restart it, and"
-                + " it is");
+                + " was given up with --lose-missing, or removed, or drained, and is not used before its lease has ended; restart"
+                + " it, and it is");
     }
 
     /** Whether a donor was given up: by its identity, or as what a server before had claimed at an address that was given up. */

@@ -11,8 +11,10 @@ import io.leapnbd.donor.protocol.Protocol;
 import io.leapnbd.nbd.spi.Completion;
 import io.netty.buffer.ByteBuf;
 import java.util.List;
+import java.util.Objects;
 import java.util.function.LongSupplier;
 import java.util.random.RandomGenerator;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A device's data path with one loop, on a clock of a simulation's and over links of its own, without the cache of pages. For simulations in other packages;
@@ -31,6 +33,8 @@ public final class BarePath {
     private final WritePath writes;
     private final ZeroPath zeros;
     private final LongSupplier clock;
+    private final SlabAllocator allocator;
+    private @Nullable Departures departures;
 
     /** Times are in nanoseconds. */
     public record Times(LongSupplier clock, LongSupplier suspended, long request, long member) {}
@@ -64,7 +68,7 @@ public final class BarePath {
         for (int i = 0; i < machines.length; i++) {
             machines[i] = i;
         }
-        SlabAllocator allocator = new SlabAllocator(map, versions, machines, copies, times.member(), random);
+        allocator = new SlabAllocator(map, versions, machines, copies, times.member(), random);
         losses = new SlabLosses(map, versions, donors, (offset, length) -> {}, note::lose, this::thinned);
         placing = new PlacementChanges(map, versions, losses, times.member(), this::dropped);
         Mending mending =
@@ -82,6 +86,39 @@ public final class BarePath {
         reads = new ReadPath(loop, map, losses, order, mending);
         writes = new WritePath(loop, map, losses, order, versions, allocator, placing, mending);
         zeros = new ZeroPath(loop, map, losses, order, versions, allocator, placing, writes);
+    }
+
+    /** Donors may leave from now on. */
+    public void owner(Departures.Owner owner) {
+        Departures leaving = new Departures(loop, () -> List.of(loop), map, repair::anyAt, owner);
+        departures = leaving;
+        loop.onTick(leaving::tick);
+    }
+
+    /** Those that leave. */
+    public Departures departures() {
+        return Objects.requireNonNull(departures);
+    }
+
+    /** A donor has come, with a machine of its own. */
+    public void add(DonorLink link) {
+        allocator.onMachine(loop.links(), loop.links());
+        loop.add(link);
+    }
+
+    /** A donor is about to come, or does not any more. */
+    public void expect(int more) {
+        allocator.expectFreed(more);
+    }
+
+    /** Says how many copies of each slab there are from now on. */
+    public void copies(int number) {
+        allocator.copies(number);
+    }
+
+    /** Copies of each slab. */
+    public int copies() {
+        return allocator.copies();
     }
 
     private void thinned(int slab) {
@@ -104,7 +141,7 @@ public final class BarePath {
 
     /** Copies that were left out, that were filled, and that were moved; slabs that were given back. */
     public long[] counts() {
-        return new long[] {placing.drops(), repair.filled(), repair.moved(), repair.givenBack()};
+        return new long[] {placing.drops(), repair.progress().filled(), repair.moved(), repair.givenBack()};
     }
 
     /** Whether nothing is in a slab. */

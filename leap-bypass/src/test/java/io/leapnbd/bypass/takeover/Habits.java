@@ -21,6 +21,7 @@ final class Habits {
         LOSE_FILE(2),
         REBOOT(2),
         COPY(3),
+        DONORS(8),
         CUT(5),
         CUT_HOST(2),
         CUT_MOST(2),

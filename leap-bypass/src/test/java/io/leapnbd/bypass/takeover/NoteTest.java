@@ -90,6 +90,16 @@ class NoteTest {
     }
 
     @Test
+    void the_number_of_copies_goes_along_and_is_not_known_of_notes_that_do_not_tell() {
+        ExportNote note = new ExportNote(4, SIZE, 26, Note.NONE, false);
+        assertThat(Note.decode(note.encode()).copies()).isZero();
+        note.copies(2);
+        note.lose(3);
+        assertThat(Note.decode(note.encode())).isEqualTo(note.now());
+        assertThat(Note.decode(note.encode()).copies()).isEqualTo(2);
+    }
+
+    @Test
     void addresses_that_were_given_up_are_remembered_until_a_donor_is_used_there_and_the_oldest_are_forgotten() {
         ExportNote note = new ExportNote(4, SIZE, 26, Note.NONE, false);
         for (int i = 0; i <= Note.MAX_GIVEN_UP_ADDRESSES; i++) {

@@ -173,6 +173,7 @@ final class SimDonor {
                         body(request),
                         request.bufferIndex);
             case Operation.TRIM -> store.trim(claim, request.slab, request.offset, request.length, request.version);
+            case Operation.LOSE -> store.lose(claim, request.slab, request.offset, request.length, request.version);
             case Operation.GRANT -> {
                 Granted granted = store.grant(
                         claim,
@@ -188,6 +189,7 @@ final class SimDonor {
             case Operation.NOTE ->
                 store.note(claim, request.version, body(request).nioBuffer(request.bufferIndex, request.length));
             case Operation.PING -> store.ping(claim);
+            case Operation.RELEASE -> store.release(claim);
             default -> throw new IllegalArgumentException("operation " + request.operation);
         };
     }

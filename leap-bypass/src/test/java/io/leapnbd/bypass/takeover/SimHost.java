@@ -172,6 +172,15 @@ final class SimHost {
         return !alive.containsAll(givenUp);
     }
 
+    /** An operator adds a donor to the running server, or removes one, and names them so at the next start. */
+    void changeDonors() {
+        SimServer running = server;
+        if (running != null && !world.network().moved()) {
+            running.donors().change(world.random().nextInt(SimNetwork.DONORS));
+            usual = running.donors().addresses();
+        }
+    }
+
     void kill(String how) {
         SimServer killed = server;
         if (killed != null) {

@@ -206,7 +206,7 @@ final class SimLink implements DonorLink {
         for (Sent one : underWay) {
             if (!one.done && arrive-- > 0) {
                 byte operation = one.request.operation;
-                if (operation != Operation.READ && operation != Operation.PING) {
+                if (operation != Operation.READ && operation != Operation.PING && operation != Operation.RELEASE) {
                     process.later(as, one.request);
                 }
             }
@@ -343,7 +343,9 @@ final class SimLink implements DonorLink {
             underWay.removeFirst();
             answer(process, first);
         }
-        boolean looks = kind == Operation.READ || kind == Operation.PING || kind == Operation.NOTE;
+        boolean looks = kind == Operation.READ
+                || kind == Operation.PING
+                || (kind == Operation.NOTE && !server.donors().change());
         if (world.stutters()) {
             slow(TimeUnit.MILLISECONDS.toNanos(20L << world.random().nextInt(7)));
         }
@@ -389,7 +391,6 @@ final class SimLink implements DonorLink {
                 answered(process);
             } else {
                 say("is answered " + Status.name(first.status) + " to operation " + first.request.operation);
-                server.refused();
             }
             finish(first.request, outcome);
         }
@@ -445,6 +446,7 @@ final class SimLink implements DonorLink {
     @Override
     public void close() {
         over = Outcome.UNREACHABLE;
+        hangUp();
         List<Sent> open = new ArrayList<>(underWay);
         underWay.clear();
         open.forEach(one -> finish(one.request, Outcome.UNREACHABLE));
@@ -454,10 +456,26 @@ final class SimLink implements DonorLink {
         bare.broken();
     }
 
+    /** The donor sees the link end, if it is reached, and with it the last one of this server. */
+    private void hangUp() {
+        SimDonor process = to;
+        to = null;
+        if (process != null && last == null && getsThrough(process) && process.ownedBy(server.instance())) {
+            Set<SlabName> before = process.names();
+            process.closeLinks();
+            if (!process.describe().hasContent()) {
+                server.requireUnused(before, "the end of a link");
+                world.tally().released++;
+                say("was the last one, and the export is forgotten there");
+            }
+        }
+    }
+
     private static String name(byte operation) {
         return switch (operation) {
             case Operation.WRITE -> "WRITE";
             case Operation.TRIM -> "TRIM";
+            case Operation.LOSE -> "LOSE";
             case Operation.GRANT -> "GRANT";
             case Operation.PLACE -> "PLACE";
             case Operation.FREE -> "FREE";

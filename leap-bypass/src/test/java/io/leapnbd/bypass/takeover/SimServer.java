@@ -9,6 +9,7 @@ import io.leapnbd.bypass.map.LockedStateFile;
 import io.leapnbd.bypass.map.Placement;
 import io.leapnbd.bypass.map.StateFile;
 import io.leapnbd.bypass.path.BarePath;
+import io.leapnbd.bypass.path.SlabLosses;
 import io.leapnbd.bypass.takeover.Truths.Reading;
 import io.leapnbd.bypass.takeover.Truths.Truth;
 import io.leapnbd.donor.protocol.Protocol;
@@ -53,6 +54,8 @@ final class SimServer implements Donor.Listener {
     private final UUID instance;
     private final List<Donor> donors = new ArrayList<>();
     private final List<SimLink> links = new ArrayList<>();
+    private final LinkSettings settings;
+    private final SimDonors changes;
     private final Admissions admissions;
     private final BarePath path;
 
@@ -65,7 +68,6 @@ final class SimServer implements Donor.Listener {
     private final Map<Integer, Reading> reading = new HashMap<>();
     private int open;
     private long acknowledged;
-    private boolean refused;
 
     /** Slabs that are seen to be given back. */
     private long givenBack;
@@ -94,7 +96,7 @@ final class SimServer implements Donor.Listener {
         this.note = note;
         this.content = content;
         this.instance = instance;
-        LinkSettings settings = new LinkSettings(
+        settings = new LinkSettings(
                 "e",
                 instance,
                 content,
@@ -137,6 +139,8 @@ final class SimServer implements Donor.Listener {
                 world.random(),
                 world.latencies());
         admissions = new Admissions(donors, note, path::hasReached, host::slept, host::now);
+        changes = new SimDonors(world, this, path, named, copies);
+        path.owner(changes);
         look();
     }
 
@@ -150,6 +154,56 @@ final class SimServer implements Donor.Listener {
 
     List<SimLink> links() {
         return links;
+    }
+
+    /** How its donors are changed. */
+    SimDonors donors() {
+        return changes;
+    }
+
+    Admissions admissions() {
+        return admissions;
+    }
+
+    ExportNote note() {
+        return note;
+    }
+
+    SlabLosses losses() {
+        return path.losses();
+    }
+
+    StateFile file() {
+        return file;
+    }
+
+    UUID content() {
+        return content;
+    }
+
+    /** All donors that it has had, by number. */
+    List<Donor> numbered() {
+        return donors;
+    }
+
+    /** A donor that nothing is known of, with the next number. */
+    Donor add(int address, DonorStanding standing) {
+        Donor donor = BareLink.donor(SimNetwork.address(address), this, host::now);
+        donor.use(Donor.Use.JOINING);
+        donor.stand(standing);
+        donors.add(donor);
+        return donor;
+    }
+
+    /** A link to a donor that was added. */
+    SimLink open(Donor donor, int address) {
+        SimLink link = new SimLink(world, this, donor, address, settings);
+        links.add(link);
+        return link;
+    }
+
+    private static boolean isPresent(SimLink link) {
+        return link.donor().use().compareTo(Donor.Use.DISOWNED) < 0;
     }
 
     /** Whether it has neither been killed nor closed. */
@@ -259,7 +313,7 @@ final class SimServer implements Donor.Listener {
 
     @Override
     public void foreign(Donor donor) {
-        if (donors.stream().allMatch(Donor::foreign)) {
+        if (donors.stream().allMatch(one -> one.use() == Donor.Use.GONE || one.foreign())) {
             foreignEverywhere = true;
         }
     }
@@ -277,7 +331,7 @@ final class SimServer implements Donor.Listener {
     /** Time has passed. */
     void turn() {
         for (SimLink link : links) {
-            if (runs) {
+            if (runs && link.donor().use() != Donor.Use.GONE) {
                 link.listen();
             }
         }
@@ -285,6 +339,7 @@ final class SimServer implements Donor.Listener {
             connect();
         }
         if (runs) {
+            changes.tick();
             path.turn();
             settle();
         }
@@ -292,7 +347,7 @@ final class SimServer implements Donor.Listener {
 
     private void connect() {
         for (SimLink link : links) {
-            if (runs) {
+            if (runs && link.donor().use() != Donor.Use.GONE) {
                 link.connect();
             }
         }
@@ -517,29 +572,16 @@ final class SimServer implements Donor.Listener {
 
     /** Whether all donors of the list are connected and its requests are served there. */
     boolean isWell() {
-        return runs && links.stream().allMatch(link -> link.to() != null && owns(link.to()));
+        return runs
+                && links.stream().filter(SimServer::isPresent).allMatch(link -> link.to() != null && owns(link.to()));
     }
 
-    /** A donor calls a page lost that the map calls written. */
-    void refused() {
-        refused = true;
-    }
-
-    /**
-     * Slabs that have fewer copies than are wanted, or some that are not live. None, if copies were found to differ: a fill does not get over a page that one
-     * of them calls lost (docs/replicas.md, "What is not built").
-     */
+    /** Slabs that have fewer copies than are wanted, or some that are not live. */
     List<Integer> thin() {
-        if (refused) {
-            return List.of();
-        }
         List<Integer> thin = new ArrayList<>();
         for (int slab = 0; slab < Truths.SLABS; slab++) {
             Placement now = path.map().placement(slab);
-            if (now != null
-                    && (now.live() < Math.min(world.copies(), links.size())
-                            || now.live() < now.size()
-                            || !now.told())) {
+            if (now != null && (now.live() < path.copies() || now.live() < now.size() || !now.told())) {
                 thin.add(slab);
             }
         }

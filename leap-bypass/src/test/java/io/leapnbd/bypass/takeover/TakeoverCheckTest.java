@@ -97,6 +97,14 @@ class TakeoverCheckTest {
                 file.size(), file.slabShift(), file.content(), MINE, null, 4, true, true, donors, file.slabs());
     }
 
+    /** With a donor process that was at the address of d1, too, when it was last seen. */
+    private static Recorded withSecondProcessAtTheAddressOfD1(Recorded file) {
+        List<DonorRow> donors = new ArrayList<>(file.donors());
+        donors.add(new DonorRow(process(3), "d1", 7, MINE));
+        return new Recorded(
+                file.size(), file.slabShift(), file.content(), MINE, null, 4, true, true, donors, file.slabs());
+    }
+
     /** By place in the list: what a donor at address "d" + its number said; null for silence. */
     private static List<Greeting> greetings(Map<Integer, @Nullable Found> said, int... order) {
         List<Greeting> all = new ArrayList<>();
@@ -168,6 +176,19 @@ class TakeoverCheckTest {
         assertThat(granted.source()).isEqualTo(Source.BLANK);
         assertThat(granted.content()).isNull();
         assertThat(granted.claims()).extracting(ClaimOrder::epoch).containsExactly(0L, 0L);
+    }
+
+    /** It was an IllegalStateException when the first slab of the other process was bound: seed 1005304 of the simulation. */
+    @Test
+    void two_processes_at_one_silent_address_are_refused_in_a_sentence_and_waited_for() {
+        Recorded file = withSecondProcessAtTheAddressOfD1(file(true));
+        Refused refused = refused(TakeoverCheck.check(file, greetings(said(mine(0)), 0, 1), PLAIN));
+        assertThat(refused.sentence()).contains("donor d1 does not answer, and two donor processes", "start it");
+        assertThat(refused.waitFor()).containsExactly("d1");
+
+        // When it answers, the other one has ended.
+        Granted granted = granted(TakeoverCheck.check(file, greetings(said(mine(0), mine(1)), 0, 1), PLAIN));
+        assertThat(granted.waiting()).isEmpty();
     }
 
     @Test

@@ -348,6 +348,7 @@ final class TakeoverWorld implements AutoCloseable {
             case LOSE_FILE -> host.loseFile();
             case REBOOT -> host.reboot();
             case COPY -> host.keepOrRestoreCopy();
+            case DONORS -> host.changeDonors();
             case CUT -> network.cutOrMend(random.nextInt(SimNetwork.DONORS));
             case CUT_HOST -> network.cutFrom(host);
             case PARTITION -> network.partition(host);

@@ -30,6 +30,18 @@ final class Tally {
     /** Starts that fail as two processes are waited for at one address. */
     int ambiguous;
 
+    /** Donors that were added to a running server. */
+    int added;
+
+    /** Donors that were removed from one. */
+    int removed;
+
+    /** Of these, those that were given up with their pages. */
+    int givenUp;
+
+    /** Exports that donors have forgotten for that. */
+    int released;
+
     long drops;
     long filled;
     long moved;
@@ -46,6 +58,7 @@ final class Tally {
                 + " wrong pages; " + acknowledged + " changes acknowledged, " + failed + " not; " + drops
                 + " copies left out, "
                 + filled + " filled, " + moved + " moved, " + givenBack + " slabs given back, " + lostSlabs
-                + " slabs lost, " + ambiguous + " ambiguous starts";
+                + " slabs lost, " + added + " donors added, " + removed + " removed, " + givenUp + " given up, "
+                + released + " exports released, " + ambiguous + " ambiguous starts";
     }
 }

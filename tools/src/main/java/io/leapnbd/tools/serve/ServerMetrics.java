@@ -5,6 +5,7 @@ import io.leapnbd.bypass.cache.PrefetchFigures;
 import io.leapnbd.bypass.latency.Operation;
 import io.leapnbd.bypass.latency.Stage;
 import io.leapnbd.bypass.link.Donor;
+import io.leapnbd.bypass.path.RepairProgress;
 import io.leapnbd.bypass.path.SealFigures;
 import io.leapnbd.nbd.server.ConnectionInfo;
 import io.leapnbd.nbd.server.ServerStatistics;
@@ -23,6 +24,7 @@ import io.prometheus.metrics.model.snapshots.Labels;
 import io.prometheus.metrics.model.snapshots.MetricSnapshot;
 import java.util.List;
 import java.util.Locale;
+import java.util.function.BiConsumer;
 import org.HdrHistogram.Histogram;
 
 /** A server's counters under their Prometheus names. All are read when they are asked for; nothing is kept twice. */
@@ -41,6 +43,7 @@ final class ServerMetrics {
         requests(status.nbd().statistics());
         connections(status.nbd().statistics());
         device(status.device());
+        repair(status.device());
         donors();
         cache(status.device().cache());
         prefetch(status.device());
@@ -112,6 +115,28 @@ final class ServerMetrics {
                 .from(sink -> sink.accept(status.degraded().size()));
         metrics.gauge("leap_start_time_seconds", "When the server started, in seconds since 1970.")
                 .from(sink -> sink.accept(status.startMillis() / 1000));
+    }
+
+    private void repair(RemoteDevice device) {
+        metrics.gauge("leap_copies_left", "Copies of slabs that are still to be made, by what for.", "work")
+                .from(sink -> eachWork(device, (name, left) -> sink.accept(left.slabs(), name)));
+        metrics.gauge("leap_copies_left_bytes", "Bytes that are still to be copied for them.", "work")
+                .from(sink -> eachWork(device, (name, left) -> sink.accept(left.bytes(), name)));
+        metrics.gauge("leap_copies_bytes_per_second", "Bytes that are copied a second, over the last 2 s.", "work")
+                .from(sink -> eachWork(device, (name, left) -> sink.accept(left.bytesASecond(), name)));
+        metrics.gauge(
+                        "leap_copies_seconds_left",
+                        "Seconds until they are made at this speed; -1 if it is not known.",
+                        "work")
+                .from(sink -> eachWork(device, (name, left) -> sink.accept(left.seconds(), name)));
+        metrics.gauge("leap_lost_bytes", "Bytes of the device that no donor has any more.")
+                .from(sink -> sink.accept(RepairStatus.of(device).lost().bytes()));
+    }
+
+    private static void eachWork(RemoteDevice device, BiConsumer<String, RepairProgress.Left> to) {
+        RepairStatus now = RepairStatus.of(device);
+        to.accept("repair", now.repair());
+        to.accept("moves", now.moves());
     }
 
     private void donors() {

@@ -98,6 +98,10 @@ record ServerStatus(
             complaints.add(few + " slabs have fewer than " + device.copies()
                     + " copies; they are filled again where there is room");
         }
+        String notFilled = RepairStatus.of(device).complaint();
+        if (notFilled != null) {
+            complaints.add(notFilled);
+        }
         if (device.allocationFailures() > 0) {
             complaints.add(device.allocationFailures() + " writes failed because no donor had room; add donors");
         }
@@ -263,6 +267,7 @@ record ServerStatus(
                 .put("misses", cache.misses())
                 .put("used", cache.pagesUsed())
                 .endObject();
+        RepairStatus.of(device).putInto(json);
         PrefetchStatus.of(device).putInto(json);
         if (recording != null) {
             recording.putInto(json);
@@ -305,7 +310,7 @@ record ServerStatus(
         for (String uri : uris) {
             out.append("  ").append(uri).append('\n');
         }
-        out.append('\n').append(donorTable());
+        out.append('\n').append(donorTable()).append(RepairStatus.of(device).text());
         Table clients = new Table("client", "export", "in flight", "since");
         for (ConnectionInfo connection : nbd.connections()) {
             clients.row(

@@ -110,6 +110,7 @@ public final class TopCommand implements Callable<Integer> {
         }
         out.append(requests).append('\n');
         out.append(prefetch(before, now));
+        out.append(copies(now, "repair")).append(copies(now, "moves"));
         Table donors = new Table("donor", "state", "links", "slabs held", "free", "of", "timeouts");
         for (String donor : now.labels("leap_donor_up", "donor")) {
             String labels = "{donor=\"" + donor + "\"}";
@@ -142,6 +143,23 @@ public final class TopCommand implements Callable<Integer> {
                 percent(hits, hits + pages(before, now, "miss")),
                 percent(pages(before, now, "used"), added),
                 whole(now.value("leap_prefetch_window_pages")));
+    }
+
+    /** One line about copies that are still to be made, with a line feed and an empty line; empty if there are none. */
+    private static String copies(Sample now, String work) {
+        String labels = "{work=\"" + work + "\"}";
+        double left = now.value("leap_copies_left" + labels);
+        double seconds = now.value("leap_copies_seconds_left" + labels);
+        return left <= 0
+                ? ""
+                : String.format(
+                        Locale.ROOT,
+                        "%s: %,.0f copies left, %s, %s/s, %s%n%n",
+                        work,
+                        left,
+                        Size.approximate((long) now.value("leap_copies_left_bytes" + labels)),
+                        Size.approximate((long) now.value("leap_copies_bytes_per_second" + labels)),
+                        seconds < 0 ? "stands still" : String.format(Locale.ROOT, "%,.0f s left", seconds));
     }
 
     /** Pages a second. */
