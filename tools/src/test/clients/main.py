@@ -12,6 +12,7 @@ import real_clients
 import seals
 import server_faults
 import set_donors
+import spill
 import tls
 from processes import Processes, Server, two_donors
 from runner import Suite, stop_on_signals
@@ -53,6 +54,7 @@ def main(words):
         drains.run(suite, processes, first, rounds)
         seals.run(suite, processes, first, rounds)
         set_donors.run(suite, processes, first, rounds)
+        spill.run(suite, processes, first, rounds)
         tls.run(suite, processes)
         bad_flags.run(suite, processes)
         own_memory.run(suite, processes)

@@ -46,7 +46,7 @@ class Case:
 
     def put(self, *settings):
         """What the server answers to the same, without a process for each; the status and the words."""
-        pairs = [setting.split("=", 1) for setting in settings]
+        pairs = [tuple(setting.split("=", 1)) for setting in settings]
         request = urllib.request.Request(self.server.uri("http") + "/settings?" + urllib.parse.urlencode(pairs), method="PUT")
         try:
             with urllib.request.urlopen(request, timeout=60) as answer:

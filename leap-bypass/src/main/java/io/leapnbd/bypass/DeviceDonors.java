@@ -69,7 +69,7 @@ public final class DeviceDonors implements Departures.Owner {
     /** How many were added, and are not used yet. */
     private final AtomicInteger arriving = new AtomicInteger();
 
-    /** Of each donor; null of one in this process. */
+    /** Of each donor; null of one in this process, and of the spill. */
     private final List<@Nullable DonorAddress> addresses = new CopyOnWriteArrayList<>();
 
     private final Connectors connecting;
@@ -101,14 +101,14 @@ public final class DeviceDonors implements Departures.Owner {
         this.allocator = allocator;
         this.donors = donors;
         connectors = new CopyOnWriteArrayList<>(first);
-        int[] numbers = context.machines();
+        int[] numbers = context.machinesAndSpill();
         for (int i = 0; i < first.size(); i++) {
             machineNumbers.add(numbers[i]);
             Donor donor = first.get(i).donor();
             donor.stand(taken.standings().get(i));
             donors.add(donor);
             DonorAddress address =
-                    context.embedded() != null ? null : context.donors().get(i);
+                    i < context.donors().size() ? context.donors().get(i) : null;
             addresses.add(address);
             machines.add(address == null ? "" : address.machine());
         }
@@ -166,7 +166,7 @@ public final class DeviceDonors implements Departures.Owner {
         return donors.indexOf(donor);
     }
 
-    /** Where a donor is reached; null of one in this process. */
+    /** Where a donor is reached; null of one in this process, and of the spill. */
     public @Nullable DonorAddress addressOf(Donor donor) {
         return addresses.get(numberOf(donor));
     }
@@ -309,7 +309,7 @@ public final class DeviceDonors implements Departures.Owner {
         List<String> names = new ArrayList<>();
         List<Integer> of = new ArrayList<>();
         for (int i = 0; i < donors.size(); i++) {
-            if (donors.get(i).use() == Donor.Use.USED) {
+            if (donors.get(i).use() == Donor.Use.USED && !donors.get(i).lastResort()) {
                 if (!names.contains(machines.get(i))) {
                     names.add(machines.get(i));
                 }

@@ -7,6 +7,7 @@ import io.leapnbd.bypass.latency.LoopLatencies;
 import io.leapnbd.bypass.link.Donor;
 import io.leapnbd.bypass.link.DonorConnector;
 import io.leapnbd.bypass.link.LinkSettings;
+import io.leapnbd.bypass.link.SpillConnector;
 import io.leapnbd.bypass.map.AddressMap;
 import io.leapnbd.bypass.path.NoteSpreader;
 import io.leapnbd.bypass.path.PlacementChanges;
@@ -17,6 +18,9 @@ import io.leapnbd.bypass.path.SlabAllocator;
 import io.leapnbd.bypass.path.SlabLosses;
 import io.leapnbd.bypass.path.Versions;
 import io.leapnbd.bypass.path.WriteOrder;
+import io.leapnbd.bypass.spill.Spill;
+import io.leapnbd.bypass.spill.SpillSettings;
+import io.leapnbd.bypass.takeover.SlabSize;
 import io.leapnbd.bypass.takeover.TakenExport;
 import io.leapnbd.bypass.takeover.Takeover;
 import io.leapnbd.donor.rdma.LocalMemory;
@@ -51,6 +55,7 @@ public final class RemoteDevice implements BlockDevice, AutoCloseable {
     private final AddressMap map;
     private final LinkSettings linkSettings;
     private final DeviceDonors donors;
+    private final @Nullable Spill spill;
     private final Arena cacheArena = Arena.ofShared();
     private final PageCache cache;
     private final Prefetching prefetching;
@@ -64,8 +69,13 @@ public final class RemoteDevice implements BlockDevice, AutoCloseable {
     private final DonorEvents events;
 
     private RemoteDevice(
-            RemoteDeviceContext context, TakenExport taken, Connectors connectors, List<DonorConnector> first) {
+            RemoteDeviceContext context,
+            TakenExport taken,
+            Connectors connectors,
+            List<DonorConnector> first,
+            @Nullable Spill spill) {
         this.context = context;
+        this.spill = spill;
         this.taken = taken;
         localMemory = connectors.localMemory();
         events = connectors.events();
@@ -79,7 +89,7 @@ public final class RemoteDevice implements BlockDevice, AutoCloseable {
                 context.size() / PageCache.PAGE_SIZE, context.prefetchPolicy(), context.prefetchSettings());
         Versions versions = new Versions(taken.term());
         long memberTimeoutNanos = context.memberTimeout().toNanos();
-        allocator = new SlabAllocator(map, versions, context.machines(), taken.copies(), memberTimeoutNanos);
+        allocator = new SlabAllocator(map, versions, context.machinesAndSpill(), taken.copies(), memberTimeoutNanos);
         List<Donor> list = new CopyOnWriteArrayList<>();
         sealFigures = new SealFigures(list);
         SlabLosses losses = new SlabLosses(map, versions, list, this::bytesLost, taken.note()::lose, this::thinned);
@@ -127,15 +137,47 @@ public final class RemoteDevice implements BlockDevice, AutoCloseable {
      */
     public static RemoteDevice open(RemoteDeviceContext context, EventLoopGroup group) throws IOException {
         Connectors connectors = new Connectors(context, new DonorEvents(), new WriteOrder(), new LocalMemory());
-        List<DonorConnector> first = connectors.first();
+        List<DonorConnector> first = new ArrayList<>(connectors.first());
         int loops = 0;
         for (EventExecutor _ : group) {
             loops++;
         }
-        TakenExport taken = new Takeover(context.takeover(loops), first).take();
-        RemoteDevice device = new RemoteDevice(context, taken, connectors, first);
-        device.connect(group);
-        return device;
+        Spill spill = spill(context, first);
+        boolean opened = false;
+        try {
+            if (spill != null) {
+                first.add(new SpillConnector(Donor.ofLastResort(spill.name(), connectors.events()), spill));
+            }
+            TakenExport taken = new Takeover(context.takeover(loops), first).take();
+            RemoteDevice device = new RemoteDevice(context, taken, connectors, first, spill);
+            device.connect(group);
+            opened = true;
+            return device;
+        } finally {
+            if (!opened && spill != null) {
+                spill.close();
+            }
+        }
+    }
+
+    /** The place of last resort, with slabs as large as those of the donors; null if there is to be none. */
+    private static @Nullable Spill spill(RemoteDeviceContext context, List<DonorConnector> donors) throws IOException {
+        SpillSettings settings = context.spill();
+        if (settings == null) {
+            return null;
+        }
+        Spill spill = Spill.open(settings, context.export());
+        boolean begun = false;
+        try {
+            int held = spill.slabSizeHeld();
+            spill.begin(held > 0 ? held : SlabSize.of(context.export(), donors, context.patience()));
+            begun = true;
+            return spill;
+        } finally {
+            if (!begun) {
+                spill.close();
+            }
+        }
     }
 
     private void connect(EventLoopGroup group) throws IOException {
@@ -229,6 +271,11 @@ public final class RemoteDevice implements BlockDevice, AutoCloseable {
     /** The recorders of one loop, for whoever measures a request from end to end on it. */
     public LoopLatencies latencies(EventLoop loop) {
         return loops.latencies(loop);
+    }
+
+    /** The place of last resort; null if there is none. */
+    public @Nullable Spill spill() {
+        return spill;
     }
 
     /** How many copies a slab has, where donors have room. Changes with the donors, if nobody has asked for a number. */
@@ -330,6 +377,9 @@ public final class RemoteDevice implements BlockDevice, AutoCloseable {
     public void close() throws IOException {
         loops.close();
         localMemory.close();
+        if (spill != null) {
+            spill.close();
+        }
         taken.state().close();
         taken.locked().close();
         cacheArena.close();

@@ -3,6 +3,7 @@ package io.leapnbd.bypass;
 import io.leapnbd.bypass.link.DonorAddress;
 import io.leapnbd.bypass.map.Placement;
 import io.leapnbd.bypass.map.StateFile;
+import io.leapnbd.bypass.spill.SpillSettings;
 import io.leapnbd.bypass.takeover.CopiesWish;
 import io.leapnbd.bypass.takeover.TakeoverSettings;
 import io.leapnbd.donor.protocol.Protocol;
@@ -30,6 +31,7 @@ public final class RemoteDeviceContext {
     private String export = "leap";
     private List<DonorAddress> donors = List.of();
     private @Nullable SlabStore embedded;
+    private @Nullable SpillSettings spill;
     private Duration requestTimeout = Duration.ofSeconds(20);
     private int copies = 1;
     private boolean fewerCopies;
@@ -116,6 +118,13 @@ public final class RemoteDeviceContext {
     public RemoteDeviceContext embedded(SlabStore store) {
         change();
         embedded = store;
+        return this;
+    }
+
+    /** A local file for pages that no donor has room or life for; null for none. */
+    public RemoteDeviceContext spill(@Nullable SpillSettings settings) {
+        change();
+        spill = settings;
         return this;
     }
 
@@ -272,10 +281,13 @@ public final class RemoteDeviceContext {
         if (donors.isEmpty() == (embedded == null)) {
             throw new IllegalArgumentException("a device needs donors, or else an embedded donor");
         }
+        if (spill != null && embedded != null) {
+            throw new IllegalArgumentException("a spill is for pages that donors have no room for; name --donors");
+        }
         if (new HashSet<>(donors).size() < donors.size()) {
             throw new IllegalArgumentException("a donor is named twice in " + donors + "; name each once");
         }
-        if (donors.size() > StateFile.MAX_DONORS) {
+        if (donors.size() + (spill == null ? 0 : 1) > StateFile.MAX_DONORS) {
             throw new IllegalArgumentException(
                     donors.size() + " donors are too many; " + StateFile.MAX_DONORS + " are possible");
         }
@@ -333,6 +345,26 @@ public final class RemoteDeviceContext {
     @Nullable
     SlabStore embedded() {
         return embedded;
+    }
+
+    @Nullable
+    SpillSettings spill() {
+        return spill;
+    }
+
+    /** Likewise, with a number for the spill at the end, if there is one: it is on none of the donors' machines. */
+    int[] machinesAndSpill() {
+        int[] machines = machines();
+        if (spill == null) {
+            return machines;
+        }
+        int[] all = Arrays.copyOf(machines, machines.length + 1);
+        all[machines.length] = machines.length;
+        return all;
+    }
+
+    Duration patience() {
+        return wait;
     }
 
     Duration requestTimeout() {

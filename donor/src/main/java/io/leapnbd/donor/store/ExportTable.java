@@ -47,14 +47,28 @@ final class ExportTable {
     private final UUID incarnation;
     private final LentSlabs slabs;
     private final StoreCounters counters;
+    private final SlabLedger ledger;
     private int noteBytes;
     private boolean admitsNobody;
 
-    ExportTable(StoreSettings settings, UUID incarnation, LentSlabs slabs, StoreCounters counters) {
+    ExportTable(StoreSettings settings, UUID incarnation, LentSlabs slabs, StoreCounters counters, SlabLedger ledger) {
         this.settings = settings;
         this.incarnation = incarnation;
         this.slabs = slabs;
         this.counters = counters;
+        this.ledger = ledger;
+    }
+
+    /** Brings an export in that was kept with its slabs, before anybody asks. Nobody is its owner's link. */
+    void restore(Export export) {
+        lock.lock();
+        try {
+            export.leaseEnds = now() + settings.lease().toNanos();
+            noteBytes += export.note.remaining();
+            exports.put(export.name, export);
+        } finally {
+            lock.unlock();
+        }
     }
 
     Admission hello(Hello hello, Runnable onFenced) {
@@ -132,6 +146,7 @@ final class ExportTable {
         }
         export.own(hello, copy(note), now(), found.highest());
         noteBytes = notesAfter;
+        ledger.owned(export, hello.blank());
         return new Admission(
                 Status.OK, found.claimed(export.epoch, export.slabs.size(), slabs.free()), open(export, onFenced));
     }
@@ -229,11 +244,28 @@ final class ExportTable {
             if (notesAfter > MAX_NOTES) {
                 return Status.NO_SPACE;
             }
-            export.note = copy(note);
-            export.noteVersion = version;
+            replaceNote(export, copy(note), version);
             noteBytes = notesAfter;
             return Status.OK;
         });
+    }
+
+    /** Not by half: a note that is sent again because its answer was lost is not looked at. */
+    private void replaceNote(Export export, ByteBuffer note, long version) {
+        ByteBuffer before = export.note;
+        long versionBefore = export.noteVersion;
+        export.note = note;
+        export.noteVersion = version;
+        boolean kept = false;
+        try {
+            ledger.owned(export, false);
+            kept = true;
+        } finally {
+            if (!kept) {
+                export.note = before;
+                export.noteVersion = versionBefore;
+            }
+        }
     }
 
     byte release(Claim claim) {

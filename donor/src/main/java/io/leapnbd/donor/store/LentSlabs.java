@@ -21,12 +21,14 @@ final class LentSlabs {
     private final int slabSize;
     private final SlabTable table;
     private final SlabPool pool;
+    private final SlabLedger ledger;
 
-    LentSlabs(UUID incarnation, int slabSize, SlabTable table, SlabPool pool) {
+    LentSlabs(UUID incarnation, int slabSize, SlabTable table, SlabPool pool, SlabLedger ledger) {
         this.incarnation = incarnation;
         this.slabSize = slabSize;
         this.table = table;
         this.pool = pool;
+        this.ledger = ledger;
     }
 
     /** Slabs that can be granted. */
@@ -46,19 +48,22 @@ final class LentSlabs {
     }
 
     /** A grant that is not above what is held: it was sent again, as its answer was lost, or it is late. */
-    private static Granted again(Slab held, long version, SlabCopies copies) {
+    private Granted again(Slab held, long version, SlabCopies copies) {
         if (version != held.grantVersion) {
             return new Granted(Status.STALE, 0);
         }
         // Whatever placements have come since; but anything else would be two grants of one number.
-        return copies.filling() == held.grantedFilling
-                ? new Granted(Status.OK, held.handle)
-                : new Granted(Status.BAD_REQUEST, 0);
+        if (copies.filling() != held.grantedFilling) {
+            return new Granted(Status.BAD_REQUEST, 0);
+        }
+        ledger.lent(held);
+        return new Granted(Status.OK, held.handle);
     }
 
     /** Lends a blank slab in place of the one that is held, if there is one. */
     private Granted lend(Export export, int index, long version, SlabCopies copies, long[] lost, @Nullable Slab held) {
         if (held != null) {
+            ledger.takenBack(held);
             export.slabs.remove(index);
             takeBack(held);
         }
@@ -71,6 +76,7 @@ final class LentSlabs {
         SlabPages.lose(slab, lost);
         table.put(slab);
         export.slabs.put(index, slab);
+        ledger.lent(slab);
         return new Granted(Status.OK, slab.handle);
     }
 
@@ -88,7 +94,11 @@ final class LentSlabs {
             // The handle is used again since: the slab that is meant is not held any more.
             return Status.NOT_OWNER;
         }
-        return slab.place(generation, copies.at(own));
+        byte status = slab.place(generation, copies.at(own));
+        if (status == Status.OK) {
+            ledger.placed(slab);
+        }
+        return status;
     }
 
     byte free(Export export, int handle, long generation) {
@@ -102,6 +112,7 @@ final class LentSlabs {
         if (generation < slab.generation) {
             return Status.STALE;
         }
+        ledger.takenBack(slab);
         export.slabs.remove(slab.index);
         takeBack(slab);
         return Status.OK;

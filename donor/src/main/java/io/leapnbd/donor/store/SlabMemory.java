@@ -25,7 +25,9 @@ final class SlabMemory implements AutoCloseable {
     private final int slabSize;
     private final int slots;
     private final int wordsStride;
-    private final MappedMemory data;
+    /** Null where bytes are kept in a file. */
+    private final @Nullable MappedMemory data;
+
     private final MappedMemory words;
 
     /** Slots below this one may be locked. */
@@ -47,16 +49,28 @@ final class SlabMemory implements AutoCloseable {
     /** How many of them are locked. */
     private final AtomicInteger lockedSlots = new AtomicInteger();
 
+    /** Reserves address space for bytes and words. */
     SlabMemory(StoreSettings settings) throws MemoryException {
+        this(settings, false);
+    }
+
+    /**
+     * Reserves address space.
+     *
+     * @param wordsOnly whether the bytes are elsewhere
+     */
+    SlabMemory(StoreSettings settings, boolean wordsOnly) throws MemoryException {
         slabSize = settings.slabSize();
         slots = settings.totalSlabs();
         wordsStride = Math.max(MappedMemory.GRANULE, SlabPages.wordsLength(slabSize));
         resident = new BitSet(slots);
-        data = MappedMemory.reserve((long) slots * slabSize, settings.hugePages());
+        data = wordsOnly ? null : MappedMemory.reserve((long) slots * slabSize, settings.hugePages());
         try {
             words = MappedMemory.reserve((long) slots * wordsStride, false);
         } catch (MemoryException e) {
-            data.close();
+            if (data != null) {
+                data.close();
+            }
             throw e;
         }
         if (!settings.lock()) {
@@ -74,6 +88,10 @@ final class SlabMemory implements AutoCloseable {
             }
             lockableSlots = lockable;
             lockRefusal = refusal;
+            if (data == null) {
+                LOG.warn("what is kept of slabs in a file may be swapped out: {}", refusal);
+                return;
+            }
             LOG.warn(
                     "only {} of {} MiB can be locked in memory, the rest may be swapped out: {}",
                     lockableBytes() >> 20,
@@ -84,7 +102,7 @@ final class SlabMemory implements AutoCloseable {
 
     /** Address of a slot's bytes. */
     long data(int slot) {
-        return data.address() + dataOffset(slot);
+        return data == null ? 0 : data.address() + dataOffset(slot);
     }
 
     /** Address of a slot's words. */
@@ -127,12 +145,32 @@ final class SlabMemory implements AutoCloseable {
 
     /** Makes a slot's words zero, so that it is blank. */
     void blank(int slot) {
-        RawMemory.zero(words(slot), wordsStride);
+        if (data != null || !giveWordsBack(slot)) {
+            RawMemory.zero(words(slot), wordsStride);
+        }
+    }
+
+    /** Where bytes are elsewhere, words are all the memory that a slot has. False if they stay. */
+    private boolean giveWordsBack(int slot) {
+        try {
+            words.unlock(wordsOffset(slot), wordsStride);
+            words.discard(wordsOffset(slot), wordsStride);
+        } catch (MemoryException e) {
+            logOnce("the words of a slab that was handed back stay resident", e);
+            return false;
+        } finally {
+            if (slot < lockableSlots) {
+                String _ = words.lock(wordsOffset(slot), wordsStride);
+            }
+        }
+        return true;
     }
 
     /** Makes a part of a slot's bytes zero. */
     void zero(int slot, int offset, int length) {
-        RawMemory.zero(data(slot) + offset, length);
+        if (data != null) {
+            RawMemory.zero(data(slot) + offset, length);
+        }
     }
 
     /** Makes a slot resident; its contents stay. False if that failed; pages become resident one by one then. */
@@ -143,7 +181,7 @@ final class SlabMemory implements AutoCloseable {
         relock(slot);
         try {
             words.populate(wordsOffset(slot), wordsStride);
-            for (int at = 0; at < slabSize; at += POPULATE_STEP) {
+            for (int at = 0; data != null && at < slabSize; at += POPULATE_STEP) {
                 data.populate(dataOffset(slot) + at, Math.min(POPULATE_STEP, slabSize - at));
             }
         } catch (MemoryException e) {
@@ -167,7 +205,7 @@ final class SlabMemory implements AutoCloseable {
                 lockedSlots.decrementAndGet();
             }
         }
-        if (locked(slot)) {
+        if (data != null && locked(slot)) {
             try {
                 data.unlock(dataOffset(slot), slabSize);
                 unlocked.set(slot);
@@ -181,6 +219,9 @@ final class SlabMemory implements AutoCloseable {
 
     /** Gives a part of a slot back to the kernel; it reads as zeros then. False if that failed. */
     boolean discard(int slot, int offset, int length) {
+        if (data == null) {
+            return true;
+        }
         try {
             data.discard(dataOffset(slot) + offset, length);
             return true;
@@ -205,7 +246,9 @@ final class SlabMemory implements AutoCloseable {
 
     @Override
     public void close() {
-        data.close();
+        if (data != null) {
+            data.close();
+        }
         words.close();
     }
 
@@ -215,7 +258,7 @@ final class SlabMemory implements AutoCloseable {
 
     private @Nullable String lock(int firstSlot, int count) {
         String refusal = words.lock(wordsOffset(firstSlot), (long) count * wordsStride);
-        return refusal != null ? refusal : data.lock(dataOffset(firstSlot), (long) count * slabSize);
+        return refusal != null || data == null ? refusal : data.lock(dataOffset(firstSlot), (long) count * slabSize);
     }
 
     private long dataOffset(int slot) {

@@ -47,12 +47,12 @@ final class SlabPages {
 
     private static final long LOCKED = 1L << 63;
     private static final int WRITTEN_SHIFT = 62;
-    private static final long WRITTEN = 1L << WRITTEN_SHIFT;
+    static final long WRITTEN = 1L << WRITTEN_SHIFT;
     private static final int LOST_SHIFT = 61;
-    private static final long LOST_PAGE = 1L << LOST_SHIFT;
-    private static final long VERSION = LOST_PAGE - 1;
+    static final long LOST_PAGE = 1L << LOST_SHIFT;
+    static final long VERSION = LOST_PAGE - 1;
 
-    private static final int PAGE = Protocol.PAGE_SIZE;
+    static final int PAGE = Protocol.PAGE_SIZE;
     private static final int SPINS_BEFORE_YIELD = 100;
 
     private SlabPages() {}
@@ -204,11 +204,21 @@ final class SlabPages {
     }
 
     /** Whether the first or the last page of a range is lost, and in it only in part. */
-    private static boolean cutsLostPage(Slab slab, int offset, int end) {
+    static boolean cutsLostPage(Slab slab, int offset, int end) {
         if (offset == end) {
             return false;
         }
         return ((offset & PAGE - 1) != 0 && lost(slab, offset)) || ((end & PAGE - 1) != 0 && lost(slab, end - 1));
+    }
+
+    /** Whether any page of a range of whole pages is lost. */
+    static boolean anyLost(Slab slab, int offset, int length) {
+        for (int at = offset; at < offset + length; at += PAGE) {
+            if (lost(slab, at)) {
+                return true;
+            }
+        }
+        return false;
     }
 
     private static boolean lost(Slab slab, int at) {
@@ -225,6 +235,18 @@ final class SlabPages {
             for (long bits = lost[word]; bits != 0; bits &= bits - 1) {
                 int page = word * Long.SIZE + Long.numberOfTrailingZeros(bits);
                 RawMemory.setRelease(slab.words + (long) page * Long.BYTES, LOST_PAGE);
+            }
+        }
+    }
+
+    /** Marks pages of a slab that nobody knows yet as they were kept. Their versions begin anew, below all that come. */
+    static void restore(Slab slab, int offset, PageMarks marks) {
+        long word = wordOf(slab, offset);
+        for (int page = 0; page < marks.pages(); page++, word += Long.BYTES) {
+            if (marks.written(page)) {
+                RawMemory.setRelease(word, WRITTEN);
+            } else if (marks.lost(page)) {
+                RawMemory.setRelease(word, LOST_PAGE);
             }
         }
     }
@@ -285,7 +307,7 @@ final class SlabPages {
         return is;
     }
 
-    private static long wordOf(Slab slab, int at) {
+    static long wordOf(Slab slab, int at) {
         return slab.words + (long) (at >>> Protocol.PAGE_SHIFT) * Long.BYTES;
     }
 

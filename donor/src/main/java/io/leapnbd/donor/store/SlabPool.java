@@ -79,6 +79,22 @@ final class SlabPool {
         limit = memory.slots();
     }
 
+    /** Takes some slots out for slabs that were kept; before anything else is asked for. */
+    void restore(BitSet kept) {
+        lock.lock();
+        try {
+            for (int slot = 0; slot < memory.slots(); slot++) {
+                if (!kept.get(slot)) {
+                    fresh.addLast(slot);
+                }
+            }
+            untouched = memory.slots();
+            free.addAndGet(-kept.cardinality());
+        } finally {
+            lock.unlock();
+        }
+    }
+
     /** How many slots can be taken now. */
     int free() {
         return Math.max(0, limit - lent());

@@ -10,6 +10,7 @@ import io.leapnbd.donor.protocol.Version;
 import io.netty.buffer.ByteBuf;
 import java.io.IOException;
 import java.nio.ByteBuffer;
+import java.util.BitSet;
 import java.util.Objects;
 import java.util.UUID;
 import java.util.concurrent.TimeUnit;
@@ -31,12 +32,15 @@ import org.slf4j.LoggerFactory;
  * different ages if it is being written. A write or trim changes a page only if its version is at or above that of the page
  * ({@link Version}), and succeeds either way.
  */
-public final class SlabStore implements AutoCloseable {
+public final class SlabStore implements SlabControl, AutoCloseable {
 
     private static final Logger LOG = LoggerFactory.getLogger(SlabStore.class);
 
     private static final long LEASE_CHECK_NANOS = TimeUnit.SECONDS.toNanos(1);
     private static final long CLOSE_NANOS = TimeUnit.SECONDS.toNanos(10);
+
+    /** Longer ago than any server may believe that it owns an export. */
+    private static final long ENDED_NANOS = TimeUnit.HOURS.toNanos(1);
 
     private static final int TRIM_STEP = 128 << 20;
     private static final int ZEROING_STEP = 4 << 20;
@@ -52,15 +56,20 @@ public final class SlabStore implements AutoCloseable {
     private final int slabSize;
     private final Thread worker;
 
-    private SlabStore(StoreSettings settings, UUID incarnation) throws IOException {
+    private SlabStore(StoreSettings settings, UUID incarnation, boolean bytesElsewhere, SlabLedger ledger)
+            throws IOException {
         this.settings = settings;
         this.incarnation = incarnation;
         slabSize = settings.slabSize();
-        memory = new SlabMemory(settings);
+        memory = new SlabMemory(settings, bytesElsewhere);
         pool = new SlabPool(memory, settings.readySlabs());
         table = new SlabTable(settings.totalSlabs());
         exports = new ExportTable(
-                settings, incarnation, new LentSlabs(incarnation, settings.slabSize(), table, pool), counters);
+                settings,
+                incarnation,
+                new LentSlabs(incarnation, settings.slabSize(), table, pool, ledger),
+                counters,
+                ledger);
         worker = Thread.ofPlatform().daemon().name("slab-worker").unstarted(this::keep);
     }
 
@@ -80,9 +89,72 @@ public final class SlabStore implements AutoCloseable {
      * @param incarnation a random number that no other store has
      */
     public static SlabStore open(StoreSettings settings, UUID incarnation) throws IOException {
-        SlabStore store = new SlabStore(settings, incarnation);
+        SlabStore store = new SlabStore(settings, incarnation, false, SlabLedger.NONE);
         store.worker.start();
         return store;
+    }
+
+    /** One whose bytes are elsewhere: for {@link FileBackedStore}, which never reads, writes or trims through this. */
+    static SlabStore openFor(FileBackedStore.Kept kept, SlabLedger ledger) throws IOException {
+        SlabStore store = new SlabStore(kept.settings(), kept.incarnation(), true, ledger);
+        store.restore(kept);
+        store.worker.start();
+        return store;
+    }
+
+    private void restore(FileBackedStore.Kept kept) {
+        BitSet lent = new BitSet();
+        KeptExport its = kept.export();
+        if (its != null) {
+            Export export = new Export(its.name(), its.epoch());
+            export.content = its.content();
+            export.claimant = its.claimant();
+            export.note = its.note();
+            export.noteVersion = its.noteVersion();
+            // The process that was its owner's donor has ended.
+            export.claimedAt = settings.nanoClock().getAsLong() - ENDED_NANOS;
+            export.answeredAt = export.claimedAt;
+            for (KeptPages found : kept.slabs()) {
+                lent.set(found.slab().slot());
+            }
+            pool.restore(lent);
+            kept.slabs().forEach(found -> restore(export, found));
+            exports.restore(export);
+        }
+        for (int slot = 0; slot < kept.handles().size(); slot++) {
+            table.restore(slot, kept.handles().get(slot));
+        }
+    }
+
+    private void restore(Export export, KeptPages found) {
+        KeptSlab its = found.slab();
+        Slab slab = new Slab(
+                export,
+                its.index(),
+                its.handle(),
+                its.slot(),
+                0,
+                pool.words(its.slot()),
+                its.grantVersion(),
+                its.grantedFilling() ? SlabCopies.FILLING : SlabCopies.ALONE);
+        slab.generation = its.generation();
+        slab.copies = its.copies();
+        slab.touched = found.touched();
+        for (int piece = 0; piece < found.marks().size(); piece++) {
+            SlabPages.restore(slab, piece * SlabFile.MARKS_RANGE, found.marks().get(piece));
+        }
+        table.put(slab);
+        export.slabs.put(its.index(), slab);
+    }
+
+    /** The slab that is called so now. */
+    @Nullable
+    Slab find(int handle) {
+        return table.find(handle);
+    }
+
+    StoreCounters counters() {
+        return counters;
     }
 
     /** As {@link #hello(Hello, Runnable)}, for a link that finds out by itself that it is fenced off. */
@@ -98,6 +170,7 @@ public final class SlabStore implements AutoCloseable {
      *
      * @param onFenced run once when a newer claim owns the export, on that claimer's thread and before it is answered; must not block
      */
+    @Override
     public Admission hello(Hello hello, Runnable onFenced) {
         counters.hellos.increment();
         Admission admission = exports.hello(hello, onFenced);
@@ -158,6 +231,7 @@ public final class SlabStore implements AutoCloseable {
      * @param copies with the slab itself among its names exactly if it is live. If a slab of another grant is called {@code handle} now, the
      *     answer is {@link Status#NOT_OWNER}
      */
+    @Override
     public byte place(Claim claim, int handle, long generation, SlabCopies copies) {
         claim.answering();
         return counters.ended(exports.place(claim, handle, generation, copies));
@@ -168,6 +242,7 @@ public final class SlabStore implements AutoCloseable {
      *
      * @param generation of the slab as the server knows it, 1 or more. If the slab's is higher, the answer is {@link Status#STALE} and it stays
      */
+    @Override
     public byte free(Claim claim, int handle, long generation) {
         counters.frees.increment();
         claim.answering();
@@ -175,6 +250,7 @@ public final class SlabStore implements AutoCloseable {
     }
 
     /** As {@link #list(Claim, int, int)}, as many as a frame over TCP holds. */
+    @Override
     public Listing list(Claim claim, int fromIndex) {
         return list(claim, fromIndex, Protocol.MAX_PAYLOAD);
     }
@@ -198,6 +274,7 @@ public final class SlabStore implements AutoCloseable {
      * @param offset a multiple of {@link PageMarks#GRANULE}
      * @param length one too, at most {@link PageMarks#MAX_RANGE}
      */
+    @Override
     public MarkedPages pages(Claim claim, int handle, int offset, int length) {
         Slab slab = table.find(handle);
         byte status = PageMarks.isRange(offset, length) ? enter(claim, slab, offset, length) : bad(claim);
@@ -219,6 +296,7 @@ public final class SlabStore implements AutoCloseable {
      * @param version 1 or more; a claim's own note has version 0
      * @param note up to {@link Protocol#MAX_NOTE} bytes, those that remain; copied
      */
+    @Override
     public byte note(Claim claim, long version, ByteBuffer note) {
         claim.answering();
         return counters.ended(exports.note(claim, version, note.duplicate()));
@@ -437,7 +515,7 @@ public final class SlabStore implements AutoCloseable {
     }
 
     /** As the other, for a write or trim: its version is noted before the look at the claim ({@link Claim}). */
-    private byte enter(Claim claim, @Nullable Slab slab, int offset, int length, long version) {
+    byte enter(Claim claim, @Nullable Slab slab, int offset, int length, long version) {
         if (version < 1 || version > Version.MAX_REQUEST || version > Version.MAX_EFFECTIVE - claim.base) {
             return bad(claim);
         }
@@ -448,7 +526,7 @@ public final class SlabStore implements AutoCloseable {
     }
 
     /** Checks a request, and if it is in order enters the slab, which has to be left again. */
-    private byte enter(Claim claim, @Nullable Slab slab, int offset, int length) {
+    byte enter(Claim claim, @Nullable Slab slab, int offset, int length) {
         if (claim.export == null) {
             return Status.NOT_CLAIMED;
         }
@@ -473,13 +551,15 @@ public final class SlabStore implements AutoCloseable {
         return claim.fenced() ? Status.FENCED : Status.BAD_REQUEST;
     }
 
-    private void leave(Slab slab) {
+    /** Ends what an enter has begun. */
+    void leave(Slab slab) {
         if (slab.leave()) {
             pool.recycle(slab.slot);
         }
     }
 
-    private byte changed(int stale, int length, LongAdder bytes) {
+    /** What a write or trim is answered, by what {@link SlabPages} says of it. */
+    byte changed(int stale, int length, LongAdder bytes) {
         if (stale == SlabPages.FENCED) {
             return counters.ended(Status.FENCED);
         }

@@ -40,6 +40,11 @@ final class SlabTable {
         return generation << slotBits | slot;
     }
 
+    /** The slot was lent under this handle before. */
+    void restore(int slot, int handle) {
+        generations[slot] = handle >>> slotBits;
+    }
+
     void put(Slab slab) {
         slabs.set(slab.slot, slab);
     }

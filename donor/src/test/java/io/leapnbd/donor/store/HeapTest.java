@@ -30,7 +30,11 @@ class HeapTest {
             SlabPool pool = new SlabPool(memory, 0);
             SlabTable table = new SlabTable(SLABS);
             ExportTable exports = new ExportTable(
-                    settings, own, new LentSlabs(own, settings.slabSize(), table, pool), new StoreCounters());
+                    settings,
+                    own,
+                    new LentSlabs(own, settings.slabSize(), table, pool, SlabLedger.NONE),
+                    new StoreCounters(),
+                    SlabLedger.NONE);
             Claim claim =
                     requireNonNull(exports.hello(Hellos.claim("a", 1), () -> {}).claim());
             int[] handles = new int[SLABS];

@@ -49,6 +49,7 @@ public final class Donor {
     private final Listener listener;
     private final Reachability reach;
     private final LongSupplier clock;
+    private final boolean lastResort;
     private final LongAdder timeouts = new LongAdder();
     private final LongAdder reconnects = new LongAdder();
     private final LongAdder deviceReads = new LongAdder();
@@ -83,8 +84,18 @@ public final class Donor {
         this(name, listener, System::nanoTime);
     }
 
+    /** One that is used only where others have no room or no life. */
+    public static Donor ofLastResort(String name, Listener listener) {
+        return new Donor(name, listener, System::nanoTime, true);
+    }
+
     /** Likewise, with another clock than {@link System#nanoTime()}. */
     Donor(String name, Listener listener, LongSupplier clock) {
+        this(name, listener, clock, false);
+    }
+
+    private Donor(String name, Listener listener, LongSupplier clock, boolean lastResort) {
+        this.lastResort = lastResort;
         this.name = name;
         this.listener = listener;
         this.clock = clock;
@@ -96,6 +107,11 @@ public final class Donor {
     /** Its address, for people and for the state file. */
     public String name() {
         return name;
+    }
+
+    /** Whether it is used only where others have no room or no life: a local file (docs/spill.md). */
+    public boolean lastResort() {
+        return lastResort;
     }
 
     /** Nanoseconds by the clock of its proofs, {@link System#nanoTime()}. */

@@ -29,6 +29,9 @@ final class Allocation {
     /** Whether the copies are being told of each other. On the loop. */
     boolean placing;
 
+    /** When it began, on the loop's clock. */
+    final long begun;
+
     private final List<SlabWaits.Wait> waits = new ArrayList<>();
     private boolean over;
 
@@ -36,6 +39,7 @@ final class Allocation {
         this.slab = slab;
         this.copies = copies;
         this.loop = loop;
+        begun = loop.now();
     }
 
     /** Adds one that waits; false if this has ended. Any thread. */

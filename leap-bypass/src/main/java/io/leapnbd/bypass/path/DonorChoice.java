@@ -65,18 +65,35 @@ final class DonorChoice {
         return chosen;
     }
 
+    /** The member of last resort, counted as being asked, if it has room and no copy of the slab; or {@link #NONE}. */
+    synchronized int chooseLastResort(int slab, DeviceLoop loop, BitSet refused, List<Member> copies) {
+        for (int donor = 0; donor < loop.links(); donor++) {
+            if (loop.link(donor).donor().lastResort() && mayBeAsked(donor, slab, loop, refused, copies)) {
+                asked[donor]++;
+                boolean _ = busy.add(key(slab, donor));
+                return donor;
+            }
+        }
+        return NONE;
+    }
+
+    private boolean mayBeAsked(int donor, int slab, DeviceLoop loop, BitSet refused, List<Member> copies) {
+        return !refused.get(donor)
+                && late[donor] == 0
+                && !onMachineOf(donor, copies)
+                && loop.link(donor).ready()
+                && hasRoom(loop.link(donor).donor())
+                && !busy.contains(key(slab, donor));
+    }
+
     /** A donor that may have room, each with the same chance. */
     private int draw(int slab, DeviceLoop loop, BitSet refused, List<Member> copies, int except) {
         int chosen = NONE;
         int seen = 0;
         for (int donor = 0; donor < loop.links(); donor++) {
             if (donor != except
-                    && !refused.get(donor)
-                    && late[donor] == 0
-                    && !onMachineOf(donor, copies)
-                    && loop.link(donor).ready()
-                    && hasRoom(loop.link(donor).donor())
-                    && !busy.contains(key(slab, donor))) {
+                    && !loop.link(donor).donor().lastResort()
+                    && mayBeAsked(donor, slab, loop, refused, copies)) {
                 seen++;
                 if (random.nextInt(seen) == 0) {
                     chosen = donor;
@@ -112,6 +129,19 @@ final class DonorChoice {
                 continue;
             }
             if (!loop.link(donor).ready() || hasRoom(loop.link(donor).donor()) || busy.contains(key(slab, donor))) {
+                return false;
+            }
+        }
+        return true;
+    }
+
+    /** Likewise, without a look at the member of last resort. */
+    synchronized boolean allDonorsFull(int slab, DeviceLoop loop) {
+        for (int donor = 0; donor < loop.links(); donor++) {
+            Donor of = loop.link(donor).donor();
+            if (of.use() != Donor.Use.GONE
+                    && !of.lastResort()
+                    && (!loop.link(donor).ready() || hasRoom(of) || busy.contains(key(slab, donor)))) {
                 return false;
             }
         }

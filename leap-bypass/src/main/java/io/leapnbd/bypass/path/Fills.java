@@ -34,6 +34,7 @@ final class Fills {
     private final Consumer<Dropped> dropped;
     private final long memberTimeoutNanos;
     private final RepairProgress progress;
+    private final Shortage shortage;
     private final FillDelays delays = new FillDelays();
 
     /** By donor: copies that are being added there; and slabs that are nowhere else to be read. */
@@ -53,6 +54,7 @@ final class Fills {
         this.dropped = dropped;
         this.progress = progress;
         loop = tools.loop();
+        shortage = new Shortage(loop);
         map = tools.map();
         memberTimeoutNanos = tools.requestNanos();
         targets = new int[StateFile.MAX_DONORS];
@@ -88,7 +90,7 @@ final class Fills {
 
     private boolean allCrowded() {
         for (int donor = 0; donor < loop.links(); donor++) {
-            if (targets[donor] < MOST_AT_A_DONOR) {
+            if (targets[donor] < MOST_AT_A_DONOR && !loop.link(donor).donor().lastResort()) {
                 return false;
             }
         }
@@ -115,12 +117,20 @@ final class Fills {
         long[] lost = map.damaged(slab) ? map.lostPages(slab) : new long[0];
         BitSet crowded = new BitSet();
         for (int donor = 0; donor < loop.links(); donor++) {
-            crowded.set(donor, to == DonorChoice.NONE && targets[donor] >= MOST_AT_A_DONOR);
+            crowded.set(
+                    donor,
+                    to == DonorChoice.NONE
+                            && targets[donor] >= MOST_AT_A_DONOR
+                            && !loop.link(donor).donor().lastResort());
         }
         For what = leaving == null ? For.REPAIR : to == DonorChoice.NONE ? For.MOVE : For.BALANCE;
         One one = new One(slab, now, what, lost, end);
         one.begun();
-        allocator.grantFilling(slab, loop, now, leaving, to, crowded, lost, granted -> {
+        boolean need = crowded.isEmpty() && shortage.lasts(leaving, to);
+        allocator.grantFilling(slab, loop, now, leaving, to, crowded, need, lost, granted -> {
+            if (crowded.isEmpty()) {
+                shortage.asked(leaving, granted);
+            }
             if (granted == null) {
                 one.end(crowded.isEmpty() ? End.NO_ROOM : End.CROWDED);
             } else {

@@ -106,11 +106,38 @@ final class Moves {
             return null;
         }
         for (int i = 0; i < now.live(); i++) {
-            if (wants(now.member(i).donor())) {
+            if (wants(now.member(i).donor()) && mayGo(now, now.member(i))) {
                 return now.member(i);
             }
         }
         return null;
+    }
+
+    /** What is at the member of last resort stays as long as no donor without a copy has room, so that it is in nobody's way. */
+    private boolean mayGo(Placement now, Member member) {
+        if (!loop.link(member.donor()).donor().lastResort()) {
+            return true;
+        }
+        for (int donor = 0; donor < loop.links(); donor++) {
+            Donor of = loop.link(donor).donor();
+            if (!of.lastResort()
+                    && of.freeSlabs() > 0
+                    && of.takesSlabs()
+                    && loop.link(donor).ready()
+                    && !isAt(now, donor)) {
+                return true;
+            }
+        }
+        return false;
+    }
+
+    private static boolean isAt(Placement now, int donor) {
+        for (int i = 0; i < now.size(); i++) {
+            if (now.member(i).donor() == donor) {
+                return true;
+            }
+        }
+        return false;
     }
 
     /** A copy is about to go. */

@@ -21,6 +21,9 @@ final class ReadChoice {
     /** Above every cost: the copy is asked only if all are so. */
     private static final long UNFIT = Long.MAX_VALUE / 4;
 
+    /** Above the cost of every copy that is well, and below {@link #UNFIT}. */
+    private static final long LAST_RESORT = UNFIT / 2;
+
     private final DeviceLoop loop;
     private final long silentNanos;
     private final long[] smoothed;
@@ -66,7 +69,7 @@ final class ReadChoice {
                 secondCost = cost;
             }
         }
-        boolean probe = (++reads & (PROBE_ONE_IN - 1)) == 0 && secondCost < UNFIT;
+        boolean probe = (++reads & (PROBE_ONE_IN - 1)) == 0 && secondCost < LAST_RESORT;
         return placement.member(probe && second >= 0 ? second : best);
     }
 
@@ -81,7 +84,8 @@ final class ReadChoice {
         if (underWay[donor] > 0 && loop.isSilent(donor, silentNanos)) {
             return UNFIT;
         }
-        return (smoothed[donor] + 1) * (underWay[donor] + 1L);
+        long cost = (smoothed[donor] + 1) * (underWay[donor] + 1L);
+        return loop.link(donor).donor().lastResort() ? Math.min(LAST_RESORT + cost, UNFIT - 1) : cost;
     }
 
     /** A read has been posted. */

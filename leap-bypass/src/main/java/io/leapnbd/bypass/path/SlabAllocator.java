@@ -159,6 +159,9 @@ public final class SlabAllocator {
         }
         DeviceLoop loop = allocation.loop;
         int chosen = choice.choose(allocation.slab, loop, allocation.refused, allocation.granted);
+        if (chosen == DonorChoice.NONE && allocation.granted.isEmpty() && inNeed(allocation)) {
+            chosen = choice.chooseLastResort(allocation.slab, loop, allocation.refused, allocation.granted);
+        }
         if (chosen == DonorChoice.NONE) {
             if (allocation.granted.isEmpty()) {
                 retryOrFail(allocation);
@@ -185,6 +188,12 @@ public final class SlabAllocator {
         }
     }
 
+    /** Whether no donor has room, or none has given any for so long as a grant may take. */
+    private boolean inNeed(Allocation allocation) {
+        return allocation.loop.now() - allocation.begun >= GRANT_NANOS
+                || (leaving.get() == 0 && choice.allDonorsFull(allocation.slab, allocation.loop));
+    }
+
     private long[] lost(Allocation allocation) {
         long[] lost = allocation.lost;
         if (lost == null) {
@@ -200,6 +209,7 @@ public final class SlabAllocator {
      * @param leaving the copy that it is to take the place of, so that it may be on the same machine, and not at the same donor; null for none
      * @param to the only donor that is asked; {@link DonorChoice#NONE} for any
      * @param crowded donors that are not to be asked now
+     * @param need whether the member of last resort will do, if no donor has room
      * @param lost pages that are lost, as {@link AddressMap#lostPages} has them
      * @param end told the copy, which is to be filled; null if no donor on another machine gives one
      */
@@ -210,6 +220,7 @@ public final class SlabAllocator {
             @Nullable Member leaving,
             int to,
             BitSet crowded,
+            boolean need,
             long[] lost,
             Consumer<@Nullable Member> end) {
         BitSet refused = (BitSet) crowded.clone();
@@ -222,7 +233,10 @@ public final class SlabAllocator {
             refused.set(leaving.donor());
             stay.remove(leaving);
         }
-        int chosen = choice.choose(slab, loop, refused, stay);
+        int found = choice.choose(slab, loop, refused, stay);
+        int chosen = found == DonorChoice.NONE && need
+                ? choice.chooseLastResort(slab, loop, refused, present.members())
+                : found;
         if (chosen == DonorChoice.NONE) {
             end.accept(null);
             return;

@@ -1,5 +1,6 @@
 package io.leapnbd.bypass.takeover;
 
+import io.leapnbd.bypass.spill.SpillSettings;
 import io.leapnbd.bypass.takeover.Greeting.Found;
 import io.leapnbd.bypass.takeover.Recorded.DonorRow;
 import io.leapnbd.bypass.takeover.Verdict.Refused;
@@ -208,7 +209,9 @@ final class MemberSurvey {
                         List.of(address)))
                 : new Refusal(new Refused(
                         "donor " + address + " may hold pages of " + export
-                                + " and is not named; add it to --donors, or give its pages up with --lose-missing",
+                                + " and is not named; "
+                                + (SpillSettings.isName(address) ? "name its file with --spill" : "add it to --donors")
+                                + ", or give its pages up with --lose-missing",
                         List.of()));
     }
 

@@ -117,6 +117,7 @@ public final class Takeover {
      */
     private int copies(List<Greeting> greetings, Granted verdict) {
         List<Long> rooms = greetings.stream()
+                .filter(greeting -> !connectors.get(greeting.donor()).donor().lastResort())
                 .map(greeting -> {
                     Greeting.Found found = greeting.found();
                     return found == null ? 0 : (long) (found.freeSlabs() + found.heldSlabs()) * found.slabSize();

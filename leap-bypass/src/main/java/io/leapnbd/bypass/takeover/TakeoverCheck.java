@@ -1,6 +1,7 @@
 package io.leapnbd.bypass.takeover;
 
 import io.leapnbd.bypass.map.SlabRow;
+import io.leapnbd.bypass.spill.SpillSettings;
 import io.leapnbd.bypass.takeover.Greeting.Found;
 import io.leapnbd.bypass.takeover.Greeting.Owner;
 import io.leapnbd.bypass.takeover.Recorded.DonorRow;
@@ -382,8 +383,8 @@ final class TakeoverCheck {
     private void leaveOut(Greeting greeting) {
         unused.add(greeting.donor());
         warnings.add("donor " + greeting.address()
-                + " was given up with --lose-missing, or removed, or drained, and is not used before its lease has ended; restart"
-                + " it, and it is");
+                + " was given up with --lose-missing, or removed, or drained, and is not used before its lease has ended; "
+                + (SpillSettings.isName(greeting.address()) ? "remove its file" : "restart it") + ", and it is");
     }
 
     /** Whether a donor was given up: by its identity, or as what a server before had claimed at an address that was given up. */

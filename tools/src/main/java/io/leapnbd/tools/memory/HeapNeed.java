@@ -20,6 +20,9 @@ public final class HeapNeed {
     /** A link's table of requests that are under way, and what else it has. Every loop has one to every donor. */
     private static final long SERVER_LINK = 16 << 10;
 
+    /** What a spill keeps of a slab beside its store: what its file says of its marks. */
+    private static final long SPILL_SLAB = 256;
+
     private static final long DONOR = 28 * MIB;
     private static final long DONOR_LOOP = MIB / 2;
 
@@ -39,6 +42,15 @@ public final class HeapNeed {
                 + loops * (SERVER_LOOP + donors * SERVER_LINK)
                 + DeviceNeed.heap(slabs, copies)
                 + cache(cachedPages, loops);
+    }
+
+    /**
+     * Of {@code serve} with a spill, beside.
+     *
+     * @param slabs that it holds
+     */
+    public static long spill(long slabs) {
+        return StoreSettings.heapBytes(slabs) + SPILL_SLAB * slabs;
     }
 
     /**

@@ -1,6 +1,8 @@
 package io.leapnbd.tools.serve;
 
+import io.leapnbd.bypass.spill.SpillSettings;
 import java.time.Duration;
+import org.jspecify.annotations.Nullable;
 
 /**
  * How many copies of each page there are, when one of them is given up, and whether what they answer is looked at.
@@ -10,9 +12,16 @@ import java.time.Duration;
  * @param most how many there may be when donors come, as nobody has asked for a number; 0 if somebody has, or there cannot be more
  * @param memberTimeout how long a donor may be silent while another has the page too
  * @param seals whether a seal of each page is kept, so that bytes that changed are found out
+ * @param spill a local file for pages that no donor has room or life for; null for none
  */
-public record CopiesChoice(int replicas, boolean ifRoom, int most, Duration memberTimeout, boolean seals) {
+public record CopiesChoice(
+        int replicas,
+        boolean ifRoom,
+        int most,
+        Duration memberTimeout,
+        boolean seals,
+        @Nullable SpillSettings spill) {
 
     /** One copy, with seals. */
-    public static final CopiesChoice DEFAULT = new CopiesChoice(1, false, 0, Duration.ofSeconds(1), true);
+    public static final CopiesChoice DEFAULT = new CopiesChoice(1, false, 0, Duration.ofSeconds(1), true, null);
 }

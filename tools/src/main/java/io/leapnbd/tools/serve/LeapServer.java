@@ -305,6 +305,7 @@ public final class LeapServer implements AutoCloseable {
                 .copiesByDefault(settings.copies().most())
                 .memberTimeout(settings.copies().memberTimeout())
                 .seals(settings.copies().seals())
+                .spill(settings.copies().spill())
                 .buffers(linkBuffers.allocator())
                 .bufferRegions(buffers.chunks().stream()
                         .map(chunk -> new RemoteDeviceContext.BufferRegion(chunk.address(), chunk.length()))

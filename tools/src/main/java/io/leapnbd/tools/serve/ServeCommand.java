@@ -1,6 +1,7 @@
 package io.leapnbd.tools.serve;
 
 import io.leapnbd.bypass.map.DeviceNeed;
+import io.leapnbd.bypass.spill.SpillSettings;
 import io.leapnbd.donor.loop.LoopSettings;
 import io.leapnbd.donor.protocol.Protocol;
 import io.leapnbd.prefetch.LeapSettings;
@@ -203,6 +204,16 @@ public final class ServeCommand implements Callable<Integer> {
                             + " Default: ${DEFAULT-VALUE}.")
     private String seals = "on";
 
+    @Option(
+            names = "--spill",
+            paramLabel = "FILE:SIZE",
+            converter = SpillChoice.class,
+            description =
+                    "A local file of SIZE, allocated at the start, for pages that no donor has room or life for, like"
+                            + " /var/lib/leap-nbd/spill:16G. It is slower than donors; what is there goes back to them when"
+                            + " they have room. The next server needs it too, as a donor. Default: none.")
+    private @Nullable SpillSettings spill;
+
     @Mixin
     private LoopOptions loops = new LoopOptions();
 
@@ -345,7 +356,7 @@ public final class ServeCommand implements Callable<Integer> {
                         + Durations.format(ioTimeout));
         require(seals.equals("on") || seals.equals("off"), "--seals: '" + seals + "' is neither on nor off");
         int most = asked != null ? 0 : tooShort || tooLong ? 1 : 2;
-        return new CopiesChoice(wanted, asked == null && wanted > 1, most, silence, seals.equals("on"));
+        return new CopiesChoice(wanted, asked == null && wanted > 1, most, silence, seals.equals("on"), spill);
     }
 
     private ServerSettings settings() {
@@ -379,6 +390,9 @@ public final class ServeCommand implements Callable<Integer> {
                 !ioTimeout.isZero() && ioTimeout.compareTo(LONGEST_IO_TIMEOUT) <= 0,
                 "--io-timeout: " + Durations.format(ioTimeout) + " is not in 1ms..25s; Linux gives up on a connection"
                         + " after 30s without an answer");
+        require(
+                spill == null || !addresses.isEmpty(),
+                "--spill: it is for pages that donors have no room for; name some with --donors");
         CopiesChoice copies = copies(addresses);
         require(
                 patience.compareTo(Duration.ofHours(1)) <= 0,
@@ -443,7 +457,9 @@ public final class ServeCommand implements Callable<Integer> {
     /** Starts this process anew with the heap that it needs, if it has less. */
     private void fitHeap(ServerSettings settings, long slabs) {
         int loops = settings.loops().count();
-        int donors = Math.max(1, settings.donors().size());
+        SpillSettings file = settings.copies().spill();
+        int donors = Math.max(1, settings.donors().size()) + (file == null ? 0 : 1);
+        long spilled = file == null ? 0 : HeapNeed.spill(file.size() / Protocol.DEFAULT_SLAB_SIZE + 1);
         long pages = settings.prefetch().cacheLimit() / Protocol.PAGE_SIZE;
         FittingHeap.require(
                 loops + " event loops with links to " + donors + " donors, a device of " + slabs
@@ -454,7 +470,8 @@ public final class ServeCommand implements Callable<Integer> {
                         donors,
                         slabs,
                         Math.max(settings.copies().replicas(), settings.copies().most()),
-                        pages),
+                                pages)
+                        + spilled,
                 spec.root().commandLine().getParseResult().originalArgs());
     }
 

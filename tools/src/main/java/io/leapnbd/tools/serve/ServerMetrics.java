@@ -45,6 +45,7 @@ final class ServerMetrics {
         device(status.device());
         repair(status.device());
         donors();
+        SpillStatus.register(status.device().spill(), metrics);
         cache(status.device().cache());
         prefetch(status.device());
         LoopMetrics.add(metrics, status.loops());

@@ -81,6 +81,7 @@ record ServerStatus(
             }
         }
         wantedBack(complaints);
+        SpillStatus.complain(device.spill(), complaints);
         comingAndGoing(complaints);
         long lost = device.map().pagesLost();
         if (lost > 0) {
@@ -129,6 +130,9 @@ record ServerStatus(
         for (int i : numbers()) {
             Donor donor = device.donors().get(i);
             long slab = device.map().slabSize();
+            if (donor.lastResort()) {
+                continue;
+            }
             if (donor.use() == Donor.Use.LEAVING && held[i] > 0) {
                 complaints.add("donor " + donor + " is to be removed and still holds "
                         + Size.approximate(held[i] * slab)
@@ -237,7 +241,9 @@ record ServerStatus(
                     .put("seals_mended", device.sealFigures().mended(i))
                     .endObject();
         }
-        json.endArray().array("connections");
+        json.endArray();
+        SpillStatus.put(device.spill(), json);
+        json.array("connections");
         for (ConnectionInfo connection : nbd.connections()) {
             json.object()
                     .put("id", connection.id())
@@ -310,7 +316,10 @@ record ServerStatus(
         for (String uri : uris) {
             out.append("  ").append(uri).append('\n');
         }
-        out.append('\n').append(donorTable()).append(RepairStatus.of(device).text());
+        out.append('\n')
+                .append(donorTable())
+                .append(SpillStatus.text(device.spill()))
+                .append(RepairStatus.of(device).text());
         Table clients = new Table("client", "export", "in flight", "since");
         for (ConnectionInfo connection : nbd.connections()) {
             clients.row(

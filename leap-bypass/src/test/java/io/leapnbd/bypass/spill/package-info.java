@@ -1,0 +1,4 @@
+@NullMarked
+package io.leapnbd.bypass.spill;
+
+import org.jspecify.annotations.NullMarked;
