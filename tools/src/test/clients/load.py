@@ -52,6 +52,7 @@ class Load:
         self.failed = collections.Counter()
         self.done = collections.Counter()
         self.drops = 0
+        self.bytes = 0  # of requests that succeeded
 
     # The model.
 
@@ -76,6 +77,7 @@ class Load:
         self.busy.difference_update(range(first, first + count))
         if request.error == 0:
             self.done[request.kind] += 1
+            self.bytes += request.length
             if request.kind == "read":
                 self.check(first, request.data)
             else:
@@ -88,7 +90,7 @@ class Load:
             name = errno.errorcode.get(request.error, request.error)
             self.failed[f"{request.kind} {name}"] += 1
             if name not in self.tolerated:
-                self.wrong.append(f"{request} failed with {name}")
+                self.wrong.append(f"{request} failed with {name} after {time.monotonic() - request.begin:.1f} s")
         if request.kind != "read":
             for page in range(first, first + count):
                 self.may[page] = self.may[page] | {generation}

@@ -9,6 +9,7 @@ import drains
 import ownership
 import own_memory
 import real_clients
+import rounds
 import seals
 import server_faults
 import set_donors
@@ -28,8 +29,10 @@ def number(words, option, otherwise):
 
 def main(words):
     histories, words = number(words, "--histories", 30)
-    rounds, words = number(words, "--rounds", 5)
+    count, words = number(words, "--rounds", None)
     first, words = number(words, "--from", 1)
+    if count and not words:
+        words = [rounds.NAME]
     processes = Processes()
     stop_on_signals(processes.close)
     suite = Suite(words, processes)
@@ -50,11 +53,12 @@ def main(words):
         server_faults.run(suite, processes)
         donor_faults.run(suite, processes)
         ownership.run(suite, processes, first, histories)
-        copies.run(suite, processes, first, rounds)
-        drains.run(suite, processes, first, rounds)
-        seals.run(suite, processes, first, rounds)
-        set_donors.run(suite, processes, first, rounds)
-        spill.run(suite, processes, first, rounds)
+        copies.run(suite, processes)
+        drains.run(suite, processes, first, count or 5)
+        seals.run(suite, processes, first, count or 5)
+        rounds.run(suite, processes, first, count or 100)
+        set_donors.run(suite, processes, first, count or 5)
+        spill.run(suite, processes, first, count or 5)
         tls.run(suite, processes)
         bad_flags.run(suite, processes)
         own_memory.run(suite, processes)

@@ -3,21 +3,17 @@
 import errno
 import os
 import random
-import socket
-import struct
-import threading
 
 from connection import connect
 from copies import Zoned
 from load import PAGE, Load, content
 from processes import Donor, Server
+from relay import Relay
 
 SIZE = 8 << 20
 PAGES = SIZE // PAGE
 REQUESTS = 3000
 ROOM = "180k"  # for a state file of 64 slabs, and the seals of some
-READ, WRITE = 16, 17
-REQUEST_HEADER, REPLY_HEADER = 32, 16
 
 
 def require(condition, message):
@@ -25,80 +21,12 @@ def require(condition, message):
         raise AssertionError(message)
 
 
-class Relay:
-    """
-    Stands between a server and a donor, and changes a bit of the data of one read or write in so many. Headers stay as they are: TCP and the
-    protocol look after these.
-    """
-
-    def __init__(self, donor, seed):
-        host, port = donor.address.removeprefix("tcp://").rsplit(":", 1)
-        self.upstream = (host, int(port))
-        self.listener = socket.create_server(("127.0.0.1", 0))
-        self.address = f"tcp://127.0.0.1:{self.listener.getsockname()[1]}"
-        self.random = random.Random(seed)
-        self.reads_one_in = 0
-        self.writes_one_in = 0
-        self.changed = 0
-        threading.Thread(target=self.accept, daemon=True).start()
-
-    def close(self):
-        self.listener.close()
-
-    def accept(self):
-        while True:
-            try:
-                client, _ = self.listener.accept()
-                donor = socket.create_connection(self.upstream)
-            except OSError:
-                return
-            for one in (client, donor):
-                one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            threading.Thread(target=self.pump, args=(client, donor, self.request), daemon=True).start()
-            threading.Thread(target=self.pump, args=(donor, client, self.reply), daemon=True).start()
-
-    def pump(self, source, target, part):
-        try:
-            with source.makefile("rb", 1 << 18) as stream:
-                while data := part(stream):
-                    target.sendall(data)
-        except OSError:
-            pass
-        for one in (source, target):
-            try:
-                one.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass
-
-    def reply(self, stream):
-        header = stream.read(REPLY_HEADER)
-        if len(header) < REPLY_HEADER:
-            return header
-        payload = stream.read(struct.unpack_from(">I", header, 8)[0])
-        return header + (self.flip(payload, self.reads_one_in) if header[0] == READ else payload)
-
-    def request(self, stream):
-        header = stream.read(REQUEST_HEADER)
-        if len(header) < REQUEST_HEADER:
-            return header
-        payload = stream.read(struct.unpack_from(">I", header, 20)[0])
-        return header + (self.flip(payload, self.writes_one_in) if header[0] == WRITE else payload)
-
-    def flip(self, data, one_in):
-        if not data or not one_in or self.random.randrange(one_in):
-            return data
-        self.changed += 1
-        changed = bytearray(data)
-        changed[self.random.randrange(len(changed))] ^= 1 << self.random.randrange(8)
-        return bytes(changed)
-
-
 class Pool:
     """Donors behind relays, each on a machine of its own, and a server."""
 
     def __init__(self, processes, copies, seed, **options):
         self.donors = [Donor(processes, "32M", f"donor {i}").ready() for i in range(copies)]
-        self.relays = [Relay(donor, seed + i) for i, donor in enumerate(self.donors)]
+        self.relays = [Relay(processes, donor, seed + i) for i, donor in enumerate(self.donors)]
         named = [Zoned(relay, i) for i, relay in enumerate(self.relays)]
         self.server = Server(processes, SIZE, named, replicas=copies, io_timeout="20s", **options).ready()
 
@@ -106,10 +34,8 @@ class Pool:
         return [donor["seals_unfit"] for donor in self.server.status()["donors"]]
 
     def close(self):
-        for daemon in [self.server, *self.donors]:
+        for daemon in [self.server, *self.donors, *self.relays]:
             daemon.kill()
-        for relay in self.relays:
-            relay.close()
 
 
 def two_copies(processes, seed):
@@ -120,8 +46,8 @@ def two_copies(processes, seed):
         load = Load(pool.server.uri("nbd+unix"), PAGES, seed=seed)
         load.fill()
         bad = draw.randrange(2)
-        pool.relays[bad].reads_one_in = draw.choice([2, 10, 50])
-        pool.relays[bad].writes_one_in = draw.choice([0, 20])
+        pool.relays[bad].tell("reads", draw.choice([2, 10, 50]))
+        pool.relays[bad].tell("writes", draw.choice([0, 20]))
         load.run(REQUESTS)
         if draw.random() < 0.5:
             pool.server.kill()
@@ -131,7 +57,7 @@ def two_copies(processes, seed):
         load.verify()
         require(not load.wrong, "\n".join(load.wrong[:5]))
         require(not load.failed, f"{load.failed} failed")
-        require(pool.relays[bad].changed > 0, "no byte was changed")
+        require(pool.relays[bad].look() > 0, "no byte was changed")
         unfit = pool.unfit()
         require(unfit[bad] > 0, f"nothing was found out: {unfit}")
         require(unfit[1 - bad] == 0, f"the donor whose bytes were right is blamed: {unfit}")
@@ -151,7 +77,7 @@ def one_copy(processes):
     try:
         load = Load(pool.server.uri("nbd+unix"), PAGES, seed=7, tolerated={"EIO"})
         load.fill()
-        pool.relays[0].writes_one_in = 10
+        pool.relays[0].tell("writes", 10)
         load.run(REQUESTS)
         pool.server.kill()
         pool.server.spawn()
@@ -160,7 +86,7 @@ def one_copy(processes):
         require(not load.wrong, "\n".join(load.wrong[:5]))
         require(load.failed["read EIO"] > 0, f"no read failed: {load.failed}")
         require(pool.unfit()[0] > 0, "nothing was found out")
-        pool.relays[0].writes_one_in = 0
+        pool.relays[0].tell("writes", 0)
         load.fill()
         load.tolerated = set()
         load.verify()

@@ -75,23 +75,28 @@ await() {
   done
 }
 
-# Two donors of $1 each.
+# Donors of $1 each, $2 of them (2), each on a machine of its own as far as the server knows.
 start_donors() {
   local n
   donors=
-  for n in 1 2; do
-    host_start "donor$n" "$program" donor --listen "$HOST_IP:940$n" --memory "$1" --slab-size 16M --http 127.0.0.1:948$n
-    donors=$donors${donors:+,}$HOST_IP:940$n
+  for n in $(seq "${2-2}"); do
+    start_donor "$n" "$1"
+    donors=$donors${donors:+,}$HOST_IP:940$n${2:+?zone=$n}
   done
-  for n in 1 2; do
+  for n in $(seq "${2-2}"); do
     expect "donor $n lends $1" await "donor$n" ^ready 60 || give_up "no donor"
   done
 }
+start_donor() { # NUMBER MEMORY
+  host_start "donor$1" "$program" donor --listen "$HOST_IP:940$1" --memory "$2" --slab-size 16M --http "127.0.0.1:948$1"
+}
 
-# A server on the host's side; $1 is its size. Started again, it is the same server.
+# A server on the host's side; $1 is its size, more are options. Started again, it is the same server.
 host_server() {
+  local size=$1
+  shift
   server=server$((++servers))
-  host_start $server "$program" serve --donors "$donors" --size "$1" --listen "$HOST_IP:10809" --http 127.0.0.1:9480
+  host_start $server "$program" serve --donors "$donors" --size "$size" --listen "$HOST_IP:10809" --http 127.0.0.1:9480 "$@"
   await $server ^ready 60
 }
 # The figures of the server on the host's side, by its own word: pages that were prefetched have been read.
@@ -104,6 +109,18 @@ counted() { # PORT TEXT
   printf 'GET /metrics HTTP/1.0\r\n\r\n' >&3
   awk -v text="$2" 'index($0, text) == 1 { sum += $NF } END { printf "%d\n", sum }' <&3
   exec 3>&-
+}
+# Waits until the server on the host's side says that each of its $1 donors is up and each slab has its copies; $2 seconds.
+each_page_has_its_copies() {
+  local until=$(($(now) + $2 * 1000000)) said
+  while :; do
+    said=$("$program" status --json --http 127.0.0.1:9480) &&
+      grep -q '"slabs_short_of_copies": 0\b' <<<"$said" && [ "$(grep -c '"up": true' <<<"$said")" = "$1" ] && return
+    [ "$(now)" -lt "$until" ] || break
+    sleep 0.5
+  done
+  echo "$said"
+  return 1
 }
 # Every read of a donor is either a page's that was prefetched, or a demand's that was no hit: a hit makes no trip. Asks for
 # many hits, so that this says something. For a server that was never started again.

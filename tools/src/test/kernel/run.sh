@@ -62,6 +62,7 @@ if [ -z "$wanted" ]; then
 fi
 scenario nbd-client 128M 500 nbd-client.sh
 scenario attach 256M 800 attach.sh
+scenario copies 256M 800 copies.sh
 scenario limited 384M 800 guest.sh limited
 scenario whole 384M 700 guest.sh whole
 scenario doctor 320M 200 doctor.sh

@@ -203,10 +203,11 @@ public final class RemoteDevice implements BlockDevice, AutoCloseable {
         }
     }
 
-    /** Waits, no longer than a connection may take, until every donor is connected to every loop. */
+    /** Waits, no longer than a connection may take, until every donor that has answered the claim is connected to every loop. */
     private void awaitLinks(int loopCount) throws InterruptedException {
         long deadline = System.nanoTime() + context.connectTimeout().toNanos();
-        while (donors.list().stream().anyMatch(donor -> donor.linksUp() < loopCount)
+        while (donors.list().stream()
+                        .anyMatch(donor -> donor.standing().isClaimed() && donor.linksUp() < loopCount)
                 && System.nanoTime() - deadline < 0) {
             Thread.sleep(1);
         }

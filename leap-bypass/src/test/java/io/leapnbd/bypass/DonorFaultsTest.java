@@ -3,6 +3,7 @@ package io.leapnbd.bypass;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.leapnbd.bypass.link.Donor;
 import io.leapnbd.bypass.link.DonorAddress;
 import io.leapnbd.donor.loop.LoopSettings;
 import io.leapnbd.donor.net.DonorServer;
@@ -35,6 +36,7 @@ import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /** A device over two real donors, each behind a relay that can hold bytes back and cut connections. */
@@ -106,6 +108,20 @@ class DonorFaultsTest {
         assertThat(driver.read(SLAB + PAGE, bytes.length - PAGE))
                 .isEqualTo(Arrays.copyOfRange(bytes, PAGE, bytes.length));
         assertThat(driver.read(0, SLAB)).containsOnly(0);
+    }
+
+    /** The start looked for it already. After a crash programs stand still until the server is ready. */
+    @Test
+    @Timeout(40)
+    void aServerIsReadyWithoutLinksToADonorThatHasNotAnsweredItsClaim() throws IOException {
+        open();
+        byte[] bytes = random(SLABS * SLAB, 5);
+        driver.write(0, bytes);
+        device.close();
+        proxies[1].close();
+        device = RemoteDevice.open(
+                context().connectTimeout(Duration.ofMinutes(1)).conclude(), group);
+        assertThat(device.donors().stream().map(Donor::linksUp)).containsExactly(2, 0);
     }
 
     @Test

@@ -164,7 +164,7 @@ final class ScriptedDevice implements BlockDevice, AutoCloseable {
                 false,
                 timeoutNanos,
                 memberTimeoutNanos);
-        Mending mending = new Mending(loop, map, order, versions, losses, new PageSeals(map, order), figures);
+        Mending mending = new Mending(loop, map, order, versions, losses, placing, new PageSeals(map, order), figures);
         synchronized (repairs) {
             if (repairs.isEmpty()) {
                 Repair repair = new Repair(

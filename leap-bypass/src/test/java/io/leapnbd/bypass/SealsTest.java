@@ -199,6 +199,55 @@ class SealsTest extends ScriptedDeviceTests {
         }
     }
 
+    /** All of its pages, also those that are read while the copies of another one are looked at. Else a later read of the other copy is older. */
+    @Test
+    void afterAWriteOfSeveralPagesThatFailedEachIsChosenForGood() throws IOException {
+        int pages = 5;
+        open(2, 2);
+        writeThatOneCopyMisses(pages);
+        byte[] chosen = driver.read(0, pages * PAGE);
+        for (int i = 0; i < pages; i++) {
+            assertThat(isOpen(i)).as("page %d", i).isFalse();
+            for (ScriptedStore store : device.stores) {
+                assertThat(store.holds(0, i, Arrays.copyOfRange(chosen, i * PAGE, (i + 1) * PAGE)))
+                        .isTrue();
+            }
+        }
+    }
+
+    /** Else the other copy might be read later, and be older than what was read before. */
+    @Test
+    void aReadOfAPageWhoseWriteFailedEndsWhenEachCopyHasItOrIsLeftOut() throws IOException {
+        open(2, 2);
+        writeThatOneCopyMisses(1);
+        device.stores.get(1).holdsEverything = true;
+        byte[] chosen = driver.read(0, PAGE);
+        assertThat(isOpen(0)).isFalse();
+        assertThat(placement().live()).isEqualTo(1);
+        assertThat(device.stores.get(0).holds(0, 0, chosen)).isTrue();
+    }
+
+    /** The first donor has done it, the second one never does it, and both are live. */
+    private void writeThatOneCopyMisses(int pages) throws IOException {
+        byte[] old = new byte[pages * PAGE];
+        Arrays.fill(old, (byte) 1);
+        byte[] fresh = new byte[pages * PAGE];
+        Arrays.fill(fresh, (byte) 2);
+        assertThat(driver.write(0, old)).isZero();
+        device.stores.get(0).keepsPlacementsToItself = true;
+        device.stores.get(1).holdsEverything = true;
+        assertThat(driver.write(0, fresh)).isEqualTo(EIO);
+        device.stores.get(0).keepsPlacementsToItself = false;
+        device.stores.get(1).holdsEverything = false;
+        Awaiting.that(
+                "both are live", () -> placement().live() == 2 && placement().told());
+        for (int i = 0; i < pages; i++) {
+            assertThat(isOpen(i)).isTrue();
+        }
+        assertThat(device.stores.get(0).holds(0, 0, Arrays.copyOf(fresh, PAGE))).isTrue();
+        assertThat(device.stores.get(1).holds(0, 0, Arrays.copyOf(old, PAGE))).isTrue();
+    }
+
     /** Its first write: the zeros before it are right, too. */
     @Test
     void aBlankPageWhoseFirstWriteFailedIsZerosOrTheNewPage() throws IOException {

@@ -10,6 +10,7 @@ import io.leapnbd.donor.protocol.Operation;
 import io.leapnbd.donor.protocol.Protocol;
 import io.leapnbd.nbd.spi.NbdError;
 import io.netty.buffer.ByteBuf;
+import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
@@ -36,6 +37,7 @@ public final class Mending {
     private final WriteOrder order;
     private final Versions versions;
     private final SlabLosses losses;
+    private final PlacementChanges placing;
     private final PageSeals seals;
     private final SealFigures figures;
     private final Set<Long> inBackground = new HashSet<>();
@@ -47,6 +49,7 @@ public final class Mending {
             WriteOrder order,
             Versions versions,
             SlabLosses losses,
+            PlacementChanges placing,
             PageSeals seals,
             SealFigures figures) {
         this.loop = loop;
@@ -54,6 +57,7 @@ public final class Mending {
         this.order = order;
         this.versions = versions;
         this.losses = losses;
+        this.placing = placing;
         this.seals = seals;
         this.figures = figures;
     }
@@ -123,7 +127,11 @@ public final class Mending {
         private long ticket;
         private int looks;
         private int writes;
-        private boolean allWritten = true;
+        /** Copies that have not done the write. */
+        private List<Member> missing = List.of();
+
+        /** Those of them that did not answer. */
+        private List<Member> silent = List.of();
 
         Mend(
                 long offset,
@@ -201,7 +209,7 @@ public final class Mending {
                 copies.bytes().release();
                 order.endAlone(offset);
                 if (looks < LOOKS || copies.incomplete()) {
-                    loop.later(this::enter, AGAIN_MILLIS, TimeUnit.MILLISECONDS);
+                    again();
                     return;
                 }
                 fail();
@@ -223,6 +231,8 @@ public final class Mending {
             long version = versions.next();
             order.began(offset, PAGE, version);
             writes = targets.size();
+            missing = new ArrayList<>();
+            silent = new ArrayList<>();
             for (Member target : targets) {
                 LinkRequest write = loop.newRequest();
                 write.about(Operation.WRITE, target, offset, map.within(offset), PAGE);
@@ -239,27 +249,60 @@ public final class Mending {
         }
 
         private void written(PageCopies copies, boolean open, Member target, LinkRequest done) {
-            boolean ok = done.outcome == Outcome.OK;
-            if (done.outcome == Outcome.LOST) {
+            Outcome outcome = done.outcome;
+            boolean ok = outcome == Outcome.OK;
+            if (outcome == Outcome.LOST) {
                 losses.takenBack(map.slabOf(offset), target);
             }
             loop.release(done);
             if (ok && !open) {
                 figures.countMended(target.donor());
             }
-            allWritten &= ok;
+            if (!ok) {
+                missing.add(target);
+            }
+            if (outcome == Outcome.UNREACHABLE) {
+                silent.add(target);
+            }
             if (--writes == 0) {
                 settled(copies, open);
             }
         }
 
         private void settled(PageCopies copies, boolean open) {
-            if (open && allWritten && map.placement(map.slabOf(offset)) == copies.placement()) {
+            Placement asked = copies.placement();
+            boolean everyCopy = missing.isEmpty() && map.placement(map.slabOf(offset)) == asked;
+            if (open && everyCopy) {
                 seals.settle(offset, copies.bytes(), copies.rightIndex());
             }
             copies.bytes().release();
-            order.endAlone(offset);
-            end();
+            if (client != null && open && !everyCopy) {
+                undecided(asked);
+            } else {
+                order.endAlone(offset);
+                end();
+            }
+        }
+
+        /**
+         * The client is not told of bytes that the next look may not find. Copies that are silent are left out, as a write would do it, before the
+         * next page of the group is looked at.
+         */
+        private void undecided(Placement asked) {
+            boolean others = PlaceRequests.live(asked).stream().anyMatch(member -> !missing.contains(member));
+            if (others && !silent.isEmpty() && silent.size() == missing.size()) {
+                placing.leaveOut(map.slabOf(offset), silent, loop, deadlineNanos, done -> {
+                    order.endAlone(offset);
+                    again();
+                });
+            } else {
+                order.endAlone(offset);
+                again();
+            }
+        }
+
+        private void again() {
+            loop.later(this::enter, AGAIN_MILLIS, TimeUnit.MILLISECONDS);
         }
 
         private void fail() {

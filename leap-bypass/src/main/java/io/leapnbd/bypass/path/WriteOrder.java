@@ -228,10 +228,14 @@ public final class WriteOrder implements WriteWatch {
         return sum & Long.MAX_VALUE;
     }
 
-    /** Whether a change of the page of a byte is under way, or of one whose group shares its word. */
+    /**
+     * Whether a change of the page of a byte is under way, or of one whose group shares its word. Not if the whole group is taken: who has it alone
+     * changes nothing that a client may see before it is over, and a write of all 64 pages looks the same.
+     */
     boolean changing(long offset) {
         long group = first(offset);
-        return (changing.get(counter(group)) & pages(group, offset, 1)) != 0;
+        long taken = changing.get(counter(group));
+        return taken != ALL && (taken & pages(group, offset, 1)) != 0;
     }
 
     private boolean take(long group, long pages) {

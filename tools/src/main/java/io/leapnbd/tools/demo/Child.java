@@ -21,7 +21,7 @@ import org.jspecify.annotations.Nullable;
 /** A leap-nbd process of its own, started with the launcher's flags where there is a launcher. For one thread. */
 final class Child implements AutoCloseable {
 
-    private static final Duration READY = Duration.ofSeconds(30);
+    private static final Duration READY = Duration.ofSeconds(60);
     private static final int LINES_SHOWN = 3;
 
     private final String name;
@@ -70,11 +70,11 @@ final class Child implements AutoCloseable {
     }
 
     /**
-     * Waits for the ready line and returns its first address.
+     * Waits for the ready line and returns its addresses, in its order.
      *
      * @throws CommandFailure if it does not come, with what the process said
      */
-    String awaitReady() {
+    List<String> awaitReady() {
         CompletableFuture<@Nullable String> line = new CompletableFuture<>();
         Thread.ofPlatform().daemon().name(name + "-out").start(() -> {
             try (BufferedReader out = process.inputReader(StandardCharsets.UTF_8)) {
@@ -86,9 +86,7 @@ final class Child implements AutoCloseable {
         try {
             String ready = line.get(READY.toSeconds(), TimeUnit.SECONDS);
             if (ready != null && ready.startsWith("ready ")) {
-                String addresses = ready.substring("ready ".length());
-                int space = addresses.indexOf(' ');
-                return space < 0 ? addresses : addresses.substring(0, space);
+                return List.of(ready.substring("ready ".length()).split(" "));
             }
             throw new CommandFailure(ExitCode.FAILED, "the " + name + " did not start: " + lastWords());
         } catch (TimeoutException e) {

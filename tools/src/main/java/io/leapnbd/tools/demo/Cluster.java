@@ -1,25 +1,38 @@
 package io.leapnbd.tools.demo;
 
 import io.leapnbd.tools.cli.Closings;
+import io.leapnbd.tools.cli.CommandFailure;
+import io.leapnbd.tools.cli.HostPort;
+import io.leapnbd.tools.http.EndpointClient;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
+import java.util.regex.Pattern;
 import java.util.stream.Stream;
 
-/** Two donors and a server on this machine, in a folder of their own; nothing of them stays after {@link #close}. */
+/**
+ * Three donors, and a server that keeps two copies of each page, on this machine, in a folder of their own; nothing of them stays after
+ * {@link #close}. Any thread may ask for the status; the rest is for one thread.
+ */
 final class Cluster implements AutoCloseable {
 
-    private static final int DONORS = 2;
+    /** Bytes of a slab. */
+    static final long SLAB_BYTES = 4L << 20;
+
+    private static final int DONORS = 3;
+    private static final Pattern SLABS_HELD = Pattern.compile("\"slabs_held\": (\\d+)");
 
     private final Closings closings = new Closings();
     private final Path folder;
     private final long size;
-    private final List<String> donors = new ArrayList<>();
+    private final List<Child> donors = new ArrayList<>();
+    private final List<String> addresses = new ArrayList<>();
     private Child server;
-    private final String uri;
+    private String uri = "";
+    private volatile EndpointClient endpoint = new EndpointClient(new HostPort("127.0.0.1", 0));
 
     /**
      * Starts everything.
@@ -32,7 +45,6 @@ final class Cluster implements AutoCloseable {
         folder = Files.createTempDirectory("leap-nbd-demo-");
         ended.add("demo's processes", closings);
         closings.add("folder", () -> deleteAll(folder));
-        List<Child> starting = new ArrayList<>();
         for (int i = 1; i <= DONORS; i++) {
             Child donor = Child.start(
                     "donor-" + i,
@@ -42,7 +54,7 @@ final class Cluster implements AutoCloseable {
                     // Room for the device, even if every slab happens to go to one donor.
                     Long.toString(Math.ceilDiv(size, 1L << 20) << 20),
                     "--slab-size",
-                    "4M",
+                    Long.toString(SLAB_BYTES),
                     "--listen",
                     "127.0.0.1:0",
                     "--http",
@@ -52,11 +64,29 @@ final class Cluster implements AutoCloseable {
                     "0s",
                     "--unprotected");
             closings.add("donor", donor);
-            starting.add(donor);
+            donors.add(donor);
         }
-        starting.forEach(donor -> donors.add(donor.awaitReady()));
+        donors.forEach(donor -> addresses.add(donor.awaitReady().getFirst()));
         server = startServer();
-        uri = server.awaitReady();
+        awaitServer();
+    }
+
+    private void awaitServer() {
+        List<String> listening = server.awaitReady();
+        uri = listening.getFirst();
+        endpoint = new EndpointClient(HostPort.parseListen(listening.getLast().substring("http://".length())));
+    }
+
+    /** As the server is told of the donors: each on a machine of its own, though they are on this one. */
+    private String zoned() {
+        StringBuilder all = new StringBuilder();
+        for (int i = 0; i < addresses.size(); i++) {
+            all.append(i == 0 ? "" : ",")
+                    .append(addresses.get(i))
+                    .append("?zone=")
+                    .append(i + 1);
+        }
+        return all.toString();
     }
 
     private Child startServer() throws IOException {
@@ -65,7 +95,12 @@ final class Cluster implements AutoCloseable {
                 folder,
                 "serve",
                 "--donors",
-                String.join(",", donors),
+                zoned(),
+                "--replicas",
+                "2",
+                // A donor that is silent for ten times as long is given up, written to or not.
+                "--member-timeout",
+                "300ms",
                 "--size",
                 Long.toString(size),
                 "--unix",
@@ -73,7 +108,7 @@ final class Cluster implements AutoCloseable {
                 "--state-dir",
                 folder.toString(),
                 "--http",
-                "none",
+                "127.0.0.1:0",
                 "--unprotected");
         closings.add("server", started);
         return started;
@@ -81,7 +116,30 @@ final class Cluster implements AutoCloseable {
 
     /** Where the donors listen. */
     List<String> donors() {
-        return donors;
+        return addresses;
+    }
+
+    /** Slabs that each donor holds. */
+    List<Long> slabsHeld() {
+        return SLABS_HELD
+                .matcher(status())
+                .results()
+                .map(found -> Long.parseLong(found.group(1)))
+                .toList();
+    }
+
+    /** Kills a donor with signal 9. It does not come back. */
+    void killDonor(int number) {
+        donors.get(number).kill();
+    }
+
+    /**
+     * What the server says of itself, as JSON.
+     *
+     * @throws CommandFailure if it does not answer
+     */
+    String status() {
+        return endpoint.get("/status");
     }
 
     /** Where the server listens, now and after a restart. */
@@ -97,7 +155,7 @@ final class Cluster implements AutoCloseable {
     /** Starts another in its place; when this returns it accepts clients. */
     void restartServer() throws IOException {
         server = startServer();
-        server.awaitReady();
+        awaitServer();
     }
 
     @Override

@@ -9,11 +9,14 @@ import io.leapnbd.tools.cli.Table;
 import java.io.IOException;
 import java.io.PrintStream;
 import java.nio.ByteBuffer;
+import java.util.Collections;
 import java.util.EnumMap;
+import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
 import org.HdrHistogram.Histogram;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
@@ -27,8 +30,9 @@ import picocli.CommandLine.Spec;
         name = "demo",
         sortOptions = false,
         description = {
-            "Shows the whole of it on this machine, in under a minute and without root: two donors, a server, and a client"
-                    + " that reads in three patterns, checks every page, and sees the server killed in the middle.",
+            "Shows the whole of it on this machine, in under a minute and without root: three donors, a server that keeps two"
+                    + " copies of each page, and a client that reads in three patterns and checks every page. Half-way the"
+                    + " server is killed, and later a donor, which does not come back.",
             ""
         })
 public final class DemoCommand implements Callable<Integer> {
@@ -43,7 +47,7 @@ public final class DemoCommand implements Callable<Integer> {
             names = "--size",
             paramLabel = "SIZE",
             converter = Size.Converter.class,
-            description = "Size of the device; the donors take at most twice as much. Default: 64M.")
+            description = "Size of the device; the donors take at most three times as much. Default: 64M.")
     private Size size = DEFAULT_SIZE;
 
     @Option(
@@ -57,6 +61,8 @@ public final class DemoCommand implements Callable<Integer> {
 
     private final PrintStream out = new PrintStream(System.out, true, System.out.charset());
     private final Map<AccessPattern, Histogram> latencies = new EnumMap<>(AccessPattern.class);
+    private String lost = "";
+    private CompletableFuture<Repair> repair = CompletableFuture.completedFuture(new Repair(0, 0, 0));
 
     /** For picocli. */
     public DemoCommand() {}
@@ -84,7 +90,9 @@ public final class DemoCommand implements Callable<Integer> {
         long start = System.nanoTime();
         PageContent content = new PageContent(seed == null ? System.nanoTime() : seed);
         int pages = (int) (size.bytes() / PageContent.PAGE_SIZE);
-        out.println("Two donors, a server, and a client that checks every page, all on this machine.");
+        out.println(
+                "Three donors, a server that keeps two copies of each page, and a client that checks every page, all on this"
+                        + " machine.");
         out.println();
         Cluster cluster = new Cluster(size.bytes(), closings);
         cluster.donors().forEach(donor -> out.println("  donor       " + donor));
@@ -95,8 +103,9 @@ public final class DemoCommand implements Callable<Integer> {
         try (PatientClient client = new PatientClient(cluster.uri())) {
             fill(client, content, pages);
             for (AccessPattern pattern : AccessPattern.values()) {
-                read(client, content, pattern, pages, pattern == AccessPattern.STRIDE ? cluster : null);
+                read(client, content, pattern, pages, cluster);
             }
+            repaired();
             report(pages, System.nanoTime() - start);
         }
     }
@@ -116,20 +125,23 @@ public final class DemoCommand implements Callable<Integer> {
         }
     }
 
-    /** Reads every page once; if there is a victim, its server is killed half-way and comes back meanwhile. */
-    private void read(
-            PatientClient client, PageContent content, AccessPattern pattern, int pages, @Nullable Cluster victim)
+    /** Reads every page once. Half-way through one pattern the server is killed, and half-way through another a donor. */
+    private void read(PatientClient client, PageContent content, AccessPattern pattern, int pages, Cluster cluster)
             throws IOException {
         Histogram histogram = new Histogram(HIGHEST_NANOS, 3);
         latencies.put(pattern, histogram);
         int[] order = pattern.order(pages, content.seed());
         ByteBuffer buffer = ByteBuffer.allocateDirect(PageContent.PAGE_SIZE);
         CompletableFuture<Void> restarted = CompletableFuture.completedFuture(null);
+        long longest = 0;
         try (Progress progress = new Progress(pattern.label(), pages, out)) {
             for (int i = 0; i < pages; i++) {
-                if (victim != null && i == pages / 2) {
-                    victim.killServer();
-                    restarted = restart(victim);
+                if (i == pages / 2 && pattern == AccessPattern.SEQUENTIAL) {
+                    cluster.killServer();
+                    restarted = restart(cluster);
+                } else if (i == pages / 2 && pattern == AccessPattern.STRIDE) {
+                    loseDonor(cluster);
+                    longest = 0;
                 }
                 buffer.clear();
                 long outages = client.outages();
@@ -142,14 +154,48 @@ public final class DemoCommand implements Callable<Integer> {
                 }
                 if (client.outages() == outages) {
                     histogram.recordValue(Math.min(nanos, HIGHEST_NANOS));
+                    longest = Math.max(longest, nanos);
                 } else {
                     progress.note("half-way the server was killed (-9) and started again; the client waited "
                             + Durations.approximate(client.outageNanos()));
                 }
                 progress.step(1);
             }
+            if (pattern == AccessPattern.STRIDE) {
+                progress.note("half-way donor " + lost
+                        + " was killed (-9) and did not come back; no read after that took longer than "
+                        + Durations.approximate(longest));
+            }
         }
         restarted.join();
+    }
+
+    /** Kills the donor that holds most. */
+    private void loseDonor(Cluster cluster) {
+        List<Long> held = cluster.slabsHeld();
+        long most = Collections.max(held);
+        int number = held.indexOf(most);
+        lost = cluster.donors().get(number);
+        repair = Repair.watch(cluster, most);
+        cluster.killDonor(number);
+    }
+
+    /** What became of the pages that the killed donor held. */
+    private void repaired() {
+        if (!repair.isDone()) {
+            out.println("  Waiting until each page has two copies again ...");
+        }
+        Repair done;
+        try {
+            done = repair.join();
+        } catch (CompletionException e) {
+            throw e.getCause() instanceof CommandFailure failure ? failure : e;
+        }
+        out.println();
+        out.println("  The killed donor held " + Size.approximate(done.bytes()) + ". It was given up after "
+                + Durations.approximate(done.waitedNanos())
+                + " of silence; then its pages were copied to the other two in "
+                + Durations.approximate(done.copiedNanos()) + ".");
     }
 
     private static CompletableFuture<Void> restart(Cluster cluster) {
@@ -175,7 +221,7 @@ public final class DemoCommand implements Callable<Integer> {
         out.println();
         out.printf(
                 Locale.ROOT,
-                "  Every one of %,d pages read was right, also after the crash: the donors had kept them."
+                "  Every one of %,d pages read was right, also after both crashes: each page has a copy at two donors."
                         + " It took %.0f seconds.%n",
                 (long) pages * AccessPattern.values().length,
                 nanos / 1e9);

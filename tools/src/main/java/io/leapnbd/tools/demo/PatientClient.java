@@ -15,7 +15,7 @@ import java.util.concurrent.locks.LockSupport;
 final class PatientClient implements AutoCloseable {
 
     private static final Duration REPLY = Duration.ofSeconds(30);
-    private static final Duration PATIENCE = Duration.ofSeconds(30);
+    private static final Duration PATIENCE = Duration.ofSeconds(60);
     private static final long RETRY_NANOS = Duration.ofMillis(20).toNanos();
 
     private final NbdUri uri;

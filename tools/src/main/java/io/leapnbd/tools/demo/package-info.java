@@ -1,4 +1,4 @@
-/** The whole story on one machine: donors, a server, a client that checks every page, and a crash in the middle. */
+/** The whole story on one machine: donors, a server, a client that checks every page, and crashes in the middle. */
 @NullMarked
 package io.leapnbd.tools.demo;
 
