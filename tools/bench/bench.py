@@ -110,6 +110,46 @@ def two_hops(bench):
     return rows
 
 
+# One way; the slow donor is ten times as far.
+NEAR_MICROS = 100
+
+
+@check("slow-donor")
+def slow_donor(bench):
+    donors = [bench.processes.donor(f"donor-s{i}", f"{2 * bench.mib + 128}M") for i in range(2)]
+
+    def at(number, micros):
+        process, address = donors[number]
+        far = bench.processes.delay(f"delay-s{number}-{micros}", address, micros)
+        return process, f"tcp://{far}?zone=z{number}"
+
+    near = [at(number, NEAR_MICROS) for number in range(2)]
+    slow = [near[0], at(1, 10 * NEAR_MICROS)]
+    peers = bench.filled(*(
+        bench.processes.serve(
+            name, bench.options.size, "--prefetch", "none", "--replicas", "2", donors=at_donors, label=name, http="127.0.0.1:0"
+        )
+        for name, at_donors in (("both-fast", near), ("one-slow", slow))
+    ))
+    fast, one_slow = peers
+    rows = []
+    for depth in (1, 32):
+        before = extra_reads(bench, one_slow)
+        table = bench.turns(peers, "randread", depth)
+        asked, extra = (now - then for now, then in zip(extra_reads(bench, one_slow), before))
+        a, b = table[one_slow.name]["p99"], table[fast.name]["p99"]
+        rows.append(Row(f"two copies, one donor ten times slower, randread, depth {depth}, against both fast", "p99", a, b, 1.2))
+        rows.append(Row(f"the same, reads that were asked of donors, against what clients asked, depth {depth}", "reads", asked + extra, asked, 1.05))
+    bench.processes.end(*{p.pid: p for peer in peers for p in peer.processes}.values())
+    return rows
+
+
+def extra_reads(bench, peer):
+    """Reads that clients have asked for, and those that donors were asked for beyond them."""
+    status = bench.processes.status(peer)
+    return status["requests"].get("read", {}).get("count", 0), status["hedges"]["sent"] + status["hedges"]["probes"]
+
+
 @check("floor")
 def floor(bench):
     donor = bench.processes.donor("donor-f", f"{bench.mib + 64}M")

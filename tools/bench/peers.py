@@ -1,6 +1,7 @@
 """What is measured: servers started as processes, each with its address and the processes that count as its cost."""
 
 import ctypes
+import json
 import os
 import shutil
 import signal
@@ -163,15 +164,23 @@ class Processes:
             found += [self.listening(name, process) for name, process in [(name, self.start(name, *command)) for name in names]]
         return found
 
-    def serve(self, name, size, *options, donors=(), label="leap-nbd", loops=None):
+    def serve(self, name, size, *options, donors=(), label="leap-nbd", loops=None, http="none"):
         path = self.path(name + ".sock")
-        command = [LAUNCHER, "serve", "--size", size, "--unix", path, "--http", "none", "--export", name]
+        command = [LAUNCHER, "serve", "--size", size, "--unix", path, "--http", http, "--export", name]
         command += ["--state-dir", self.path("state"), *(self.loops if loops is None else loops), *options]
         if donors:
             command += ["--donors", ",".join(address for _, address in donors)]
         process = self.start(name, *command)
         self.ready_line(name, process)
         return Peer(label, f"nbd+unix:///?socket={path}", [process, *(donor for donor, _ in donors)])
+
+    def status(self, peer):
+        """What a server says of itself that was started with an HTTP address."""
+        done = subprocess.run(
+            [LAUNCHER, "status", "--json", "--pid", str(peer.processes[0].pid)],
+            capture_output=True, text=True, check=True, env=self.environment, timeout=60,
+        )
+        return json.loads(done.stdout)
 
     def forget(self, name):
         """Removes the state file of a server that has ended."""

@@ -86,6 +86,13 @@ def placed():
         raise SystemExit("the device did not read")
 
 
+def framed():
+    shown = status()
+    print(shown["hedges"], [(d["name"], d["device_reads"], d["asked_reads"], d["disturbed_reads"]) for d in shown["donors"]])
+    if [d for d in shown["donors"] if str(d["name"]).startswith("rdma")][0]["device_reads"] < 100:
+        raise SystemExit("the device did not read")
+
+
 def prefetched():
     prefetch = status()["prefetch"]
     print(prefetch)

@@ -1,5 +1,5 @@
 #!/bin/bash
-# The rdma suite: run.sh [PART ...], of layers, probe, verify, stopped, swap, killed; none named: all. README.md describes it.
+# The rdma suite: run.sh [PART ...], of layers, probe, verify, stopped, swap, killed, copies; none named: all. README.md describes it.
 set -u
 # Whatever ends this suite, or the one that runs it, ends the guest too.
 [ "${LEAP_NBD_RDMA_SUITE:-}" = "$$" ] || LEAP_NBD_RDMA_SUITE=$$ exec setpriv --pdeathsig TERM -- "$BASH" "$0" "$@"

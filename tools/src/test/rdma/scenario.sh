@@ -130,6 +130,17 @@ if part killed; then
   donor_rdma
   expect 'it is back: the device can be written and read again' pages 'refill(3); verify(3, 16)'
 fi
+if part copies; then
+  kill -9 "$server"
+  wait "$server" 2>/dev/null
+  server "rdma://1,$ADDRESS:9400?zone=a,tcp://$ADDRESS:9500?zone=b" --threads 1 --prefetch none --replicas 2 --fresh
+  expect 'two copies: what the device reads into frames and is copied is right' pages 'fill(4); verify(4); verify(4, 4); framed()'
+  kill -STOP "$donor_tcp"
+  expect 'two copies, one donor stopped: every page is read' pages 'verify(4, 4)'
+  kill -CONT "$donor_tcp"
+  expect 'fio: two copies, random writes and reads, verified' timeout 200 fio --eta=never --name=c --ioengine=nbd --uri="$uri" --rw=randrw \
+    --bs=4k --size=8m --io_size=2m --iodepth=16 --verify=crc32c --verify_fatal=1 --do_verify=1 --output="$OUT/fio-copies.out"
+fi
 kill -TERM "$server" "$donor_tcp" "$donor_rdma" 2>/dev/null
 sleep 1
 true

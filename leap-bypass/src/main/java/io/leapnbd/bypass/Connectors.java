@@ -3,13 +3,18 @@ package io.leapnbd.bypass;
 import io.leapnbd.bypass.link.Donor;
 import io.leapnbd.bypass.link.DonorAddress;
 import io.leapnbd.bypass.link.DonorConnector;
+import io.leapnbd.bypass.link.LandingFrames;
 import io.leapnbd.bypass.link.LocalConnector;
 import io.leapnbd.bypass.link.RdmaConnector;
 import io.leapnbd.bypass.link.TcpConnector;
 import io.leapnbd.bypass.path.WriteOrder;
+import io.leapnbd.donor.protocol.Protocol;
 import io.leapnbd.donor.rdma.LocalMemory;
 import io.leapnbd.donor.store.SlabStore;
+import io.netty.buffer.Unpooled;
 import java.io.IOException;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -18,8 +23,26 @@ import java.util.List;
  *
  * @param events told what links find out
  * @param localMemory where RDMA reads land
+ * @param landing of each loop, where reads land that may have to be called off; none if no donor is reached by RDMA
  */
-record Connectors(RemoteDeviceContext context, DonorEvents events, WriteOrder writeOrder, LocalMemory localMemory) {
+record Connectors(
+        RemoteDeviceContext context,
+        DonorEvents events,
+        WriteOrder writeOrder,
+        LocalMemory localMemory,
+        List<LandingFrames> landing) {
+
+    /** One for each loop, in memory that is told with the rest. */
+    static List<LandingFrames> frames(RemoteDeviceContext context, LocalMemory localMemory, int loops) {
+        boolean devices = context.donors().stream().anyMatch(donor -> donor.transport() == DonorAddress.Transport.RDMA);
+        List<LandingFrames> frames = new ArrayList<>();
+        for (int i = 0; devices && i < loops; i++) {
+            MemorySegment memory = Arena.ofAuto().allocate(LandingFrames.BYTES, Protocol.PAGE_SIZE);
+            localMemory.add(memory.address(), memory.byteSize());
+            frames.add(new LandingFrames(Unpooled.wrappedBuffer(memory.asByteBuffer())));
+        }
+        return frames;
+    }
 
     /**
      * Those of the settings, by number.
@@ -45,7 +68,13 @@ record Connectors(RemoteDeviceContext context, DonorEvents events, WriteOrder wr
             case TCP -> new TcpConnector(donor, address, context.connectTimeout(), context.buffers());
             case RDMA ->
                 new RdmaConnector(
-                        donor, address, context.connectTimeout(), localMemory, writeOrder, context.busyPoll());
+                        donor,
+                        address,
+                        context.connectTimeout(),
+                        localMemory,
+                        writeOrder,
+                        context.busyPoll(),
+                        lane -> lane < landing.size() ? landing.get(lane) : null);
         };
     }
 }

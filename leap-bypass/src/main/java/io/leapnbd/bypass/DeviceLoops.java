@@ -7,6 +7,7 @@ import io.leapnbd.bypass.latency.LoopLatencies;
 import io.leapnbd.bypass.link.DonorConnector;
 import io.leapnbd.bypass.map.AddressMap;
 import io.leapnbd.bypass.path.DeviceLoop;
+import io.leapnbd.bypass.path.HedgeCounts;
 import io.leapnbd.bypass.path.Mending;
 import io.leapnbd.bypass.path.PageSeals;
 import io.leapnbd.bypass.path.PlacementChanges;
@@ -51,9 +52,10 @@ final class DeviceLoops {
      *
      * @param lane its number
      * @param loop its links, pools and clock
+     * @param reads the way to donors
      * @param pages the way of a client's request
      */
-    record LoopPaths(int lane, DeviceLoop loop, CachedPages pages) {}
+    record LoopPaths(int lane, DeviceLoop loop, ReadPath reads, CachedPages pages) {}
 
     /** What a loop owns of the device. On that loop. */
     LoopPaths enter(EventLoop loop) {
@@ -120,7 +122,7 @@ final class DeviceLoops {
                         parts.cache(),
                         parts.prefetching(),
                         parts.fetchOwners()));
-        return new LoopPaths(lane, loop, pages);
+        return new LoopPaths(lane, loop, reads, pages);
     }
 
     /** All that have come. */
@@ -141,6 +143,11 @@ final class DeviceLoops {
                 }
             });
         }
+    }
+
+    /** What was asked of donors for reads in addition. */
+    HedgeCounts hedges() {
+        return loops.values().stream().map(mine -> mine.reads().hedges()).reduce(HedgeCounts.NONE, HedgeCounts::plus);
     }
 
     /** Latencies of all loops. */

@@ -9,6 +9,7 @@ import io.leapnbd.bypass.link.DonorConnector;
 import io.leapnbd.bypass.link.LinkSettings;
 import io.leapnbd.bypass.link.SpillConnector;
 import io.leapnbd.bypass.map.AddressMap;
+import io.leapnbd.bypass.path.HedgeCounts;
 import io.leapnbd.bypass.path.NoteSpreader;
 import io.leapnbd.bypass.path.PlacementChanges;
 import io.leapnbd.bypass.path.Repair;
@@ -136,12 +137,18 @@ public final class RemoteDevice implements BlockDevice, AutoCloseable {
      * @throws IOException if the export cannot be served; the message is one sentence for the operator
      */
     public static RemoteDevice open(RemoteDeviceContext context, EventLoopGroup group) throws IOException {
-        Connectors connectors = new Connectors(context, new DonorEvents(), new WriteOrder(), new LocalMemory());
-        List<DonorConnector> first = new ArrayList<>(connectors.first());
         int loops = 0;
         for (EventExecutor _ : group) {
             loops++;
         }
+        LocalMemory localMemory = new LocalMemory();
+        Connectors connectors = new Connectors(
+                context,
+                new DonorEvents(),
+                new WriteOrder(),
+                localMemory,
+                Connectors.frames(context, localMemory, loops));
+        List<DonorConnector> first = new ArrayList<>(connectors.first());
         Spill spill = spill(context, first);
         boolean opened = false;
         try {
@@ -206,8 +213,7 @@ public final class RemoteDevice implements BlockDevice, AutoCloseable {
     /** Waits, no longer than a connection may take, until every donor that has answered the claim is connected to every loop. */
     private void awaitLinks(int loopCount) throws InterruptedException {
         long deadline = System.nanoTime() + context.connectTimeout().toNanos();
-        while (donors.list().stream()
-                        .anyMatch(donor -> donor.standing().isClaimed() && donor.linksUp() < loopCount)
+        while (donors.list().stream().anyMatch(donor -> donor.standing().isClaimed() && donor.linksUp() < loopCount)
                 && System.nanoTime() - deadline < 0) {
             Thread.sleep(1);
         }
@@ -350,6 +356,11 @@ public final class RemoteDevice implements BlockDevice, AutoCloseable {
     /** What came from donors that was not what was written there. */
     public SealFigures sealFigures() {
         return sealFigures;
+    }
+
+    /** What was asked of donors for reads beyond what clients asked for. */
+    public HedgeCounts hedges() {
+        return loops.hedges();
     }
 
     /** Writes that failed because no donor had room. */

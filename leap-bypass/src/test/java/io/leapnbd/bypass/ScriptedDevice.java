@@ -11,6 +11,7 @@ import io.leapnbd.bypass.link.IgnoringListener;
 import io.leapnbd.bypass.map.AddressMap;
 import io.leapnbd.bypass.map.StateFile;
 import io.leapnbd.bypass.path.DeviceLoop;
+import io.leapnbd.bypass.path.HedgeCounts;
 import io.leapnbd.bypass.path.Mending;
 import io.leapnbd.bypass.path.PageSeals;
 import io.leapnbd.bypass.path.PlacementChanges;
@@ -72,7 +73,7 @@ final class ScriptedDevice implements BlockDevice, AutoCloseable {
 
     private boolean stateClosed;
 
-    private record Paths(DeviceLoop loop, CachedPages pages) {}
+    private record Paths(DeviceLoop loop, ReadPath reads, CachedPages pages) {}
 
     ScriptedDevice(
             int slabs,
@@ -135,6 +136,11 @@ final class ScriptedDevice implements BlockDevice, AutoCloseable {
         };
     }
 
+    /** Reads that were asked of a second donor too, and so on. */
+    HedgeCounts hedges() {
+        return loops.values().stream().map(mine -> mine.reads().hedges()).reduce(HedgeCounts.NONE, HedgeCounts::plus);
+    }
+
     private void lost(long offset, long length) {
         cache.beginWrite(offset / PageCache.PAGE_SIZE, length / PageCache.PAGE_SIZE);
         cache.endWrite(offset / PageCache.PAGE_SIZE, length / PageCache.PAGE_SIZE);
@@ -186,6 +192,7 @@ final class ScriptedDevice implements BlockDevice, AutoCloseable {
         WritePath writes = new WritePath(loop, map, losses, order, versions, allocator, placing, mending);
         return new Paths(
                 loop,
+                reads,
                 new CachedPages(
                         loop,
                         reads,

@@ -135,6 +135,9 @@ class ScriptedDonorsTest {
             settle();
         }
         assertThat(disturbed).as("times that a donor was disturbed").isGreaterThan(5);
+        assertThat(device.hedges().won())
+                .as("reads that a second donor answered first")
+                .isPositive();
         assertThat(losses.get(0) + losses.get(1) + losses.get(2) + losses.get(3))
                 .as("copies that went")
                 .isPositive();

@@ -76,6 +76,9 @@ final class ScriptedStore {
     /** One in so many pages that are written is not what was sent; 0 for none. */
     volatile int rotsOneIn;
 
+    /** What it answers may come at any time, and cannot be sent elsewhere. */
+    volatile boolean writesLikeADevice;
+
     /** What is asked is done, and the answers come when they are let go. */
     volatile boolean holdsAnswers;
 
@@ -483,6 +486,11 @@ final class ScriptedStore {
         @Override
         public void promote(LinkRequest request) {
             request.background = false;
+        }
+
+        @Override
+        public boolean onlyThisLoopWrites(LinkRequest request) {
+            return !writesLikeADevice;
         }
 
         @Override

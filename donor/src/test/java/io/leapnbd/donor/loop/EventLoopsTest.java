@@ -11,6 +11,8 @@ import io.netty.channel.Channel;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelInboundHandlerAdapter;
 import io.netty.channel.ChannelInitializer;
+import io.netty.channel.IoEventLoop;
+import io.netty.channel.IoRegistration;
 import io.netty.channel.epoll.EpollServerSocketChannel;
 import io.netty.channel.epoll.EpollSocketChannel;
 import java.net.InetAddress;
@@ -84,6 +86,64 @@ class EventLoopsTest {
 
             loops.forgetTurns();
             Await.until("it is forgotten", () -> turns.slow() == 0);
+        }
+    }
+
+    private static final class Alarm implements LoopAlarm {
+
+        private final CompletableFuture<Long> rung = new CompletableFuture<>();
+        private long due = NEVER;
+
+        @Override
+        public long dueNanos() {
+            return due;
+        }
+
+        @Override
+        public void ring(long now) {
+            due = NEVER;
+            rung.complete(now);
+            throw new IllegalStateException("as scripted");
+        }
+    }
+
+    /** The loop has a timer of its own that is due later, and tasks come meanwhile. */
+    @ParameterizedTest
+    @ValueSource(booleans = {false, true})
+    void anAlarmRingsWhenItIsDueAndNotBefore(boolean busyPoll) throws Exception {
+        try (EventLoops loops = EventLoops.open(new LoopSettings(1, busyPoll, false, 0), "test")) {
+            IoEventLoop loop = loops.group().next();
+            assertThat(loop.isCompatible(LoopAlarm.class)).isTrue();
+            assertThat(loop.schedule(() -> {}, 1, TimeUnit.HOURS).isDone()).isFalse();
+            for (long after : new long[] {0, 200_000, 20_000_000}) {
+                Alarm alarm = new Alarm();
+                IoRegistration registered = loop.register(alarm).get(WAIT_SECONDS, TimeUnit.SECONDS);
+                assertThat(registered.isValid()).isTrue();
+                long due = System.nanoTime() + after;
+                loop.execute(() -> alarm.due = due);
+                for (int i = 0; i < 10; i++) {
+                    loop.execute(() -> {});
+                }
+                assertThat(alarm.rung.get(WAIT_SECONDS, TimeUnit.SECONDS) - due).isNotNegative();
+                assertThat(loop.submit(registered::cancel).get(WAIT_SECONDS, TimeUnit.SECONDS))
+                        .isTrue();
+            }
+        }
+    }
+
+    @Test
+    void anAlarmThatIsPutOffDoesNotRing() throws Exception {
+        try (EventLoops loops = EventLoops.open(LoopSettings.of(1), "test")) {
+            IoEventLoop loop = loops.group().next();
+            Alarm alarm = new Alarm();
+            loop.register(alarm).sync();
+            long end = System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(50);
+            while (System.nanoTime() - end < 0) {
+                loop.submit(() -> alarm.due = System.nanoTime() + TimeUnit.HOURS.toNanos(1))
+                        .sync();
+            }
+            loop.submit(() -> alarm.due = LoopAlarm.NEVER).sync();
+            assertThat(alarm.rung).isNotDone();
         }
     }
 

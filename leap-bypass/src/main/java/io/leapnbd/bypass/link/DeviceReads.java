@@ -11,7 +11,7 @@ import org.jspecify.annotations.Nullable;
 /**
  * The reads that the device does on one connection, and which it may do: where the slab's key is known, the place is
  * registered, and no write to the pages is under way ({@link WriteWatch}). Background reads have half of the slots at most, and
- * never the last free one. For one thread.
+ * never the last free one. What may be called off lands in {@link LandingFrames} and is copied, as far as there are any. For one thread.
  */
 final class DeviceReads {
 
@@ -20,10 +20,12 @@ final class DeviceReads {
     private final WriteWatch watch;
     private final int slabSize;
     private final SlabKeys keys = new SlabKeys();
+    private final @Nullable LandingFrames landing;
 
     // By slot.
     private final @Nullable LinkRequest[] requests;
     private final long[] stamps;
+    private final int[] frames;
     private final int[] free;
     private int freeCount;
     private int background;
@@ -34,17 +36,27 @@ final class DeviceReads {
      * @param memory where the device may put what it reads
      * @param slots reads that can be under way
      * @param slabSize bytes of a slab; one of another size is not read
+     * @param landing for reads that may be called off; null if there are none
      */
-    DeviceReads(Transfers transfers, MemoryKeys memory, int slots, WriteWatch watch, int slabSize) {
+    DeviceReads(
+            Transfers transfers,
+            MemoryKeys memory,
+            int slots,
+            WriteWatch watch,
+            int slabSize,
+            @Nullable LandingFrames landing) {
         this.transfers = transfers;
         this.memory = memory;
         this.watch = watch;
         this.slabSize = slabSize;
+        this.landing = landing;
         requests = new LinkRequest[slots];
         stamps = new long[slots];
+        frames = new int[slots];
         free = new int[slots];
         for (int i = 0; i < slots; i++) {
             free[i] = i;
+            frames[i] = LandingFrames.NONE;
         }
         freeCount = slots;
     }
@@ -77,16 +89,24 @@ final class DeviceReads {
         if (keys.address(place) == 0 || !data.hasMemoryAddress()) {
             return Start.ASK;
         }
-        long to = data.memoryAddress() + request.bufferIndex;
-        int localKey = memory.keyOf(to, request.length);
         long stamp = watch.stamp(request.position, request.length);
-        if (localKey == MemoryKeys.NONE || stamp == WriteWatch.BUSY) {
+        if (stamp == WriteWatch.BUSY) {
             return Start.ASK;
         }
         if (request.background ? demandsWait || freeCount < 2 || background >= mostBackground() : freeCount == 0) {
             return Start.NO_SLOT;
         }
+        int frame = landing == null || !request.calledOffAnyTime ? LandingFrames.NONE : landing.take(request.length);
+        long to = landing == null || frame == LandingFrames.NONE
+                ? data.memoryAddress() + request.bufferIndex
+                : landing.address(frame);
+        int localKey = memory.keyOf(to, request.length);
+        if (localKey == MemoryKeys.NONE) {
+            giveBack(frame);
+            return Start.ASK;
+        }
         int slot = free[--freeCount];
+        frames[slot] = frame;
         stamps[slot] = stamp;
         requests[slot] = request;
         request.slot = slot;
@@ -108,11 +128,21 @@ final class DeviceReads {
         }
     }
 
-    /** Takes a read out that the device has done; null if there was none in the slot. */
+    /** Takes a read out that the device has done, with its bytes where they are wanted; null if there was none in the slot. */
     @Nullable
     LinkRequest done(int slot) {
         LinkRequest request = requests[slot];
+        if (request != null && landing != null && frames[slot] != LandingFrames.NONE) {
+            landing.copy(frames[slot], request.length, request.data(), request.bufferIndex);
+        }
+        return take(slot);
+    }
+
+    private @Nullable LinkRequest take(int slot) {
+        LinkRequest request = requests[slot];
         if (request != null) {
+            giveBack(frames[slot]);
+            frames[slot] = LandingFrames.NONE;
             requests[slot] = null;
             free[freeCount++] = slot;
             if (request.background) {
@@ -120,6 +150,17 @@ final class DeviceReads {
             }
         }
         return request;
+    }
+
+    private void giveBack(int frame) {
+        if (landing != null && frame != LandingFrames.NONE) {
+            landing.give(frame);
+        }
+    }
+
+    /** Whether the device writes into a request's buffer by itself. */
+    boolean writesInto(LinkRequest request) {
+        return holds(request) && frames[request.slot] == LandingFrames.NONE;
     }
 
     /** Whether what the device has just read into a slot's buffer is right: no write to the pages has begun meanwhile. */
@@ -160,11 +201,11 @@ final class DeviceReads {
         return false;
     }
 
-    /** Takes out any one read; null when there is none left. */
+    /** Takes out any one read, once the device reads no more; null when there is none left. */
     @Nullable
     LinkRequest removeAny() {
         for (int slot = 0; slot < requests.length; slot++) {
-            LinkRequest request = done(slot);
+            LinkRequest request = take(slot);
             if (request != null) {
                 return request;
             }

@@ -60,6 +60,7 @@ public final class Donor {
     private volatile int wantedBack;
     private volatile boolean drained;
     private volatile boolean retired;
+    private volatile boolean unasked;
     private volatile Use use = Use.USED;
     private volatile Held held = new Held(DonorStanding.NONE);
 
@@ -157,6 +158,14 @@ public final class Donor {
     /** Says what it is to the server from now on. */
     public void use(Use now) {
         use = now;
+    }
+
+    /**
+     * Says whether a server that takes over need not ask it, as the note does not name it: then what it answers does not prove any more that there is
+     * none. Before the note is without it, and after all others know that it is in the note again.
+     */
+    public void unasked(boolean now) {
+        unasked = now;
     }
 
     /** Whether slabs may be placed there, if it has room. */
@@ -277,7 +286,7 @@ public final class Donor {
      * @param sentNanos {@link System#nanoTime()} of that, or earlier
      */
     public void proven(long sentNanos) {
-        if (use.compareTo(Use.DISOWNED) >= 0) {
+        if (unasked || use.compareTo(Use.DISOWNED) >= 0) {
             // A server that takes over need not ask it any more.
             return;
         }

@@ -23,6 +23,14 @@ public interface DonorLink {
      */
     void promote(LinkRequest request);
 
+    /**
+     * Whether nobody but this loop's thread writes into a read's buffer, as its bytes come: then the buffer may be exchanged for another one while the read is under
+     * way. Not so if a device writes there by itself, or if another loop's link has the request. The request must have been posted here, and not been completed.
+     */
+    default boolean onlyThisLoopWrites(LinkRequest request) {
+        return false;
+    }
+
     /** Sends what was held back to leave together. */
     void flush();
 

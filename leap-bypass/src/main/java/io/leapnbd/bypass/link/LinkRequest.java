@@ -87,6 +87,28 @@ public final class LinkRequest {
     /** For the completion's own use: the client request this is part of. */
     public @Nullable Object attachment;
 
+    /** For the completion's own use: what joins this read to another one of the same bytes. */
+    public @Nullable Object pair;
+
+    /** For the completion's own use: {@link System#nanoTime()} at which a read that is in a list of such has taken too long. */
+    public long dueNanos;
+
+    /** Whether it is in that list, and its neighbours there. */
+    public boolean inDueList;
+
+    public @Nullable LinkRequest dueBefore;
+
+    public @Nullable LinkRequest dueAfter;
+
+    /** For the completion's own use: whether a read has taken too long. */
+    public boolean late;
+
+    /**
+     * Whether a read's buffer may be exchanged for another one at any time, so that only the loop's thread may write there: {@link
+     * DonorLink#onlyThisLoopWrites}. A link does what it can; it may cost a copy.
+     */
+    public boolean calledOffAnyTime;
+
     /** How it ended. */
     public Outcome outcome = Outcome.OK;
 
@@ -215,7 +237,7 @@ public final class LinkRequest {
     }
 
     /** The buffer of a request that moves data. */
-    ByteBuf data() {
+    public ByteBuf data() {
         ByteBuf data = buffer;
         if (data == null) {
             throw new IllegalStateException("a request that moves data has no buffer");
@@ -251,6 +273,9 @@ public final class LinkRequest {
         attachment = null;
         background = false;
         spare = false;
+        pair = null;
+        late = false;
+        calledOffAnyTime = false;
         postNanos = 0;
         sent = 0;
         asked = false;

@@ -42,6 +42,11 @@ interface LinkSession {
     /** Sends a request that stands in no queue, or what {@link #advance} has left of it. */
     void send(LinkRequest request, long now);
 
+    /** Whether a device writes into the buffer of a read that this has under way, without asking. */
+    default boolean deviceWrites(LinkRequest request) {
+        return false;
+    }
+
     /** A background read that this has under way has become a demand. */
     void promoted(LinkRequest request);
 

@@ -7,6 +7,8 @@ import io.netty.channel.EventLoop;
 import io.netty.channel.IoEventLoop;
 import java.io.IOException;
 import java.time.Duration;
+import java.util.function.IntFunction;
+import org.jspecify.annotations.Nullable;
 
 /** A donor that is reached over RDMA. */
 public final class RdmaConnector implements DonorConnector {
@@ -20,6 +22,7 @@ public final class RdmaConnector implements DonorConnector {
     private final LocalMemory memory;
     private final WriteWatch watch;
     private final boolean busyPoll;
+    private final IntFunction<@Nullable LandingFrames> landing;
 
     /**
      * Connects nothing yet.
@@ -29,10 +32,17 @@ public final class RdmaConnector implements DonorConnector {
      * @param watch knows of the writes of all loops
      * @param busyPoll whether loops look for completions in every turn while something is under way, instead of being woken:
      *     faster, and a processor busy
+     * @param landing the frames of a lane's loop, in that memory; null for one that has none
      * @throws IOException if there is no RDMA on this machine, in one sentence that says what to do
      */
     public RdmaConnector(
-            Donor donor, DonorAddress address, Duration timeout, LocalMemory memory, WriteWatch watch, boolean busyPoll)
+            Donor donor,
+            DonorAddress address,
+            Duration timeout,
+            LocalMemory memory,
+            WriteWatch watch,
+            boolean busyPoll,
+            IntFunction<@Nullable LandingFrames> landing)
             throws IOException {
         Rdma.require();
         this.donor = donor;
@@ -41,6 +51,7 @@ public final class RdmaConnector implements DonorConnector {
         this.memory = memory;
         this.watch = watch;
         this.busyPoll = busyPoll;
+        this.landing = landing;
     }
 
     @Override
@@ -52,12 +63,21 @@ public final class RdmaConnector implements DonorConnector {
     public DonorLink link(EventLoop loop, int lane, LinkSettings settings, long requestTimeoutNanos) {
         DonorResolver resolver = new DonorResolver(address, loop);
         RdmaDialer dialer = dialer(settings.export(), memory);
+        LandingFrames frames = landing.apply(lane);
         ReconnectingLink link = new ReconnectingLink(
                 loop,
                 lane,
                 donor,
                 of -> new RdmaSession(
-                        of, (IoEventLoop) loop, resolver, dialer, timeout, settings.slabSize(), watch, busyPoll),
+                        of,
+                        (IoEventLoop) loop,
+                        resolver,
+                        dialer,
+                        timeout,
+                        settings.slabSize(),
+                        watch,
+                        busyPoll,
+                        frames),
                 settings,
                 requestTimeoutNanos);
         link.connect();

@@ -52,6 +52,7 @@ final class RdmaSession implements LinkSession, RdmaClient.Events {
     private final int slabSize;
     private final WriteWatch watch;
     private final boolean busyPoll;
+    private final @Nullable LandingFrames landing;
 
     private @Nullable RdmaConnection connection;
     private @Nullable Watched connectionEvents;
@@ -69,6 +70,7 @@ final class RdmaSession implements LinkSession, RdmaClient.Events {
      * @param connectTimeout how long the connection and its hello may take, once the donor's name is looked up
      * @param slabSize bytes of a slab
      * @param busyPoll see {@link RdmaConnector}
+     * @param landing the loop's; null if it has none
      */
     RdmaSession(
             ReconnectingLink link,
@@ -78,7 +80,8 @@ final class RdmaSession implements LinkSession, RdmaClient.Events {
             Duration connectTimeout,
             int slabSize,
             WriteWatch watch,
-            boolean busyPoll) {
+            boolean busyPoll,
+            @Nullable LandingFrames landing) {
         this.link = link;
         this.loop = loop;
         this.resolver = resolver;
@@ -87,6 +90,7 @@ final class RdmaSession implements LinkSession, RdmaClient.Events {
         this.slabSize = slabSize;
         this.watch = watch;
         this.busyPoll = busyPoll;
+        this.landing = landing;
     }
 
     @Override
@@ -147,7 +151,7 @@ final class RdmaSession implements LinkSession, RdmaClient.Events {
     @Override
     public void made(Transfers fresh, MemoryKeys memory, int readSlots) throws IOException {
         transfers = fresh;
-        reads = new DeviceReads(fresh, memory, readSlots, watch, slabSize);
+        reads = new DeviceReads(fresh, memory, readSlots, watch, slabSize, landing);
         messages = new Messages(fresh);
         Reaper taking = new Reaper(loop, this, fresh, busyPoll);
         reaper = taking;
@@ -359,6 +363,11 @@ final class RdmaSession implements LinkSession, RdmaClient.Events {
         if (complete(request)) {
             request.finish(request.worst, now);
         }
+    }
+
+    @Override
+    public boolean deviceWrites(LinkRequest request) {
+        return reads != null && reads.writesInto(request);
     }
 
     @Override

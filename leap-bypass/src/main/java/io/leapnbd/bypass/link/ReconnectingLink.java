@@ -342,6 +342,12 @@ final class ReconnectingLink implements DonorLink {
     }
 
     @Override
+    public boolean onlyThisLoopWrites(LinkRequest request) {
+        LinkSession on = session;
+        return !request.handedOver && (on == null || !on.deviceWrites(request));
+    }
+
+    @Override
     public void flush() {
         LinkSession on = session;
         if (on != null) {

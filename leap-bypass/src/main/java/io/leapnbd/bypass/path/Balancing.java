@@ -70,7 +70,11 @@ final class Balancing {
         List<Rebalance.Room> rooms = new ArrayList<>();
         for (int donor = 0; donor < loop.links(); donor++) {
             Donor of = loop.link(donor).donor();
-            if (!of.lastResort() && loop.link(donor).ready() && of.takesSlabs() && of.wantedBack() == 0 && of.totalSlabs() > 0) {
+            if (!of.lastResort()
+                    && loop.link(donor).ready()
+                    && of.takesSlabs()
+                    && of.wantedBack() == 0
+                    && of.totalSlabs() > 0) {
                 rooms.add(new Rebalance.Room(donor, map.copiesAt(donor), of.freeSlabs(), of.totalSlabs()));
             }
         }

@@ -20,7 +20,6 @@ import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
 import java.util.function.LongSupplier;
-import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -416,6 +415,7 @@ public final class DeviceLoop {
         ended.tag = request.tag;
         ended.spare = request.spare;
         ended.attachment = request.attachment;
+        ended.pair = request.pair;
         ended.outcome = LinkRequest.Outcome.UNREACHABLE;
         LinkCompletion completion = request.completion;
         request.completion = ABANDONED;

@@ -27,6 +27,9 @@ import org.jspecify.annotations.Nullable;
  */
 public final class ReadPath {
 
+    /** Direct memory that a loop with links to two donors or more takes for reads that are asked of two. */
+    public static final int HEDGE_BYTES = HedgeBuffers.BYTES;
+
     private static final long AGAIN_MICROS = 100;
 
     /** A donor that owes answers for so long is passed over by reads while another has the page. */
@@ -50,15 +53,51 @@ public final class ReadPath {
     private final ReadChoice choice;
     private final LinkCompletion ended = this::ended;
 
-    /** One loop's. */
+    private final ReadBudget budget;
+    private final HedgeFigures figures = new HedgeFigures();
+
+    /** Null as long as there is nobody else to ask. */
+    private @Nullable Hedging hedging;
+
+    /** One loop's. On that loop. */
     public ReadPath(DeviceLoop loop, AddressMap map, SlabLosses losses, WriteOrder order, Mending mending) {
+        this(loop, map, losses, order, mending, new ReadChoice(loop, SILENT_NANOS), new ReadBudget(ReadBudget.ONE_IN));
+    }
+
+    /** Likewise, with another choice and budget. */
+    ReadPath(
+            DeviceLoop loop,
+            AddressMap map,
+            SlabLosses losses,
+            WriteOrder order,
+            Mending mending,
+            ReadChoice choice,
+            ReadBudget budget) {
         this.loop = loop;
         this.map = map;
         this.losses = losses;
         this.order = order;
         seals = mending.seals();
         this.mending = mending;
-        choice = new ReadChoice(loop, SILENT_NANOS);
+        this.choice = choice;
+        this.budget = budget;
+        if (loop.links() > 1) {
+            hedging = newHedging();
+        }
+    }
+
+    private Hedging newHedging() {
+        return new Hedging(loop, map, losses, order, seals, choice, budget, figures, new HedgeEnds());
+    }
+
+    /** What was asked of donors in addition. Any thread. */
+    public HedgeCounts hedges() {
+        return figures.counts();
+    }
+
+    /** Whether nothing is under way of what was asked for in addition, as far as it has a buffer. */
+    boolean idle() {
+        return hedging == null || hedging.idle();
     }
 
     /** Reads a range that lies in one slab and fits one frame. */
@@ -127,15 +166,43 @@ public final class ReadPath {
         // One that was asked again has had others, and goes on until its client's deadline.
         request.spare = placement.live() > 1 || attempts % UNFIT > 0;
         choice.begun(from);
+        if (placement.live() == 1) {
+            loop.post(request, from.donor());
+            return;
+        }
+        Hedging hedges = hedging;
+        if (hedges == null) {
+            // A second donor was added since.
+            hedges = newHedging();
+            hedging = hedges;
+        }
+        Member probe = choice.probe();
+        long deadline = request.deadlineNanos;
+        hedges.watch(request, placement, from);
         loop.post(request, from.donor());
+        if (probe != null) {
+            hedges.probe(probe, offset, length, deadline);
+        }
     }
 
     private void ended(LinkRequest request, long now) {
-        ClientRequest client = DeviceLoop.clientOf(request);
         Member where = request.where;
         if (where != null) {
-            choice.ended(where, request.outcome == LinkRequest.Outcome.OK ? now - request.postNanos : -1);
+            long took = request.outcome == LinkRequest.Outcome.OK ? now - request.postNanos : -1;
+            choice.ended(where, request.length, took, request.late, now);
         }
+        Hedging hedges = hedging;
+        if (hedges != null) {
+            hedges.unwatch(request);
+            if (hedges.firstEnded(request)) {
+                return;
+            }
+        }
+        endedAlone(request, now);
+    }
+
+    private void endedAlone(LinkRequest request, long now) {
+        ClientRequest client = DeviceLoop.clientOf(request);
         try {
             switch (request.outcome) {
                 case OK -> arrived(request, client, now);
@@ -181,22 +248,59 @@ public final class ReadPath {
         int tries = request.tag / UNFIT;
         Member from = request.where;
         boolean open = SealTable.open(seals.word(at));
+        boolean counts = count(request, at, into, index);
+        if ((open && !order.changing(at)) || tries == TRIES) {
+            mending.decide(client, at, into, index, counts, this);
+            return;
+        }
+        lookBehindTheBack(at, counts);
+        begin(client, at, Protocol.PAGE_SIZE, into, index, from, (tries + 1) * UNFIT);
+    }
+
+    /** Whether a page that does not fit is the donor's fault; counts it then. */
+    private boolean count(LinkRequest request, long at, ByteBuf into, int index) {
         // In this order: what is wrong was so while no write was near.
         boolean counts = request.stamp != WriteWatch.BUSY
                 && seals.isWrong(at, into, index)
                 && order.undisturbed(request.position, request.length, request.stamp);
         if (counts) {
-            mending.countUnfit(from, at);
+            mending.countUnfit(request.where, at);
         }
-        if ((open && !order.changing(at)) || tries == TRIES) {
-            mending.decide(client, at, into, index, counts, this);
-            return;
-        }
+        return counts;
+    }
+
+    private void lookBehindTheBack(long at, boolean counted) {
         Placement now = map.placement(map.slabOf(at));
-        if (now != null && now.live() > 1 && (counts || order.doubtful(at, Protocol.PAGE_SIZE))) {
-            mending.behindTheBack(at, counts);
+        if (now != null && now.live() > 1 && (counted || order.doubtful(at, Protocol.PAGE_SIZE))) {
+            mending.behindTheBack(at, counted);
         }
-        begin(client, at, Protocol.PAGE_SIZE, into, index, from, (tries + 1) * UNFIT);
+    }
+
+    /** What a hedge needs of this path. */
+    private final class HedgeEnds implements Hedging.Ends {
+
+        @Override
+        public LinkCompletion completion() {
+            return ended;
+        }
+
+        @Override
+        public void unfit(LinkRequest request) {
+            ByteBuf into = request.data();
+            long end = request.position + request.length;
+            long at = seals.firstUnfit(request.position, request.length, into, request.bufferIndex);
+            while (at < end) {
+                int index = request.bufferIndex + (int) (at - request.position);
+                lookBehindTheBack(at, count(request, at, into, index));
+                at += Protocol.PAGE_SIZE;
+                at = seals.firstUnfit(at, (int) (end - at), into, index + Protocol.PAGE_SIZE);
+            }
+        }
+
+        @Override
+        public void ended(LinkRequest request, long now) {
+            endedAlone(request, now);
+        }
     }
 
     /** The slab went while the read was under way: where the pages are now, or that they are lost, the map knows. */

@@ -117,6 +117,7 @@ public final class Admissions {
         if (!ownsForCertain()) {
             return;
         }
+        donor.unasked(true);
         UUID process = donor.incarnation();
         if (process != null) {
             note.retire(process);
@@ -128,11 +129,13 @@ public final class Admissions {
     /** Whether a donor that was drained may be given slabs again: the note names it, and every donor has that note. */
     synchronized boolean readmit(Donor donor) {
         UUID process = donor.incarnation();
-        if (process == null || (note.names(process) && !told.containsKey(donor.name()))) {
-            // Whoever comes to be there is admitted first.
-            return true;
+        // Whoever comes to be there is admitted first.
+        boolean known = process == null || (note.names(process) && !told.containsKey(donor.name()));
+        if (process != null && !known && admit(donor, process) != null) {
+            return false;
         }
-        return admit(donor, process) == null;
+        donor.unasked(false);
+        return true;
     }
 
     /**

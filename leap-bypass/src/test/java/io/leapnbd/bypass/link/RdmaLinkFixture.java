@@ -14,6 +14,9 @@ abstract class RdmaLinkFixture extends LinkFixture {
     /** What the device's writes are said to be. */
     long stamp = 1;
 
+    /** In the middle of the memory that reads may land in. */
+    final LandingFrames landing = new LandingFrames(script.memory.slice(1 << 20, LandingFrames.BYTES));
+
     private final WriteWatch watch = new WriteWatch() {
         @Override
         public long stamp(long offset, int length) {
@@ -38,7 +41,7 @@ abstract class RdmaLinkFixture extends LinkFixture {
     LinkTransport transport(String host, boolean busyPoll) {
         DonorResolver resolver = new DonorResolver(new DonorAddress(DonorAddress.Transport.RDMA, host, ANY_PORT), loop);
         return of -> new RdmaSession(
-                of, loop, resolver, script, Duration.ofSeconds(30), ScriptedDonor.SLAB_SIZE, watch, busyPoll);
+                of, loop, resolver, script, Duration.ofSeconds(30), ScriptedDonor.SLAB_SIZE, watch, busyPoll, landing);
     }
 
     /** Reads a page by message, so that the key is there afterwards. */

@@ -21,6 +21,6 @@ class RdmaLinkLifeTest extends LinkLifeTests {
     LinkTransport transport() {
         DonorResolver resolver = new DonorResolver(new DonorAddress(DonorAddress.Transport.RDMA, "127.0.0.1", 1), loop);
         return of -> new RdmaSession(
-                of, loop, resolver, script, Duration.ofSeconds(30), ScriptedDonor.SLAB_SIZE, watch, false);
+                of, loop, resolver, script, Duration.ofSeconds(30), ScriptedDonor.SLAB_SIZE, watch, false, null);
     }
 }

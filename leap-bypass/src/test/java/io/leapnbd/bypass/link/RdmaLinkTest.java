@@ -204,6 +204,95 @@ class RdmaLinkTest extends RdmaLinkFixture {
                 .hasMessageContaining("use TCP");
     }
 
+    private LinkRequest mayBeCalledOff(int length) {
+        LinkRequest read = request(Operation.READ, 3, length);
+        read.calledOffAnyTime = true;
+        link.post(read);
+        return read;
+    }
+
+    @Test
+    void aReadThatMayBeCalledOffLandsElsewhereAndIsCopied() {
+        connect();
+        learnKey(3);
+        script.memory.setZero(0, PAGE);
+        LinkRequest read = mayBeCalledOff(PAGE);
+        ends(read, Outcome.OK);
+        assertRead(3);
+        assertThat(script.wire().reads.getLast().to())
+                .isGreaterThanOrEqualTo(script.memory.memoryAddress() + (1 << 20));
+        assertThat(donor.deviceReads()).isOne();
+        assertThat(landing.allFree()).isTrue();
+    }
+
+    @Test
+    void whatTheDeviceReadsAfterItsBufferWasExchangedDoesNotTouchTheFormerOne() {
+        connect();
+        learnKey(3);
+        script.memory.setZero(0, 2 * PAGE);
+        script.silent = true;
+        LinkRequest read = mayBeCalledOff(PAGE);
+        assertThat(script.wire().reads).hasSize(1);
+        assertThat(link.onlyThisLoopWrites(read)).isTrue();
+        read.bufferIndex = PAGE;
+        script.wire().answerAll();
+        ends(read, Outcome.OK);
+        for (int i = 0; i < PAGE; i++) {
+            assertThat(script.memory.getByte(i)).isZero();
+        }
+        assertThat(script.memory.getByte(PAGE)).isEqualTo((byte) 3);
+    }
+
+    @Test
+    void aReadThatTheDeviceDoesIntoItsBufferCannotBeCalledOff() {
+        connect();
+        learnKey(3);
+        script.silent = true;
+        LinkRequest direct = post(Operation.READ, 3, PAGE);
+        assertThat(link.onlyThisLoopWrites(direct)).isFalse();
+        LinkRequest longer = mayBeCalledOff(LandingFrames.SIZE + PAGE);
+        assertThat(link.onlyThisLoopWrites(longer)).isFalse();
+        stamp = WriteWatch.BUSY;
+        LinkRequest message = mayBeCalledOff(PAGE);
+        assertThat(link.onlyThisLoopWrites(message)).isTrue();
+    }
+
+    /** Nothing that the device has half done reaches a buffer, and no frame is lost. */
+    @Test
+    void afterABreakFramesAreFreeAndReadsAreDoneAgain() {
+        connect();
+        learnKey(3);
+        script.memory.setZero(0, PAGE);
+        script.silent = true;
+        LinkRequest read = mayBeCalledOff(PAGE);
+        assertThat(landing.allFree()).isFalse();
+        script.memory.setByte(1 << 20, 0x55);
+        script.wire().breaks();
+        until(() -> script.wires.size() == 2 && link.ready());
+        assertThat(script.memory.getByte(0)).isZero();
+        script.silent = false;
+        script.wire().answerAll();
+        ends(read, Outcome.OK);
+        assertRead(3);
+        assertThat(landing.allFree()).isTrue();
+    }
+
+    @Test
+    void withoutAFreeFrameADeviceReadsDirectly() {
+        script.readSlots = 80;
+        connect();
+        learnKey(3);
+        script.silent = true;
+        for (int i = 0; i < 64; i++) {
+            assertThat(link.onlyThisLoopWrites(mayBeCalledOff(PAGE))).isTrue();
+        }
+        assertThat(link.onlyThisLoopWrites(mayBeCalledOff(PAGE))).isFalse();
+        script.silent = false;
+        script.wire().answerAll();
+        until(() -> done.size() >= 65);
+        assertThat(landing.allFree()).isTrue();
+    }
+
     @Test
     void whatPollsIsNotWoken() {
         link = link(transport(true));

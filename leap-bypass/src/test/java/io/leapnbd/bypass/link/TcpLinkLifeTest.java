@@ -81,6 +81,41 @@ class TcpLinkLifeTest extends LinkLifeTests {
         until(() -> told.contains("fenced"));
     }
 
+    /** As a read is that was asked of two donors, and that the other one has answered. */
+    @Test
+    void whatComesOfAReadAfterItsBufferWasExchangedDoesNotTouchTheFormerOne() {
+        connect();
+        script.silent = true;
+        script.memory.setZero(0, 2 * PAGE);
+        LinkRequest read = post(Operation.READ, 3, PAGE);
+        until(() -> script.connection().operations().size() == 1);
+        assertThat(link.onlyThisLoopWrites(read)).isTrue();
+        ByteBuf reply = script.answer(script.connection().sent().getLast());
+        script.connection().arrives(reply.readRetainedSlice(1000));
+        until(() -> script.memory.getByte(0) == 3);
+        for (int turns = 0; turns < 20; turns++) {
+            until(() -> true);
+        }
+        read.bufferIndex = PAGE;
+        script.memory.setZero(0, PAGE);
+        script.connection().arrives(reply);
+        ends(read, Outcome.OK);
+        for (int i = 0; i < PAGE; i++) {
+            assertThat(script.memory.getByte(i)).isZero();
+        }
+        assertThat(script.memory.getByte(2 * PAGE - 1)).isEqualTo((byte) 3);
+    }
+
+    @Test
+    void aReadThatAnotherLoopsLinkHasIsNotWrittenByThisLoop() {
+        connect();
+        script.silent = true;
+        LinkRequest read = post(Operation.READ, 3, PAGE);
+        read.handedOver = true;
+        assertThat(link.onlyThisLoopWrites(read)).isFalse();
+        read.handedOver = false;
+    }
+
     @Test
     void aDonorThatJustEndsWasThisServersUntilThen() {
         connect();

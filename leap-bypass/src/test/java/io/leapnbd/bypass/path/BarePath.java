@@ -5,6 +5,8 @@ import io.leapnbd.bypass.latency.Operation;
 import io.leapnbd.bypass.link.Donor;
 import io.leapnbd.bypass.link.DonorLink;
 import io.leapnbd.bypass.map.AddressMap;
+import io.leapnbd.bypass.map.Member;
+import io.leapnbd.bypass.map.Placement;
 import io.leapnbd.bypass.map.StateFile;
 import io.leapnbd.bypass.takeover.ExportNote;
 import io.leapnbd.donor.protocol.Protocol;
@@ -12,6 +14,7 @@ import io.leapnbd.nbd.spi.Completion;
 import io.netty.buffer.ByteBuf;
 import java.util.List;
 import java.util.Objects;
+import java.util.concurrent.TimeUnit;
 import java.util.function.LongSupplier;
 import java.util.random.RandomGenerator;
 import org.jspecify.annotations.Nullable;
@@ -83,7 +86,7 @@ public final class BarePath {
             }
         });
         loop.onTick(repair::tick);
-        reads = new ReadPath(loop, map, losses, order, mending);
+        reads = new ReadPath(loop, map, losses, order, mending, hasty(loop, random), new ReadBudget(1));
         writes = new WritePath(loop, map, losses, order, versions, allocator, placing, mending);
         zeros = new ZeroPath(loop, map, losses, order, versions, allocator, placing, writes);
     }
@@ -119,6 +122,25 @@ public final class BarePath {
     /** Copies of each slab. */
     public int copies() {
         return allocator.copies();
+    }
+
+    /** Histories are short: any read may take too long at any time, and the other copy is asked as often as one likes. */
+    private static ReadChoice hasty(DeviceLoop loop, RandomGenerator random) {
+        return new ReadChoice(loop, TimeUnit.MILLISECONDS.toNanos(100)) {
+            @Override
+            long patience(Placement placement, Member from, int length) {
+                return switch (random.nextInt(4)) {
+                    case 0 -> 0;
+                    case 1 -> TimeUnit.MILLISECONDS.toNanos(random.nextInt(100));
+                    default -> FOREVER;
+                };
+            }
+        };
+    }
+
+    /** Reads that were asked of two copies, and those that the second one answered first. */
+    public long[] hedges() {
+        return new long[] {reads.hedges().sent(), reads.hedges().won()};
     }
 
     private void thinned(int slab) {

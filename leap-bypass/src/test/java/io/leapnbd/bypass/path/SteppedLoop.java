@@ -64,7 +64,11 @@ final class SteppedLoop extends AbstractEventLoop {
     @Override
     public ScheduledFuture<?> schedule(Runnable task, long delay, TimeUnit unit) {
         Timer timer = new Timer(task, clock.getAsLong() + unit.toNanos(delay), scheduled++);
-        timers.add(timer);
+        if (delay > 0) {
+            timers.add(timer);
+        } else {
+            tasks.add(task);
+        }
         return timer;
     }
 

@@ -55,6 +55,44 @@ class AdmissionsTest {
         assertThat(note.now().names(NEW)).isTrue();
     }
 
+    /** A server that takes over finds a note that does not name it, and is ready without having asked it. */
+    @Test
+    void a_donor_that_others_need_not_ask_proves_nothing_until_all_know_of_it_again() {
+        answers(zero);
+        one.drain(true);
+        admissions.retire(one);
+        assertThat(note.now().names(P1)).isFalse();
+        long before = one.provenNanos();
+        answers(one);
+        assertThat(one.provenNanos()).isEqualTo(before);
+
+        one.drain(false);
+        assertThat(admissions.readmit(one)).isFalse();
+        answers(one);
+        assertThat(one.provenNanos()).isEqualTo(before);
+        reached.put(0, Long.MAX_VALUE);
+        assertThat(admissions.readmit(one)).isTrue();
+        answers(one);
+        assertThat(one.provenNanos()).isGreaterThan(before);
+    }
+
+    @Test
+    void a_donor_that_is_disowned_proves_nothing() {
+        long before = one.provenNanos();
+        one.use(Donor.Use.DISOWNED);
+        answers(one);
+        assertThat(one.provenNanos()).isEqualTo(before);
+    }
+
+    /** Also if it shows that this very server has claimed it: it was told nothing of that since. */
+    @Test
+    void a_donor_that_leaves_is_not_claimed_anew() {
+        answers(zero);
+        two.use(Donor.Use.LEAVING);
+        assertThat(admissions.admit(two, NEW)).contains("about to be removed");
+        assertThat(note.now().names(NEW)).isFalse();
+    }
+
     @Test
     void a_server_that_saw_its_only_donors_end_goes_on_with_what_comes_after_them() {
         // Never proven, so not seen.

@@ -400,6 +400,11 @@ final class SimLink implements DonorLink {
     public void promote(LinkRequest request) {}
 
     @Override
+    public boolean onlyThisLoopWrites(LinkRequest request) {
+        return true;
+    }
+
+    @Override
     public void flush() {}
 
     @Override

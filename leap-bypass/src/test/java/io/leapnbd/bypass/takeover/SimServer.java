@@ -238,6 +238,8 @@ final class SimServer implements Donor.Listener {
             world.tally().filled += path.counts()[1];
             world.tally().moved += path.counts()[2];
             world.tally().givenBack += path.counts()[3];
+            world.tally().hedged += path.hedges()[0];
+            world.tally().hedgesWon += path.hedges()[1];
             if (inOrder) {
                 file.close();
             } else {

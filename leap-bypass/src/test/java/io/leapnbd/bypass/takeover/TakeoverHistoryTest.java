@@ -46,6 +46,7 @@ class TakeoverHistoryTest {
         assertThat(tally.right).isGreaterThanOrEqualTo(HISTORIES);
         assertThat(tally.moved).isGreaterThanOrEqualTo(HISTORIES / 20);
         // One seed by itself may do without.
+        assertThat(tally.hedgesWon).isGreaterThanOrEqualTo(HISTORIES < 100 ? 0 : HISTORIES / 10);
         assertThat(tally.givenBack).isGreaterThanOrEqualTo(HISTORIES < 100 ? 0 : 1);
         System.out.println(tally);
     }

@@ -46,6 +46,8 @@ final class Tally {
     long filled;
     long moved;
     long givenBack;
+    long hedged;
+    long hedgesWon;
 
     @Override
     public String toString() {
@@ -57,7 +59,8 @@ final class Tally {
                 + " needless losses, " + wrong
                 + " wrong pages; " + acknowledged + " changes acknowledged, " + failed + " not; " + drops
                 + " copies left out, "
-                + filled + " filled, " + moved + " moved, " + givenBack + " slabs given back, " + lostSlabs
+                + filled + " filled, " + moved + " moved, " + givenBack + " slabs given back, " + hedged
+                + " reads hedged, " + hedgesWon + " of them answered by the second copy first, " + lostSlabs
                 + " slabs lost, " + added + " donors added, " + removed + " removed, " + givenUp + " given up, "
                 + released + " exports released, " + ambiguous + " ambiguous starts";
     }

@@ -7,6 +7,8 @@ import io.leapnbd.bypass.latency.LoopLatencies;
 import io.leapnbd.bypass.latency.Operation;
 import io.leapnbd.bypass.latency.Stage;
 import io.leapnbd.bypass.link.Donor;
+import io.leapnbd.bypass.link.LandingFrames;
+import io.leapnbd.bypass.path.ReadPath;
 import io.leapnbd.bypass.queued.QueuedDevice;
 import io.leapnbd.bypass.queued.StagingObserver;
 import io.leapnbd.donor.loop.EventLoops;
@@ -170,7 +172,8 @@ public final class LeapServer implements AutoCloseable {
                 .tls(tls)
                 .group(loops.group())
                 .allocator(buffers.allocator())
-                .otherDirectMemory(OTHER_DIRECT_MEMORY + settings.loops().count() * (linkBytes + LINK_SLACK))
+                .otherDirectMemory(
+                        OTHER_DIRECT_MEMORY + settings.loops().count() * (linkBytes + LINK_SLACK + hedgeBytes()))
                 .export(settings.export(), exported)
                 .observer(loop -> new LatencyObserver(remote.latencies(loop))));
         closings.add("NBD server", nbd);
@@ -246,6 +249,11 @@ public final class LeapServer implements AutoCloseable {
 
     private static StagingObserver staging(LoopLatencies latencies) {
         return (write, nanos) -> latencies.record(write ? Operation.WRITE : Operation.READ, Stage.STAGING, nanos);
+    }
+
+    /** What a loop has so that reads may be asked of two donors, as large as it can be. A second one may be added. */
+    private long hedgeBytes() {
+        return settings.donors().isEmpty() ? 0 : ReadPath.HEDGE_BYTES + LandingFrames.BYTES;
     }
 
     /** Bytes of buffers that a loop keeps: what one swapping connection can have under way, unless there are many loops. */

@@ -466,10 +466,12 @@ public final class ServeCommand implements Callable<Integer> {
                         + " slabs and a cache of "
                         + Size.format(settings.prefetch().cacheLimit()),
                 HeapNeed.server(
-                        loops,
-                        donors,
-                        slabs,
-                        Math.max(settings.copies().replicas(), settings.copies().most()),
+                                loops,
+                                donors,
+                                slabs,
+                                Math.max(
+                                        settings.copies().replicas(),
+                                        settings.copies().most()),
                                 pages)
                         + spilled,
                 spec.root().commandLine().getParseResult().originalArgs());

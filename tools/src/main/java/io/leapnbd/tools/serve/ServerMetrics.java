@@ -108,6 +108,7 @@ final class ServerMetrics {
                         "leap_copies_moved_total",
                         "Copies of slabs that went from donors that wanted memory back, or were one too many.")
                 .from(sink -> sink.accept(device.copiesMoved()));
+        HedgeStatus.register(metrics, device);
         metrics.counter(
                         "leap_copies_balanced_total",
                         "Copies of slabs that were begun to be moved to donors with more memory free.")

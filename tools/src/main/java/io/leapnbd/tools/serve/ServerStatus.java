@@ -275,6 +275,7 @@ record ServerStatus(
                 .endObject();
         RepairStatus.of(device).putInto(json);
         PrefetchStatus.of(device).putInto(json);
+        HedgeStatus.putInto(json, device);
         if (recording != null) {
             recording.putInto(json);
         }
@@ -356,6 +357,7 @@ record ServerStatus(
                 .append(" over ")
                 .append(Durations.approximate(LoopTurns.SLOW_NANOS))
                 .append('\n');
+        out.append(HedgeStatus.text(device));
         out.append('\n').append(PrefetchStatus.of(device).text());
         if (recording != null) {
             out.append(recording.text());
