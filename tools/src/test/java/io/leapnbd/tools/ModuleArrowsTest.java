@@ -50,7 +50,7 @@ class ModuleArrowsTest {
                 .resideInAPackage("io.leapnbd.nbd..")
                 .should()
                 .onlyDependOnClassesThat()
-                .resideInAnyPackage("io.leapnbd.nbd..", JDK, JSPECIFY, NETTY, SLF4J)
+                .resideInAnyPackage("io.leapnbd.nbd..", JDK, "javax.net.ssl..", JSPECIFY, NETTY, SLF4J)
                 .check(ALL);
     }
 
@@ -68,6 +68,7 @@ class ModuleArrowsTest {
                         "io.leapnbd.donor.store..",
                         "io.leapnbd.donor.rdma..",
                         "io.leapnbd.donor.linux..",
+                        "io.leapnbd.donor.loop..",
                         "io.leapnbd.donor.memory..",
                         "io.leapnbd.nbd.spi..",
                         JDK,

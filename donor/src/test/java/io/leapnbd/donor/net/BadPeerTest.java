@@ -108,7 +108,7 @@ class BadPeerTest {
         return Stream.of(
                 Arguments.of("a second hello", RawLink.frame(Hellos.claim("a", 1))),
                 Arguments.of("operation 0", with(ping, 0, 0)),
-                Arguments.of("an unknown operation", with(ping, 0, 10)),
+                Arguments.of("an unknown operation", with(ping, 0, 11)),
                 Arguments.of("an operation of RDMA", with(ping, 0, Operation.EXPOSE)),
                 Arguments.of("a negative operation", with(ping, 0, 0x91)),
                 Arguments.of("a flag", with(ping, 1, 0x80)),

@@ -73,7 +73,8 @@ class LostPagesTest {
     @Test
     void aPageThatIsCalledLostLaterIsNotReadAnyMoreUntilItIsWrittenWithAHigherVersion() {
         assertThat(slab.write(PAGE, 2 * PAGE, 5, 5)).isEqualTo(Status.OK);
-        assertThat(store.lose(slab.claim(), slab.handle(), PAGE, PAGE, 6)).isEqualTo(Status.OK);
+        assertThat(store.lose(slab.claim(), slab.handle(), PAGE, PAGE, slab.version(6)))
+                .isEqualTo(Status.OK);
         assertThat(slab.tryRead(PAGE, PAGE)).isEqualTo(Status.PAGE_LOST);
         assertThat(slab.tryRead(2 * PAGE, PAGE)).isEqualTo(Status.OK);
         assertLost(0, 1, 3, 66);
@@ -83,7 +84,8 @@ class LostPagesTest {
         assertLost(0, 1, 3, 66);
         assertThat(slab.write(PAGE, PAGE, 7, 7)).isEqualTo(Status.OK);
         // A late loss.
-        assertThat(store.lose(slab.claim(), slab.handle(), PAGE, PAGE, 6)).isEqualTo(Status.OK);
+        assertThat(store.lose(slab.claim(), slab.handle(), PAGE, PAGE, slab.version(6)))
+                .isEqualTo(Status.OK);
         assertThat(slab.tryRead(PAGE, PAGE)).isEqualTo(Status.OK);
         assertLost(0, 3, 66);
     }

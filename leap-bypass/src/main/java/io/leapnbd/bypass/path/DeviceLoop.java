@@ -54,6 +54,8 @@ public final class DeviceLoop {
     private final LongSupplier clock;
     private final TickGap gaps;
     private final Suspensions suspensions;
+    private long lastTick;
+    private boolean tickWasLate;
     private boolean defectTold;
     private boolean closed;
 
@@ -98,7 +100,8 @@ public final class DeviceLoop {
             LongSupplier clock,
             LongSupplier suspendedNanos) {
         this.clock = clock;
-        gaps = new TickGap(clock.getAsLong());
+        lastTick = clock.getAsLong();
+        gaps = new TickGap(lastTick);
         this.eventLoop = eventLoop;
         this.latencies = latencies;
         this.links = new LoopLinks(links);
@@ -223,13 +226,16 @@ public final class DeviceLoop {
         long now = now();
         long gap = gaps.ended(now);
         boolean suspended = suspensions.ended();
+        boolean late = isLate(now);
         for (int i = 0; i < links.count(); i++) {
             DonorLink link = links.get(i);
             try {
                 if (suspended || gap > 0) {
                     link.stoodStill(gap, suspended);
                 }
-                link.giveUpSpare(now, memberTimeoutNanos);
+                if (!late) {
+                    link.giveUpSpare(now, memberTimeoutNanos);
+                }
                 link.tick(now);
             } catch (RuntimeException | Error e) {
                 defect(e);
@@ -238,6 +244,17 @@ public final class DeviceLoop {
         guarded(() -> waits.tick(now));
         guarded(() -> lease.tick(now));
         ticked.forEach(this::guarded);
+    }
+
+    /**
+     * Whether this process, or this loop, has stood still: the donors may have answered, and nobody has looked at the sockets yet. Before the next
+     * tick they have been read.
+     */
+    private boolean isLate(long now) {
+        long since = now - lastTick;
+        lastTick = now;
+        tickWasLate = !tickWasLate && since > memberTimeoutNanos / 4;
+        return tickWasLate;
     }
 
     /** Has something done at every tick, several times a second. */

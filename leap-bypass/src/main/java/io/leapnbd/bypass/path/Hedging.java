@@ -211,6 +211,10 @@ final class Hedging {
 
     private void probeEnded(LinkRequest probe, long now) {
         noteEnd(probe, now);
+        Member slow = probe.where;
+        if (slow != null && probe.outcome == Outcome.OK) {
+            choice.probed(slow, now - probe.postNanos);
+        }
         noteLoss(probe);
         loop.release(probe);
     }

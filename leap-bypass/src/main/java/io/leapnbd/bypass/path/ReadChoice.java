@@ -22,7 +22,7 @@ class ReadChoice {
     static final int PROBE_ONE_IN = 128;
 
     /** What is so much slower than the fastest is slow. */
-    static final int SLOW_TIMES = 3;
+    static final int SLOW_TIMES = 2;
 
     /** {@link #patience} of a read for which nobody else is asked. */
     static final long FOREVER = Long.MAX_VALUE;
@@ -133,7 +133,7 @@ class ReadChoice {
     Member other(Placement placement, Member asked) {
         long fastest = fastest(placement, asked);
         Member best = null;
-        long bestCost = UNFIT;
+        long bestCost = LAST_RESORT;
         for (int i = 0; i < placement.live(); i++) {
             Member member = placement.member(i);
             long cost = cost(member, member == asked, fastest);
@@ -214,6 +214,12 @@ class ReadChoice {
     /** It has taken too long. */
     void late(Member at) {
         overdue[at.donor()]++;
+    }
+
+    /** A slow donor has answered a probe. These are few: one counts half, so that ten of them correct a first answer that took a hundred times too long. */
+    void probed(Member at, long nanos) {
+        int donor = at.donor();
+        smoothed[donor] = Math.max(1, (smoothed[donor] + Math.min(nanos, MOST_TIMES * smoothed[donor])) / 2);
     }
 
     /** Whether a donor has answered no read of this loop since a time: it stands still, and not that one read only. */

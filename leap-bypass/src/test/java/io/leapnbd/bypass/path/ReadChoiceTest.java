@@ -83,6 +83,19 @@ class ReadChoiceTest {
     }
 
     @Test
+    void aFirstAnswerThatTookAHundredTimesTooLongIsForgottenAfterTenProbes() {
+        took(members[1], 1, 100 * FAST);
+        took(members[0], 100, FAST);
+        assertThat(choice.choose(both, null)).isSameAs(members[0]);
+        for (int i = 0; i < 10; i++) {
+            took(members[1], 1, FAST);
+            choice.probed(members[1], FAST);
+        }
+        choice.begun(members[0]);
+        assertThat(choice.choose(both, null)).isSameAs(members[1]);
+    }
+
+    @Test
     void aSingleStallDoesNotMakeADonorSlow() {
         bothAreKnown(FAST, FAST);
         took(members[0], 1, 100 * FAST);

@@ -165,7 +165,11 @@ final class DonorSettings {
         List<String> names = new ArrayList<>();
         StringBuilder open = new StringBuilder();
         for (Donor donor : donors.present()) {
-            String name = name(donor);
+            DonorAddress address = donors.addressOf(donor);
+            if (address == null) {
+                continue;
+            }
+            String name = address.zone().isEmpty() ? donor.name() : donor.name() + "?zone=" + address.zone();
             switch (donor.use()) {
                 case USED -> names.add(name);
                 case JOINING -> {
@@ -193,18 +197,13 @@ final class DonorSettings {
                 }
             }
         }
-        return ALL + "=" + String.join(",", names) + open;
+        // A donor in this process cannot be changed.
+        return names.isEmpty() && open.isEmpty() ? "" : " " + ALL + "=" + String.join(",", names) + open;
     }
 
     private String unknown() {
         String who = donors.whoDoesNotKnow();
         return who == null ? "" : "; donor " + who + " does not yet";
-    }
-
-    /** With its zone, as {@code serve --donors} takes it. */
-    private String name(Donor donor) {
-        DonorAddress address = donors.addressOf(donor);
-        return address == null || address.zone().isEmpty() ? donor.name() : donor.name() + "?zone=" + address.zone();
     }
 
     /** Puts them into an open JSON object. */

@@ -74,6 +74,6 @@ final class SettingsControl {
             donors.putInto(json);
             return Answer.ok("application/json", json.endObject() + "\n");
         }
-        return Answer.line(200, export + ": " + after + " " + donors.text());
+        return Answer.line(200, export + ": " + after + donors.text());
     }
 }

@@ -94,7 +94,8 @@ class PrefetchingServerTest {
         try (LeapServer server = open(null);
                 NbdClient client = client(server)) {
             assertThat(set(server, "prefetch=stride&history=64&split=2&max-window=16&cache-size=2M&export=leap"))
-                    .isEqualTo("leap: prefetch=stride history=64 split=2 max-window=16 cache-size=2M\n");
+                    .matches("leap: prefetch=stride history=64 split=2 max-window=16 cache-size=2M"
+                            + " donors=tcp://127.0.0.1:\\d+\n");
             assertThat(set(server, "format=json"))
                     .contains("\"policy\": \"stride\"", "\"history\": 64", "\"cache_size\": 2097152");
             assertThat(set(server, "prefetch=none")).startsWith("leap: prefetch=none history=64 ");
@@ -122,6 +123,11 @@ class PrefetchingServerTest {
                 "cache-size=100 | is not a multiple of 4K",
                 "cache-size=lots | 'lots' is not a size",
                 "size=2G | no setting is called 'size'; there are prefetch, history",
+                "donors%2B=127.0.0.1:1 | does not answer",
+                "donors=127.0.0.1:1,127.0.0.1:1 | is listed twice",
+                "donors-=10.0.0.1 | no donor is called",
+                "lose-missing=yes | name them with donors-= or donors=",
+                "lose-missing=perhaps | lose-missing is yes or no",
                 "export=other | no export is called 'other'; there is leap",
                 "format=xml | no format is called xml"
             })
