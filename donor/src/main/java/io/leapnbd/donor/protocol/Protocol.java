@@ -7,7 +7,7 @@ public final class Protocol {
     public static final long MAGIC = 0x4C45_4150_444E_5200L;
 
     /** The only version that is spoken. */
-    public static final int VERSION = 4;
+    public static final int VERSION = 5;
 
     /** TCP port that a donor listens on unless told otherwise. */
     public static final int DEFAULT_PORT = 9400;

@@ -1,5 +1,5 @@
 /**
- * The donor wire protocol, version 4: what a server and a donor say to each other over one connection (a <i>link</i>). {@code
+ * The donor wire protocol, version 5: what a server and a donor say to each other over one connection (a <i>link</i>). {@code
  * donor/PROTOCOL.md} is the document; what follows is the gist of it.
  *
  * <p>Every frame is a fixed header, then {@code payload} bytes; integers are big-endian. The server sends

@@ -89,7 +89,8 @@ class BadPeerTest {
                         RawLink.frame(Hellos.claim("a", false, 1, Hellos.CONTENT, Hellos.HOST, 1))),
                 Arguments.of(
                         "no contents", RawLink.frame(Hellos.claim("a", false, 0, HelloReply.NONE, HelloReply.NONE, 1))),
-                Arguments.of("versions the wrong way round", with(good, RequestHeader.LENGTH + 9, 5)));
+                Arguments.of(
+                        "versions the wrong way round", with(good, RequestHeader.LENGTH + 9, Protocol.VERSION + 1)));
     }
 
     @ParameterizedTest(name = "{0}")
