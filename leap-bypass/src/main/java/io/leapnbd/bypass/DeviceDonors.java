@@ -4,10 +4,8 @@ import io.leapnbd.bypass.link.Donor;
 import io.leapnbd.bypass.link.DonorAddress;
 import io.leapnbd.bypass.link.DonorConnector;
 import io.leapnbd.bypass.link.DonorLink;
-import io.leapnbd.bypass.link.DonorStanding;
 import io.leapnbd.bypass.link.LinkSettings;
 import io.leapnbd.bypass.map.AddressMap;
-import io.leapnbd.bypass.map.Placement;
 import io.leapnbd.bypass.map.StateFile;
 import io.leapnbd.bypass.path.Departures;
 import io.leapnbd.bypass.path.DeviceLoop;
@@ -17,6 +15,7 @@ import io.leapnbd.bypass.path.SlabAllocator;
 import io.leapnbd.bypass.path.SlabLosses;
 import io.leapnbd.bypass.takeover.Admissions;
 import io.leapnbd.bypass.takeover.CopiesWish;
+import io.leapnbd.bypass.takeover.DisownedDonors;
 import io.leapnbd.bypass.takeover.ExportNote;
 import io.leapnbd.bypass.takeover.NewcomerCheck;
 import io.leapnbd.bypass.takeover.Retirements;
@@ -25,7 +24,6 @@ import io.leapnbd.donor.linux.SuspendedTime;
 import io.netty.channel.EventLoop;
 import java.io.IOException;
 import java.util.ArrayList;
-import java.util.BitSet;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -43,7 +41,7 @@ import org.slf4j.LoggerFactory;
  * empty. So the list only grows; it is replaced as a whole, and read without a lock. What others keep by number has room for {@link
  * StateFile#MAX_DONORS} from the start. Any thread; the monitor is held while donors are added, and while a loop opens its links.
  */
-public final class DeviceDonors implements Departures.Owner {
+public final class DeviceDonors {
 
     private static final Logger LOG = LoggerFactory.getLogger(DeviceDonors.class);
 
@@ -151,7 +149,8 @@ public final class DeviceDonors implements Departures.Owner {
 
     /** Which loop looks after those that come and go. On that loop. */
     void home(DeviceLoop loop, DeviceLoops all, Repair repair) {
-        Departures leaving = new Departures(loop, all::all, map, repair::anyAt, this);
+        DisownedDonors owner = new DisownedDonors(donors, taken.note(), admissions, map, losses, taken.state());
+        Departures leaving = new Departures(loop, all::all, map, repair::anyAt, owner);
         loops = all;
         departures = leaving;
         loop.onTick(leaving::tick);
@@ -362,59 +361,6 @@ public final class DeviceDonors implements Departures.Owner {
         }
         donors.get(number).use(Donor.Use.USED);
         LOG.info("donor {} is used again", donors.get(number));
-    }
-
-    @Override
-    public long disown(int donor, boolean givenUp) {
-        BitSet lost = new BitSet();
-        for (int slab = 0; givenUp && slab < map.slabs(); slab++) {
-            Placement now = map.placement(slab);
-            lost.set(slab, now != null && isAlone(now, donor));
-        }
-        Donor of = donors.get(donor);
-        UUID process = of.incarnation();
-        taken.note().disown(process, of.name(), lost, givenUp || process == null);
-        return taken.note().version();
-    }
-
-    /** Whether no other donor has a live copy: then nobody may list one, and the slab would count as blank. */
-    private static boolean isAlone(Placement now, int donor) {
-        for (int i = 0; i < now.live(); i++) {
-            if (now.member(i).donor() != donor) {
-                return false;
-            }
-        }
-        return true;
-    }
-
-    @Override
-    public void released(int donor) {
-        UUID process = donors.get(donor).incarnation();
-        if (process != null) {
-            taken.note().forgive(process);
-        }
-    }
-
-    @Override
-    public boolean allKnow(long version) {
-        return admissions.whoDoesNotKnow("", version) == null;
-    }
-
-    @Override
-    public void forget(int donor, boolean givenUp) {
-        UUID process = donors.get(donor).incarnation();
-        if (process != null) {
-            if (givenUp) {
-                long pages = losses.restarted(donor, process);
-                LOG.warn("donor {} is given up: {} written pages are lost with it", donors.get(donor), pages);
-            }
-            taken.state().removeDonor(process);
-        }
-    }
-
-    @Override
-    public void gone(int donor) {
-        donors.get(donor).stand(DonorStanding.NONE);
     }
 
     // What links find out.

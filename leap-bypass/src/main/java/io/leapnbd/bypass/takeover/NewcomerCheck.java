@@ -56,7 +56,11 @@ public final class NewcomerCheck {
      * @throws IllegalArgumentException if it cannot be added, in one sentence
      */
     public DonorStanding check(DonorConnector connector) {
-        Greeting greeting = observe(connector);
+        return check(observe(connector));
+    }
+
+    /** Likewise, of what one has answered. */
+    DonorStanding check(Greeting greeting) {
         String name = greeting.address();
         Found found = greeting.found();
         if (found == null) {

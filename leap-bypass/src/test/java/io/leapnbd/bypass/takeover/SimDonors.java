@@ -2,22 +2,17 @@ package io.leapnbd.bypass.takeover;
 
 import io.leapnbd.bypass.link.Donor;
 import io.leapnbd.bypass.link.DonorStanding;
-import io.leapnbd.bypass.map.Placement;
 import io.leapnbd.bypass.map.StateFile;
 import io.leapnbd.bypass.path.BarePath;
 import io.leapnbd.bypass.path.Departures;
-import io.leapnbd.bypass.takeover.Greeting.Found;
 import java.util.ArrayList;
-import java.util.BitSet;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.UUID;
-import org.jspecify.annotations.Nullable;
 
 /**
- * How an operator changes the donors of a server that runs: what {@code DeviceDonors} does, with the real {@link Departures}, {@link ExportNote} and {@link
- * Admissions}.
+ * How an operator changes the donors of a server that runs: what {@code DeviceDonors} does, with the real {@link NewcomerCheck}, {@link Departures}, {@link
+ * DisownedDonors}, {@link ExportNote} and {@link Admissions}.
  */
 final class SimDonors implements Departures.Owner {
 
@@ -25,6 +20,7 @@ final class SimDonors implements Departures.Owner {
     private final SimServer server;
     private final BarePath path;
     private final int wanted;
+    private final DisownedDonors owner;
 
     /** By number. */
     private final List<Integer> addresses;
@@ -42,6 +38,8 @@ final class SimDonors implements Departures.Owner {
         this.wanted = wanted;
         addresses = new ArrayList<>(named);
         opened = named.size();
+        owner = new DisownedDonors(
+                server.numbered(), server.note(), server.admissions(), path.map(), server.losses(), server.file());
     }
 
     /** Where those are that there are to be. */
@@ -97,11 +95,12 @@ final class SimDonors implements Departures.Owner {
         if (!there.reachableFrom(server.host().number()) || addresses.size() == StateFile.MAX_DONORS) {
             return;
         }
-        Found found = there.observe(false);
-        DonorStanding standing = standing(found);
-        boolean known =
-                server.numbered().stream().anyMatch(one -> found.incarnation().equals(one.incarnation()));
-        if (standing == null || known) {
+        DonorStanding standing;
+        try {
+            standing = new NewcomerCheck(terms())
+                    .check(Greeting.of(addresses.size(), SimNetwork.address(address), there.observe(false)));
+        } catch (IllegalArgumentException e) {
+            say(String.valueOf(e.getMessage()));
             return;
         }
         say("donor " + address + " is added");
@@ -112,20 +111,16 @@ final class SimDonors implements Departures.Owner {
         world.tally().added++;
     }
 
-    /** As {@link NewcomerCheck} has it. */
-    private @Nullable DonorStanding standing(Found found) {
-        if (!found.hasContent() || found.owner().instance().equals(server.instance())) {
-            return DonorStanding.NONE;
-        }
-        for (StateFile.DonorRow row : server.file().donors()) {
-            if (found.content().equals(server.content())
-                    && row.incarnation().equals(found.incarnation())
-                    && row.epoch() == found.epoch()
-                    && row.instance().equals(found.owner().instance())) {
-                return new DonorStanding(row.incarnation(), row.epoch(), row.instance());
-            }
-        }
-        return null;
+    private NewcomerCheck.Terms terms() {
+        return new NewcomerCheck.Terms(
+                "e",
+                server.content(),
+                server.instance(),
+                SimDonor.SLAB_SIZE,
+                1,
+                server.note()::isGivenUp,
+                server.numbered(),
+                server.file().donors());
     }
 
     /** As {@code DonorChangeCheck} has it. */
@@ -215,49 +210,29 @@ final class SimDonors implements Departures.Owner {
 
     @Override
     public long disown(int number, boolean givenUp) {
-        BitSet lost = new BitSet();
-        for (int slab = 0; givenUp && slab < Truths.SLABS; slab++) {
-            Placement now = path.map().placement(slab);
-            boolean alone = now != null;
-            for (int i = 0; now != null && i < now.live(); i++) {
-                alone &= now.member(i).donor() == number;
-            }
-            lost.set(slab, alone);
-        }
-        UUID process = donor(number).incarnation();
-        server.note().disown(process, donor(number).name(), lost, givenUp || process == null);
         say("donor " + addresses.get(number) + " is disowned");
-        return server.note().version();
+        return owner.disown(number, givenUp);
     }
 
     @Override
     public boolean allKnow(long version) {
-        return server.admissions().whoDoesNotKnow("", version) == null;
+        return owner.allKnow(version);
     }
 
     @Override
     public void released(int number) {
-        UUID process = donor(number).incarnation();
-        if (process != null) {
-            server.note().forgive(process);
-        }
+        owner.released(number);
     }
 
     @Override
     public void forget(int number, boolean givenUp) {
-        UUID process = donor(number).incarnation();
-        if (process != null) {
-            if (givenUp) {
-                long _ = server.losses().restarted(number, process);
-            }
-            server.file().removeDonor(process);
-        }
+        owner.forget(number, givenUp);
     }
 
     @Override
     public void gone(int number) {
         say("donor " + addresses.get(number) + " is removed");
-        donor(number).stand(DonorStanding.NONE);
+        owner.gone(number);
         world.tally().removed++;
     }
 }
