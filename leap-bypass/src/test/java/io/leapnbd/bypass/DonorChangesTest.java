@@ -40,11 +40,9 @@ class DonorChangesTest {
 
     private final EventLoopGroup group = new MultiThreadIoEventLoopGroup(LOOPS, EpollIoHandler.newFactory());
     private final List<DonorProcess> processes = new ArrayList<>();
-    private final List<DeviceDriver> drivers = new ArrayList<>();
-    private final List<CheckedLoad> loads = new ArrayList<>();
+    private final CheckedLoads loads = new CheckedLoads(LOOPS, PAGES);
     private String state = "leap.state";
     private int[] zones = {0, 1, 2, 3};
-    private final int[][] seeds = new int[LOOPS][PAGES / LOOPS];
 
     @SuppressWarnings("NullAway.Init") // Opened by each test.
     private RemoteDevice device;
@@ -54,7 +52,7 @@ class DonorChangesTest {
 
     @AfterEach
     void stop() throws Exception {
-        loads.forEach(CheckedLoad::close);
+        loads.close();
         device.close();
         for (DonorProcess process : processes) {
             process.close();
@@ -68,8 +66,8 @@ class DonorChangesTest {
     void aDeviceMovesFromDonorsToOthersAndEverythingComesAlong(int copies) throws IOException {
         start(4);
         open(copies, first(copies));
-        fill();
-        beginLoad();
+        loads.fill();
+        loads.begin();
         int[] now = first(copies);
         for (int round = 0; round < 4; round++) {
             int[] next = Arrays.stream(now).map(i -> (i + 1) % 4).toArray();
@@ -95,17 +93,17 @@ class DonorChangesTest {
                 }
             }
         }
-        endLoad();
-        checkAll();
+        loads.end();
+        loads.checkAll();
         assertThat(device.map().pagesLost()).isZero();
         assertThat(device.copiesDropped()).isZero();
         device.close();
         open(copies, now);
-        checkAll();
+        loads.checkAll();
         device.close();
         Files.delete(folder.resolve("leap.state"));
         open(copies, now);
-        checkAll();
+        loads.checkAll();
         assertThat(device.map().pagesLost()).isZero();
     }
 
@@ -118,7 +116,7 @@ class DonorChangesTest {
         start(4);
         int[] now = first(copies);
         open(copies, now);
-        fill();
+        loads.fill();
         for (int round = 0; round < 10; round++) {
             int[] next = random.ints(0, 4)
                     .distinct()
@@ -127,7 +125,7 @@ class DonorChangesTest {
             int[] both = IntStream.concat(Arrays.stream(now), Arrays.stream(next))
                     .distinct()
                     .toArray();
-            beginLoad();
+            loads.begin();
             // A donor whose server ended right before it let go is not used before its lease has ended.
             List<String> away = device.donorSet().present().stream()
                     .filter(donor -> !donor.up())
@@ -136,13 +134,13 @@ class DonorChangesTest {
             boolean anyLeft = addresses(next).stream().anyMatch(one -> !away.contains(one.toString()));
             change(random.nextBoolean() || !anyLeft ? both : next);
             Thread.sleep(random.nextInt(150));
-            endLoad();
+            loads.end();
             device.close();
             if (random.nextBoolean()) {
                 Files.delete(folder.resolve("leap.state"));
             }
             open(copies, both);
-            checkAll();
+            loads.checkAll();
             assertThat(device.map().pagesLost()).as("seed " + seed).isZero();
             now = both;
         }
@@ -153,14 +151,14 @@ class DonorChangesTest {
     void aDonorThatIsRemovedMayComeBack() throws IOException {
         start(2);
         open(1, 0, 1);
-        fill();
+        loads.fill();
         for (int round = 0; round < 3; round++) {
             change(1);
             awaitUsed(1);
-            checkAll();
+            loads.checkAll();
             change(0, 1);
             awaitUsed(0, 1);
-            checkAll();
+            loads.checkAll();
         }
         assertThat(device.donors()).hasSize(5);
     }
@@ -170,14 +168,14 @@ class DonorChangesTest {
         start(2);
         open(1, 0, 1);
         processes.get(1).store.lendAtMost(0);
-        fill();
+        loads.fill();
         change(1);
         Donor leaving = device.donors().getFirst();
         assertThat(leaving.use()).isEqualTo(Donor.Use.LEAVING);
         change(0, 1);
         awaitUsed(0, 1);
         processes.get(1).store.lendAtMost(SLABS);
-        checkAll();
+        loads.checkAll();
         assertThat(device.map().copiesAt(0)).isPositive();
     }
 
@@ -185,7 +183,7 @@ class DonorChangesTest {
     void copiesThatWereLeftToTheDonorsComeAndGoWithThem() throws IOException {
         start(2);
         open(0, 0);
-        fill();
+        loads.fill();
         assertThat(device.copies()).isOne();
         change(0, 1);
         awaitUsed(0, 1);
@@ -193,7 +191,7 @@ class DonorChangesTest {
         change(1);
         awaitUsed(1);
         assertThat(device.copies()).isOne();
-        checkAll();
+        loads.checkAll();
         assertThat(device.map().pagesLost()).isZero();
     }
 
@@ -202,7 +200,7 @@ class DonorChangesTest {
     void whatADeadDonorAloneHadIsLostForTheNextServerToo() throws Exception {
         start(2);
         open(1, 0, 1);
-        fill();
+        loads.fill();
         int[] there =
                 IntStream.range(0, SLABS).filter(slab -> primary(slab) == 0).toArray();
         assertThat(there).isNotEmpty();
@@ -237,7 +235,7 @@ class DonorChangesTest {
         awaitUsed(0, 1, 2, 3);
         change(1, 2, 3);
         awaitUsed(1, 2, 3);
-        fill();
+        loads.fill();
         for (int slab = 0; slab < SLABS; slab++) {
             Placement now = Objects.requireNonNull(device.map().placement(slab));
             assertThat(now.members().stream().filter(copy -> copy.donor() < 2)).hasSize(1);
@@ -250,7 +248,7 @@ class DonorChangesTest {
     void aDonorThatAnotherServerUsesIsNotAdded() throws IOException {
         start(2);
         open(1, 1);
-        fill();
+        loads.fill();
         RemoteDevice other = device;
         state = "other.state";
         try {
@@ -265,14 +263,14 @@ class DonorChangesTest {
     void slabsGoToWhereMoreMemoryIsFreeAndStayThere() throws IOException {
         start(2);
         open(1, 0);
-        fill();
+        loads.fill();
         change(0, 1);
         awaitUsed(0, 1);
         // Of 12 each: 12 and 0, and then 8 and 4, as the shares differ by a third, and by a sixth with one more.
         Awaiting.that(
                 "they are balanced",
                 () -> device.map().copiesAt(1) == 5 && device.map().copiesAt(0) == SLABS - 5);
-        checkAll();
+        loads.checkAll();
         assertThat(device.copiesBalanced()).isEqualTo(5);
     }
 
@@ -302,10 +300,7 @@ class DonorChangesTest {
                         .stateFile(folder.resolve(state))
                         .conclude(),
                 group);
-        drivers.clear();
-        for (int i = 0; i < LOOPS; i++) {
-            drivers.add(new DeviceDriver(device, group.next()));
-        }
+        loads.use(device, group);
     }
 
     private List<DonorAddress> addresses(int... which) {
@@ -364,43 +359,5 @@ class DonorChangesTest {
             }
         }
         return true;
-    }
-
-    private void fill() {
-        for (int i = 0; i < LOOPS; i++) {
-            for (int page = 0; page < seeds[i].length; page++) {
-                // Every fourth is never written.
-                seeds[i][page] = page % 4 == 3 ? 0 : page + 1;
-                if (seeds[i][page] != 0) {
-                    assertThat(drivers.get(i).write((long) (firstPage(i) + page) * PAGE, CheckedLoad.page(page + 1)))
-                            .isZero();
-                }
-            }
-        }
-    }
-
-    private static int firstPage(int load) {
-        return load * (PAGES / LOOPS);
-    }
-
-    private void beginLoad() {
-        for (int i = 0; i < LOOPS; i++) {
-            loads.add(new CheckedLoad(drivers.get(i), firstPage(i), seeds[i], System.nanoTime()));
-        }
-    }
-
-    private void endLoad() {
-        for (CheckedLoad load : loads) {
-            load.close();
-        }
-        loads.clear();
-    }
-
-    private void checkAll() {
-        for (int i = 0; i < LOOPS; i++) {
-            for (int page = 0; page < seeds[i].length; page += 64) {
-                CheckedLoad.check(drivers.get(i), firstPage(i), seeds[i], page, 64);
-            }
-        }
     }
 }

@@ -37,10 +37,8 @@ class MovesTest {
 
     private final EventLoopGroup group = new MultiThreadIoEventLoopGroup(LOOPS, EpollIoHandler.newFactory());
     private final List<DonorProcess> donors = new ArrayList<>();
-    private final List<DeviceDriver> drivers = new ArrayList<>();
-    private final List<CheckedLoad> loads = new ArrayList<>();
+    private final CheckedLoads loads = new CheckedLoads(LOOPS, PAGES);
     private Duration requestTimeout = Duration.ofSeconds(30);
-    private final int[][] seeds = new int[LOOPS][PAGES / LOOPS];
 
     @SuppressWarnings("NullAway.Init") // Opened by each test.
     private RemoteDevice device;
@@ -61,8 +59,8 @@ class MovesTest {
     @ValueSource(ints = {1, 2})
     void whatADonorWantsBackGoesElsewhereWhileClientsReadAndWrite(int copies) throws IOException {
         open(3, copies);
-        fill();
-        beginLoad();
+        loads.fill();
+        loads.begin();
         for (int round = 0; round < 3; round++) {
             DonorProcess wanting = donors.get(round);
             assertThat(wanting.store.statistics().lentSlabs()).isPositive();
@@ -74,9 +72,9 @@ class MovesTest {
             Donor donor = device.donors().get(round);
             Awaiting.that("the server knows that it lends again", () -> donor.freeSlabs() > 0);
         }
-        endLoad();
+        loads.end();
         Awaiting.that("every slab has its copies", () -> wellWith(copies));
-        checkAll();
+        loads.checkAll();
         assertThat(device.map().pagesLost()).isZero();
         assertThat(device.copiesDropped()).isZero();
         assertThat(device.copiesMoved()).isPositive();
@@ -90,7 +88,7 @@ class MovesTest {
             // The later ones have less.
             byte[] bytes = new byte[(SLABS - slab) * PAGE];
             new Random(slab).nextBytes(bytes);
-            assertThat(drivers.getFirst().write((long) slab * SLAB, bytes)).isZero();
+            assertThat(loads.driver().write((long) slab * SLAB, bytes)).isZero();
         }
         DonorProcess wanting = donors.getFirst();
         wanting.store.lendAtMost(SLABS - 3);
@@ -113,22 +111,18 @@ class MovesTest {
     @ValueSource(ints = {1, 2})
     void slabsThatAreTrimmedWholeGoHomeAndComeBackWhenTheyAreWritten(int copies) throws IOException {
         open(2, copies);
-        fill();
-        assertThat(drivers.getFirst().trim(0, (long) (SLABS - 1) * SLAB)).isZero();
-        for (int load = 0; load < LOOPS; load++) {
-            for (int page = 0; page < seeds[load].length; page++) {
-                seeds[load][page] = first(load) + page < PAGES - SLAB / PAGE ? 0 : seeds[load][page];
-            }
-        }
-        checkAll();
+        loads.fill();
+        assertThat(loads.driver().trim(0, (long) (SLABS - 1) * SLAB)).isZero();
+        loads.blank(PAGES - SLAB / PAGE);
+        loads.checkAll();
         Awaiting.that("only the slab that was not trimmed is held", () -> heldInAll() == copies);
-        checkAll();
+        loads.checkAll();
         Awaiting.that("all are counted", () -> device.slabsGivenBack() == SLABS - 1);
         device.close();
         reopen(copies);
-        checkAll();
-        fill();
-        checkAll();
+        loads.checkAll();
+        loads.fill();
+        loads.checkAll();
         assertThat(heldInAll()).isEqualTo(SLABS * copies);
         assertThat(device.map().pagesLost()).isZero();
     }
@@ -137,10 +131,10 @@ class MovesTest {
     @Test
     void aSlabThatIsToKeepItsMemoryIsNotGivenBack() throws IOException {
         open(1, 1);
-        assertThat(drivers.getFirst().write(0, CheckedLoad.page(1))).isZero();
-        assertThat(drivers.getFirst().write(SLAB, CheckedLoad.page(1))).isZero();
-        assertThat(drivers.getFirst().zero(0, SLAB, true)).isZero();
-        assertThat(drivers.getFirst().zero(SLAB, SLAB, false)).isZero();
+        assertThat(loads.driver().write(0, CheckedLoad.page(1))).isZero();
+        assertThat(loads.driver().write(SLAB, CheckedLoad.page(1))).isZero();
+        assertThat(loads.driver().zero(0, SLAB, true)).isZero();
+        assertThat(loads.driver().zero(SLAB, SLAB, false)).isZero();
         Awaiting.that("one is back", () -> device.map().placement(1) == null);
         assertThat(device.map().placement(0)).isNotNull();
         assertThat(heldInAll()).isEqualTo(1);
@@ -150,36 +144,36 @@ class MovesTest {
     @Test
     void nothingIsWrongWhereSlabsAreTrimmedAndWrittenAndMovedAllAtOnce() throws Exception {
         open(3, 1);
-        fill();
-        beginLoad();
+        loads.fill();
+        loads.begin();
         // A slow machine may need more rounds until a slab was blank when it was looked at.
         for (int round = 0; round < 40 || (round < 1000 && device.slabsGivenBack() == 0); round++) {
             donors.get(round % 3).store.lendAtMost(round % 6 < 3 ? 0 : 2);
             Thread.sleep(40);
             donors.get(round % 3).store.lendAtMost(SLABS);
         }
-        endLoad();
-        checkAll();
+        loads.end();
+        loads.checkAll();
         assertThat(device.map().pagesLost()).isZero();
         assertThat(device.slabsGivenBack()).isPositive();
         device.close();
         Files.delete(folder.resolve("leap.state"));
         reopen(1);
-        checkAll();
+        loads.checkAll();
     }
 
     @Test
     void whatAnOperatorDrainsIsEmptiedAndNotUsedUntilHeSaysSo() throws IOException {
         open(2, 1);
-        fill();
+        loads.fill();
         device.donors().getFirst().drain(true);
         Awaiting.that("it is empty", () -> donors.getFirst().store.statistics().lentSlabs() == 0);
-        checkAll();
+        loads.checkAll();
         device.donors().getFirst().drain(false);
         device.donors().getLast().drain(true);
         Awaiting.that(
                 "the other is empty", () -> donors.getLast().store.statistics().lentSlabs() == 0);
-        checkAll();
+        loads.checkAll();
     }
 
     /** It stayed in the note, so that a later start could do without it only with --lose-missing. */
@@ -187,7 +181,7 @@ class MovesTest {
     void aDrainedDonorThatHoldsNothingNeedNotBeHeardByALaterStartWithoutAStateFile() throws Exception {
         requestTimeout = Duration.ofSeconds(1);
         open(3, 1);
-        fill();
+        loads.fill();
         device.donors().getFirst().drain(true);
         Awaiting.that("it is empty", () -> donors.getFirst().store.statistics().lentSlabs() == 0);
         Awaiting.that("nobody has to hear it", () -> !device.needsToHear(0));
@@ -197,7 +191,7 @@ class MovesTest {
         donors.removeFirst().close();
         requestTimeout = Duration.ofSeconds(30);
         reopen(1);
-        checkAll();
+        loads.checkAll();
         assertThat(device.map().pagesLost()).isZero();
     }
 
@@ -206,7 +200,7 @@ class MovesTest {
     void aDrainedDonorIsUsedAgainWhenItIsWanted() throws Exception {
         requestTimeout = Duration.ofSeconds(1);
         open(2, 1);
-        fill();
+        loads.fill();
         device.donors().getFirst().drain(true);
         Awaiting.that("it is empty", () -> donors.getFirst().store.statistics().lentSlabs() == 0);
         Awaiting.that("nobody has to hear it", () -> !device.needsToHear(0));
@@ -218,7 +212,7 @@ class MovesTest {
         device.close();
         Files.delete(folder.resolve("leap.state"));
         reopen(1);
-        checkAll();
+        loads.checkAll();
         assertThat(device.map().pagesLost()).isZero();
     }
 
@@ -226,13 +220,13 @@ class MovesTest {
     @Test
     void aCopyThatIsOneMoreThanWantedGoesWithoutAnother() throws IOException {
         open(2, 2);
-        fill();
+        loads.fill();
         device.close();
         reopen(1);
         assertThat(heldInAll()).isEqualTo(2 * SLABS);
         donors.getFirst().store.lendAtMost(0);
         Awaiting.that("it has all its slabs back", () -> heldInAll() == SLABS);
-        checkAll();
+        loads.checkAll();
         assertThat(device.copiesFilled()).isZero();
         assertThat(device.copiesDropped()).isZero();
     }
@@ -244,24 +238,24 @@ class MovesTest {
         long seed = new Random().nextLong();
         Random random = new Random(seed);
         open(3, copies);
-        fill();
+        loads.fill();
         for (int round = 0; round < 8; round++) {
             DonorProcess wanting = donors.get(round % 3);
-            beginLoad();
+            loads.begin();
             wanting.store.lendAtMost(0);
             Thread.sleep(random.nextInt(120));
-            endLoad();
+            loads.end();
             device.close();
             if (random.nextBoolean()) {
                 Files.delete(folder.resolve("leap.state"));
             }
             reopen(copies);
-            checkAll();
+            loads.checkAll();
             Awaiting.that(
                     "it has all its slabs back",
                     () -> wanting.store.statistics().lentSlabs() == 0);
             wanting.store.lendAtMost(SLABS);
-            checkAll();
+            loads.checkAll();
             Awaiting.that("every slab has its copies, seed " + seed, () -> wellWith(copies));
             assertThat(device.map().pagesLost()).as("seed " + seed).isZero();
         }
@@ -319,47 +313,6 @@ class MovesTest {
                         .stateFile(folder.resolve("leap.state"))
                         .conclude(),
                 group);
-        drivers.clear();
-        for (int i = 0; i < LOOPS; i++) {
-            drivers.add(new DeviceDriver(device, group.next()));
-        }
-    }
-
-    private void fill() {
-        for (int i = 0; i < LOOPS; i++) {
-            for (int page = 0; page < seeds[i].length; page++) {
-                // Every fourth is never written.
-                seeds[i][page] = page % 4 == 3 ? 0 : page + 1;
-                if (seeds[i][page] != 0) {
-                    assertThat(drivers.get(i).write((long) (first(i) + page) * PAGE, CheckedLoad.page(page + 1)))
-                            .isZero();
-                }
-            }
-        }
-    }
-
-    private static int first(int load) {
-        return load * (PAGES / LOOPS);
-    }
-
-    private void beginLoad() {
-        for (int i = 0; i < LOOPS; i++) {
-            loads.add(new CheckedLoad(drivers.get(i), first(i), seeds[i], System.nanoTime()));
-        }
-    }
-
-    private void endLoad() {
-        for (CheckedLoad load : loads) {
-            load.close();
-        }
-        loads.clear();
-    }
-
-    private void checkAll() {
-        for (int i = 0; i < LOOPS; i++) {
-            for (int page = 0; page < seeds[i].length; page += 64) {
-                CheckedLoad.check(drivers.get(i), first(i), seeds[i], page, 64);
-            }
-        }
+        loads.use(device, group);
     }
 }

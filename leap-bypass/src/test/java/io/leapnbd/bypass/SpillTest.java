@@ -19,7 +19,6 @@ import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Duration;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
 import java.util.Objects;
 import java.util.concurrent.TimeUnit;
@@ -42,9 +41,7 @@ class SpillTest {
 
     private final EventLoopGroup group = new MultiThreadIoEventLoopGroup(LOOPS, EpollIoHandler.newFactory());
     private final List<DonorProcess> donors = new ArrayList<>();
-    private final List<DeviceDriver> drivers = new ArrayList<>();
-    private final List<CheckedLoad> loads = new ArrayList<>();
-    private final int[][] seeds = new int[LOOPS][PAGES / LOOPS];
+    private final CheckedLoads loads = new CheckedLoads(LOOPS, PAGES);
     private @Nullable RemoteDevice opened;
 
     @TempDir
@@ -66,17 +63,17 @@ class SpillTest {
         donors.add(new DonorProcess(SLABS));
         donors.getFirst().store.lendAtMost(4);
         open(1, SLABS);
-        fill();
+        loads.fill();
         assertThat(donors.getFirst().store.statistics().lentSlabs()).isEqualTo(4);
         assertThat(inFile()).isEqualTo(SLABS - 4);
         assertThat(PosixFilePermissions.toString(Files.getPosixFilePermissions(file())))
                 .isEqualTo("rw-------");
-        checkAll();
-        beginLoad();
+        loads.checkAll();
+        loads.begin();
         donors.getFirst().store.lendAtMost(SLABS);
         Awaiting.that("all have gone back", () -> inFile() == 0);
-        endLoad();
-        checkAll();
+        loads.end();
+        loads.checkAll();
         assertThat(device().map().pagesLost()).isZero();
         assertThat(device().copiesDropped()).isZero();
     }
@@ -87,11 +84,11 @@ class SpillTest {
     void theNextServerFindsThePagesThere(boolean stateFile) throws Exception {
         donors.add(new DonorProcess(4));
         open(1, SLABS);
-        fill();
+        loads.fill();
         for (int round = 0; round < 3; round++) {
-            beginLoad();
+            loads.begin();
             Thread.sleep(50);
-            endLoad();
+            loads.end();
             device().close();
             if (!stateFile) {
                 Files.delete(folder.resolve("leap.state"));
@@ -99,8 +96,8 @@ class SpillTest {
             open(1, SLABS);
             // One that was trimmed whole may have been given back.
             assertThat(inFile()).isPositive();
-            checkAll();
-            fill();
+            loads.checkAll();
+            loads.fill();
         }
         assertThat(device().map().pagesLost()).isZero();
     }
@@ -109,12 +106,12 @@ class SpillTest {
     void aStartWithoutTheFileThatHasPagesIsRefusedLikeOneWithoutADonor() throws IOException {
         donors.add(new DonorProcess(4));
         open(1, SLABS);
-        fill();
+        loads.fill();
         device().close();
         opened = null;
         assertThatThrownBy(() -> open(1, 0)).isInstanceOf(IOException.class).hasMessageContaining("spill:" + file());
         open(1, SLABS);
-        checkAll();
+        loads.checkAll();
     }
 
     /** Two copies are wanted, and one donor lives: the second copies are in the file, until there is another donor. */
@@ -123,14 +120,14 @@ class SpillTest {
         donors.add(new DonorProcess(SLABS));
         donors.add(new DonorProcess(SLABS));
         open(2, SLABS);
-        fill();
+        loads.fill();
         assertThat(inFile()).isZero();
-        beginLoad();
+        loads.begin();
         donors.getFirst().close();
         Awaiting.that("the file has a copy of each", () -> inFile() == SLABS && wellWith(2));
-        endLoad();
+        loads.end();
         donors.getLast().close();
-        checkAll();
+        loads.checkAll();
         assertThat(device().map().pagesLost()).isZero();
     }
 
@@ -139,16 +136,16 @@ class SpillTest {
     void whatTheLastDonorWantsBackGoesToTheFile() throws IOException {
         donors.add(new DonorProcess(SLABS));
         open(1, SLABS);
-        fill();
-        beginLoad();
+        loads.fill();
+        loads.begin();
         Donor first = device().donors().getFirst();
         first.drain(true);
         Awaiting.that("it is empty", () -> donors.getFirst().store.statistics().lentSlabs() == 0);
-        endLoad();
-        checkAll();
+        loads.end();
+        loads.checkAll();
         first.drain(false);
         Awaiting.that("all have gone back", () -> inFile() == 0);
-        checkAll();
+        loads.checkAll();
     }
 
     /** As swapon does it: what is trimmed is given back, by the file too. */
@@ -156,15 +153,13 @@ class SpillTest {
     void blankSlabsAreGivenBack() throws IOException {
         donors.add(new DonorProcess(1));
         open(1, SLABS);
-        fill();
-        assertThat(drivers.getFirst().trim(0, (long) SLABS * SLAB)).isZero();
-        for (int[] its : seeds) {
-            Arrays.fill(its, 0);
-        }
+        loads.fill();
+        assertThat(loads.driver().trim(0, (long) SLABS * SLAB)).isZero();
+        loads.blank(PAGES);
         Awaiting.that("the file is empty", () -> inFile() == 0);
-        checkAll();
-        fill();
-        checkAll();
+        loads.checkAll();
+        loads.fill();
+        loads.checkAll();
     }
 
     @Test
@@ -175,12 +170,12 @@ class SpillTest {
         Donor first = device().donors().getFirst();
         Awaiting.that("the server knows that there is room for two", () -> first.freeSlabs() == 2);
         for (int slab = 0; slab < SLABS; slab++) {
-            assertThat(drivers.getFirst().write((long) slab * SLAB, CheckedLoad.page(slab + 1)))
+            assertThat(loads.driver().write((long) slab * SLAB, CheckedLoad.page(slab + 1)))
                     .as("slab " + slab)
                     .isEqualTo(slab < 10 ? 0 : 28);
         }
         for (int slab = 0; slab < 10; slab++) {
-            assertThat(drivers.getLast().read((long) slab * SLAB, PAGE)).isEqualTo(CheckedLoad.page(slab + 1));
+            assertThat(loads.otherDriver().read((long) slab * SLAB, PAGE)).isEqualTo(CheckedLoad.page(slab + 1));
         }
         assertThat(inFile()).isEqualTo(8);
     }
@@ -227,47 +222,6 @@ class SpillTest {
                         .stateFile(folder.resolve("leap.state"))
                         .conclude(),
                 group);
-        drivers.clear();
-        for (int i = 0; i < LOOPS; i++) {
-            drivers.add(new DeviceDriver(device(), group.next()));
-        }
-    }
-
-    private void fill() {
-        for (int i = 0; i < LOOPS; i++) {
-            for (int page = 0; page < seeds[i].length; page++) {
-                // Every fourth is never written.
-                seeds[i][page] = page % 4 == 3 ? seeds[i][page] : page + 1;
-                if (page % 4 != 3) {
-                    assertThat(drivers.get(i).write((long) (first(i) + page) * PAGE, CheckedLoad.page(page + 1)))
-                            .isZero();
-                }
-            }
-        }
-    }
-
-    private static int first(int load) {
-        return load * (PAGES / LOOPS);
-    }
-
-    private void beginLoad() {
-        for (int i = 0; i < LOOPS; i++) {
-            loads.add(new CheckedLoad(drivers.get(i), first(i), seeds[i], System.nanoTime()));
-        }
-    }
-
-    private void endLoad() {
-        for (CheckedLoad load : loads) {
-            load.close();
-        }
-        loads.clear();
-    }
-
-    private void checkAll() {
-        for (int i = 0; i < LOOPS; i++) {
-            for (int page = 0; page < seeds[i].length; page += 64) {
-                CheckedLoad.check(drivers.get(i), first(i), seeds[i], page, 64);
-            }
-        }
+        loads.use(device(), group);
     }
 }
