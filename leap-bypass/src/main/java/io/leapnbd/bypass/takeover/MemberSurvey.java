@@ -148,10 +148,10 @@ final class MemberSurvey {
             if (!places.add(place)) {
                 String address = greetings.get(place).address();
                 throw new Refusal(new Refused(
-                        "donor " + address + " does not answer, and two donor processes that may hold pages of export "
+                        "donor " + address + " does not answer, and two donor processes of export "
                                 + Words.printable(options.export())
-                                + " were last seen there; start it, name the other one by the address that it has now,"
-                                + " or give both up by leaving the address out of --donors with --lose-missing",
+                                + " were last seen there; start it, name the other one's new address, or give both up"
+                                + " with --lose-missing and without " + address,
                         List.of(address)));
             }
         }

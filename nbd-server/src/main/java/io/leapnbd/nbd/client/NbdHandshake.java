@@ -192,7 +192,7 @@ public final class NbdHandshake {
         String words = reply.data.hasRemaining() ? ": " + Printable.of(text(reply.data)) : "";
         return switch (reply.type) {
             case REP_ERR_UNKNOWN -> "the server has no export '" + Printable.of(export) + "'" + words;
-            case REP_ERR_TLS_REQD -> "the server wants TLS; the URI begins with nbds: then" + words;
+            case REP_ERR_TLS_REQD -> "the server wants TLS, for which URIs begin with nbds:" + words;
             case REP_ERR_SHUTDOWN -> "the server is shutting down" + words;
             default -> "the server refuses export '" + Printable.of(export) + "'" + words;
         };

@@ -124,9 +124,10 @@ final class HandshakePhase implements Phase {
 
     private boolean startTls(ByteBuf data, ByteBuf behind) {
         NbdTls tls = server.context().tls();
-        if (data.isReadable()) {
-            reply(OPT_STARTTLS, REP_ERR_INVALID, "option " + OPT_STARTTLS + " takes no data");
-        } else if (tls == null) {
+        if (!refuseData(OPT_STARTTLS, data)) {
+            return true;
+        }
+        if (tls == null) {
             reply(OPT_STARTTLS, REP_ERR_POLICY, "this server does not offer TLS");
         } else if (secured) {
             reply(OPT_STARTTLS, REP_ERR_INVALID, "TLS has begun already");

@@ -35,7 +35,8 @@ record Server(String uri, List<Endpoint> endpoints, String export) {
      */
     static Server parse(String text) {
         if (text.startsWith("nbds")) {
-            throw new IllegalArgumentException("the kernel's nbd client has no TLS; use nbd:// or nbd+unix://");
+            throw new IllegalArgumentException(
+                    "the kernel's nbd client has no TLS; attach to a server on this machine, over its Unix socket");
         }
         NbdUri uri = isPath(text)
                 ? NbdUri.unix(Path.of(text).toAbsolutePath().normalize().toString(), "")
