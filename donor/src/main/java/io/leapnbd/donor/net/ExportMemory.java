@@ -46,7 +46,7 @@ final class ExportMemory implements SlabExposer {
         if (known != null) {
             return new Answer(Status.OK, known.key());
         }
-        Exposure exposure = store.expose(claim, handle, () -> {
+        Exposure exposure = store.exposures().expose(claim, handle, () -> {
             takenBack.add(handle);
             wakeUp.run();
         });

@@ -342,8 +342,8 @@ final class LinkRequests {
             return Status.BAD_REQUEST;
         }
         int slab = RequestHeader.slab(in, at);
-        int to = done + Math.min(store.slabSize() - done, store.exposeStep(slab));
-        byte status = store.prepareExposure(its, slab, done, to);
+        int to = done + Math.min(store.slabSize() - done, store.exposures().step(slab));
+        byte status = store.exposures().prepare(its, slab, done, to);
         if (status == Status.OK && to < store.slabSize()) {
             done = to;
             return UNFINISHED;

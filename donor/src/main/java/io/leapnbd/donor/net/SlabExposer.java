@@ -2,13 +2,12 @@ package io.leapnbd.donor.net;
 
 import io.leapnbd.donor.protocol.SlabKey;
 import io.leapnbd.donor.store.Claim;
-import io.leapnbd.donor.store.SlabStore;
 
 /** Lets an RDMA link's peer read a slab's memory by itself. */
 @FunctionalInterface
 interface SlabExposer {
 
-    /** Registers the memory of a slab that was {@linkplain SlabStore#prepareExposure prepared}, unless it is. On the link's thread. */
+    /** Registers the memory of a slab that was {@linkplain io.leapnbd.donor.store.SlabExposures#prepare prepared}, unless it is. On the link's thread. */
     Answer expose(Claim claim, int handle);
 
     /**

@@ -2,7 +2,7 @@ package io.leapnbd.donor.store;
 
 import java.util.concurrent.atomic.AtomicBoolean;
 
-/** A slab whose memory others than the store read; see {@link SlabStore#expose}. Any thread. */
+/** A slab whose memory others than the store read; see {@link SlabExposures#expose}. Any thread. */
 public final class Exposure implements AutoCloseable {
 
     private final byte status;

@@ -14,6 +14,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicIntegerArray;
 import java.util.concurrent.atomic.AtomicLongArray;
 import java.util.concurrent.atomic.AtomicReferenceArray;
+import java.util.concurrent.atomic.LongAdder;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -51,7 +52,7 @@ public final class FileBackedStore implements SlabControl, AutoCloseable {
         lastGrant = settings.nanoClock().getAsLong() - CALM_NANOS;
         slabs = SlabStore.openFor(kept, new Ledger());
         for (KeptPages found : kept.slabs()) {
-            Slab slab = slabs.find(found.slab().handle());
+            Slab slab = slabs.access().find(found.slab().handle());
             if (slab != null) {
                 MarksInFile its = new MarksInFile(slab);
                 its.touched = found.touched();
@@ -148,10 +149,11 @@ public final class FileBackedStore implements SlabControl, AutoCloseable {
      * @param buffer address, a multiple of a page, of as many pages as the range touches. The range's first byte is put where it is in its page
      */
     public byte read(Claim claim, int handle, int offset, int length, long buffer) throws IOException {
-        StoreCounters counters = slabs.counters();
+        SlabAccess access = slabs.access();
+        StoreCounters counters = access.counters();
         counters.reads.increment();
-        Slab slab = slabs.find(handle);
-        byte status = slabs.enter(claim, slab, offset, length);
+        Slab slab = access.find(handle);
+        byte status = access.enter(claim, slab, offset, length);
         if (status != Status.OK || slab == null) {
             return counters.ended(status);
         }
@@ -159,7 +161,7 @@ public final class FileBackedStore implements SlabControl, AutoCloseable {
         try {
             whole = FilePages.read(slab, offset, length, file, buffer);
         } finally {
-            slabs.leave(slab);
+            access.leave(slab);
         }
         if (!whole) {
             return counters.ended(Status.PAGE_LOST);
@@ -175,23 +177,9 @@ public final class FileBackedStore implements SlabControl, AutoCloseable {
      *     its page; all else is written to
      */
     public byte write(Claim claim, int handle, int offset, int length, long version, long buffer) throws IOException {
-        StoreCounters counters = slabs.counters();
+        StoreCounters counters = slabs.access().counters();
         counters.writes.increment();
-        Slab slab = slabs.find(handle);
-        byte status = slabs.enter(claim, slab, offset, length, version);
-        if (status != Status.OK || slab == null) {
-            return counters.ended(status);
-        }
-        slab.touch();
-        int stale;
-        try {
-            boolean news = FilePages.marksChange(slab, offset, length, true);
-            stale = FilePages.write(slab, claim, offset, length, claim.base + version, file, buffer);
-            keepMarks(slab, offset, length, news);
-        } finally {
-            slabs.leave(slab);
-        }
-        return slabs.changed(stale, length, counters.bytesWritten);
+        return change(Change.WRITE, claim, handle, offset, length, version, buffer, counters.bytesWritten, length);
     }
 
     /**
@@ -200,42 +188,56 @@ public final class FileBackedStore implements SlabControl, AutoCloseable {
      * @param spare address of a page of memory that is written to, a multiple of a page
      */
     public byte trim(Claim claim, int handle, int offset, int length, long version, long spare) throws IOException {
-        StoreCounters counters = slabs.counters();
+        StoreCounters counters = slabs.access().counters();
         counters.trims.increment();
-        Slab slab = slabs.find(handle);
-        byte status = slabs.enter(claim, slab, offset, length, version);
-        if (status != Status.OK || slab == null) {
-            return counters.ended(status);
-        }
-        slab.touch();
-        int stale;
-        try {
-            boolean news = FilePages.marksChange(slab, offset, length, false);
-            stale = FilePages.trim(slab, claim, offset, length, claim.base + version, file, spare);
-            keepMarks(slab, offset, length, news);
-        } finally {
-            slabs.leave(slab);
-        }
-        return slabs.changed(stale, length, counters.bytesTrimmed);
+        return change(Change.TRIM, claim, handle, offset, length, version, spare, counters.bytesTrimmed, length);
     }
 
     /** {@link SlabStore#lose}. */
     public byte lose(Claim claim, int handle, int offset, int length, long version) throws IOException {
-        StoreCounters counters = slabs.counters();
-        Slab slab = slabs.find(handle);
-        byte status = slabs.enter(claim, slab, offset, length, version);
+        StoreCounters counters = slabs.access().counters();
+        return change(Change.LOSE, claim, handle, offset, length, version, 0, counters.bytesTrimmed, 0);
+    }
+
+    private enum Change {
+        WRITE,
+        TRIM,
+        LOSE
+    }
+
+    /** Changes pages, and writes down how they are marked then. */
+    private byte change(
+            Change change,
+            Claim claim,
+            int handle,
+            int offset,
+            int length,
+            long version,
+            long memory,
+            LongAdder bytes,
+            int counted)
+            throws IOException {
+        SlabAccess access = slabs.access();
+        Slab slab = access.find(handle);
+        byte status = access.enter(claim, slab, offset, length, version);
         if (status != Status.OK || slab == null) {
-            return counters.ended(status);
+            return access.counters().ended(status);
         }
         slab.touch();
         int stale;
         try {
-            stale = FilePages.lose(slab, claim, offset, length, claim.base + version);
-            keepMarks(slab, offset, length, true);
+            boolean news = change == Change.LOSE || FilePages.marksChange(slab, offset, length, change == Change.WRITE);
+            long sum = claim.base + version;
+            stale = switch (change) {
+                case WRITE -> FilePages.write(slab, claim, offset, length, sum, file, memory);
+                case TRIM -> FilePages.trim(slab, claim, offset, length, sum, file, memory);
+                case LOSE -> FilePages.lose(slab, claim, offset, length, sum);
+            };
+            keepMarks(slab, offset, length, news);
         } finally {
-            slabs.leave(slab);
+            access.leave(slab);
         }
-        return slabs.changed(stale, 0, counters.bytesTrimmed);
+        return access.changed(stale, counted, bytes);
     }
 
     /** Writes down how the pages of a range are marked now, if that is not as it was, and that the slab was touched. */

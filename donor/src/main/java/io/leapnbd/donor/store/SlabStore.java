@@ -10,12 +10,9 @@ import io.leapnbd.donor.protocol.Version;
 import io.netty.buffer.ByteBuf;
 import java.io.IOException;
 import java.nio.ByteBuffer;
-import java.util.BitSet;
 import java.util.Objects;
 import java.util.UUID;
 import java.util.concurrent.TimeUnit;
-import java.util.concurrent.atomic.LongAdder;
-import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -39,11 +36,10 @@ public final class SlabStore implements SlabControl, AutoCloseable {
     private static final long LEASE_CHECK_NANOS = TimeUnit.SECONDS.toNanos(1);
     private static final long CLOSE_NANOS = TimeUnit.SECONDS.toNanos(10);
 
-    /** Longer ago than any server may believe that it owns an export. */
-    private static final long ENDED_NANOS = TimeUnit.HOURS.toNanos(1);
+    /** Bytes of which the marks are changed, and bytes that are zeroed, in about half a millisecond. */
+    static final int TRIM_STEP = 128 << 20;
 
-    private static final int TRIM_STEP = 128 << 20;
-    private static final int ZEROING_STEP = 4 << 20;
+    static final int ZEROING_STEP = 4 << 20;
     private static final long[] NOTHING_LOST = {};
 
     private final StoreSettings settings;
@@ -53,6 +49,8 @@ public final class SlabStore implements SlabControl, AutoCloseable {
     private final SlabPool pool;
     private final SlabTable table;
     private final ExportTable exports;
+    private final SlabAccess access;
+    private final SlabExposures exposures;
     private final int slabSize;
     private final Thread worker;
 
@@ -64,6 +62,8 @@ public final class SlabStore implements SlabControl, AutoCloseable {
         memory = new SlabMemory(settings, bytesElsewhere);
         pool = new SlabPool(memory, settings.readySlabs());
         table = new SlabTable(settings.totalSlabs());
+        access = new SlabAccess(table, pool, counters, slabSize);
+        exposures = new SlabExposures(access, pool, slabSize);
         exports = new ExportTable(
                 settings,
                 incarnation,
@@ -97,64 +97,9 @@ public final class SlabStore implements SlabControl, AutoCloseable {
     /** One whose bytes are elsewhere: for {@link FileBackedStore}, which never reads, writes or trims through this. */
     static SlabStore openFor(FileBackedStore.Kept kept, SlabLedger ledger) throws IOException {
         SlabStore store = new SlabStore(kept.settings(), kept.incarnation(), true, ledger);
-        store.restore(kept);
+        new StoreRestore(store.settings, store.pool, store.table, store.exports).restore(kept);
         store.worker.start();
         return store;
-    }
-
-    private void restore(FileBackedStore.Kept kept) {
-        BitSet lent = new BitSet();
-        KeptExport its = kept.export();
-        if (its != null) {
-            Export export = new Export(its.name(), its.epoch());
-            export.content = its.content();
-            export.claimant = its.claimant();
-            export.note = its.note();
-            export.noteVersion = its.noteVersion();
-            // The process that was its owner's donor has ended.
-            export.claimedAt = settings.nanoClock().getAsLong() - ENDED_NANOS;
-            export.answeredAt = export.claimedAt;
-            for (KeptPages found : kept.slabs()) {
-                lent.set(found.slab().slot());
-            }
-            pool.restore(lent);
-            kept.slabs().forEach(found -> restore(export, found));
-            exports.restore(export);
-        }
-        for (int slot = 0; slot < kept.handles().size(); slot++) {
-            table.restore(slot, kept.handles().get(slot));
-        }
-    }
-
-    private void restore(Export export, KeptPages found) {
-        KeptSlab its = found.slab();
-        Slab slab = new Slab(
-                export,
-                its.index(),
-                its.handle(),
-                its.slot(),
-                0,
-                pool.words(its.slot()),
-                its.grantVersion(),
-                its.grantedFilling() ? SlabCopies.FILLING : SlabCopies.ALONE);
-        slab.generation = its.generation();
-        slab.copies = its.copies();
-        slab.touched = found.touched();
-        for (int piece = 0; piece < found.marks().size(); piece++) {
-            SlabPages.restore(slab, piece * SlabFile.MARKS_RANGE, found.marks().get(piece));
-        }
-        table.put(slab);
-        export.slabs.put(its.index(), slab);
-    }
-
-    /** The slab that is called so now. */
-    @Nullable
-    Slab find(int handle) {
-        return table.find(handle);
-    }
-
-    StoreCounters counters() {
-        return counters;
     }
 
     /** As {@link #hello(Hello, Runnable)}, for a link that finds out by itself that it is fenced off. */
@@ -277,7 +222,8 @@ public final class SlabStore implements SlabControl, AutoCloseable {
     @Override
     public MarkedPages pages(Claim claim, int handle, int offset, int length) {
         Slab slab = table.find(handle);
-        byte status = PageMarks.isRange(offset, length) ? enter(claim, slab, offset, length) : bad(claim);
+        byte status =
+                PageMarks.isRange(offset, length) ? access.enter(claim, slab, offset, length) : SlabAccess.bad(claim);
         if (status != Status.OK || slab == null) {
             return new MarkedPages(counters.ended(status), new PageMarks(0));
         }
@@ -286,7 +232,7 @@ public final class SlabStore implements SlabControl, AutoCloseable {
             SlabPages.marks(slab, offset, marks);
             return new MarkedPages(Status.OK, marks);
         } finally {
-            leave(slab);
+            access.leave(slab);
         }
     }
 
@@ -322,7 +268,7 @@ public final class SlabStore implements SlabControl, AutoCloseable {
     public byte read(Claim claim, int handle, int offset, int length, ByteBuf into, int index) {
         counters.reads.increment();
         Slab slab = table.find(handle);
-        byte status = enter(claim, slab, offset, length);
+        byte status = access.enter(claim, slab, offset, length);
         if (status != Status.OK || slab == null) {
             return counters.ended(status);
         }
@@ -335,7 +281,7 @@ public final class SlabStore implements SlabControl, AutoCloseable {
                 whole = Detour.read(slab, offset, length, into, index);
             }
         } finally {
-            leave(slab);
+            access.leave(slab);
         }
         if (!whole) {
             return counters.ended(Status.PAGE_LOST);
@@ -354,7 +300,7 @@ public final class SlabStore implements SlabControl, AutoCloseable {
     public byte write(Claim claim, int handle, int offset, int length, long version, ByteBuf from, int index) {
         counters.writes.increment();
         Slab slab = table.find(handle);
-        byte status = enter(claim, slab, offset, length, version);
+        byte status = access.enter(claim, slab, offset, length, version);
         if (status != Status.OK || slab == null) {
             return counters.ended(status);
         }
@@ -369,9 +315,9 @@ public final class SlabStore implements SlabControl, AutoCloseable {
                 stale = Detour.write(slab, claim, offset, length, claim.base + version, from, index);
             }
         } finally {
-            leave(slab);
+            access.leave(slab);
         }
-        return changed(stale, length, counters.bytesWritten);
+        return access.changed(stale, length, counters.bytesWritten);
     }
 
     /**
@@ -404,19 +350,7 @@ public final class SlabStore implements SlabControl, AutoCloseable {
         if (from == 0) {
             counters.trims.increment();
         }
-        Slab slab = table.find(handle);
-        byte status = enter(claim, slab, offset, length, version);
-        if (status != Status.OK || slab == null) {
-            return counters.ended(status);
-        }
-        slab.touch();
-        int stale;
-        try {
-            stale = SlabPages.trim(slab, claim, offset, length, offset + from, offset + to, claim.base + version);
-        } finally {
-            leave(slab);
-        }
-        return changed(stale, to - from, counters.bytesTrimmed);
+        return endPages(claim, handle, offset, length, from, to, version, false);
     }
 
     /**
@@ -431,146 +365,41 @@ public final class SlabStore implements SlabControl, AutoCloseable {
 
     /** Does a part of a loss; parts are those of {@link #trimPart}. */
     public byte losePart(Claim claim, int handle, int offset, int length, int from, int to, long version) {
+        return endPages(claim, handle, offset, length, from, to, version, true);
+    }
+
+    private byte endPages(
+            Claim claim, int handle, int offset, int length, int from, int to, long version, boolean lost) {
         Slab slab = table.find(handle);
-        byte status = enter(claim, slab, offset, length, version);
+        byte status = access.enter(claim, slab, offset, length, version);
         if (status != Status.OK || slab == null) {
             return counters.ended(status);
         }
         slab.touch();
         int stale;
         try {
-            stale = SlabPages.loseWritten(slab, claim, offset + from, offset + to, claim.base + version);
+            stale = lost
+                    ? SlabPages.loseWritten(slab, claim, offset + from, offset + to, claim.base + version)
+                    : SlabPages.trim(slab, claim, offset, length, offset + from, offset + to, claim.base + version);
         } finally {
-            leave(slab);
+            access.leave(slab);
         }
-        return changed(stale, 0, counters.bytesTrimmed);
+        return access.changed(stale, lost ? 0 : to - from, counters.bytesTrimmed);
     }
 
-    /** How much of {@link #prepareExposure} can be done in about half a millisecond, in bytes; a multiple of a page. */
-    public int exposeStep(int handle) {
-        Slab slab = table.find(handle);
-        return slab != null && slab.zeroed ? TRIM_STEP : ZEROING_STEP;
+    /** Slabs whose memory others read. */
+    public SlabExposures exposures() {
+        return exposures;
     }
 
-    /**
-     * Does a part of what {@link #expose} needs, so that a large slab need not be prepared in one go. Parts follow one another from the
-     * slab's beginning to its end. Each is refused like a request of its own, for example because the claim has ended meanwhile.
-     *
-     * <p>Once all parts are done, the slab's bytes are its contents: what was written, and zeros elsewhere; and nothing that an older
-     * claim has asked for changes them any more. That is to be done for each {@link #expose}, also of a slab that is exposed already.
-     *
-     * @param from bytes of the slab that the parts before have done; 0 for the first part
-     * @param to bytes of it that are done after this part, a multiple of a page
-     */
-    public byte prepareExposure(Claim claim, int handle, int from, int to) {
-        Slab slab = table.find(handle);
-        byte status = enter(claim, slab, from, to - from);
-        if (status != Status.OK || slab == null) {
-            return counters.ended(status);
-        }
-        try {
-            SlabPages.expose(slab, from, to, pool.wasClean(slab.slot));
-            if (to == slabSize) {
-                slab.zeroed = true;
-            }
-        } finally {
-            leave(slab);
-        }
-        return Status.OK;
-    }
-
-    /**
-     * Lends a slab's memory to readers that do not come through the store. A reader that reads a page while it is being written may see a
-     * part of the write.
-     *
-     * <p>If no {@link #prepareExposure} has come to the slab's end, that is done here, in one go.
-     *
-     * @param onTakenBack run when the slab is handed back, by whichever thread does that; must not block. From then on the
-     *     memory is kept until {@link Exposure#close}, which has to come soon
-     */
-    public Exposure expose(Claim claim, int handle, Runnable onTakenBack) {
-        Slab slab = table.find(handle);
-        byte status = enter(claim, slab, 0, 0);
-        if (status != Status.OK || slab == null) {
-            return new Exposure(counters.ended(status), 0, 0, () -> {});
-        }
-        Exposure exposure = new Exposure(Status.OK, slab.data, slabSize, () -> leave(slab));
-        slab.onTakenBack = onTakenBack;
-        if (!slab.zeroed) {
-            status = prepareExposure(claim, handle, 0, slabSize);
-        } else if (slab.closed()) {
-            status = counters.ended(Status.NOT_OWNER);
-        }
-        if (status != Status.OK) {
-            exposure.close();
-            return new Exposure(status, 0, 0, () -> {});
-        }
-        return exposure;
+    SlabAccess access() {
+        return access;
     }
 
     /** Answers a request with a body that is none. */
     public byte malformed(Claim claim) {
         claim.answering();
-        return counters.ended(bad(claim));
-    }
-
-    /** As the other, for a write or trim: its version is noted before the look at the claim ({@link Claim}). */
-    byte enter(Claim claim, @Nullable Slab slab, int offset, int length, long version) {
-        if (version < 1 || version > Version.MAX_REQUEST || version > Version.MAX_EFFECTIVE - claim.base) {
-            return bad(claim);
-        }
-        if (claim.export != null) {
-            claim.raise(version);
-        }
-        return enter(claim, slab, offset, length);
-    }
-
-    /** Checks a request, and if it is in order enters the slab, which has to be left again. */
-    byte enter(Claim claim, @Nullable Slab slab, int offset, int length) {
-        if (claim.export == null) {
-            return Status.NOT_CLAIMED;
-        }
-        claim.answering();
-        if (claim.fenced()) {
-            return Status.FENCED;
-        }
-        if (slab == null || slab.export != claim.export) {
-            return Status.NOT_OWNER;
-        }
-        if (offset < 0 || length < 0 || offset > slabSize - length) {
-            return Status.OUT_OF_RANGE;
-        }
-        return slab.enter() ? Status.OK : Status.NOT_OWNER;
-    }
-
-    /** What a request that does not follow the protocol is answered. */
-    private static byte bad(Claim claim) {
-        if (claim.export == null) {
-            return Status.NOT_CLAIMED;
-        }
-        return claim.fenced() ? Status.FENCED : Status.BAD_REQUEST;
-    }
-
-    /** Ends what an enter has begun. */
-    void leave(Slab slab) {
-        if (slab.leave()) {
-            pool.recycle(slab.slot);
-        }
-    }
-
-    /** What a write or trim is answered, by what {@link SlabPages} says of it. */
-    byte changed(int stale, int length, LongAdder bytes) {
-        if (stale == SlabPages.FENCED) {
-            return counters.ended(Status.FENCED);
-        }
-        if (stale == SlabPages.LOST) {
-            return counters.ended(Status.PAGE_LOST);
-        }
-        bytes.add(length);
-        if (stale > 0) {
-            counters.stalePages.add(stale);
-        }
-        return Status.OK;
+        return counters.ended(SlabAccess.bad(claim));
     }
 
     /** Slabs that could be granted now. */

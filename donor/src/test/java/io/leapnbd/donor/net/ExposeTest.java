@@ -72,7 +72,7 @@ class ExposeTest {
 
     private SlabExposer.Answer register(Claim claim, int handle) {
         exposures++;
-        Exposure exposure = store.expose(claim, handle, () -> {});
+        Exposure exposure = store.exposures().expose(claim, handle, () -> {});
         SlabExposer.Answer answer = new SlabExposer.Answer(
                 exposure.status(), new SlabKey(exposure.address(), exposure.length(), exposures));
         exposure.close();

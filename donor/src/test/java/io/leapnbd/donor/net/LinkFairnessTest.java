@@ -245,7 +245,7 @@ class LinkFairnessTest {
                 ByteBuf bytes = Unpooled.directBuffer().writeBytes(Pages.array(7, PAGE));
                 assertThat(store.write(other, 1, offset, PAGE, 1, bytes, 0)).isEqualTo(Status.OK);
             }
-            Exposure exposure = store.expose(other, 1, () -> {});
+            Exposure exposure = store.exposures().expose(other, 1, () -> {});
             drain(trimmer);
 
             ByteBuf trim = Unpooled.directBuffer();
@@ -289,7 +289,7 @@ class LinkFairnessTest {
         try (SlabStore store = SlabStore.open(StoreSettings.ofMemory(slab, slab).withReadySlabs(0))) {
             EmbeddedChannel trimmer = channel(store, memory);
             Claim other = claimAndGrant(trimmer, store);
-            Exposure exposure = store.expose(other, 1, () -> {});
+            Exposure exposure = store.exposures().expose(other, 1, () -> {});
             drain(trimmer);
 
             byte[] trim = RawLink.frame(Operation.TRIM, 1, 1, 0, slab, 2);

@@ -43,7 +43,7 @@ class ExposureTest {
         Lent slab = Lent.grant(store, "a", 1, 0);
         slab.write(0, 3 * PAGE, 1, 1);
         slab.trim(0, PAGE, 2);
-        Exposure exposure = store.expose(slab.claim(), slab.handle(), () -> {});
+        Exposure exposure = store.exposures().expose(slab.claim(), slab.handle(), () -> {});
         slab.trim(PAGE, PAGE, 3);
 
         assertThat(bytes(exposure, 0, 2 * PAGE)).isEqualTo(new byte[2 * PAGE]);
@@ -57,7 +57,7 @@ class ExposureTest {
         before.write(0, SLAB, 1, 1);
         store.free(before.claim(), before.handle(), Version.ofGrant(1, 0));
         Lent after = Lent.grant(store, "b", 1, 0);
-        Exposure exposure = store.expose(after.claim(), after.handle(), () -> {});
+        Exposure exposure = store.exposures().expose(after.claim(), after.handle(), () -> {});
 
         assertThat(bytes(exposure, 0, SLAB)).isEqualTo(new byte[SLAB]);
         exposure.close();
@@ -68,12 +68,13 @@ class ExposureTest {
         Lent slab = Lent.grant(store, "a", 1, 0);
         slab.write(0, SLAB, 1, 1);
         slab.trim(2 * PAGE, PAGE, 2);
-        assertThat(store.prepareExposure(slab.claim(), slab.handle(), 0, PAGE)).isEqualTo(Status.OK);
+        assertThat(store.exposures().prepare(slab.claim(), slab.handle(), 0, PAGE))
+                .isEqualTo(Status.OK);
         slab.trim(0, PAGE, 3);
         slab.trim(3 * PAGE, PAGE, 3);
-        assertThat(store.prepareExposure(slab.claim(), slab.handle(), PAGE, SLAB))
+        assertThat(store.exposures().prepare(slab.claim(), slab.handle(), PAGE, SLAB))
                 .isEqualTo(Status.OK);
-        Exposure exposure = store.expose(slab.claim(), slab.handle(), () -> {});
+        Exposure exposure = store.exposures().expose(slab.claim(), slab.handle(), () -> {});
 
         assertThat(bytes(exposure, 0, PAGE)).isEqualTo(new byte[PAGE]);
         assertThat(bytes(exposure, PAGE, PAGE)).isEqualTo(slab.read(PAGE, PAGE));
@@ -87,8 +88,9 @@ class ExposureTest {
         Lent slab = Lent.grant(store, "a", 1, 0);
         slab.write(0, SLAB, 1, 1);
         slab.trim(0, SLAB, 2);
-        assertThat(store.prepareExposure(slab.claim(), slab.handle(), 0, PAGE)).isEqualTo(Status.OK);
-        Exposure exposure = store.expose(slab.claim(), slab.handle(), () -> {});
+        assertThat(store.exposures().prepare(slab.claim(), slab.handle(), 0, PAGE))
+                .isEqualTo(Status.OK);
+        Exposure exposure = store.exposures().expose(slab.claim(), slab.handle(), () -> {});
 
         assertThat(bytes(exposure, 0, SLAB)).isEqualTo(new byte[SLAB]);
         exposure.close();
@@ -98,7 +100,7 @@ class ExposureTest {
     void aSlabThatIsHandedBackIsNotLentAgainUntilNobodyReadsIt() {
         Lent slab = Lent.grant(store, "a", 1, 0);
         AtomicInteger told = new AtomicInteger();
-        Exposure exposure = store.expose(slab.claim(), slab.handle(), told::incrementAndGet);
+        Exposure exposure = store.exposures().expose(slab.claim(), slab.handle(), told::incrementAndGet);
 
         store.free(slab.claim(), slab.handle(), Version.ofGrant(1, 0));
 
@@ -113,7 +115,8 @@ class ExposureTest {
     void onlyTheOwnerMayHaveItExposed() {
         Lent slab = Lent.grant(store, "a", 1, 0);
         Claim other = Lent.claim(store, "b", 1);
-        assertThat(store.expose(other, slab.handle(), () -> {}).status()).isEqualTo(Status.NOT_OWNER);
+        assertThat(store.exposures().expose(other, slab.handle(), () -> {}).status())
+                .isEqualTo(Status.NOT_OWNER);
     }
 
     @Test
@@ -121,7 +124,11 @@ class ExposureTest {
         Lent slab = Lent.grant(store, "a", 1, 0);
         Claim newer = Lent.claim(store, "a", 2);
         assertThat(newer.fenced()).isFalse();
-        assertThat(store.expose(slab.claim(), slab.handle(), () -> {}).status()).isEqualTo(Status.FENCED);
-        assertThat(store.prepareExposure(slab.claim(), slab.handle(), 0, SLAB)).isEqualTo(Status.FENCED);
+        assertThat(store.exposures()
+                        .expose(slab.claim(), slab.handle(), () -> {})
+                        .status())
+                .isEqualTo(Status.FENCED);
+        assertThat(store.exposures().prepare(slab.claim(), slab.handle(), 0, SLAB))
+                .isEqualTo(Status.FENCED);
     }
 }
