@@ -65,6 +65,7 @@ class HedgedReadsTest {
             (offset, length) -> {},
             slab -> {},
             slab -> {});
+    private final List<ByteBuf> given = new ArrayList<>();
     private ReadPath reads = path(1);
 
     @BeforeEach
@@ -79,7 +80,13 @@ class HedgedReadsTest {
     @AfterEach
     void end() throws IOException {
         loop.close();
+        for (Link link : links) {
+            while (!link.asked.isEmpty()) {
+                ends(link, link.asked.getFirst(), Outcome.UNREACHABLE);
+            }
+        }
         state.close();
+        given.forEach(ByteBuf::release);
     }
 
     private static Member member(int donor) {
@@ -168,6 +175,7 @@ class HedgedReadsTest {
 
         Read(int page, int pages) {
             into = Unpooled.directBuffer(pages * PAGE);
+            given.add(into);
             poison();
             ClientRequest client = loop.begin(Operation.READ, now, code -> {
                 error = code;
