@@ -6,6 +6,7 @@ import bad_flags
 import copies
 import donor_faults
 import drains
+import encryption
 import ownership
 import own_memory
 import real_clients
@@ -59,6 +60,7 @@ def main(words):
         rounds.run(suite, processes, first, count or 100)
         set_donors.run(suite, processes, first, count or 5)
         spill.run(suite, processes, first, count or 5)
+        encryption.run(suite, processes, first, count or 3)
         tls.run(suite, processes)
         bad_flags.run(suite, processes)
         own_memory.run(suite, processes)

@@ -28,6 +28,7 @@ PER_SLAB = SLAB // PAGE
 MOVING = 4  # slabs that may be on their way to another donor
 LOSSES = 20  # in one round of so many pages are lost on purpose
 ROUND_DEADLINE = 100
+POOL_ROUNDS = 25  # with one pool; every other one is encrypted
 EVIDENCE = os.environ.get("LEAP_NBD_TEST_OUT") or os.path.join(os.path.dirname(__file__), "../../../target/test")
 
 
@@ -44,7 +45,7 @@ def free_address():
 class Pool:
     """Three donors on machines of their own, each with room for the whole device, a server that keeps two copies, and the load."""
 
-    def __init__(self, processes, seed):
+    def __init__(self, processes, seed, encrypt):
         self.processes = processes
         self.donors = [Donor(processes, "96M", f"donor {i}", drain_timeout="50s") for i in range(3)]
         for donor in self.donors:
@@ -52,7 +53,7 @@ class Pool:
         self.relays = [Relay(processes, donor, seed + i) for i, donor in enumerate(self.donors)]
         named = [Zoned(relay, i) for i, relay in enumerate(self.relays)]
         self.http = free_address()  # it stays the same when the server is started again
-        self.server = Server(processes, 2 * HALF, named, replicas=2, io_timeout="20s", http=self.http).ready()
+        self.server = Server(processes, 2 * HALF, named, replicas=2, io_timeout="20s", http=self.http, encrypt=encrypt).ready()
         self.server_starts = 1
         self.load = Load(self.server.uri("nbd+unix"), PAGES, seed=seed)
         self.load.fill()
@@ -189,6 +190,7 @@ class Rounds:
     def __init__(self, processes):
         self.processes = processes
         self.pool = None
+        self.pools = 0
         self.tally = Tally()
 
     def one(self, seed, faults):
@@ -196,8 +198,11 @@ class Rounds:
         watchdog = threading.Timer(ROUND_DEADLINE, self.give_up, [seed, faults])
         watchdog.daemon = True
         try:
+            if self.tally.rounds % POOL_ROUNDS == 0:
+                self.last()
             if self.pool is None:
-                self.pool = Pool(self.processes, seed)
+                self.pool = Pool(self.processes, seed, "on" if self.pools % 2 == 0 else "off")
+                self.pools += 1
             watchdog.start()
             self.pool.load.random.seed(seed)
             donors = self.pool.by_held()

@@ -38,10 +38,10 @@ class Pool:
             daemon.kill()
 
 
-def two_copies(processes, seed):
+def two_copies(processes, seed, encrypt="off"):
     """One of two donors gives back other bytes than it got, and gets others than it was sent."""
     draw = random.Random(seed)
-    pool = Pool(processes, 2, seed)
+    pool = Pool(processes, 2, seed, encrypt=encrypt)
     try:
         load = Load(pool.server.uri("nbd+unix"), PAGES, seed=seed)
         load.fill()
@@ -71,9 +71,9 @@ def two_copies(processes, seed):
         pool.close()
 
 
-def one_copy(processes):
+def one_copy(processes, encrypt="off"):
     """With one donor it is an I/O error, also after a restart of the server, and never the bytes."""
-    pool = Pool(processes, 1, 7)
+    pool = Pool(processes, 1, 7, encrypt=encrypt)
     try:
         load = Load(pool.server.uri("nbd+unix"), PAGES, seed=7, tolerated={"EIO"})
         load.fill()

@@ -88,7 +88,7 @@ final class DeviceLoops {
         SlabAllocator allocator = parts.allocator();
         PlacementChanges placing = parts.placing();
         Mending mending = new Mending(
-                loop, map, writeOrder, versions, losses, placing, new PageSeals(map, writeOrder), parts.sealFigures());
+                loop, map, writeOrder, versions, losses, placing, PageSeals.of(map, writeOrder), parts.sealFigures());
         Repair mine = new Repair(
                 loop,
                 this::all,

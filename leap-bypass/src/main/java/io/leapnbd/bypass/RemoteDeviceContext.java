@@ -1,5 +1,6 @@
 package io.leapnbd.bypass;
 
+import io.leapnbd.bypass.cipher.Encryption;
 import io.leapnbd.bypass.link.DonorAddress;
 import io.leapnbd.bypass.map.Placement;
 import io.leapnbd.bypass.map.StateFile;
@@ -43,6 +44,7 @@ public final class RemoteDeviceContext {
     private boolean takeOver;
     private boolean loseMissing;
     private boolean seals = true;
+    private Encryption encryption = Encryption.OFF;
     private Duration wait = Duration.ofSeconds(60);
     private UUID host = new UUID(0, 1);
     private String owner = "process " + ProcessHandle.current().pid();
@@ -177,6 +179,15 @@ public final class RemoteDeviceContext {
     public RemoteDeviceContext seals(boolean keep) {
         change();
         seals = keep;
+        return this;
+    }
+
+    /**
+     * How pages are encrypted before they leave the process; docs/encryption.md. Default: not. If they are, {@link #seals} does not matter: each has a tag.
+     */
+    public RemoteDeviceContext encryption(Encryption how) {
+        change();
+        encryption = how;
         return this;
     }
 
@@ -443,7 +454,19 @@ public final class RemoteDeviceContext {
         CopiesWish wish = new CopiesWish(
                 copies, fewerCopies, Arrays.stream(machines()).boxed().toList());
         return new TakeoverSettings(
-                export, size, loops, host, owner, wish, stateFile, takeOver, fresh, loseMissing, seals, wait);
+                export,
+                size,
+                loops,
+                host,
+                owner,
+                wish,
+                stateFile,
+                takeOver,
+                fresh,
+                loseMissing,
+                seals,
+                encryption,
+                wait);
     }
 
     int bulkWindow() {

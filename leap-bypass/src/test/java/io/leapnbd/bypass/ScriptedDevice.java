@@ -4,6 +4,8 @@ import io.leapnbd.bypass.cache.CachedPages;
 import io.leapnbd.bypass.cache.FetchOwners;
 import io.leapnbd.bypass.cache.PageFetches;
 import io.leapnbd.bypass.cache.Prefetching;
+import io.leapnbd.bypass.cipher.CipherKind;
+import io.leapnbd.bypass.cipher.LifeKeys;
 import io.leapnbd.bypass.latency.LatencyRecorders;
 import io.leapnbd.bypass.link.Donor;
 import io.leapnbd.bypass.link.DonorLink;
@@ -98,9 +100,25 @@ final class ScriptedDevice implements BlockDevice, AutoCloseable {
             Random random,
             IntConsumer onLoss)
             throws IOException {
+        this(slabs, slabShift, donors, copies, timeoutNanos, policy, random, onLoss, CipherKind.NONE);
+    }
+
+    /** With pages that are encrypted. */
+    ScriptedDevice(
+            int slabs,
+            int slabShift,
+            int donors,
+            int copies,
+            long timeoutNanos,
+            PrefetchPolicy policy,
+            Random random,
+            IntConsumer onLoss,
+            CipherKind cipher)
+            throws IOException {
         size = (long) slabs << slabShift;
         this.timeoutNanos = timeoutNanos;
-        state = StateFile.inMemory(size, slabShift);
+        state = StateFile.inMemory(size, slabShift, cipher);
+        state.beginLife(LifeKeys.drawSecret());
         map = new AddressMap(state, size, slabShift);
         cache = new PageCache(arena.allocate(64L * PageCache.PAGE_SIZE, PageCache.PAGE_SIZE));
         cache.resize(64);
@@ -170,7 +188,7 @@ final class ScriptedDevice implements BlockDevice, AutoCloseable {
                 false,
                 timeoutNanos,
                 memberTimeoutNanos);
-        Mending mending = new Mending(loop, map, order, versions, losses, placing, new PageSeals(map, order), figures);
+        Mending mending = new Mending(loop, map, order, versions, losses, placing, PageSeals.of(map, order), figures);
         synchronized (repairs) {
             if (repairs.isEmpty()) {
                 Repair repair = new Repair(

@@ -1,5 +1,6 @@
 package io.leapnbd.bypass;
 
+import io.leapnbd.bypass.cipher.CipherKind;
 import io.leapnbd.prefetch.PrefetchPolicy;
 import io.netty.channel.EventLoopGroup;
 import io.netty.channel.MultiThreadIoEventLoopGroup;
@@ -24,6 +25,11 @@ abstract class ScriptedDeviceTests {
     @SuppressWarnings("NullAway.Init") // Likewise.
     DeviceDriver driver;
 
+    /** How pages are encrypted; a subclass says otherwise. */
+    CipherKind cipher() {
+        return CipherKind.NONE;
+    }
+
     @AfterEach
     void stop() throws IOException {
         group.shutdownGracefully(0, 1, TimeUnit.SECONDS).syncUninterruptibly();
@@ -45,7 +51,8 @@ abstract class ScriptedDeviceTests {
                 TimeUnit.MILLISECONDS.toNanos(timeoutMillis),
                 PrefetchPolicy.NONE,
                 new Random(1),
-                slab -> {});
+                slab -> {},
+                cipher());
         driver = new DeviceDriver(device, group.next(), device.clock);
     }
 

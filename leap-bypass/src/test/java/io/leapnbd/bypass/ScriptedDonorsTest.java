@@ -2,6 +2,7 @@ package io.leapnbd.bypass;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.leapnbd.bypass.cipher.CipherKind;
 import io.leapnbd.bypass.map.Placement;
 import io.leapnbd.nbd.spi.NbdError;
 import io.leapnbd.prefetch.PrefetchPolicy;
@@ -22,7 +23,7 @@ import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.CsvSource;
 
 /**
  * Random operations on two loops over two donors that restart, as one loop sees before the other, take slabs back, answer late,
@@ -82,10 +83,11 @@ class ScriptedDonorsTest {
     }
 
     @ParameterizedTest
-    @EnumSource(names = {"NONE", "NEXT_N"})
-    void noReadIsOlderThanWhatWasAcknowledgedAndNoneFailsWithoutALoss(PrefetchPolicy policy) throws IOException {
+    @CsvSource({"NONE, NONE", "NEXT_N, NONE", "NEXT_N, AES_256_GCM"})
+    void noReadIsOlderThanWhatWasAcknowledgedAndNoneFailsWithoutALoss(PrefetchPolicy policy, CipherKind cipher)
+            throws IOException {
         device = new ScriptedDevice(
-                SLABS, SLAB_SHIFT, 2, TimeUnit.SECONDS.toNanos(40), policy, random, losses::incrementAndGet);
+                SLABS, SLAB_SHIFT, 2, 1, TimeUnit.SECONDS.toNanos(40), policy, random, losses::incrementAndGet, cipher);
         Arrays.setAll(pages, Page::new);
         for (int i = 0; i < 2; i++) {
             drivers[i] = new DeviceDriver(device, group.next());
@@ -111,10 +113,11 @@ class ScriptedDonorsTest {
      * is old.
      */
     @ParameterizedTest
-    @EnumSource(names = {"NONE", "NEXT_N"})
-    void withTwoCopiesNothingIsLostAndNothingFailsWhenOneDonorAtATimeGoes(PrefetchPolicy policy) throws IOException {
+    @CsvSource({"NONE, NONE", "NEXT_N, NONE", "NEXT_N, AES_256_GCM"})
+    void withTwoCopiesNothingIsLostAndNothingFailsWhenOneDonorAtATimeGoes(PrefetchPolicy policy, CipherKind cipher)
+            throws IOException {
         device = new ScriptedDevice(
-                SLABS, SLAB_SHIFT, 3, 2, TimeUnit.SECONDS.toNanos(24), policy, random, losses::incrementAndGet);
+                SLABS, SLAB_SHIFT, 3, 2, TimeUnit.SECONDS.toNanos(24), policy, random, losses::incrementAndGet, cipher);
         Arrays.setAll(pages, Page::new);
         for (int i = 0; i < 2; i++) {
             drivers[i] = new DeviceDriver(device, group.next());
@@ -153,10 +156,11 @@ class ScriptedDonorsTest {
 
     /** One of two donors changes bytes, on their way and where they lie: no read returns any of these, and nothing fails. */
     @ParameterizedTest
-    @EnumSource(names = {"NONE", "NEXT_N"})
-    void withTwoCopiesNothingIsWrongAndNothingFailsWhenADonorChangesBytes(PrefetchPolicy policy) throws IOException {
+    @CsvSource({"NONE, NONE", "NEXT_N, NONE", "NEXT_N, AES_256_GCM"})
+    void withTwoCopiesNothingIsWrongAndNothingFailsWhenADonorChangesBytes(PrefetchPolicy policy, CipherKind cipher)
+            throws IOException {
         device = new ScriptedDevice(
-                SLABS, SLAB_SHIFT, 2, 2, TimeUnit.SECONDS.toNanos(40), policy, random, losses::incrementAndGet);
+                SLABS, SLAB_SHIFT, 2, 2, TimeUnit.SECONDS.toNanos(40), policy, random, losses::incrementAndGet, cipher);
         Arrays.setAll(pages, Page::new);
         for (int i = 0; i < 2; i++) {
             drivers[i] = new DeviceDriver(device, group.next());

@@ -50,6 +50,36 @@ public final class RawMemory {
         to.setBytes(index, EVERYTHING.asSlice(from, length).asByteBuffer());
     }
 
+    /** Copies {@code length} bytes at {@code from} to the beginning of an array. */
+    public static void copyToArray(long from, byte[] to, int length) {
+        MemorySegment.copy(EVERYTHING, ValueLayout.JAVA_BYTE, from, to, 0, length);
+    }
+
+    /** Copies {@code length} bytes of an array, from {@code index} on, to {@code to}. */
+    public static void copyFromArray(byte[] from, int index, long to, int length) {
+        MemorySegment.copy(from, index, EVERYTHING, ValueLayout.JAVA_BYTE, to, length);
+    }
+
+    /** Eight bytes, in the order of this machine; the address need not be aligned. */
+    public static long get(long address) {
+        return EVERYTHING.get(ValueLayout.JAVA_LONG_UNALIGNED, address);
+    }
+
+    /** Writes eight bytes likewise. */
+    public static void put(long address, long value) {
+        EVERYTHING.set(ValueLayout.JAVA_LONG_UNALIGNED, address, value);
+    }
+
+    /** Whether a range is zeros; a multiple of 8 bytes long. */
+    public static boolean isZero(long address, long length) {
+        for (long at = address; at < address + length; at += Long.BYTES) {
+            if (get(at) != 0) {
+                return false;
+            }
+        }
+        return true;
+    }
+
     /** A word of 8 bytes at an aligned address, as a volatile field is read. */
     public static long getVolatile(long address) {
         return (long) WORD.getVolatile(EVERYTHING, address);

@@ -169,7 +169,7 @@ public final class PageFetches {
         if (bytes == null) {
             return false;
         }
-        if (!seals.surelyFits(offset, bytes, request.bufferIndex)) {
+        if (!seals.openSurely(offset, bytes, request.bufferIndex)) {
             if (request.stamp != WriteWatch.BUSY && order.undisturbed(offset, PAGE, request.stamp)) {
                 mending.behindTheBack(offset, false);
             }

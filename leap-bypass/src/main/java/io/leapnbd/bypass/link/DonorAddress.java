@@ -61,6 +61,11 @@ public record DonorAddress(Transport transport, String host, int port, String zo
         return zone.isEmpty() ? host : "zone " + zone;
     }
 
+    /** Whether what is sent there stays on this machine: a loopback address, or {@code localhost}. Other names are not looked up. */
+    public boolean onThisMachine() {
+        return host.equals("localhost") || host.equals("::1") || host.matches("127(\\.\\d{1,3}){3}");
+    }
+
     /** Checks port and host. */
     public DonorAddress {
         if (port < 1 || port > 65_535) {

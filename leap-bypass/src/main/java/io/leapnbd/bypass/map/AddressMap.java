@@ -1,5 +1,6 @@
 package io.leapnbd.bypass.map;
 
+import io.leapnbd.bypass.cipher.PageKeys;
 import io.leapnbd.donor.protocol.Protocol;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
@@ -142,7 +143,7 @@ public final class AddressMap {
         if (!state.sealing()) {
             return pagesWritten();
         }
-        if (!state.mayBeUnsealed()) {
+        if (encrypted() || !state.mayBeUnsealed()) {
             return 0;
         }
         SealTable seals = state.seals();
@@ -160,7 +161,29 @@ public final class AddressMap {
         return pages;
     }
 
-    /** The seals of pages; null if none are kept. */
+    /** Whether pages are encrypted. */
+    public boolean encrypted() {
+        return state.sealedPages() != null;
+    }
+
+    /** What is known of encrypted pages. */
+    public SealedPages sealedPages() {
+        return required(state.sealedPages());
+    }
+
+    /** What they are encrypted with. */
+    public PageKeys keys() {
+        return required(state.keys());
+    }
+
+    private static <T> T required(@Nullable T of) {
+        if (of == null) {
+            throw new IllegalStateException("pages are not encrypted");
+        }
+        return of;
+    }
+
+    /** The seals of pages that are not encrypted; null if none are kept. */
     public @Nullable SealTable seals() {
         return state.sealing() ? state.seals() : null;
     }

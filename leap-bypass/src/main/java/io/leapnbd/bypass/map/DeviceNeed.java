@@ -1,5 +1,6 @@
 package io.leapnbd.bypass.map;
 
+import io.leapnbd.bypass.cipher.CipherKind;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -52,9 +53,10 @@ public final class DeviceNeed {
         return slabs * (HEAP_PER_SLAB + (copies - 1) * HEAP_PER_COPY);
     }
 
-    /** How many bytes its state file takes. */
+    /** How many bytes its state file takes at once. */
     public static long stateFile(long size, int slabSize) {
-        return StateFile.length(size, Integer.numberOfTrailingZeros(slabSize));
+        // Of one with encrypted pages, which is 2 MiB larger.
+        return StateFile.length(size, Integer.numberOfTrailingZeros(slabSize), CipherKind.AES_256_GCM);
     }
 
     /**

@@ -1,5 +1,6 @@
 package io.leapnbd.bypass.map;
 
+import io.leapnbd.bypass.cipher.CipherKind;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -108,20 +109,29 @@ public final class LockedStateFile implements AutoCloseable {
      * @throws IOException if there is no room for it; the old one is untouched then
      */
     public StateFile create(long size, int slabShift) throws IOException {
+        return create(size, slabShift, CipherKind.NONE);
+    }
+
+    /**
+     * The same for pages that are encrypted. The secret of what was there is wiped.
+     *
+     * @throws IOException likewise
+     */
+    public StateFile create(long size, int slabShift, CipherKind cipher) throws IOException {
         Path to = path;
         if (to == null) {
-            return StateFile.inMemory(size, slabShift);
+            return StateFile.inMemory(size, slabShift, cipher);
         }
         Path fresh = to.resolveSibling(to.getFileName() + ".new");
         Files.deleteIfExists(fresh);
-        long length = StateFile.length(size, slabShift);
+        long length = StateFile.length(size, slabShift, cipher);
         Arena arena = Arena.ofShared();
         SealSpace space = null;
         boolean done = false;
         try (FileChannel file = open(fresh, StandardOpenOption.CREATE_NEW)) {
             space = SealSpace.of(fresh);
             allocate(fresh, length, space);
-            long seals = StateFile.sealsLength(size, slabShift);
+            long seals = StateFile.sealsLength(size, slabShift, cipher);
             space.extend(length + seals);
             StateFile state = StateFile.begin(
                     arena,
@@ -129,8 +139,9 @@ public final class LockedStateFile implements AutoCloseable {
                     file.map(FileChannel.MapMode.READ_WRITE, length, seals, arena),
                     space,
                     size,
-                    slabShift);
-            Files.move(fresh, to, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
+                    slabShift,
+                    cipher);
+            replace(fresh, to);
             dropFound();
             done = true;
             return state;
@@ -142,6 +153,18 @@ public final class LockedStateFile implements AutoCloseable {
                 }
                 Files.deleteIfExists(fresh);
             }
+        }
+    }
+
+    /** The secret of what was there is wiped, since a disk keeps what was in a file that is gone. */
+    private static void replace(Path fresh, Path old) throws IOException {
+        if (!Files.exists(old, LinkOption.NOFOLLOW_LINKS)) {
+            Files.move(fresh, old, StandardCopyOption.ATOMIC_MOVE);
+            return;
+        }
+        try (FileChannel before = open(old)) {
+            Files.move(fresh, old, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
+            StateFile.wipeSecret(before);
         }
     }
 
@@ -208,14 +231,14 @@ public final class LockedStateFile implements AutoCloseable {
         if (header == null) {
             ignored = from + " has no header that is whole";
         } else if (length
-                != StateFile.length(header.size(), header.slabShift())
-                        + StateFile.sealsLength(header.size(), header.slabShift())) {
+                != StateFile.length(header.size(), header.slabShift(), header.cipher())
+                        + StateFile.sealsLength(header.size(), header.slabShift(), header.cipher())) {
             ignored = from + " is cut short";
         } else if (header.owner().equals(StateHeader.NOBODY)) {
             ignored = from + " is of a server that did not get to the end of its start";
         } else {
             Arena arena = Arena.ofShared();
-            long allocated = StateFile.length(header.size(), header.slabShift());
+            long allocated = StateFile.length(header.size(), header.slabShift(), header.cipher());
             StateFile state = new StateFile(
                     arena,
                     file.map(FileChannel.MapMode.READ_WRITE, 0, allocated, arena),

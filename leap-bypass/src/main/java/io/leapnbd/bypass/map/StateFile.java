@@ -1,5 +1,8 @@
 package io.leapnbd.bypass.map;
 
+import io.leapnbd.bypass.cipher.CipherKind;
+import io.leapnbd.bypass.cipher.LifeKeys;
+import io.leapnbd.bypass.cipher.PageKeys;
 import io.leapnbd.donor.memory.MappedMemory;
 import io.leapnbd.donor.memory.MemoryException;
 import java.io.IOException;
@@ -8,7 +11,9 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.lang.invoke.VarHandle;
+import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.nio.channels.FileChannel;
 import java.util.ArrayList;
 import java.util.BitSet;
 import java.util.HashMap;
@@ -27,11 +32,13 @@ import org.jspecify.annotations.Nullable;
  * +--------------------------------------------------------------------------------+
  * | 0     two {@link StateHeader headers}; the newer one that is whole counts       |
  * | 2 Ki  8 bytes: not 0 if written pages may have no seal                        |
+ * | 2.5 K the secret of encrypted pages: {@link SecretSpace}                        |
  * | 4 Ki  donors:    {@link DonorRows}, 512 of 160 bytes                            |
  * | 84 Ki slabs:     {@link SlabRows}, 320 bytes for each                            |
  * |       written:   a bit a page                                                  |
  * |       lost:      a bit a page                                                  |
- * |       seals:     {@link SealTable}, 8 bytes a page; allocated slab by slab     |
+ * |       if pages are encrypted: salts of lives ({@link LifeSalts}), slots ({@link SealedPages})  |
+ * |       seals:     {@link SealTable}, 8 bytes a page, or {@link SealedPages}, 24; allocated slab by slab |
  * +--------------------------------------------------------------------------------+
  * </pre>
  *
@@ -58,6 +65,7 @@ public final class StateFile implements AutoCloseable {
 
     private static final int HEADER_SLOT = 512;
     private static final int AT_UNSEALED = 2048;
+    private static final int AT_SECRET = 2560;
     private static final int AT_DONORS = 4096;
     private static final long AT_SLABS = roundUp(AT_DONORS + DonorRows.LENGTH);
 
@@ -72,11 +80,14 @@ public final class StateFile implements AutoCloseable {
     private final long writtenAt;
     private final long lostAt;
     private final long bitmapLength;
+    private final long saltsAt;
     private final DonorRows donors;
     private final SlabRows rows;
     private final MemorySegment sealWords;
     private final @Nullable SealSpace space;
+    private final @Nullable SealedPages sealedPages;
     private volatile boolean sealing = true;
+    private @Nullable PageKeys keys;
     private StateHeader header;
     private int newerSlot;
     private Map<UUID, BoundDonor> bound = Map.of();
@@ -107,16 +118,30 @@ public final class StateFile implements AutoCloseable {
         lostAt = writtenAt + roundUp(bitmapLength);
         donors = new DonorRows(memory.asSlice(AT_DONORS, DonorRows.LENGTH));
         rows = new SlabRows(memory.asSlice(AT_SLABS, slabs * SlabRows.LENGTH));
+        if (header.cipher().encrypts()) {
+            saltsAt = lostAt + roundUp(bitmapLength);
+            sealedPages =
+                    new SealedPages(sealWords, memory.asSlice(saltsAt + LifeSalts.LENGTH, SealedPages.SLOTS_LENGTH));
+        } else {
+            saltsAt = 0;
+            sealedPages = null;
+        }
+    }
+
+    /** In memory only; blank, and nobody's. Of pages that are not encrypted. */
+    public static StateFile inMemory(long size, int slabShift) {
+        return inMemory(size, slabShift, CipherKind.NONE);
     }
 
     /** In memory only; blank, and nobody's. */
-    public static StateFile inMemory(long size, int slabShift) {
+    public static StateFile inMemory(long size, int slabShift, CipherKind cipher) {
         Arena arena = Arena.ofShared();
         try {
             // Memory that is not touched takes none: there are more seals than will be needed.
-            MemorySegment seals =
-                    MappedMemory.reserve(sealsLength(size, slabShift), false).segment(arena);
-            return begin(arena, arena.allocate(length(size, slabShift), 4096), seals, null, size, slabShift);
+            MemorySegment seals = MappedMemory.reserve(sealsLength(size, slabShift, cipher), false)
+                    .segment(arena);
+            return begin(
+                    arena, arena.allocate(length(size, slabShift, cipher), 4096), seals, null, size, slabShift, cipher);
         } catch (MemoryException e) {
             arena.close();
             throw new UncheckedIOException("there is no room for the seals of pages", e);
@@ -130,20 +155,27 @@ public final class StateFile implements AutoCloseable {
             MemorySegment sealWords,
             @Nullable SealSpace space,
             long size,
-            int slabShift) {
-        StateFile state = new StateFile(arena, memory, sealWords, space, StateHeader.blank(size, slabShift), 1);
+            int slabShift,
+            CipherKind cipher) {
+        StateFile state = new StateFile(arena, memory, sealWords, space, StateHeader.blank(size, slabShift, cipher), 1);
         state.publish(state.header);
         return state;
     }
 
     /** Bytes of a file for a device that are allocated at once: all but the seals, which follow. */
-    public static long length(long size, int slabShift) {
-        return writtenAt(slabs(size, slabShift)) + 2 * roundUp(bitmapLength(size, slabShift));
+    public static long length(long size, int slabShift, CipherKind cipher) {
+        return writtenAt(slabs(size, slabShift))
+                + 2 * roundUp(bitmapLength(size, slabShift))
+                + (cipher.encrypts() ? LifeSalts.LENGTH + SealedPages.SLOTS_LENGTH : 0);
     }
 
     /** Bytes of the seals of a device. */
-    static long sealsLength(long size, int slabShift) {
-        return roundUp((slabs(size, slabShift) << (slabShift - PAGE_SHIFT)) * SealTable.WORD);
+    static long sealsLength(long size, int slabShift, CipherKind cipher) {
+        return roundUp((slabs(size, slabShift) << (slabShift - PAGE_SHIFT)) * sealBytes(cipher));
+    }
+
+    private static int sealBytes(CipherKind cipher) {
+        return cipher.encrypts() ? SealedPages.RECORD : SealTable.WORD;
     }
 
     /** The header that counts, in a mapped file's first bytes; null if neither is whole. */
@@ -382,9 +414,61 @@ public final class StateFile implements AutoCloseable {
         return lost().any(firstPage(slab), firstPage(slab + 1));
     }
 
-    /** The seals of pages. Those of a slab are looked at only after {@link #reserve}. */
+    /** The seals of pages that are not encrypted. Those of a slab are looked at only after {@link #reserve}. */
     public SealTable seals() {
         return new SealTable(sealWords);
+    }
+
+    /** Likewise of encrypted ones; null if pages are not encrypted. */
+    public @Nullable SealedPages sealedPages() {
+        return sealedPages;
+    }
+
+    /** The secret of encrypted pages, and what shows which one it is. */
+    public SecretSpace secret() {
+        return new SecretSpace(memory.asSlice(AT_SECRET, SecretSpace.LENGTH));
+    }
+
+    /** Wipes the secret of a file that is not mapped any more, if it is one of this layout. */
+    static void wipeSecret(FileChannel file) throws IOException {
+        ByteBuffer magic = ByteBuffer.allocate(Long.BYTES).order(ByteOrder.LITTLE_ENDIAN);
+        if (file.size() >= AT_DONORS && file.read(magic, 0) == Long.BYTES && magic.getLong(0) == StateHeader.MAGIC) {
+            int _ = file.write(ByteBuffer.allocate(SecretSpace.LENGTH), AT_SECRET);
+            file.force(false);
+        }
+    }
+
+    /**
+     * A server begins to encrypt pages, under keys that no other has used. Before its loops begin. Does nothing if pages are not encrypted.
+     *
+     * @param given the secret, if the file does not hold it
+     * @throws IOException if there were too many lives of these contents
+     */
+    public void beginLife(byte @Nullable [] given) throws IOException {
+        SealedPages pages = sealedPages;
+        if (pages == null) {
+            return;
+        }
+        pages.restore();
+        byte[] secret = given == null ? secret().get() : given;
+        LifeKeys of = new LifeKeys(header.cipher(), header.content(), secret);
+        LifeSalts salts = new LifeSalts(memory.asSlice(saltsAt, LifeSalts.LENGTH));
+        int life = salts.begin(() -> {
+            BitSet lives = new BitSet();
+            for (int slab = 0; slab < slabs; slab++) {
+                if (rows.isPlaced(slab)) {
+                    pages.stamps(firstPage(slab), firstPage(slab + 1), PageKeys.COUNTER_BITS, lives);
+                }
+            }
+            return lives;
+        });
+        keys = new PageKeys(of, salts.all(), life);
+    }
+
+    /** What pages are encrypted with in this life; null if they are not. */
+    @Nullable
+    PageKeys keys() {
+        return keys;
     }
 
     /**
@@ -399,7 +483,10 @@ public final class StateFile implements AutoCloseable {
     /** Forgets the seals of a slab that are reserved: it is not known whether they are of the bytes that its donors hold. */
     public void forgetSeals(int slab) {
         memory.set(LONG, AT_UNSEALED, 1);
-        if (sealing) {
+        SealedPages encrypted = sealedPages;
+        if (encrypted != null) {
+            encrypted.forget(firstPage(slab), firstPage(slab + 1));
+        } else if (sealing) {
             seals().forget(firstPage(slab), firstPage(slab + 1));
         }
     }
@@ -414,7 +501,7 @@ public final class StateFile implements AutoCloseable {
         memory.set(LONG, AT_UNSEALED, 1);
         if (space != null) {
             space.extend(memory.byteSize());
-            space.extend(memory.byteSize() + sealsLength(header.size(), header.slabShift()));
+            space.extend(memory.byteSize() + sealsLength(header.size(), header.slabShift(), header.cipher()));
         }
     }
 
@@ -434,11 +521,11 @@ public final class StateFile implements AutoCloseable {
     }
 
     private long sealsOf(int slab) {
-        return firstPage(slab) * SealTable.WORD;
+        return firstPage(slab) * sealBytes(header.cipher());
     }
 
     private long sealsOfASlab() {
-        return (1L << (header.slabShift() - PAGE_SHIFT)) * SealTable.WORD;
+        return (1L << (header.slabShift() - PAGE_SHIFT)) * sealBytes(header.cipher());
     }
 
     private long firstPage(int slab) {

@@ -1,5 +1,6 @@
 package io.leapnbd.bypass.map;
 
+import io.leapnbd.bypass.cipher.CipherKind;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
@@ -12,7 +13,7 @@ import org.jspecify.annotations.Nullable;
  *
  * <pre>
  *  0 magic  8 version  12 slab shift  16 sequence  24 size  32 content  48 owner  64 claimer
- *  80 term  88 boot  104 clean  112 sum of rows and bitmaps  120 sum of all before
+ *  80 term  88 boot  104 clean  108 cipher  112 sum of rows and bitmaps  120 sum of all before
  * </pre>
  *
  * <p>A file has two headers. The one with the higher sequence counts.
@@ -20,6 +21,7 @@ import org.jspecify.annotations.Nullable;
  * @param sequence 0 or more; grows by one with every header that is written
  * @param size bytes of the device
  * @param slabShift binary logarithm of the slab size
+ * @param cipher how pages are encrypted; never changes
  * @param content contents whose slabs the rows name; {@link #NOBODY} if there are none
  * @param owner server whose map this is; {@link #NOBODY} if there is none
  * @param claimer server that began to take over with this file, and has not ended; {@link #NOBODY} if there is none
@@ -32,6 +34,7 @@ public record StateHeader(
         long sequence,
         long size,
         int slabShift,
+        CipherKind cipher,
         UUID content,
         UUID owner,
         UUID claimer,
@@ -47,7 +50,7 @@ public record StateHeader(
     static final long MAGIC = 0x4C45_4150_4D41_5031L;
 
     /** Layout of this version. */
-    static final int VERSION = 4;
+    static final int VERSION = 5;
 
     static final int AT_VERSION = 8;
 
@@ -56,8 +59,8 @@ public record StateHeader(
     private static final ValueLayout.OfLong LONG = ValueLayout.JAVA_LONG.withOrder(ByteOrder.LITTLE_ENDIAN);
     private static final ValueLayout.OfInt INT = ValueLayout.JAVA_INT.withOrder(ByteOrder.LITTLE_ENDIAN);
 
-    static StateHeader blank(long size, int slabShift) {
-        return new StateHeader(0, size, slabShift, NOBODY, NOBODY, NOBODY, 0, NOBODY, false, 0);
+    static StateHeader blank(long size, int slabShift, CipherKind cipher) {
+        return new StateHeader(0, size, slabShift, cipher, NOBODY, NOBODY, NOBODY, 0, NOBODY, false, 0);
     }
 
     /** The header in some bytes; null if there is none, or it is not whole. */
@@ -65,10 +68,17 @@ public record StateHeader(
         if (from.get(LONG, 0) != MAGIC || from.get(INT, AT_VERSION) != VERSION || from.get(INT, AT_SUM) != sum(from)) {
             return null;
         }
+        CipherKind cipher;
+        try {
+            cipher = CipherKind.of(from.get(INT, 108));
+        } catch (IllegalArgumentException e) {
+            return null;
+        }
         return new StateHeader(
                 from.get(LONG, 16),
                 from.get(LONG, 24),
                 from.get(INT, 12),
+                cipher,
                 uuid(from, 32),
                 uuid(from, 48),
                 uuid(from, 64),
@@ -90,26 +100,27 @@ public record StateHeader(
         to.set(LONG, 80, term);
         put(to, 88, boot);
         to.set(INT, 104, clean ? 1 : 0);
+        to.set(INT, 108, cipher.number());
         to.set(LONG, 112, cleanSum);
         to.set(INT, AT_SUM, sum(to));
     }
 
     StateHeader withSequence(long next) {
-        return new StateHeader(next, size, slabShift, content, owner, claimer, term, boot, clean, cleanSum);
+        return new StateHeader(next, size, slabShift, cipher, content, owner, claimer, term, boot, clean, cleanSum);
     }
 
     StateHeader withClaimer(UUID instance, long higher, UUID now) {
         return new StateHeader(
-                sequence, size, slabShift, content, owner, instance, Math.max(term, higher), now, false, 0);
+                sequence, size, slabShift, cipher, content, owner, instance, Math.max(term, higher), now, false, 0);
     }
 
     StateHeader withOwner(UUID instance, UUID contents, long higher, UUID now) {
         return new StateHeader(
-                sequence, size, slabShift, contents, instance, NOBODY, Math.max(term, higher), now, false, 0);
+                sequence, size, slabShift, cipher, contents, instance, NOBODY, Math.max(term, higher), now, false, 0);
     }
 
     StateHeader withClean(long sum) {
-        return new StateHeader(sequence, size, slabShift, content, owner, claimer, term, boot, true, sum);
+        return new StateHeader(sequence, size, slabShift, cipher, content, owner, claimer, term, boot, true, sum);
     }
 
     private static int sum(MemorySegment header) {

@@ -58,6 +58,9 @@ abstract class ChangePath {
     /** A change is about to be sent to a copy that was added after it began. */
     abstract void continues(Change change);
 
+    /** It will be done again from the beginning, and still has its turn: its bytes are its client's again. */
+    abstract void undo(Change change);
+
     /** Does what remains after all copies have done it and its turn is over; false if it has to be done again. */
     abstract boolean applied(Change change);
 
@@ -236,10 +239,15 @@ abstract class ChangePath {
 
     /** What every copy has done, or the slab is lost. */
     private void conclude(Change change, boolean done, long now) {
-        if (done) {
-            seals.commit(change.position, change.length);
+        try {
+            if (done) {
+                seals.commit(change.position, change.length);
+            } else {
+                undo(change);
+            }
+        } finally {
+            order.end(change.position, change.length);
         }
-        order.end(change.position, change.length);
         try {
             if (!done || !applied(change)) {
                 if (loop.expired(change.client())) {

@@ -6,7 +6,6 @@ import io.leapnbd.bypass.map.AddressMap;
 import io.leapnbd.bypass.map.Member;
 import io.leapnbd.bypass.map.Member.State;
 import io.leapnbd.bypass.map.Placement;
-import io.leapnbd.bypass.map.SealTable;
 import io.leapnbd.donor.protocol.Operation;
 import io.leapnbd.donor.protocol.Protocol;
 import io.netty.buffer.ByteBuf;
@@ -299,7 +298,7 @@ final class FillLane implements FillTraffic.Piece {
     /** All copies have these bytes now, so that it is known what became of writes that were cut short. */
     private void settle() {
         for (long page = at; page < end && map.placement(slab) == copied; page += PAGE) {
-            if (map.isWritten(page) && !map.isLost(page) && SealTable.open(seals.word(page))) {
+            if (map.isWritten(page) && !map.isLost(page) && seals.isOpen(page)) {
                 seals.settle(page, buffer, (int) (page - at));
             }
         }

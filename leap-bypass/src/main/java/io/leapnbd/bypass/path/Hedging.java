@@ -282,7 +282,7 @@ final class Hedging {
             endIfOver(hedge);
             return;
         }
-        boolean right = fits(second);
+        boolean right = fits(second) && opens(second);
         if (right && (first == null || callOff(first))) {
             win(hedge, second, now);
         } else if (first != null) {
@@ -332,6 +332,12 @@ final class Hedging {
         return request.outcome == Outcome.OK
                 && seals.firstUnfit(request.position, request.length, request.data(), request.bufferIndex)
                         == request.position + request.length;
+    }
+
+    /** The page stands in a buffer of this loop's, so that it may be opened before it is known whether it is wanted. */
+    private boolean opens(LinkRequest request) {
+        return seals.open(request.position, request.length, request.data(), request.bufferIndex)
+                == request.position + request.length;
     }
 
     private void noteUnfit(LinkRequest request) {

@@ -5,7 +5,6 @@ import io.leapnbd.bypass.link.LinkRequest.Outcome;
 import io.leapnbd.bypass.map.AddressMap;
 import io.leapnbd.bypass.map.Member;
 import io.leapnbd.bypass.map.Placement;
-import io.leapnbd.bypass.map.SealTable;
 import io.leapnbd.donor.protocol.Operation;
 import io.leapnbd.donor.protocol.Protocol;
 import io.leapnbd.nbd.spi.NbdError;
@@ -87,7 +86,7 @@ public final class Mending {
 
     /** Copies that were looked at while nobody changed the page differ from the right one, or fit nothing. */
     void countUnfit(PageCopies copies, long offset) {
-        if (!SealTable.open(seals.word(offset))) {
+        if (!seals.isOpen(offset)) {
             copies.unfit().forEach(member -> figures.countUnfit(member.donor(), offset));
         }
     }
@@ -200,6 +199,7 @@ public final class Mending {
             } else if (copies.found()) {
                 if (into != null) {
                     into.setBytes(index, copies.bytes(), copies.rightIndex(), PAGE);
+                    seals.openRanked(offset, into, index);
                 }
                 mend(copies);
             } else {
@@ -218,7 +218,7 @@ public final class Mending {
 
         /** If a write was begun whose end is not known, all copies are written, so that it is known from then on. */
         private void mend(PageCopies copies) {
-            boolean open = SealTable.open(seals.word(offset));
+            boolean open = seals.isOpen(offset);
             List<Member> unfit = copies.unfit();
             List<Member> targets = open ? copies.placement().members() : unfit;
             if (!counted && looks == 1) {

@@ -5,10 +5,10 @@ import io.leapnbd.bypass.link.LinkRequest.Outcome;
 import io.leapnbd.bypass.map.AddressMap;
 import io.leapnbd.bypass.map.Member;
 import io.leapnbd.bypass.map.Placement;
-import io.leapnbd.bypass.map.SealTable;
 import io.leapnbd.donor.protocol.Operation;
 import io.leapnbd.donor.protocol.Protocol;
 import io.netty.buffer.ByteBuf;
+import io.netty.buffer.ByteBufUtil;
 import io.netty.buffer.Unpooled;
 import java.util.ArrayList;
 import java.util.List;
@@ -66,6 +66,8 @@ final class PageCopies {
         this.end = () -> end.looked(this);
         outcomes = new Outcome[at.live()];
         bytes = Unpooled.directBuffer(at.live() * PAGE, at.live() * PAGE);
+        // All of it is compared.
+        bytes.writerIndex(bytes.capacity());
     }
 
     /** Told of the end. */
@@ -110,22 +112,15 @@ final class PageCopies {
     }
 
     private void judge() {
-        long word = seals.word(offset);
-        int before = NOBODY;
-        int any = NOBODY;
-        for (int i = outcomes.length - 1; i >= 0; i--) {
+        int best = PageSeals.NOT_ITS_BYTES;
+        for (int i = 0; i < outcomes.length; i++) {
             if (outcomes[i] == Outcome.OK) {
-                int seal = seals.seal(offset, bytes, i * PAGE);
-                any = i;
-                right = seal == SealTable.newest(word) ? i : right;
-                before = seal == SealTable.before(word) ? i : before;
+                int rank = seals.rank(offset, bytes, i * PAGE);
+                if (rank < best) {
+                    best = rank;
+                    right = i;
+                }
             }
-        }
-        if (right == NOBODY) {
-            right = before;
-        }
-        if (right == NOBODY && (SealTable.unsealed(word) || SealTable.before(word) == SealTable.NONE)) {
-            right = any;
         }
     }
 
@@ -171,10 +166,10 @@ final class PageCopies {
     /** The copies that are not as they have to be: they differ from the right one, or fit nothing. */
     List<Member> unfit() {
         List<Member> all = new ArrayList<>();
-        boolean known = !SealTable.unsealed(seals.word(offset));
-        int rightSeal = right == NOBODY ? SealTable.NONE : seals.seal(offset, bytes, rightIndex());
+        boolean known = !seals.isUnsealed(offset);
         for (int i = 0; i < outcomes.length && known; i++) {
-            if (outcomes[i] == Outcome.OK && seals.seal(offset, bytes, i * PAGE) != rightSeal) {
+            boolean as = right != NOBODY && ByteBufUtil.equals(bytes, rightIndex(), bytes, i * PAGE, PAGE);
+            if (outcomes[i] == Outcome.OK && !as) {
                 all.add(at.member(i));
             }
         }

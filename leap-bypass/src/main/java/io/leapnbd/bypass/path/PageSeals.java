@@ -1,209 +1,141 @@
 package io.leapnbd.bypass.path;
 
 import io.leapnbd.bypass.map.AddressMap;
-import io.leapnbd.bypass.map.SealTable;
-import io.leapnbd.bypass.map.SealTable.Fit;
 import io.leapnbd.donor.protocol.Protocol;
 import io.netty.buffer.ByteBuf;
-import java.nio.ByteBuffer;
-import java.util.zip.CRC32C;
-import org.jspecify.annotations.Nullable;
 
 /**
- * The seals of bytes, and what they say of what donors answer (docs/seals.md). Ranges are of whole pages. Without a table nothing is kept, and
- * everything is right. For one loop's thread; allocates nothing.
+ * What is known of pages' bytes, and what that says of what donors answer (docs/seals.md). Two kinds: {@link ChecksumSeals}, of pages that donors hold as
+ * clients wrote them, and {@link CipherSeals}, of those that are encrypted. Ranges are of whole pages. For one loop's thread; allocates nothing.
  */
-public final class PageSeals {
+public abstract class PageSeals {
 
-    private static final int PAGE = Protocol.PAGE_SIZE;
+    static final int PAGE = Protocol.PAGE_SIZE;
 
-    /** What the 32 bits of a page's number are multiplied with: 2^32 divided by the golden ratio. */
-    private static final int SPREAD = 0x9e37_79b9;
+    /** {@link #rank} of bytes that the page may not have. */
+    static final int NOT_ITS_BYTES = Integer.MAX_VALUE;
 
-    /** For bytes whose sum is that of none. */
-    private static final int INSTEAD_OF_NONE = 1;
+    final AddressMap map;
+    final WriteOrder order;
 
-    private final @Nullable SealTable table;
-    private final AddressMap map;
-    private final WriteOrder order;
-    private final CRC32C crc = new CRC32C();
-    private final int zeros;
-
-    /** Of one loop. */
-    public PageSeals(AddressMap map, WriteOrder order) {
+    PageSeals(AddressMap map, WriteOrder order) {
         this.map = map;
         this.order = order;
-        table = map.seals();
-        CRC32C ofZeros = new CRC32C();
-        ofZeros.update(new byte[PAGE]);
-        zeros = (int) ofZeros.getValue();
+    }
+
+    /** Of one loop, on it: of the kind that the map's file keeps. */
+    public static PageSeals of(AddressMap map, WriteOrder order) {
+        return map.encrypted() ? new CipherSeals(map, order) : new ChecksumSeals(map, order);
     }
 
     /** Whether seals are kept. */
-    boolean kept() {
-        return table != null;
-    }
+    abstract boolean kept();
 
-    /** The seal of the bytes of one page. */
-    int seal(long offset, ByteBuf bytes, int index) {
-        crc.reset();
-        crc.update(view(bytes, index));
-        return bind(offset, (int) crc.getValue());
-    }
+    /** Whether a page's bytes may be given to a client; of a page that holds data. If {@code open}, they are made what the client wrote. */
+    abstract boolean fits(long at, ByteBuf bytes, int index, boolean open);
 
-    /** The view that a buffer has of itself already. A slice has none, and would make an object for each page. */
-    private static ByteBuffer view(ByteBuf bytes, int index) {
-        ByteBuf whole = bytes;
-        while (whole.unwrap() != null) {
-            whole = whole.unwrap();
-        }
-        return bytes.hasMemoryAddress() && whole.hasMemoryAddress()
-                ? whole.internalNioBuffer((int) (bytes.memoryAddress() + index - whole.memoryAddress()), PAGE)
-                : bytes.internalNioBuffer(index, PAGE);
-    }
+    /** Whether a page holds what was written, and no write was begun since; likewise. */
+    abstract boolean surelyFits(long at, ByteBuf bytes, int index, boolean open);
 
-    private static int bind(long offset, int sum) {
-        long page = offset >>> Protocol.PAGE_SHIFT;
-        int seal = sum ^ ((int) page * SPREAD) ^ (int) (page >>> Integer.SIZE);
-        return seal == SealTable.NONE ? INSTEAD_OF_NONE : seal;
-    }
+    /** Whether bytes are none that a page may have. */
+    abstract boolean isWrong(long offset, ByteBuf bytes, int index);
+
+    /**
+     * Which bytes of a page these are, while no change of it is under way.
+     *
+     * @return 0 for those of the newest change, more for older ones; {@link #NOT_ITS_BYTES}
+     */
+    abstract int rank(long offset, ByteBuf bytes, int index);
+
+    /** Whether nothing is known of a page. */
+    abstract boolean isUnsealed(long offset);
+
+    /** Whether a change of a page was begun whose end is not known. */
+    abstract boolean isOpen(long offset);
+
+    /**
+     * A write has its turn, and its pages do not count as written yet for that. The bytes are what donors get from here on.
+     *
+     * @return false if there is no room for more pages that are being written; nothing has changed then
+     */
+    abstract boolean begin(long offset, int length, ByteBuf bytes, int index);
+
+    /** The bytes of a write that has still its turn are those of its client again. */
+    abstract void undo(long offset, int length, ByteBuf bytes, int index);
+
+    /** A trim has its turn. */
+    abstract void beginZeros(long offset, int length);
+
+    /** Every copy has done a change. */
+    abstract void commit(long offset, int length);
+
+    /** Every copy has these bytes of one page. */
+    abstract void settle(long offset, ByteBuf bytes, int index);
 
     /**
      * Looks at bytes that a donor has answered, after the answer. What is blank by now is made zeros.
      *
      * @return where the first page begins that cannot be given to a client; the end of the range if there is none
      */
-    public long firstUnfit(long offset, int length, ByteBuf bytes, int index) {
-        SealTable seals = table;
+    public final long firstUnfit(long offset, int length, ByteBuf bytes, int index) {
+        return firstUnfit(offset, length, bytes, index, false);
+    }
+
+    /** The same, and the pages before the one that is answered are made what the client wrote. Each page once. */
+    final long open(long offset, int length, ByteBuf bytes, int index) {
+        return firstUnfit(offset, length, bytes, index, true);
+    }
+
+    private long firstUnfit(long offset, int length, ByteBuf bytes, int index, boolean open) {
         long end = offset + length;
-        if (seals == null) {
+        if (!kept()) {
             return end;
         }
         for (long at = offset; at < end; at += PAGE) {
-            if (!fits(seals, at, bytes, index + (int) (at - offset))) {
+            int place = index + (int) (at - offset);
+            if (map.isWritten(at)) {
+                if (!fits(at, bytes, place, open)) {
+                    return at;
+                }
+            } else if (map.blank(at, PAGE)) {
+                // What is kept of it may be of what was there before it was blank.
+                bytes.setZero(place, PAGE);
+            } else {
                 return at;
             }
         }
         return end;
     }
 
-    private boolean fits(SealTable seals, long at, ByteBuf bytes, int index) {
-        if (!map.isWritten(at)) {
-            // A word may be of what was there before it was blank.
-            if (!map.blank(at, PAGE)) {
-                return false;
-            }
-            bytes.setZero(index, PAGE);
-            return true;
-        }
-        long page = at >>> Protocol.PAGE_SHIFT;
-        long word = seals.word(page);
-        if (SealTable.unsealed(word)) {
-            return true;
-        }
-        int seal = seal(at, bytes, index);
-        Fit fit = SealTable.fit(word, seal);
-        if (fit == Fit.PERHAPS && !order.changing(at)) {
-            // A write that has ended meanwhile has left another word.
-            fit = SealTable.fit(seals.word(page), seal);
-        }
-        return fit == Fit.RIGHT || (fit == Fit.PERHAPS && order.changing(at));
-    }
-
-    /** The same for bytes that are kept: a page of which a write was begun is none. */
-    public boolean surelyFits(long offset, ByteBuf bytes, int index) {
-        SealTable seals = table;
-        if (seals == null) {
-            return true;
-        }
-        long word = seals.word(offset >>> Protocol.PAGE_SHIFT);
-        return SealTable.unsealed(word) || SealTable.fit(word, seal(offset, bytes, index)) == Fit.RIGHT;
-    }
-
-    /** Whether bytes are none that a page may have. */
-    boolean isWrong(long offset, ByteBuf bytes, int index) {
-        return map.isWritten(offset) && SealTable.fit(word(offset), seal(offset, bytes, index)) == Fit.WRONG;
+    /** The same for bytes that are kept, of one page: one of which a write was begun is none. They are made what the client wrote. */
+    public final boolean openSurely(long offset, ByteBuf bytes, int index) {
+        return surelyFits(offset, bytes, index, true);
     }
 
     /**
      * The same while no write is under way: of a page to which a write was begun, only the bytes of that write, or of the one before it if
-     * nothing else can be.
+     * nothing else can be. The bytes stay as donors have them.
      */
-    long firstUnquiet(long offset, int length, ByteBuf bytes, int index) {
+    final long firstUnquiet(long offset, int length, ByteBuf bytes, int index) {
         long end = offset + length;
-        for (long at = offset; at < end; at += PAGE) {
-            if (!surelyFits(at, bytes, index + (int) (at - offset))) {
+        for (long at = offset; kept() && at < end; at += PAGE) {
+            if (!surelyFits(at, bytes, index + (int) (at - offset), false)) {
                 return at;
             }
         }
         return end;
     }
 
-    /** What is known of a page; 0, as of one that is unsealed, without a table. */
-    long word(long offset) {
-        SealTable seals = table;
-        return seals == null ? 0 : seals.word(offset >>> Protocol.PAGE_SHIFT);
-    }
+    /** Makes the bytes of a page, of which {@link #rank} knows, what the client wrote. */
+    abstract void openRanked(long offset, ByteBuf bytes, int index);
 
     /** Whether a write was begun to any page of a range whose end is not known. The range has its turn. */
-    boolean anyOpen(long offset, int length) {
-        for (long at = offset; table != null && at < offset + length; at += PAGE) {
-            if (map.isWritten(at) && SealTable.open(word(at))) {
+    final boolean anyOpen(long offset, int length) {
+        for (long at = offset; kept() && at < offset + length; at += PAGE) {
+            if (map.isWritten(at) && isOpen(at)) {
                 return true;
             }
         }
         return false;
-    }
-
-    /** A write has its turn, and its pages do not count as written yet for that. */
-    void begin(long offset, int length, ByteBuf bytes, int index) {
-        SealTable seals = table;
-        if (seals == null) {
-            return;
-        }
-        for (int done = 0; done < length; done += PAGE) {
-            begin(seals, offset + done, seal(offset + done, bytes, index + done));
-        }
-    }
-
-    /** A trim has its turn. */
-    void beginZeros(long offset, int length) {
-        SealTable seals = table;
-        if (seals == null) {
-            return;
-        }
-        for (int done = 0; done < length; done += PAGE) {
-            begin(seals, offset + done, bind(offset + done, zeros));
-        }
-    }
-
-    private void begin(SealTable seals, long at, int next) {
-        long page = at >>> Protocol.PAGE_SHIFT;
-        // Written first: a page that is being lost counts as lost before it stops to count as written.
-        if (map.isWritten(at)) {
-            seals.begin(page, next);
-        } else {
-            seals.begin(page, map.isLost(at) ? next : bind(at, zeros), next);
-        }
-    }
-
-    /** Every copy has done a change. */
-    void commit(long offset, int length) {
-        SealTable seals = table;
-        if (seals == null) {
-            return;
-        }
-        long end = (offset + length) >>> Protocol.PAGE_SHIFT;
-        for (long page = offset >>> Protocol.PAGE_SHIFT; page < end; page++) {
-            seals.commit(page);
-        }
-    }
-
-    /** Every copy has these bytes of one page. */
-    void settle(long offset, ByteBuf bytes, int index) {
-        SealTable seals = table;
-        if (seals != null) {
-            seals.settle(offset >>> Protocol.PAGE_SHIFT, seal(offset, bytes, index));
-        }
     }
 }

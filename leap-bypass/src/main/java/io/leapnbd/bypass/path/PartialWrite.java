@@ -83,7 +83,9 @@ final class PartialWrite extends WholePages {
                 return;
             }
             if (copies.found()) {
-                pages.setBytes((int) (page - firstPage), copies.bytes(), copies.rightIndex(), PAGE);
+                int place = (int) (page - firstPage);
+                pages.setBytes(place, copies.bytes(), copies.rightIndex(), PAGE);
+                writes.seals.openRanked(page, pages, place);
             }
             writes.mending.countUnfit(copies, page);
         } finally {

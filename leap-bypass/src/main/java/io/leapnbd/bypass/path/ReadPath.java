@@ -6,7 +6,6 @@ import io.leapnbd.bypass.link.WriteWatch;
 import io.leapnbd.bypass.map.AddressMap;
 import io.leapnbd.bypass.map.Member;
 import io.leapnbd.bypass.map.Placement;
-import io.leapnbd.bypass.map.SealTable;
 import io.leapnbd.donor.protocol.Operation;
 import io.leapnbd.donor.protocol.Protocol;
 import io.leapnbd.nbd.spi.NbdError;
@@ -230,7 +229,7 @@ public final class ReadPath {
             return;
         }
         long end = request.position + request.length;
-        long at = seals.firstUnfit(request.position, request.length, into, request.bufferIndex);
+        long at = seals.open(request.position, request.length, into, request.bufferIndex);
         if (at == end) {
             return;
         }
@@ -238,7 +237,7 @@ public final class ReadPath {
             int index = request.bufferIndex + (int) (at - request.position);
             unfit(request, client, at, into, index);
             at += Protocol.PAGE_SIZE;
-            at = seals.firstUnfit(at, (int) (end - at), into, index + Protocol.PAGE_SIZE);
+            at = seals.open(at, (int) (end - at), into, index + Protocol.PAGE_SIZE);
         }
         loop.flush();
     }
@@ -247,7 +246,7 @@ public final class ReadPath {
     private void unfit(LinkRequest request, ClientRequest client, long at, ByteBuf into, int index) {
         int tries = request.tag / UNFIT;
         Member from = request.where;
-        boolean open = SealTable.open(seals.word(at));
+        boolean open = seals.isOpen(at);
         boolean counts = count(request, at, into, index);
         if ((open && !order.changing(at)) || tries == TRIES) {
             mending.decide(client, at, into, index, counts, this);

@@ -107,7 +107,11 @@ public final class WritePath extends ChangePath {
             @Nullable PartialWrite partial) {
         try {
             // First: it has to know which pages are blank.
-            seals.begin(offset, length, from, index);
+            if (!seals.begin(offset, length, from, index)) {
+                order.end(offset, length);
+                client.fail(NbdError.EIO);
+                return;
+            }
             map.markWritten(offset, length);
         } catch (RuntimeException | Error e) {
             order.end(offset, length);
@@ -120,6 +124,14 @@ public final class WritePath extends ChangePath {
     @Override
     void continues(Change change) {
         map.markWritten(change.position, change.length);
+    }
+
+    @Override
+    void undo(Change change) {
+        ByteBuf from = change.buffer;
+        if (from != null) {
+            seals.undo(change.position, change.length, from, change.bufferIndex);
+        }
     }
 
     @Override

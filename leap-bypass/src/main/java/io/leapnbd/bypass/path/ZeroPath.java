@@ -158,6 +158,11 @@ public final class ZeroPath extends ChangePath {
     }
 
     @Override
+    void undo(Change change) {
+        // There are no bytes.
+    }
+
+    @Override
     void continues(Change change) {
         // Nothing is called blank before all copies are.
     }

@@ -1,5 +1,6 @@
 package io.leapnbd.bypass.takeover;
 
+import io.leapnbd.bypass.cipher.CipherKind;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.BitSet;
@@ -31,6 +32,7 @@ public final class ExportNote {
     private final BitSet lost;
     private boolean allLost;
     private int copies;
+    private CipherKind cipher = CipherKind.NONE;
     private long version;
 
     /**
@@ -58,6 +60,11 @@ public final class ExportNote {
             copies = wanted;
             version++;
         }
+    }
+
+    /** How pages are encrypted. Before the note is used. */
+    synchronized void cipher(CipherKind kind) {
+        cipher = kind;
     }
 
     /** A donor process may hold slabs from now on. */
@@ -210,7 +217,8 @@ public final class ExportNote {
                 List.copyOf(givenUpAddresses),
                 (BitSet) lost.clone(),
                 allLost,
-                copies);
+                copies,
+                cipher);
     }
 
     /** As bytes, for a claim or a NOTE; the first eight are the version. */

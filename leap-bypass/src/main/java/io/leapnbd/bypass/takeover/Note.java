@@ -1,5 +1,6 @@
 package io.leapnbd.bypass.takeover;
 
+import io.leapnbd.bypass.cipher.CipherKind;
 import io.leapnbd.bypass.map.Placement;
 import java.nio.BufferUnderflowException;
 import java.nio.ByteBuffer;
@@ -24,6 +25,7 @@ import java.util.UUID;
  *  addresses given up: length (1)  address
  *  runs of lost slabs: first (4)  count (4)
  *  copies (1), if there is one more byte
+ *  cipher (1), if there is one more byte
  * </pre>
  *
  * @param version the higher one is the newer: term in the upper 32 bits, then a counter
@@ -36,6 +38,7 @@ import java.util.UUID;
  * @param lost slabs of which pages were lost. It counts for those of which no donor holds a slab that was ever used
  * @param allLost whether every such slab is to be taken for lost; {@code lost} need not name them then
  * @param copies how many a slab had where there was room; 0 if that is not known. A default of the next server's is no less
+ * @param cipher how pages are encrypted
  */
 public record Note(
         long version,
@@ -46,7 +49,8 @@ public record Note(
         List<String> givenUpAddresses,
         BitSet lost,
         boolean allLost,
-        int copies) {
+        int copies,
+        CipherKind cipher) {
 
     /** Most bytes of a note; one RDMA message holds it. */
     public static final int MAX_LENGTH = 32 << 10;
@@ -90,6 +94,20 @@ public record Note(
         this(version, size, slabShift, members, givenUp, List.of(), lost, allLost);
     }
 
+    /** One of pages that are not encrypted. */
+    Note(
+            long version,
+            long size,
+            int slabShift,
+            List<Member> members,
+            Set<UUID> givenUp,
+            List<String> givenUpAddresses,
+            BitSet lost,
+            boolean allLost,
+            int copies) {
+        this(version, size, slabShift, members, givenUp, givenUpAddresses, lost, allLost, copies, CipherKind.NONE);
+    }
+
     /** One that does not know how many copies there were. */
     Note(
             long version,
@@ -127,7 +145,7 @@ public record Note(
         int end = out.position();
         for (int first = lost.nextSetBit(0); first >= 0 && !all; ) {
             int after = lost.nextClearBit(first);
-            if (out.remaining() < 2 * Integer.BYTES + 1) {
+            if (out.remaining() < 2 * Integer.BYTES + 2) {
                 all = true;
                 runs = 0;
                 out.position(end);
@@ -138,8 +156,11 @@ public record Note(
             }
         }
         out.putInt(runsAt, runs).put(allLostAt, (byte) (all ? 1 : 0));
-        if (copies != 0) {
+        if (copies != 0 || cipher != CipherKind.NONE) {
             out.put((byte) copies);
+        }
+        if (cipher != CipherKind.NONE) {
+            out.put((byte) cipher.number());
         }
         return out.flip();
     }
@@ -211,6 +232,7 @@ public record Note(
                 lost.set(first, first + length);
             }
             int copies = in.hasRemaining() ? Math.clamp(in.get(), 0, Placement.MAX_MEMBERS) : 0;
+            CipherKind cipher = CipherKind.of(in.hasRemaining() ? in.get() : CipherKind.NONE.number());
             return new Note(
                     version,
                     size,
@@ -220,7 +242,8 @@ public record Note(
                     List.copyOf(givenUpAddresses),
                     lost,
                     allLost,
-                    copies);
+                    copies,
+                    cipher);
         } catch (BufferUnderflowException e) {
             throw new IllegalArgumentException("a note that is cut short", e);
         }

@@ -1,5 +1,6 @@
 package io.leapnbd.bypass.takeover;
 
+import io.leapnbd.bypass.cipher.CipherKind;
 import io.leapnbd.bypass.map.SlabRow;
 import java.util.List;
 import java.util.UUID;
@@ -18,6 +19,7 @@ import org.jspecify.annotations.Nullable;
  * @param thisBoot whether it was written in this boot: then it is no old copy
  * @param donors every donor process that rows may name
  * @param slabs the rows
+ * @param cipher how pages are encrypted
  */
 record Recorded(
         long size,
@@ -29,7 +31,23 @@ record Recorded(
         boolean complete,
         boolean thisBoot,
         List<DonorRow> donors,
-        SlabRows slabs) {
+        SlabRows slabs,
+        CipherKind cipher) {
+
+    /** Of pages that are not encrypted. */
+    Recorded(
+            long size,
+            int slabShift,
+            UUID content,
+            UUID owner,
+            @Nullable UUID claimer,
+            long term,
+            boolean complete,
+            boolean thisBoot,
+            List<DonorRow> donors,
+            SlabRows slabs) {
+        this(size, slabShift, content, owner, claimer, term, complete, thisBoot, donors, slabs, CipherKind.NONE);
+    }
 
     boolean isOwner(UUID instance) {
         return instance.equals(owner) || instance.equals(claimer);

@@ -35,7 +35,8 @@ final class RecordedFile {
                         .map(row ->
                                 new Recorded.DonorRow(row.incarnation(), row.address(), row.epoch(), row.instance()))
                         .toList(),
-                new Rows(file));
+                new Rows(file),
+                header.cipher());
     }
 
     private record Rows(StateFile file) implements Recorded.SlabRows {

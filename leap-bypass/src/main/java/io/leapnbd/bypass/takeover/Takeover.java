@@ -1,5 +1,6 @@
 package io.leapnbd.bypass.takeover;
 
+import io.leapnbd.bypass.cipher.LifeKeys;
 import io.leapnbd.bypass.link.Conversation;
 import io.leapnbd.bypass.link.DonorConnector;
 import io.leapnbd.bypass.link.DonorStanding;
@@ -88,6 +89,7 @@ public final class Takeover {
                         sayWaiting(refused);
                     }
                     case Granted granted -> {
+                        checkSecret(granted, locked);
                         int slabSize = survey.reply(granted.claims().getFirst().donor())
                                 .slabSize();
                         int copies = copies(greetings, granted);
@@ -133,6 +135,34 @@ public final class Takeover {
                     settings.size() >> 20);
         }
         return granted;
+    }
+
+    /** Before anything is claimed. */
+    private void checkSecret(Granted granted, LockedStateFile locked) throws IOException {
+        StateFile file = locked.found();
+        if (granted.source() != Source.FILE
+                || file == null
+                || !settings.encryption().kind().encrypts()) {
+            return;
+        }
+        String export = "export " + Words.printable(settings.export());
+        UUID content = file.header().content();
+        byte[] given = settings.encryption().secret();
+        if (given == null && !file.secret().isHere()) {
+            throw new IOException(
+                    "the pages of " + export
+                            + " are encrypted with a key that is kept elsewhere; give it with --key-file, or start blank with --fresh");
+        }
+        if (given != null && file.secret().isHere()) {
+            throw new IOException(
+                    "the pages of " + export
+                            + " are encrypted with a key that the state file holds; leave --key-file out, or start blank with --fresh");
+        }
+        if (given == null ? !file.secret().isWhole(content) : !file.secret().isOf(content, given)) {
+            throw new IOException("the pages of " + export + " are encrypted with another key than "
+                    + (given == null ? "the state file holds" : "--key-file has")
+                    + "; give the right one, or start blank with --fresh");
+        }
     }
 
     /** Once for each set of donors, so that an operator knows what a start hangs on. */
@@ -185,6 +215,7 @@ public final class Takeover {
             note = TakeoverNotes.atClaim(
                     granted, settings.size(), slabShift, TakeoverNotes.lost(granted, locked.found()), survey::address);
             note.copies(copies);
+            note.cipher(settings.encryption().kind());
         }
 
         TakenExport run() throws IOException {
@@ -208,6 +239,7 @@ public final class Takeover {
                 tellCopies(plan);
                 execute(file, plan);
                 file.own(instance, content, granted.term(), locked.boot());
+                file.beginLife(settings.encryption().secret());
                 TakeoverNotes.forgetDonors(file, granted);
                 TakeoverNotes.exact(note, granted, file);
                 tellNote();
@@ -238,13 +270,24 @@ public final class Takeover {
                     boot = StateHeader.NOBODY;
                 }
             } else {
-                file = locked.create(settings.size(), slabShift);
+                file = locked.create(
+                        settings.size(), slabShift, settings.encryption().kind());
+                keepSecret(file);
             }
-            if (!settings.seals()) {
+            if (!settings.seals() && !settings.encryption().kind().encrypts()) {
                 file.keepNoSeals();
             }
             file.claiming(instance, granted.term(), boot);
             return file;
+        }
+
+        private void keepSecret(StateFile file) {
+            byte[] given = settings.encryption().secret();
+            if (given != null) {
+                file.secret().remember(content, given);
+            } else if (settings.encryption().kind().encrypts()) {
+                file.secret().keep(content, LifeKeys.drawSecret());
+            }
         }
 
         /**

@@ -1,5 +1,6 @@
 package io.leapnbd.bypass.takeover;
 
+import io.leapnbd.bypass.cipher.CipherKind;
 import io.leapnbd.bypass.map.SlabRow;
 import io.leapnbd.bypass.spill.SpillSettings;
 import io.leapnbd.bypass.takeover.Greeting.Found;
@@ -95,6 +96,7 @@ final class TakeoverCheck {
             return fromFile(known);
         }
         UUID content = contents.iterator().next();
+        checkCipher(newestNote(content));
         if (known == null) {
             return fromLists(content);
         }
@@ -106,6 +108,32 @@ final class TakeoverCheck {
             return fromLists(content);
         }
         return claimedSince(known) ? fromLists(content) : fromFile(known);
+    }
+
+    /** Pages are read as they were written. */
+    private void checkCipher(Note note) throws Refusal {
+        if (note.version() != 0) {
+            checkCipher(note.cipher());
+        }
+    }
+
+    private void checkCipher(CipherKind begunWith) throws Refusal {
+        if (begunWith != options.cipher()) {
+            throw refuse(export() + " was begun with --encrypt " + begunWith + ", and now it is --encrypt "
+                    + options.cipher() + "; give the same, or --fresh to start blank");
+        }
+    }
+
+    /** What encrypted pages are, only a state file that is the truth knows. */
+    private void refuseUnreadable(UUID content, boolean fileHolds) throws Refusal {
+        boolean held =
+                answered.values().stream().anyMatch(found -> found.content().equals(content) && found.heldSlabs() > 0);
+        if (options.cipher().encrypts() && (held || fileHolds)) {
+            throw refuse(
+                    "the pages of " + export() + " are encrypted, and what it takes to read them was in the state file"
+                            + " of the server that wrote them, which is not here or not the newest; name its --state-dir, or start"
+                            + " blank with --fresh");
+        }
     }
 
     private void indexDonors() throws Refusal {
@@ -223,6 +251,7 @@ final class TakeoverCheck {
 
     private Verdict fromFile(Recorded known) throws Refusal {
         checkSize(known.size(), known.slabShift());
+        checkCipher(known.cipher());
         Note note = newestNote(known.content());
         members = new MemberSurvey(file, greetings, options, note);
         // A file of another boot may be a copy that somebody brought back. If a server came after it, a donor shows
@@ -230,6 +259,9 @@ final class TakeoverCheck {
         boolean newest = known.complete() && (known.thisBoot() || asWritten(known));
         complete = newest && confirmed(known);
         Set<UUID> holding = holders(known);
+        if (!complete && !(newest && !confirmed(known))) {
+            refuseUnreadable(known.content(), !holding.isEmpty());
+        }
         for (DonorRow row : known.donors()) {
             boolean holds = !complete || holding.contains(row.incarnation());
             if (!holds && note.givenUp().contains(row.incarnation())) {
@@ -359,6 +391,7 @@ final class TakeoverCheck {
         if (note.version() != 0) {
             checkSize(note.size(), note.slabShift());
         }
+        refuseUnreadable(content, false);
         members.findAll(content, true, false);
         unheldLost = !members.gone().isEmpty() || note.allLost() || note.version() == 0;
         for (Greeting greeting : greetings) {

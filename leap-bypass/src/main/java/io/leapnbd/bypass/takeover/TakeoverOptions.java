@@ -1,5 +1,6 @@
 package io.leapnbd.bypass.takeover;
 
+import io.leapnbd.bypass.cipher.CipherKind;
 import java.util.UUID;
 
 /**
@@ -12,6 +13,21 @@ import java.util.UUID;
  * @param takeOver whether an export may be taken that another server answers for, or another machine, or that has other contents
  * @param fresh whether to begin blank
  * @param loseMissing whether to go on without donors that hold pages, which are lost then
+ * @param cipher how pages are encrypted
  */
 record TakeoverOptions(
-        String export, long size, UUID host, int loops, boolean takeOver, boolean fresh, boolean loseMissing) {}
+        String export,
+        long size,
+        UUID host,
+        int loops,
+        boolean takeOver,
+        boolean fresh,
+        boolean loseMissing,
+        CipherKind cipher) {
+
+    /** Of pages that are not encrypted. */
+    TakeoverOptions(
+            String export, long size, UUID host, int loops, boolean takeOver, boolean fresh, boolean loseMissing) {
+        this(export, size, host, loops, takeOver, fresh, loseMissing, CipherKind.NONE);
+    }
+}

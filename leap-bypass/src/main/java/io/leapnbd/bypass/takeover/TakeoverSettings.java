@@ -1,5 +1,6 @@
 package io.leapnbd.bypass.takeover;
 
+import io.leapnbd.bypass.cipher.Encryption;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.UUID;
@@ -19,6 +20,7 @@ import org.jspecify.annotations.Nullable;
  * @param fresh whether to begin blank
  * @param loseMissing whether to go on without donors that hold pages
  * @param seals whether seals of pages are kept
+ * @param encryption how pages are encrypted
  * @param patience how long to wait for donors that do not answer
  */
 public record TakeoverSettings(
@@ -33,9 +35,10 @@ public record TakeoverSettings(
         boolean fresh,
         boolean loseMissing,
         boolean seals,
+        Encryption encryption,
         Duration patience) {
 
     TakeoverOptions options() {
-        return new TakeoverOptions(export, size, host, loops, takeOver, fresh, loseMissing);
+        return new TakeoverOptions(export, size, host, loops, takeOver, fresh, loseMissing, encryption.kind());
     }
 }

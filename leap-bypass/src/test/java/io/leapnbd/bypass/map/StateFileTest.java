@@ -3,6 +3,7 @@ package io.leapnbd.bypass.map;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.leapnbd.bypass.cipher.CipherKind;
 import io.leapnbd.donor.protocol.SlabName;
 import java.io.IOException;
 import java.nio.ByteBuffer;
@@ -106,7 +107,7 @@ class StateFileTest {
         try (LockedStateFile locked = lock(NEXT_BOOT)) {
             assertThat(locked.complete()).isTrue();
         }
-        overwrite(StateFile.length(SIZE, SLAB_SHIFT) - 4096, (byte) 1);
+        overwrite(StateFile.length(SIZE, SLAB_SHIFT, CipherKind.NONE) - 4096, (byte) 1);
         try (LockedStateFile locked = lock(NEXT_BOOT)) {
             assertThat(locked.complete()).isFalse();
         }
@@ -277,7 +278,7 @@ class StateFileTest {
     void E7_a_new_file_has_all_its_space_and_is_its_owners_alone() throws IOException {
         try (LockedStateFile locked = lock(BOOT)) {
             StateFile file = locked.create(1L << 40, 26);
-            assertThat(blocksOf(path) * 512).isGreaterThanOrEqualTo(StateFile.length(1L << 40, 26));
+            assertThat(blocksOf(path) * 512).isGreaterThanOrEqualTo(StateFile.length(1L << 40, 26, CipherKind.NONE));
             assertThat(PosixFilePermissions.toString(Files.getPosixFilePermissions(path)))
                     .isEqualTo("rw-------");
             file.abandon();
@@ -289,7 +290,7 @@ class StateFileTest {
         try (LockedStateFile locked = lock(BOOT)) {
             StateFile file = locked.create(1L << 40, 26);
             long before = blocksOf(path);
-            assertThat(before * 512).isLessThan(StateFile.length(1L << 40, 26) + (1 << 20));
+            assertThat(before * 512).isLessThan(StateFile.length(1L << 40, 26, CipherKind.NONE) + (1 << 20));
             assertThat(file.reserve(9_999)).isTrue();
             assertThat(blocksOf(path) - before).isEqualTo((1L << 26 >> 12) * 8 / 512);
             long page = 9_999L << (26 - 12);
@@ -322,7 +323,7 @@ class StateFileTest {
                         .isEqualTo(5L << 32 | 6);
             }
         }
-        overwrite(StateFile.length(SIZE, SLAB_SHIFT) + (3 * 256 + 7) * 8, (byte) 9);
+        overwrite(StateFile.length(SIZE, SLAB_SHIFT, CipherKind.NONE) + (3 * 256 + 7) * 8, (byte) 9);
         try (LockedStateFile locked = lock(NEXT_BOOT)) {
             assertThat(locked.complete()).isFalse();
         }

@@ -75,7 +75,7 @@ public final class BarePath {
         losses = new SlabLosses(map, versions, donors, (offset, length) -> {}, note::lose, this::thinned);
         placing = new PlacementChanges(map, versions, losses, times.member(), this::dropped);
         Mending mending = new Mending(
-                loop, map, order, versions, losses, placing, new PageSeals(map, order), new SealFigures(donors));
+                loop, map, order, versions, losses, placing, PageSeals.of(map, order), new SealFigures(donors));
         repair = new Repair(
                 loop, () -> List.of(loop), map, order, versions, allocator, placing, losses, mending, times.member());
         notes = new NoteSpreader(note::version, note::encode);

@@ -45,7 +45,7 @@ class HedgedReadsTest {
     private final StateFile state = StateFile.inMemory(1L << SHIFT, SHIFT);
     private final AddressMap map = new AddressMap(state, 1L << SHIFT, SHIFT);
     private final WriteOrder order = new WriteOrder();
-    private final PageSeals seals = new PageSeals(map, order);
+    private final PageSeals seals = PageSeals.of(map, order);
     private final SealFigures figures =
             new SealFigures(Arrays.stream(links).map(DonorLink::donor).toList());
     private final DeviceLoop loop = new DeviceLoop(

@@ -108,7 +108,7 @@ class LostPagesRaceTest {
                 new Versions(1),
                 losses,
                 new PlacementChanges(map, new Versions(1), losses, TimeUnit.SECONDS.toNanos(1), dropped -> {}),
-                new PageSeals(map, order),
+                PageSeals.of(map, order),
                 new SealFigures(List.of(link.donor())));
         ReadPath reads = new ReadPath(loop, map, losses, order, mending);
         ByteBuf into = Unpooled.directBuffer(PAGE);

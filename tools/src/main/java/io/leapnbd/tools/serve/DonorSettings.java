@@ -40,10 +40,17 @@ final class DonorSettings {
     private static final long JOIN_NANOS = TimeUnit.SECONDS.toNanos(3);
 
     private final RemoteDevice device;
+    private final boolean onlyThisMachine;
     private final DeviceDonors donors;
 
-    DonorSettings(RemoteDevice device) {
+    /**
+     * Of a device.
+     *
+     * @param onlyThisMachine whether donors on other machines are refused, since pages would go there as they are
+     */
+    DonorSettings(RemoteDevice device, boolean onlyThisMachine) {
         this.device = device;
+        this.onlyThisMachine = onlyThisMachine;
         donors = device.donorSet();
     }
 
@@ -82,6 +89,14 @@ final class DonorSettings {
                     "donors= names all donors, and donors+= or donors-= some; give the one or the other");
         }
         List<DonorAddress> wanted = all != null ? parse(ALL, all) : some(more, less);
+        for (DonorAddress one : wanted) {
+            if (onlyThisMachine && !one.onThisMachine()) {
+                throw new IllegalArgumentException(
+                        "donor " + one + " is on another machine, and pages are not encrypted,"
+                                + " as all donors were on this one; start the export anew with --encrypt on and --fresh, or with --encrypt"
+                                + " off if its pages may be read there");
+            }
+        }
         DonorChange change = donors.check(wanted, loseMissing);
         donors.make(change);
         awaitJoined(change);

@@ -2,11 +2,14 @@ package io.leapnbd.tools.serve;
 
 import io.leapnbd.bypass.RemoteDevice;
 import io.leapnbd.bypass.RemoteDeviceContext;
+import io.leapnbd.bypass.cipher.CipherKind;
+import io.leapnbd.bypass.cipher.PageKeys;
 import io.leapnbd.bypass.latency.LatencyRecorders;
 import io.leapnbd.bypass.latency.LoopLatencies;
 import io.leapnbd.bypass.latency.Operation;
 import io.leapnbd.bypass.latency.Stage;
 import io.leapnbd.bypass.link.Donor;
+import io.leapnbd.bypass.link.DonorAddress;
 import io.leapnbd.bypass.link.LandingFrames;
 import io.leapnbd.bypass.path.ReadPath;
 import io.leapnbd.bypass.queued.QueuedDevice;
@@ -238,7 +241,8 @@ public final class LeapServer implements AutoCloseable {
                         new HistogramPage(remote.latencies(), startMillis)),
                 Map.<String, Page>of(
                         "/settings",
-                        new SettingsControl(settings.export(), remote)::set,
+                        new SettingsControl(
+                                settings.export(), remote, settings.copies().onlyThisMachine())::set,
                         "/drain",
                         new DrainControl(status)::drain));
         closings.add("HTTP endpoint", endpoint);
@@ -296,9 +300,26 @@ public final class LeapServer implements AutoCloseable {
             log.info(
                     "one copy of each page: when a donor ends, its pages are lost; --replicas 2, with two donors, keeps two");
         }
+        sayEncryption();
         if (!settings.copies().seals()) {
             log.info(
                     "no seals are kept: whatever bytes a donor answers are believed; --seals on finds those that changed");
+        }
+    }
+
+    private void sayEncryption() {
+        CipherKind cipher = settings.copies().encryption().kind();
+        if (cipher.encrypts()) {
+            log.info(
+                    "pages are encrypted with {} by {} before they leave this process; {}",
+                    cipher,
+                    PageKeys.isNative() ? "libcrypto" : "the JDK, as libcrypto is not installed: that is slower",
+                    settings.copies().encryption().secret() == null
+                            ? "only with the state file can they be read"
+                            : "only with the state file and the key of --key-file can they be read");
+        } else if (!settings.donors().stream().map(DonorSettings::address).allMatch(DonorAddress::onThisMachine)) {
+            log.warn("pages are not encrypted: who can look into a donor's memory, or at the network, can read them;"
+                    + " --encrypt on");
         }
     }
 
@@ -313,6 +334,7 @@ public final class LeapServer implements AutoCloseable {
                 .copiesByDefault(settings.copies().most())
                 .memberTimeout(settings.copies().memberTimeout())
                 .seals(settings.copies().seals())
+                .encryption(settings.copies().encryption())
                 .spill(settings.copies().spill())
                 .buffers(linkBuffers.allocator())
                 .bufferRegions(buffers.chunks().stream()

@@ -1,5 +1,6 @@
 package io.leapnbd.tools.serve;
 
+import io.leapnbd.bypass.cipher.Encryption;
 import io.leapnbd.bypass.map.DeviceNeed;
 import io.leapnbd.bypass.spill.SpillSettings;
 import io.leapnbd.donor.loop.LoopSettings;
@@ -204,6 +205,9 @@ public final class ServeCommand implements Callable<Integer> {
                             + " Default: ${DEFAULT-VALUE}.")
     private String seals = "on";
 
+    @Mixin
+    private EncryptionOptions encryption = new EncryptionOptions();
+
     @Option(
             names = "--spill",
             paramLabel = "FILE:SIZE",
@@ -355,8 +359,20 @@ public final class ServeCommand implements Callable<Integer> {
                 "--member-timeout: " + Durations.format(silence) + " is not in 100ms to a quarter of --io-timeout, "
                         + Durations.format(ioTimeout));
         require(seals.equals("on") || seals.equals("off"), "--seals: '" + seals + "' is neither on nor off");
+        Encryption encrypted = encryption.choice(addresses);
+        require(
+                seals.equals("on") || !encrypted.kind().encrypts(),
+                "--seals off: an encrypted page is always looked at; say --encrypt off as well");
         int most = asked != null ? 0 : tooShort || tooLong ? 1 : 2;
-        return new CopiesChoice(wanted, asked == null && wanted > 1, most, silence, seals.equals("on"), spill);
+        return new CopiesChoice(
+                wanted,
+                asked == null && wanted > 1,
+                most,
+                silence,
+                seals.equals("on"),
+                encrypted,
+                encryption.onlyThisMachine(addresses),
+                spill);
     }
 
     private ServerSettings settings() {

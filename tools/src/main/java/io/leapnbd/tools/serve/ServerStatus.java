@@ -215,6 +215,7 @@ record ServerStatus(
                 .put("pages_written", device.map().pagesWritten())
                 .put("pages_lost", device.map().pagesLost())
                 .put("seals", settings.copies().seals())
+                .put("encryption", settings.copies().encryption().kind().toString())
                 .put("pages_unsealed", device.map().pagesUnsealed())
                 .put("allocation_failures", device.allocationFailures())
                 .endObject()

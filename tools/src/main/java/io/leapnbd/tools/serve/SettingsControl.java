@@ -22,10 +22,11 @@ final class SettingsControl {
     private final RemoteDevice device;
     private final DonorSettings donors;
 
-    SettingsControl(String export, RemoteDevice device) {
+    /** Of a server; {@code onlyThisMachine} as in {@link CopiesChoice}. */
+    SettingsControl(String export, RemoteDevice device, boolean onlyThisMachine) {
         this.export = export;
         this.device = device;
-        donors = new DonorSettings(device);
+        donors = new DonorSettings(device, onlyThisMachine);
     }
 
     /** The settings in force. */
