@@ -110,6 +110,44 @@ def two_hops(bench):
     return rows
 
 
+@check("encryption")
+def encryption(bench):
+    donor = bench.processes.donor("donor-e", f"{2 * bench.mib + 128}M")
+    sealed, plain = bench.filled(*(
+        bench.processes.serve(f"encrypt-{how}", bench.options.size, "--prefetch", "none", "--encrypt", how, donors=[donor], label=f"encrypt {how}")
+        for how in ("on", "off")
+    ))
+    rows = []
+    for pattern, figures in (("randread", ((1, "p50", 1.10), (32, "cpu", 1.35))), ("randwrite", ((1, "p50", 1.10), (32, "cpu", 1.35)))):
+        for depth, figure, wanted in figures:
+            table = bench.turns((sealed, plain), pattern, depth)
+            a, b = table[sealed.name][figure], table[plain.name][figure]
+            rows.append(Row(f"two hops, {pattern}, depth {depth}, with --encrypt on against off", figure, a, b, wanted))
+    bench.processes.end(*{p.pid: p for peer in (sealed, plain) for p in peer.processes}.values())
+    return rows
+
+
+@check("replicas")
+def replicas(bench):
+    donors = [bench.processes.donor(f"donor-r{i}", f"{2 * bench.mib + 128}M") for i in range(2)]
+    members = [(process, f"tcp://{address}?zone=z{i}") for i, (process, address) in enumerate(donors)]
+    two, one = bench.filled(*(
+        bench.processes.serve(name, bench.options.size, "--prefetch", "none", "--replicas", copies, donors=members, label=name)
+        for name, copies in (("two-copies", "2"), ("one-copy", "1"))
+    ))
+    rows = []
+    for pattern, figures in (
+        ("randread", (("p50", 1.05, 1), ("p99", 1.05, 1), ("cpu", 1.05, 32), ("iops", 0.95, 32))),
+        ("randwrite", (("p50", None, 1), ("iops", 0.6, 32), ("cpu", None, 32))),
+    ):
+        tables = {depth: bench.turns((two, one), pattern, depth) for depth in (1, 32)}
+        for figure, wanted, depth in figures:
+            a, b = tables[depth][two.name][figure], tables[depth][one.name][figure]
+            rows.append(Row(f"two copies against one, {pattern}, depth {depth}", figure, a, b, wanted))
+    bench.processes.end(*{p.pid: p for peer in (two, one) for p in peer.processes}.values())
+    return rows
+
+
 # One way; the slow donor is ten times as far.
 NEAR_MICROS = 100
 

@@ -9,7 +9,7 @@ UNITS = {"iops": "IOPS", "p50": "p50, us", "p99": "p99, us", "p999": "p99.9, us"
 
 
 class Row:
-    """One figure of ours beside another's, or beside 1 where the figure itself is what counts."""
+    """One figure of ours beside another's, or beside 1 where the figure itself is what counts; wanted is None where nothing was set."""
 
     def __init__(self, comparison, figure, ours, theirs, wanted):
         self.comparison = comparison
@@ -21,6 +21,8 @@ class Row:
         self.met = self.meets(self.ratio)
 
     def meets(self, ratio):
+        if self.wanted is None:
+            return True
         return ratio >= self.wanted if self.figure in MORE_IS_BETTER else ratio <= self.wanted
 
     def json(self):
@@ -37,7 +39,12 @@ class Row:
                 break
         return text
 
+    def met_text(self):
+        return "" if self.wanted is None else "yes" if self.met else "**no**"
+
     def wanted_text(self):
+        if self.wanted is None:
+            return ""
         return ("≥ " if self.figure in MORE_IS_BETTER else "≤ ") + f"{self.wanted:g}"
 
 
@@ -52,13 +59,14 @@ def markdown(rows, about):
     for row in rows:
         lines.append(
             f"| {row.comparison} | {UNITS.get(row.figure, row.figure)} | {row.ours:,.1f} | {row.theirs:,.1f} | {row.ratio_text()} |"
-            f" {row.wanted_text()} | {'yes' if row.met else '**no**'} |"
+            f" {row.wanted_text()} | {row.met_text()} |"
         )
     return "\n".join(lines) + "\n"
 
 
 def plot(rows):
     """Each row's ratio as a share of what is wanted: a bar that ends left of the line has met it; one with an arrow goes on."""
+    rows = [row for row in rows if row.wanted is not None]
     height, top, unit, most, figure = 22, 40, 140, 2.4, 70
     # Room for the longest label in a wide font: 7 pixels a character at this size.
     bars = 20 + 7 * max((len(row.label()) for row in rows), default=0)
