@@ -50,6 +50,14 @@ final class AnswersRelay implements AutoCloseable {
         return listener.getLocalPort();
     }
 
+    /** What was written to a page at first, then, and so on. */
+    byte[] version(long offset, int number) {
+        List<byte[]> all = written.getOrDefault(offset, List.of());
+        synchronized (all) {
+            return all.get(number);
+        }
+    }
+
     /** From now on; null for the truth. */
     void tell(@Nullable Lie how) {
         lie = how;

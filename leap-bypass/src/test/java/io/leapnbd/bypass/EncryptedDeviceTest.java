@@ -25,9 +25,7 @@ import java.util.List;
 import java.util.Random;
 import java.util.Set;
 import java.util.concurrent.TimeUnit;
-import java.util.function.Function;
 import java.util.function.IntFunction;
-import java.util.function.UnaryOperator;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -111,29 +109,26 @@ class EncryptedDeviceTest {
 
     /** What a donor that lies may answer for page 1, of which it has got an older version, and page 2. */
     enum Lying {
-        A_BIT_IS_CHANGED(relay -> right -> {
-            byte[] other = right.clone();
-            other[1000] ^= 4;
-            return other;
-        }),
-        AN_OLDER_VERSION(relay -> right -> relay.written.get((long) PAGE).getFirst()),
-        ANOTHER_PAGE(relay -> right -> relay.written.get(2L * PAGE).getFirst()),
-        ZEROS(relay -> right -> new byte[PAGE]),
-        RANDOM_BYTES(relay -> right -> {
-            byte[] other = new byte[PAGE];
-            new Random(7).nextBytes(other);
-            return other;
-        });
-
-        private final Function<AnswersRelay, UnaryOperator<byte[]>> answer;
-
-        Lying(Function<AnswersRelay, UnaryOperator<byte[]>> answer) {
-            this.answer = answer;
-        }
+        A_BIT_IS_CHANGED,
+        AN_OLDER_VERSION,
+        ANOTHER_PAGE,
+        ZEROS,
+        RANDOM_BYTES;
 
         void begin(AnswersRelay relay) {
-            UnaryOperator<byte[]> how = answer.apply(relay);
-            relay.tell((offset, right) -> offset == PAGE ? how.apply(right) : right);
+            relay.tell((offset, right) -> offset == PAGE ? answer(relay, right) : right);
+        }
+
+        private byte[] answer(AnswersRelay relay, byte[] right) {
+            byte[] other = right.clone();
+            switch (this) {
+                case A_BIT_IS_CHANGED -> other[1000] ^= 4;
+                case AN_OLDER_VERSION -> other = relay.version(PAGE, 0);
+                case ANOTHER_PAGE -> other = relay.version(2L * PAGE, 0);
+                case ZEROS -> Arrays.fill(other, (byte) 0);
+                case RANDOM_BYTES -> new Random(7).nextBytes(other);
+            }
+            return other;
         }
     }
 

@@ -36,6 +36,7 @@ public final class LockedStateFile implements AutoCloseable {
     private static final FileAttribute<Set<PosixFilePermission>> OWNER_ONLY =
             PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rw-------"));
     private static final int HEAD = 4096;
+    private static final Set<String> MEMORY_FILE_SYSTEMS = Set.of("tmpfs", "ramfs");
     private static final int ENOSPC = 28;
     private static final int EFBIG = 27;
 
@@ -96,6 +97,19 @@ public final class LockedStateFile implements AutoCloseable {
     /** Whether what {@link #found} does not name is blank: it was written in this boot, or closed in good order. */
     public boolean complete() {
         return complete;
+    }
+
+    /** Whether the file does not outlive the machine's present boot: it is in memory. */
+    public boolean goesWithTheMachine() {
+        Path at = path == null ? null : path.toAbsolutePath().getParent();
+        if (at == null) {
+            return true;
+        }
+        try {
+            return MEMORY_FILE_SYSTEMS.contains(Files.getFileStore(at).type());
+        } catch (IOException e) {
+            return false;
+        }
     }
 
     /** Number of this boot of the machine. */

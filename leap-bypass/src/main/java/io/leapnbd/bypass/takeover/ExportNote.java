@@ -33,6 +33,7 @@ public final class ExportNote {
     private boolean allLost;
     private int copies;
     private CipherKind cipher = CipherKind.NONE;
+    private UUID boot = Note.LASTING;
     private long version;
 
     /**
@@ -62,9 +63,10 @@ public final class ExportNote {
         }
     }
 
-    /** How pages are encrypted. Before the note is used. */
-    synchronized void cipher(CipherKind kind) {
+    /** How pages are encrypted, and with which boot the state file goes, as {@link Note#boot}. Before the note is used. */
+    synchronized void encrypted(CipherKind kind, UUID stateFileGoesWith) {
         cipher = kind;
+        boot = kind.encrypts() ? stateFileGoesWith : Note.LASTING;
     }
 
     /** A donor process may hold slabs from now on. */
@@ -218,7 +220,8 @@ public final class ExportNote {
                 (BitSet) lost.clone(),
                 allLost,
                 copies,
-                cipher);
+                cipher,
+                boot);
     }
 
     /** As bytes, for a claim or a NOTE; the first eight are the version. */

@@ -25,7 +25,7 @@ import java.util.UUID;
  *  addresses given up: length (1)  address
  *  runs of lost slabs: first (4)  count (4)
  *  copies (1), if there is one more byte
- *  cipher (1), if there is one more byte
+ *  cipher (1) and boot (16), if there are more bytes
  * </pre>
  *
  * @param version the higher one is the newer: term in the upper 32 bits, then a counter
@@ -39,6 +39,7 @@ import java.util.UUID;
  * @param allLost whether every such slab is to be taken for lost; {@code lost} need not name them then
  * @param copies how many a slab had where there was room; 0 if that is not known. A default of the next server's is no less
  * @param cipher how pages are encrypted
+ * @param boot of the machine in whose memory the state file is, if pages are encrypted: it goes with it; {@link #LASTING} if it does not
  */
 public record Note(
         long version,
@@ -50,7 +51,11 @@ public record Note(
         BitSet lost,
         boolean allLost,
         int copies,
-        CipherKind cipher) {
+        CipherKind cipher,
+        UUID boot) {
+
+    /** In place of a boot: the state file may outlive it. */
+    public static final UUID LASTING = new UUID(0, 0);
 
     /** Most bytes of a note; one RDMA message holds it. */
     public static final int MAX_LENGTH = 32 << 10;
@@ -66,6 +71,9 @@ public record Note(
 
     private static final int FIXED = 8 + 8 + 1 + 1 + 2 + 2 + 1 + 4;
     private static final int MAX_ADDRESS = 100;
+
+    /** What comes after the runs. */
+    private static final int TAIL = 1 + 1 + 16;
 
     /** Of an export that nobody has. */
     public static final Note NONE = new Note(0, 0, 0, List.of(), Set.of(), new BitSet(), false);
@@ -105,7 +113,18 @@ public record Note(
             BitSet lost,
             boolean allLost,
             int copies) {
-        this(version, size, slabShift, members, givenUp, givenUpAddresses, lost, allLost, copies, CipherKind.NONE);
+        this(
+                version,
+                size,
+                slabShift,
+                members,
+                givenUp,
+                givenUpAddresses,
+                lost,
+                allLost,
+                copies,
+                CipherKind.NONE,
+                LASTING);
     }
 
     /** One that does not know how many copies there were. */
@@ -145,7 +164,7 @@ public record Note(
         int end = out.position();
         for (int first = lost.nextSetBit(0); first >= 0 && !all; ) {
             int after = lost.nextClearBit(first);
-            if (out.remaining() < 2 * Integer.BYTES + 2) {
+            if (out.remaining() < 2 * Integer.BYTES + TAIL) {
                 all = true;
                 runs = 0;
                 out.position(end);
@@ -161,6 +180,7 @@ public record Note(
         }
         if (cipher != CipherKind.NONE) {
             out.put((byte) cipher.number());
+            out.putLong(boot.getMostSignificantBits()).putLong(boot.getLeastSignificantBits());
         }
         return out.flip();
     }
@@ -233,6 +253,7 @@ public record Note(
             }
             int copies = in.hasRemaining() ? Math.clamp(in.get(), 0, Placement.MAX_MEMBERS) : 0;
             CipherKind cipher = CipherKind.of(in.hasRemaining() ? in.get() : CipherKind.NONE.number());
+            UUID boot = cipher.encrypts() ? new UUID(in.getLong(), in.getLong()) : LASTING;
             return new Note(
                     version,
                     size,
@@ -243,7 +264,8 @@ public record Note(
                     lost,
                     allLost,
                     copies,
-                    cipher);
+                    cipher,
+                    boot);
         } catch (BufferUnderflowException e) {
             throw new IllegalArgumentException("a note that is cut short", e);
         }

@@ -80,7 +80,7 @@ public final class Takeover {
             try (Survey survey = new Survey(settings.export(), connectors)) {
                 Recorded recorded = RecordedFile.of(locked);
                 List<Greeting> greetings = survey.observe(!settings.takeOver());
-                Verdict verdict = TakeoverCheck.check(recorded, greetings, settings.options());
+                Verdict verdict = TakeoverCheck.check(recorded, greetings, settings.options(locked.boot()));
                 switch (verdict) {
                     case Refused refused -> {
                         if (refused.waitFor().isEmpty() || System.nanoTime() - deadline >= 0) {
@@ -215,7 +215,7 @@ public final class Takeover {
             note = TakeoverNotes.atClaim(
                     granted, settings.size(), slabShift, TakeoverNotes.lost(granted, locked.found()), survey::address);
             note.copies(copies);
-            note.cipher(settings.encryption().kind());
+            note.encrypted(settings.encryption().kind(), locked.goesWithTheMachine() ? locked.boot() : Note.LASTING);
         }
 
         TakenExport run() throws IOException {

@@ -97,6 +97,12 @@ final class TakeoverCheck {
         }
         UUID content = contents.iterator().next();
         checkCipher(newestNote(content));
+        if (known == null && isUnreadable(content)) {
+            warnings.add("the pages of " + export() + " were encrypted, and the key went when this machine ended; "
+                    + export() + " begins blank");
+            requireAll("it is not known whether they hold pages of " + export());
+            return blank();
+        }
         if (known == null) {
             return fromLists(content);
         }
@@ -122,6 +128,17 @@ final class TakeoverCheck {
             throw refuse(export() + " was begun with --encrypt " + begunWith + ", and now it is --encrypt "
                     + options.cipher() + "; give the same, or --fresh to start blank");
         }
+    }
+
+    /** Whether nobody can ever read the pages again: what that takes was in the memory of this machine, which has booted since. */
+    private boolean isUnreadable(UUID content) {
+        Note note = newestNote(content);
+        return note.cipher().encrypts()
+                && !note.boot().equals(Note.LASTING)
+                && !note.boot().equals(options.boot())
+                && answered.values().stream()
+                        .allMatch(found ->
+                                !found.hasContent() || found.owner().host().equals(options.host()));
     }
 
     /** What encrypted pages are, only a state file that is the truth knows. */

@@ -14,6 +14,7 @@ import java.util.UUID;
  * @param fresh whether to begin blank
  * @param loseMissing whether to go on without donors that hold pages, which are lost then
  * @param cipher how pages are encrypted
+ * @param boot number of this boot of the machine
  */
 record TakeoverOptions(
         String export,
@@ -23,11 +24,12 @@ record TakeoverOptions(
         boolean takeOver,
         boolean fresh,
         boolean loseMissing,
-        CipherKind cipher) {
+        CipherKind cipher,
+        UUID boot) {
 
     /** Of pages that are not encrypted. */
     TakeoverOptions(
             String export, long size, UUID host, int loops, boolean takeOver, boolean fresh, boolean loseMissing) {
-        this(export, size, host, loops, takeOver, fresh, loseMissing, CipherKind.NONE);
+        this(export, size, host, loops, takeOver, fresh, loseMissing, CipherKind.NONE, new UUID(0, 1));
     }
 }

@@ -38,7 +38,8 @@ public record TakeoverSettings(
         Encryption encryption,
         Duration patience) {
 
-    TakeoverOptions options() {
-        return new TakeoverOptions(export, size, host, loops, takeOver, fresh, loseMissing, encryption.kind());
+    /** As the check wants them, in a boot of this number. */
+    TakeoverOptions options(UUID boot) {
+        return new TakeoverOptions(export, size, host, loops, takeOver, fresh, loseMissing, encryption.kind(), boot);
     }
 }

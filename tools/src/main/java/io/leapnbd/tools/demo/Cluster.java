@@ -98,6 +98,8 @@ final class Cluster implements AutoCloseable {
                 zoned(),
                 "--replicas",
                 "2",
+                "--encrypt",
+                "on",
                 // A donor that is silent for ten times as long is given up, written to or not.
                 "--member-timeout",
                 "300ms",

@@ -1,6 +1,7 @@
 package io.leapnbd.tools.serve;
 
 import io.leapnbd.bypass.RemoteDevice;
+import io.leapnbd.bypass.cipher.CipherKind;
 import io.leapnbd.bypass.latency.Operation;
 import io.leapnbd.bypass.latency.Stage;
 import io.leapnbd.bypass.link.Donor;
@@ -314,7 +315,9 @@ record ServerStatus(
                 .append(Size.approximate(device.size()))
                 .append(", ")
                 .append(Size.approximate(device.map().pagesWritten() * Protocol.PAGE_SIZE))
-                .append(" written\n");
+                .append(" written")
+                .append(encrypted())
+                .append('\n');
         for (String uri : uris) {
             out.append("  ").append(uri).append('\n');
         }
@@ -369,6 +372,11 @@ record ServerStatus(
             complaints.forEach(complaint -> out.append("  ").append(complaint).append('\n'));
         }
         return out.toString();
+    }
+
+    private String encrypted() {
+        CipherKind cipher = settings.copies().encryption().kind();
+        return cipher.encrypts() ? ", encrypted with " + cipher : "";
     }
 
     private Table donorTable() {
