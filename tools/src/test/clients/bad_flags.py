@@ -103,6 +103,11 @@ WRONG = [
     ("a transport that does not exist", "donor --memory 64M --transport pigeon", ["--transport", "pigeon", "tcp"]),
     ("a donor's listen address that is none", "donor --memory 64M --listen 127.0.0.1:99999", ["--listen"]),
     ("a command that does not exist", "sreve", ["sreve"]),
+    ("a cipher that does not exist", "serve --size 16M --encrypt rot13", ["--encrypt", "rot13", "aes-256-gcm"]),
+    ("a key file that does not exist", "serve --size 16M --encrypt on --key-file /nonexistent", ["--key-file", "/nonexistent"]),
+    ("push for nothing", "push", ["--pid", "--cgroup", "--unit"]),
+    ("push for two things", "push --pid 1 --unit cron", ["--pid", "--cgroup", "--unit"]),
+    ("push for a unit that does not run", "push --unit no-such-unit", ["--unit", "no-such-unit"]),
 ]
 
 

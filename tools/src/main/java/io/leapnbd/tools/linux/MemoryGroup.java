@@ -1,8 +1,11 @@
 package io.leapnbd.tools.linux;
 
+import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Optional;
+import java.util.stream.Stream;
 
 /**
  * The memory cgroup of a process, in whichever version of the hierarchy has the memory controller.
@@ -13,6 +16,9 @@ import java.util.Optional;
 public record MemoryGroup(Path directory, boolean unified) {
     private static final String NO_LIMIT = "max";
     private static final long PAGE = 4096;
+
+    /** Slices of slices, a user's manager with slices of its own, and the unit. */
+    private static final int UNIT_DEPTH = 8;
 
     /** That of a process; nothing if it has ended, or the machine has no memory controller. */
     public static Optional<MemoryGroup> of(long pid) {
@@ -26,13 +32,7 @@ public record MemoryGroup(Path directory, boolean unified) {
                 .filter(parts -> parts.length == 3 && (',' + parts[1] + ',').contains(",memory,"))
                 .map(parts -> parts[2])
                 .findFirst();
-        Optional<String> mount = mounts.lines()
-                .map(line -> line.split(" ", -1))
-                .filter(columns -> columns.length > 3
-                        && columns[2].equals("cgroup")
-                        && (',' + columns[3] + ',').contains(",memory,"))
-                .map(columns -> columns[1])
-                .findFirst();
+        Optional<String> mount = version1(mounts);
         if (path.isPresent() && mount.isPresent()) {
             return Optional.of(new MemoryGroup(
                     Path.of(mount.get()).resolve(path.get().substring(1)).normalize(), false));
@@ -41,6 +41,39 @@ public record MemoryGroup(Path directory, boolean unified) {
                 .flatMap(root -> Cgroup.pathIn(groups)
                         .map(own ->
                                 new MemoryGroup(root.resolve(own.substring(1)).normalize(), true)));
+    }
+
+    private static Optional<String> version1(String mounts) {
+        return mounts.lines()
+                .map(line -> line.split(" ", -1))
+                .filter(columns -> columns.length > 3
+                        && columns[2].equals("cgroup")
+                        && (',' + columns[3] + ',').contains(",memory,"))
+                .map(columns -> columns[1])
+                .findFirst();
+    }
+
+    /**
+     * The group of a systemd unit that runs, wherever its slice is; nothing if there is none.
+     *
+     * @param unit its name; without a type it is a service
+     * @throws IOException if the groups cannot be looked through
+     */
+    public static Optional<MemoryGroup> ofUnit(String unit) throws IOException {
+        String mounts = KernelFile.read(Path.of("/proc/self/mounts")).orElse("");
+        Optional<Path> root = version1(mounts).map(Path::of).or(() -> Cgroup.rootIn(mounts));
+        return root.isPresent() ? ofUnit(unit, root.get()) : Optional.empty();
+    }
+
+    static Optional<MemoryGroup> ofUnit(String unit, Path root) throws IOException {
+        Path name = Path.of(unit.indexOf('.') < 0 ? unit + ".service" : unit);
+        try (Stream<Path> all =
+                Files.find(root, UNIT_DEPTH, (path, about) -> about.isDirectory() && name.equals(path.getFileName()))) {
+            return all.sorted().findFirst().flatMap(MemoryGroup::at);
+        } catch (UncheckedIOException e) {
+            // A group has ended meanwhile.
+            throw new IOException("the cgroups below " + root + " cannot be read: " + e.getMessage(), e);
+        }
     }
 
     /** The group that a folder is; nothing if it is none. */

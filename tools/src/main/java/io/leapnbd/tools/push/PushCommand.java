@@ -15,7 +15,9 @@ import io.leapnbd.tools.linux.Protection.Measure;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.EnumSet;
+import java.util.Objects;
 import java.util.concurrent.Callable;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -36,7 +38,11 @@ import picocli.CommandLine.TypeConversionException;
                     + " device. Needs root; 'leap-nbd doctor push' says what is missing.",
             ""
         },
-        customSynopsis = {"leap-nbd push --pid PID [OPTIONS]", "       leap-nbd push --cgroup DIRECTORY [OPTIONS]"})
+        customSynopsis = {
+            "leap-nbd push --pid PID [OPTIONS]",
+            "       leap-nbd push --cgroup DIRECTORY [OPTIONS]",
+            "       leap-nbd push --unit NAME [OPTIONS]"
+        })
 public final class PushCommand implements Callable<Integer> {
 
     @Mixin
@@ -54,6 +60,12 @@ public final class PushCommand implements Callable<Integer> {
             paramLabel = "DIRECTORY",
             description = "All programs in this cgroup, like /sys/fs/cgroup/system.slice/x.service.")
     private @Nullable Path cgroup;
+
+    @Option(
+            names = "--unit",
+            paramLabel = "NAME",
+            description = "All programs of a systemd unit that runs, like redis or user.slice.")
+    private @Nullable String unit;
 
     @Option(
             names = "--policy",
@@ -94,9 +106,9 @@ public final class PushCommand implements Callable<Integer> {
 
     @Override
     public Integer call() {
-        if ((pid == null) == (cgroup == null)) {
+        if (Stream.of(pid, cgroup, unit).filter(Objects::nonNull).count() != 1) {
             throw new ParameterException(
-                    spec.commandLine(), "name what to push for: either --pid or --cgroup, like --pid 1234");
+                    spec.commandLine(), "name what to push for: one of --pid, --cgroup and --unit, like --pid 1234");
         }
         PushSettings settings = settings();
         HostPort endpoint = endpoint();
@@ -130,7 +142,18 @@ public final class PushCommand implements Callable<Integer> {
     }
 
     private MemoryGroup group() {
-        Path directory = java.util.Objects.requireNonNull(cgroup);
+        String name = unit;
+        if (name != null) {
+            try {
+                return MemoryGroup.ofUnit(name)
+                        .orElseThrow(() -> new ParameterException(
+                                spec.commandLine(),
+                                "--unit: no unit " + name + " runs here; 'systemctl list-units' names those that do"));
+            } catch (IOException e) {
+                throw new CommandFailure(ExitCode.FAILED, String.valueOf(e.getMessage()), e);
+            }
+        }
+        Path directory = Objects.requireNonNull(cgroup);
         return MemoryGroup.at(directory)
                 .orElseThrow(() -> new ParameterException(
                         spec.commandLine(),

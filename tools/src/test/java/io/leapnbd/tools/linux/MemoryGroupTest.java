@@ -47,6 +47,21 @@ class MemoryGroupTest {
     }
 
     @Test
+    void aUnitsGroupIsFoundByItsNameInWhateverSliceItIs() throws IOException {
+        Path redis = root.resolve("system.slice/redis.service");
+        Path slice = root.resolve("user.slice");
+        for (Path group : new Path[] {redis, slice, root.resolve("system.slice/redis.service.d")}) {
+            Files.createDirectories(group);
+            Files.writeString(group.resolve("cgroup.procs"), "7\n");
+        }
+        assertThat(MemoryGroup.ofUnit("redis", root)).contains(new MemoryGroup(redis, false));
+        assertThat(MemoryGroup.ofUnit("redis.service", root)).contains(new MemoryGroup(redis, false));
+        assertThat(MemoryGroup.ofUnit("user.slice", root)).contains(new MemoryGroup(slice, false));
+        assertThat(MemoryGroup.ofUnit("redi", root)).isEmpty();
+        assertThat(MemoryGroup.ofUnit("user", root)).isEmpty();
+    }
+
+    @Test
     void version1SaysTheLimitInItsStatistics() throws IOException {
         Files.writeString(root.resolve("cgroup.procs"), "");
         Files.writeString(root.resolve("memory.stat"), "cache 0\nhierarchical_memory_limit 409600\n");
