@@ -53,6 +53,7 @@ class Connection:
         """Returns whether the server accepted the connection."""
         handle = nbd.NBD()
         handle.set_strict_mode(0)
+        handle.set_uri_allow_local_file(True)  # of keys
         handle.add_meta_context("base:allocation")
         try:
             handle.connect_uri(self.uri)

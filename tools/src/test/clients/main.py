@@ -16,6 +16,7 @@ import server_faults
 import set_donors
 import spill
 import tls
+import tls_psk
 from processes import Processes, Server, two_donors
 from runner import Suite, stop_on_signals
 
@@ -62,6 +63,7 @@ def main(words):
         spill.run(suite, processes, first, count or 5)
         encryption.run(suite, processes, first, count or 3)
         tls.run(suite, processes)
+        tls_psk.run(suite, processes)
         bad_flags.run(suite, processes)
         own_memory.run(suite, processes)
     finally:

@@ -59,6 +59,7 @@ public final class NbdHandshake {
      * @param channel in blocking mode, or otherwise one whose reads and writes wait until they can do something
      * @param export the export's name; empty for the server's default
      * @param structured whether to ask for structured replies; the Linux kernel does not understand them
+     * @throws TlsRequiredException when the server wants TLS
      * @throws IOException when the server refuses, in the server's words where it has some, or speaks another protocol
      */
     public static NegotiatedExport open(ByteChannel channel, String export, boolean structured) throws IOException {
@@ -136,7 +137,7 @@ public final class NbdHandshake {
             } else if (reply.type == REP_ERR_UNSUP) {
                 return false;
             } else if (reply.type < 0) {
-                throw new IOException(refusal(reply));
+                throw refusal(reply);
             } else if (reply.type == REP_INFO) {
                 information(reply.data);
             }
@@ -188,14 +189,17 @@ public final class NbdHandshake {
         transmissionFlags = Short.toUnsignedInt(reply.getShort());
     }
 
-    private String refusal(Reply reply) {
+    private IOException refusal(Reply reply) {
         String words = reply.data.hasRemaining() ? ": " + Printable.of(text(reply.data)) : "";
-        return switch (reply.type) {
-            case REP_ERR_UNKNOWN -> "the server has no export '" + Printable.of(export) + "'" + words;
-            case REP_ERR_TLS_REQD -> "the server wants TLS, for which URIs begin with nbds:" + words;
-            case REP_ERR_SHUTDOWN -> "the server is shutting down" + words;
-            default -> "the server refuses export '" + Printable.of(export) + "'" + words;
-        };
+        if (reply.type == REP_ERR_TLS_REQD) {
+            return new TlsRequiredException("the server wants TLS, for which URIs begin with nbds:" + words);
+        }
+        return new IOException(
+                switch (reply.type) {
+                    case REP_ERR_UNKNOWN -> "the server has no export '" + Printable.of(export) + "'" + words;
+                    case REP_ERR_SHUTDOWN -> "the server is shutting down" + words;
+                    default -> "the server refuses export '" + Printable.of(export) + "'" + words;
+                });
     }
 
     private void option(int option, ByteBuffer data) throws IOException {

@@ -10,7 +10,6 @@ import io.netty.channel.epoll.EpollDomainSocketChannel;
 import io.netty.channel.socket.ChannelInputShutdownEvent;
 import io.netty.channel.socket.ChannelInputShutdownReadComplete;
 import io.netty.handler.codec.DecoderException;
-import io.netty.handler.ssl.SslHandler;
 import io.netty.util.concurrent.Future;
 import io.netty.util.concurrent.ScheduledFuture;
 import java.io.IOException;
@@ -19,8 +18,6 @@ import java.time.Instant;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicReference;
 import javax.net.ssl.SSLException;
-import javax.net.ssl.SSLPeerUnverifiedException;
-import javax.net.ssl.SSLSession;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -67,7 +64,7 @@ final class Connection extends ChannelInboundHandlerAdapter {
     }
 
     private @Nullable ScheduledFuture<?> deadline;
-    private @Nullable SslHandler tls;
+    private boolean encrypted;
     private boolean inTurn;
     private boolean turnScheduled;
     private boolean paused;
@@ -114,20 +111,8 @@ final class Connection extends ChannelInboundHandlerAdapter {
     void startTls(NbdTls offered) {
         replies.flush(closing);
         receive.encrypted();
-        SslHandler handler = offered.handler(allocator());
-        tls = handler;
-        handler.handshakeFuture().addListener(done -> security = done.isSuccess() ? describe(handler) : "");
-        channel.pipeline().addFirst(handler);
-    }
-
-    private static String describe(SslHandler handler) {
-        SSLSession session = handler.engine().getSession();
-        try {
-            return session.getProtocol() + " with "
-                    + Printable.of(session.getPeerPrincipal().getName());
-        } catch (SSLPeerUnverifiedException e) {
-            return session.getProtocol() + " with nobody";
-        }
+        encrypted = true;
+        channel.pipeline().addFirst(offered.handler(allocator(), words -> security = words));
     }
 
     /** Whether its handshake is over. Any thread. */
@@ -357,7 +342,7 @@ final class Connection extends ChannelInboundHandlerAdapter {
 
     @Override
     public void exceptionCaught(ChannelHandlerContext ctx, Throwable cause) {
-        if (tls != null && cause instanceof DecoderException && cause.getCause() instanceof SSLException refusal) {
+        if (encrypted && cause instanceof DecoderException && cause.getCause() instanceof SSLException refusal) {
             drop("its TLS fails: " + refusal.getMessage());
         } else if (cause instanceof IOException) {
             LOG.debug("{} went away: {}", peer.name(), cause.getMessage());

@@ -7,7 +7,7 @@ import java.time.Instant;
  *
  * @param id counts from 1 in a server's life
  * @param peer the client's address, or its process and user over a Unix socket
- * @param security version of TLS and the name on the client's certificate; empty without TLS
+ * @param security version of TLS, and the name on the client's certificate or of its key; empty without TLS
  * @param export the export's name; empty during the handshake too
  * @param transmitting whether the handshake is over
  * @param opened when it was accepted

@@ -50,7 +50,9 @@ public final class AttachCommand implements Callable<Integer> {
             paramLabel = "URI",
             description =
                     "The export: nbd+unix:///export?socket=/path or nbd://host:port/export; without a name, the server's"
-                            + " default one. A socket's path alone will do too. With --adopt it may be left out.")
+                            + " default one. A socket's path alone will do too. With --adopt it may be left out. A"
+                            + " URI with nbds: is refused, as the kernel's client speaks no TLS; run serve on this machine"
+                            + " instead.")
     private @Nullable String uri;
 
     @Option(names = "--device", paramLabel = "/dev/nbdN", description = "The device to use. Default: one that is free.")

@@ -328,6 +328,7 @@ final class Attachment {
         if (first == null) {
             throw new IllegalArgumentException("no connections");
         }
+        options.server().exposure().ifPresent(report);
         if (first.content().isEmpty()) {
             report.accept("this server does not name the export's contents: one that comes back without them is not"
                     + " noticed if the size is the same");

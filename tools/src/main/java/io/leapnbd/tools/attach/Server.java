@@ -3,6 +3,7 @@ package io.leapnbd.tools.attach;
 import io.leapnbd.nbd.NbdUri;
 import io.leapnbd.nbd.client.NbdHandshake;
 import io.leapnbd.nbd.client.NegotiatedExport;
+import io.leapnbd.nbd.client.TlsRequiredException;
 import io.leapnbd.tools.linux.Endpoint;
 import io.leapnbd.tools.linux.FdChannel;
 import java.io.IOException;
@@ -11,6 +12,7 @@ import java.net.UnknownHostException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 
 /**
  * The server to attach to. Host names are resolved once, when the URI is read: a resolver may not work when memory is
@@ -21,6 +23,13 @@ import java.util.List;
  * @param export its name; empty for the server's default one
  */
 record Server(String uri, List<Endpoint> endpoints, String export) {
+
+    private static final String NO_TLS = "the kernel's NBD client speaks no TLS";
+
+    private static final String INSTEAD =
+            "run serve on this machine and attach its Unix socket; it encrypts pages on their way to"
+                    + " donors (--encrypt)";
+
     /**
      * A connection whose handshake is done: the socket is the driver's to use.
      *
@@ -34,9 +43,12 @@ record Server(String uri, List<Endpoint> endpoints, String export) {
      * @throws IllegalArgumentException in one sentence, when it is wrong or its host has no address
      */
     static Server parse(String text) {
-        if (text.startsWith("nbds")) {
-            throw new IllegalArgumentException(
-                    "the kernel's nbd client has no TLS; attach to a server on this machine, over its Unix socket");
+        if (text.regionMatches(true, 0, "nbds:", 0, 5)) {
+            throw new IllegalArgumentException("nbds: means TLS, but " + NO_TLS + ": " + INSTEAD);
+        }
+        if (text.regionMatches(true, 0, "nbds+unix:", 0, 10)) {
+            throw new IllegalArgumentException("nbds+unix: means TLS, but " + NO_TLS
+                    + ", and over a Unix socket serve asks for none: write nbd+unix:");
         }
         NbdUri uri = isPath(text)
                 ? NbdUri.unix(Path.of(text).toAbsolutePath().normalize().toString(), "")
@@ -73,6 +85,16 @@ record Server(String uri, List<Endpoint> endpoints, String export) {
         }
     }
 
+    /** What is to be said of pages on their way to this server; empty if they stay on this machine. */
+    Optional<String> exposure() {
+        return endpoints.stream()
+                .filter(endpoint -> endpoint instanceof Endpoint.Inet inet
+                        && !inet.address().isLoopbackAddress())
+                .findFirst()
+                .map(endpoint -> "pages go to " + endpoint
+                        + " as they are, for everybody on the way to read and change: " + NO_TLS + "; " + INSTEAD);
+    }
+
     /** Connects and shakes hands, until {@code deadline} by {@link System#nanoTime} at the latest. */
     Link open(long deadline) throws IOException {
         IOException last = new IOException("no address");
@@ -93,6 +115,9 @@ record Server(String uri, List<Endpoint> endpoints, String export) {
                                 negotiated.transmissionFlags(),
                                 negotiated.description()),
                         negotiated.name());
+            } catch (TlsRequiredException e) {
+                channel.close();
+                throw new IOException("the server requires TLS, and " + NO_TLS + ": " + INSTEAD, e);
             } catch (IOException | RuntimeException e) {
                 channel.close();
                 throw e;

@@ -135,6 +135,11 @@ public final class LeapServer implements AutoCloseable {
     }
 
     private void start() throws IOException {
+        // First, since it is the operator's to put right, and donors need not hear of a start that fails.
+        NbdTls tls = settings.tls().open();
+        if (tls != null) {
+            closings.add("TLS", tls);
+        }
         EventLoops loops = EventLoops.open(settings.loops(), "loop");
         closings.add("event loops", loops);
 
@@ -167,10 +172,6 @@ public final class LeapServer implements AutoCloseable {
             device = queued;
         }
         BlockDevice exported = recorded == null ? device : recorded.of(device);
-        NbdTls tls = settings.tls().open();
-        if (tls != null) {
-            closings.add("TLS", tls);
-        }
         NbdServer nbd = NbdServer.start(new NbdServerContext()
                 .tls(tls)
                 .group(loops.group())

@@ -1,5 +1,8 @@
 package io.leapnbd.tools.serve;
 
+import io.leapnbd.nbd.tls.PskFile;
+import io.leapnbd.nbd.tls.PskKeys;
+import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
@@ -21,11 +24,20 @@ final class TlsOptions {
     private @Nullable Path certificates;
 
     @Option(
+            names = "--tls-psk",
+            paramLabel = "FILE",
+            description =
+                    "Speak TLS with clients that have a key of this file instead: lines of NAME:HEXKEY, as psktool writes and"
+                            + " nbdkit, qemu and libnbd read them, for this user alone to read. It is read once, at the start."
+                            + " Needs OpenSSL 3.")
+    private @Nullable Path keys;
+
+    @Option(
             names = "--tls",
             paramLabel = "MODE",
             description =
                     "require: clients over TCP have to use TLS; over a Unix socket nobody has to. on: they may. off: they"
-                            + " cannot. Default: require with --tls-certificates, else off.")
+                            + " cannot. Default: require with --tls-certificates or --tls-psk, else off.")
     private @Nullable String mode;
 
     @Spec(Target.MIXEE)
@@ -35,19 +47,34 @@ final class TlsOptions {
     TlsOptions() {}
 
     TlsChoice choice() {
-        String wanted = mode == null ? certificates == null ? "off" : "require" : mode;
+        boolean known = certificates != null || keys != null;
+        String wanted = mode == null ? known ? "require" : "off" : mode;
         if (!List.of("off", "on", "require").contains(wanted)) {
             throw new ParameterException(
                     command.commandLine(), "--tls: '" + wanted + "' is none of require, on and off");
         }
+        if (certificates != null && keys != null) {
+            throw new ParameterException(
+                    command.commandLine(),
+                    "--tls-certificates and --tls-psk are two ways to know a client, and a server has one; leave one out");
+        }
         if (wanted.equals("off")) {
             return TlsChoice.OFF;
         }
-        if (certificates == null) {
+        if (!known) {
             throw new ParameterException(
                     command.commandLine(),
-                    "--tls: there are no certificates to show; name their folder with --tls-certificates");
+                    "--tls: there is nothing to know clients by; name a folder of certificates with --tls-certificates, or a"
+                            + " file of keys with --tls-psk");
         }
-        return new TlsChoice(certificates, wanted.equals("require"));
+        return new TlsChoice(certificates, keys == null ? null : read(keys), wanted.equals("require"));
+    }
+
+    private PskKeys read(Path file) {
+        try {
+            return new PskFile(file).read();
+        } catch (IOException e) {
+            throw new ParameterException(command.commandLine(), "--tls-psk: " + e.getMessage(), e);
+        }
     }
 }

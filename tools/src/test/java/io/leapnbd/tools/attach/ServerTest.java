@@ -5,7 +5,13 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.leapnbd.tools.linux.Endpoint;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.net.InetAddress;
+import java.net.StandardProtocolFamily;
+import java.net.UnixDomainSocketAddress;
+import java.nio.ByteBuffer;
+import java.nio.channels.ServerSocketChannel;
+import java.nio.channels.SocketChannel;
 import java.nio.file.Path;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
@@ -51,7 +57,9 @@ class ServerTest {
 
     @ParameterizedTest
     @CsvSource({
-        "nbds://h/x, TLS",
+        "nbds://h/x, 'nbds: means TLS, but the kernel''s NBD client speaks no TLS: run serve on this machine'",
+        "NBDS://h/x, TLS",
+        "nbds+unix:///x?socket=/s, 'over a Unix socket serve asks for none: write nbd+unix:'",
         "http://h/x, does not start with nbd",
         "nbd+unix:///x, has no socket",
         "nbd:///x, has no host",
@@ -75,6 +83,50 @@ class ServerTest {
             assertThat(link.name()).as("the server's own name").isEqualTo("leap");
             scripted.drop();
         }
+    }
+
+    @Test
+    void a_server_that_wants_tls_is_refused_with_what_to_do_instead(@TempDir Path directory) throws IOException {
+        Path path = directory.resolve("s");
+        try (ServerSocketChannel listener =
+                ServerSocketChannel.open(StandardProtocolFamily.UNIX).bind(UnixDomainSocketAddress.of(path))) {
+            Thread.ofVirtual().start(() -> {
+                try (SocketChannel client = listener.accept()) {
+                    client.write(ByteBuffer.allocate(18)
+                            .putLong(0x4e42444d41474943L)
+                            .putLong(0x49484156454f5054L)
+                            .putShort((short) 3)
+                            .flip());
+                    // NBD_REP_ERR_TLS_REQD to GO.
+                    client.write(ByteBuffer.allocate(20)
+                            .putLong(0x3e889045565a9L)
+                            .putInt(7)
+                            .putInt(0x80000005)
+                            .putInt(0)
+                            .flip());
+                    client.read(ByteBuffer.allocate(4096));
+                    client.read(ByteBuffer.allocate(4096));
+                } catch (IOException e) {
+                    throw new UncheckedIOException(e);
+                }
+            });
+            assertThatThrownBy(() -> ScriptedServer.at(path).open(System.nanoTime() + TimeUnit.SECONDS.toNanos(20)))
+                    .isInstanceOf(IOException.class)
+                    .hasMessage(
+                            "the server requires TLS, and the kernel's NBD client speaks no TLS: run serve on this machine"
+                                    + " and attach its Unix socket; it encrypts pages on their way to donors (--encrypt)");
+        }
+    }
+
+    @Test
+    void pages_that_leave_the_machine_as_they_are_are_spoken_of() {
+        assertThat(Server.parse("nbd://192.0.2.7/x").exposure())
+                .get()
+                .asString()
+                .startsWith("pages go to 192.0.2.7:10809 as they are")
+                .contains("speaks no TLS; run serve on this machine");
+        assertThat(Server.parse("nbd://127.0.0.1/x").exposure()).isEmpty();
+        assertThat(Server.parse("/run/leap.sock").exposure()).isEmpty();
     }
 
     @Test
