@@ -54,9 +54,8 @@ public final class DeviceNeed {
     }
 
     /** How many bytes its state file takes at once. */
-    public static long stateFile(long size, int slabSize) {
-        // Of one with encrypted pages, which is 2 MiB larger.
-        return StateFile.length(size, Integer.numberOfTrailingZeros(slabSize), CipherKind.AES_256_GCM);
+    static long stateFile(long size, int slabSize, CipherKind cipher) {
+        return StateFile.length(size, Integer.numberOfTrailingZeros(slabSize), cipher);
     }
 
     /**
@@ -66,10 +65,12 @@ public final class DeviceNeed {
      * @param slabSize bytes of a slab at its donors
      * @param copies of each slab
      * @param stateFile where its state file is, or will be; null for none
+     * @param cipher how its pages are encrypted
      * @throws HeapTooSmall if the heap is in the way
      * @throws IOException if something else is; one sentence for the operator either way
      */
-    public static void check(long size, int slabSize, int copies, @Nullable Path stateFile) throws IOException {
+    public static void check(long size, int slabSize, int copies, @Nullable Path stateFile, CipherKind cipher)
+            throws IOException {
         long slabs = slabs(size, slabSize);
         String device = "a device of " + size / MIB + " MiB in slabs of " + slabSize / MIB + " MiB takes about ";
         long heap = Runtime.getRuntime().maxMemory();
@@ -83,7 +84,7 @@ public final class DeviceNeed {
         if (stateFile == null) {
             return;
         }
-        long needed = stateFile(size, slabSize);
+        long needed = stateFile(size, slabSize, cipher);
         Path folder = stateFile.toAbsolutePath().getParent();
         while (folder != null && !Files.exists(folder)) {
             folder = folder.getParent();

@@ -93,7 +93,12 @@ public final class Takeover {
                         int slabSize = survey.reply(granted.claims().getFirst().donor())
                                 .slabSize();
                         int copies = copies(greetings, granted);
-                        DeviceNeed.check(settings.size(), slabSize, copies, settings.stateFile());
+                        DeviceNeed.check(
+                                settings.size(),
+                                slabSize,
+                                copies,
+                                settings.stateFile(),
+                                settings.encryption().kind());
                         TakenExport export = new Start(survey, locked, recorded, granted, copies).run();
                         taken = true;
                         return export;

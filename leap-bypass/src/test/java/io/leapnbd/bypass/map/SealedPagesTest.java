@@ -4,7 +4,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.leapnbd.bypass.map.SealedPages.Before;
 import io.leapnbd.bypass.map.SealedPages.Seals;
-import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.BitSet;
 import java.util.LinkedHashSet;
@@ -19,16 +18,19 @@ class SealedPagesTest {
 
     private static final int PAGES = 40;
 
-    private final Arena arena = Arena.ofAuto();
     private final Seals seals = new Seals();
-    private MemorySegment records = arena.allocate((long) PAGES * SealedPages.RECORD, 8);
-    private MemorySegment slots = arena.allocate(SealedPages.SLOTS_LENGTH, 8);
+    private MemorySegment records = memory((long) PAGES * SealedPages.RECORD);
+    private MemorySegment slots = memory(SealedPages.SLOTS_LENGTH);
     private SealedPages pages = new SealedPages(records, slots);
+
+    private static MemorySegment memory(long bytes) {
+        return MemorySegment.ofArray(new long[(int) (bytes / Long.BYTES)]);
+    }
 
     private void kill() {
         // What a process leaves behind that is killed: its stores, and nothing else.
-        records = arena.allocate(records.byteSize(), 8).copyFrom(records);
-        slots = arena.allocate(slots.byteSize(), 8).copyFrom(slots);
+        records = memory(records.byteSize()).copyFrom(records);
+        slots = memory(slots.byteSize()).copyFrom(slots);
         pages = new SealedPages(records, slots);
         pages.restore();
     }
@@ -144,7 +146,7 @@ class SealedPagesTest {
 
     @Test
     void slotsRunOutAndComeBack() {
-        records = arena.allocate((SealedPages.SLOTS + 1L) * SealedPages.RECORD, 8);
+        records = memory((SealedPages.SLOTS + 1L) * SealedPages.RECORD);
         pages = new SealedPages(records, slots);
         for (int page = 0; page < SealedPages.SLOTS; page++) {
             assertThat(begin(page, page + 1L, Before.BLANK)).isTrue();
