@@ -94,6 +94,28 @@ def seals(bench):
     return rows
 
 
+@check("tls")
+def tls(bench):
+    shown = {}
+    bench.processes.pool()
+    for machine in ("lends", "borrows"):
+        shown[machine] = ("--pool", bench.processes.member(machine))
+    peers = []
+    for name, lends, borrows in (("tls", shown["lends"], shown["borrows"]), ("plain", (), ())):
+        donor = bench.processes.donor(f"donor-{name}", f"{bench.mib + 64}M", *lends)
+        peers.append(bench.processes.serve(f"over-{name}", bench.options.size, "--prefetch", "none", *borrows, donors=[donor], label=name))
+    secured, plain = bench.filled(*peers)
+    rows = []
+    for pattern in ("randread", "randwrite"):
+        one = bench.turns(peers, pattern, 1)
+        many = bench.turns(peers, pattern, 32)
+        for figure, wanted, table, depth in (("p50", 1.10, one, 1), ("iops", 0.9, many, 32), ("cpu", 1.35, many, 32)):
+            a, b = table[secured.name][figure], table[plain.name][figure]
+            rows.append(Row(f"two hops, {pattern}, depth {depth}, links over TLS against plain", figure, a, b, wanted))
+    bench.processes.end(*secured.processes, *plain.processes)
+    return rows
+
+
 @check("two-hops")
 def two_hops(bench):
     kit = bench.processes.nbdkit_two_hops("kit2", bench.options.size)

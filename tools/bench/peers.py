@@ -127,6 +127,16 @@ class Processes:
         self.await_socket(path)
         return Peer("nbdkit, two hops", f"nbd+unix:///?socket={path}", [near, far])
 
+    def pool(self):
+        """Makes a pool, for one benchmark."""
+        subprocess.run([LAUNCHER, "pool", "create", self.path("pool")], check=True, capture_output=True, env=self.environment, timeout=60)
+
+    def member(self, machine):
+        """What 'pool add' makes for a machine."""
+        command = [LAUNCHER, "pool", "add", self.path("pool"), machine]
+        subprocess.run(command, check=True, capture_output=True, env=self.environment, timeout=60)
+        return os.path.join(self.path("pool"), machine)
+
     def donor(self, name, memory, *options):
         command = [LAUNCHER, "donor", "--listen", "127.0.0.1:0", "--memory", memory, "--http", "none", "--drain-timeout", "0s", *self.loops, *options]
         return self.listening(name, self.start(name, *command))

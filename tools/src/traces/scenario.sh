@@ -5,7 +5,7 @@ seconds=110 # what a run may take; what was recorded until then counts
 run=/mnt/host$BUILD/workloads
 
 start_donors 512M
-host_start server "$program" serve --donors "$donors" --size 640M --listen "$HOST_IP:10809" --http none --prefetch none \
+host_start server "$program" serve --donors "$donors" --size 640M --listen "$HOST_IP:10809" --http none --prefetch none --insecure \
   --record "$OUT/trace.gz"
 await server ^ready 60 || give_up 'no server'
 guest "nbd-client $HOST_IP 10809 /dev/nbd0 -N leap -b 4096 && mkswap /dev/nbd0 && swapon /dev/nbd0 &&

@@ -321,7 +321,7 @@ def another_address(processes):
     name("127.0.0.2")
     move("127.0.0.2")
     named = types.SimpleNamespace(address=f"donor.test:{port}")
-    server = Elsewhere(hosts, processes, SIZE, [named], io_timeout="2s").ready()
+    server = Elsewhere(hosts, processes, SIZE, [named], io_timeout="2s", insecure=True).ready()
     client = connect(server.unix_uri)
     require(client.wait(client.write(0, b"1" * PAGE)) == [0], "a write to the donor by its name")
     name("127.0.0.9", "127.0.0.3")

@@ -166,7 +166,7 @@ def key_file(processes):
 def unlike(processes):
     """Donors of this machine only: not encrypted, and a donor elsewhere is refused later."""
     donor = Donor(processes, "64M").ready()
-    server = Server(processes, SIZE, [donor], state=processes.path("state-here")).ready()
+    server = Server(processes, SIZE, [donor], state=processes.path("state-here"), insecure=True).ready()
     require(server.status()["export"]["encryption"] == "off", "pages of a donor on this machine are encrypted by default")
     at = server.uri("http").removeprefix("http://")
     answer = processes.run(LAUNCHER, "set", "donors+=192.0.2.1:9400", "--http", at, fails=True)

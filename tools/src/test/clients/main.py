@@ -7,6 +7,7 @@ import copies
 import donor_faults
 import drains
 import encryption
+import links
 import ownership
 import own_memory
 import real_clients
@@ -64,6 +65,7 @@ def main(words):
         encryption.run(suite, processes, first, count or 3)
         tls.run(suite, processes)
         tls_psk.run(suite, processes)
+        links.run(suite, processes)
         bad_flags.run(suite, processes)
         own_memory.run(suite, processes)
     finally:

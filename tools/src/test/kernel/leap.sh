@@ -88,7 +88,7 @@ start_donors() {
   done
 }
 start_donor() { # NUMBER MEMORY
-  host_start "donor$1" "$program" donor --listen "$HOST_IP:940$1" --memory "$2" --slab-size 16M --http "127.0.0.1:948$1"
+  host_start "donor$1" "$program" donor --listen "$HOST_IP:940$1" --memory "$2" --slab-size 16M --http "127.0.0.1:948$1" --insecure
 }
 
 # A server on the host's side; $1 is its size, more are options. Started again, it is the same server.
@@ -96,7 +96,7 @@ host_server() {
   local size=$1
   shift
   server=server$((++servers))
-  host_start $server "$program" serve --donors "$donors" --size "$size" --listen "$HOST_IP:10809" --http 127.0.0.1:9480 "$@"
+  host_start $server "$program" serve --donors "$donors" --size "$size" --listen "$HOST_IP:10809" --http 127.0.0.1:9480 --insecure "$@"
   await $server ^ready 60
 }
 # The figures of the server on the host's side, by its own word: pages that were prefetched have been read.
@@ -138,7 +138,7 @@ hits_make_no_trip() {
 guest_server() {
   server=server$((++servers))
   guest_start $server "export $in_guest; exec $guest_program serve --donors $donors --size $1 \
-    --unix /run/leap.sock --http none --cache-size 4M $serve_options"
+    --unix /run/leap.sock --http none --cache-size 4M --insecure $serve_options"
   await $server ^ready 120
 }
 servers=0 serve_options=

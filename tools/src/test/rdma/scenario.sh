@@ -33,10 +33,10 @@ start() {
   tail -n 5 "$OUT/$name.out"
   return 1
 }
-donor_rdma() { start donor_rdma donor --memory 32M --slab-size 1M --transport both --listen $ADDRESS:9400 --unprotected --drain-timeout 0s; }
+donor_rdma() { start donor_rdma donor --memory 32M --slab-size 1M --transport both --listen $ADDRESS:9400 --unprotected --drain-timeout 0s --insecure; }
 # Under emulation its first answer takes longer than a server waits: one is asked for before.
 donor_tcp() {
-  start donor_tcp donor --memory 32M --slab-size 1M --listen $ADDRESS:9500 --unprotected --drain-timeout 0s || return 1
+  start donor_tcp donor --memory 32M --slab-size 1M --listen $ADDRESS:9500 --unprotected --drain-timeout 0s --insecure || return 1
   timeout 60 python3 - $ADDRESS 9500 <<'P'
 import socket, struct, sys
 body = b"LEAPDNR\0" + struct.pack(">HHIQ", 1, 1, 0, 0) + bytes(32) + struct.pack(">H", 5) + b"swap0"
@@ -48,7 +48,7 @@ P
 server() { # DONORS [OPTION...]
   local donors=$1
   shift
-  start server serve --export leap --donors "$donors" --size 16M --unix $socket --unprotected --io-timeout 15s --state-dir /run/state \
+  start server serve --export leap --donors "$donors" --size 16M --unix $socket --unprotected --io-timeout 15s --state-dir /run/state --insecure \
     --http 127.0.0.1:9480 "$@"
 }
 pages() { timeout "${LIMIT:-120}" nbdsh -u "$uri" -c "$(cat tools/src/test/rdma/pages.py)" -c "$1"; }

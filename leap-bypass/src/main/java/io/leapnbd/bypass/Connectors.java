@@ -65,7 +65,7 @@ record Connectors(
     DonorConnector to(DonorAddress address) throws IOException {
         Donor donor = new Donor(address.toString(), events);
         return switch (address.transport()) {
-            case TCP -> new TcpConnector(donor, address, context.connectTimeout(), context.buffers());
+            case TCP -> new TcpConnector(donor, address, context.connectTimeout(), context.buffers(), context.tls());
             case RDMA ->
                 new RdmaConnector(
                         donor,

@@ -9,6 +9,7 @@ import io.leapnbd.bypass.takeover.CopiesWish;
 import io.leapnbd.bypass.takeover.TakeoverSettings;
 import io.leapnbd.donor.protocol.Protocol;
 import io.leapnbd.donor.store.SlabStore;
+import io.leapnbd.donor.tls.LinkTls;
 import io.leapnbd.prefetch.LeapSettings;
 import io.leapnbd.prefetch.PrefetchPolicy;
 import io.netty.buffer.ByteBufAllocator;
@@ -51,6 +52,7 @@ public final class RemoteDeviceContext {
     private int bulkWindow = 512 << 10;
     private long cacheSize = 16L << 20;
     private ByteBufAllocator buffers = PooledByteBufAllocator.DEFAULT;
+    private @Nullable LinkTls tls;
     private long cacheLimit;
     private PrefetchPolicy prefetchPolicy = PrefetchPolicy.NONE;
     private LeapSettings prefetchSettings = LeapSettings.PUBLISHED;
@@ -229,6 +231,13 @@ public final class RemoteDeviceContext {
     public RemoteDeviceContext buffers(ByteBufAllocator allocator) {
         change();
         buffers = allocator;
+        return this;
+    }
+
+    /** Who donors that are reached over TCP have to show to be, and who this server is; null for neither. Whoever made it closes it, after the device. */
+    public RemoteDeviceContext tls(@Nullable LinkTls both) {
+        change();
+        tls = both;
         return this;
     }
 
@@ -416,6 +425,11 @@ public final class RemoteDeviceContext {
 
     long cacheSize() {
         return cacheSize;
+    }
+
+    @Nullable
+    LinkTls tls() {
+        return tls;
     }
 
     ByteBufAllocator buffers() {

@@ -5,9 +5,11 @@ import io.leapnbd.donor.net.DonorServer;
 import io.leapnbd.donor.net.ServerSettings;
 import io.leapnbd.donor.store.SlabStore;
 import io.leapnbd.donor.store.StoreSettings;
+import io.leapnbd.donor.tls.LinkTls;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
+import org.jspecify.annotations.Nullable;
 
 /** A donor with sockets and a store of its own, as a process would be. */
 final class DonorProcess implements AutoCloseable {
@@ -29,13 +31,27 @@ final class DonorProcess implements AutoCloseable {
         this(SlabStore.open(settings.withLock(false).withReadySlabs(0)));
     }
 
+    /** One of a pool. */
+    DonorProcess(int slabs, LinkTls tls) throws IOException {
+        this(
+                SlabStore.open(StoreSettings.ofMemory((long) slabs * SLAB, SLAB)
+                        .withLock(false)
+                        .withReadySlabs(0)),
+                tls);
+    }
+
     /** One that has its slabs already, at another address. */
     DonorProcess(SlabStore its) throws IOException {
+        this(its, null);
+    }
+
+    private DonorProcess(SlabStore its, @Nullable LinkTls tls) throws IOException {
         store = its;
         server = DonorServer.start(
                 store,
                 ServerSettings.listenOn(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0))
-                        .withLoops(LoopSettings.of(1)));
+                        .withLoops(LoopSettings.of(1)),
+                tls);
     }
 
     InetSocketAddress address() {

@@ -3,6 +3,7 @@ package io.leapnbd.bypass;
 import io.leapnbd.bypass.link.DonorAddress;
 import io.leapnbd.donor.store.SlabStore;
 import io.leapnbd.donor.store.StoreSettings;
+import io.leapnbd.donor.tls.LinkTls;
 import io.leapnbd.nbd.spi.BlockDevice;
 import io.leapnbd.nbd.spi.DeviceQueue;
 import io.leapnbd.nbd.testing.RandomOperations;
@@ -14,6 +15,7 @@ import io.netty.channel.MultiThreadIoEventLoopGroup;
 import io.netty.channel.epoll.EpollIoHandler;
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.security.GeneralSecurityException;
 import java.util.List;
 import java.util.Random;
 import java.util.concurrent.TimeUnit;
@@ -48,6 +50,11 @@ class RandomOperationsTest {
         RandomOperations.check(this::overTwoDonors, seed, OPERATIONS);
     }
 
+    @Test
+    void aDeviceOverTwoDonorsOfAPoolIsAByteArray() throws Exception {
+        RandomOperations.check(this::overTwoDonorsOfAPool, seed, OPERATIONS);
+    }
+
     @ParameterizedTest
     @EnumSource(names = {"NEXT_N", "LEAP", "LEAP_KERNEL"})
     void aDeviceThatPrefetchesIntoASmallCacheIsAByteArray(PrefetchPolicy policy) throws Exception {
@@ -75,6 +82,26 @@ class RandomOperationsTest {
             return new Opened(open(new RemoteDeviceContext().donors(addresses)), List.of(one::close, other::close));
         } catch (IOException e) {
             throw new UncheckedIOException(e);
+        }
+    }
+
+    private BlockDevice overTwoDonorsOfAPool() {
+        try {
+            Pool pool = new Pool();
+            LinkTls lends = pool.donor("lends");
+            LinkTls borrows = pool.server("borrows");
+            DonorProcess one = new DonorProcess(4, lends);
+            DonorProcess other = new DonorProcess(4, lends);
+            List<DonorAddress> addresses = List.of(
+                    new DonorAddress("127.0.0.1", one.address().getPort()),
+                    new DonorAddress("127.0.0.1", other.address().getPort()));
+            return new Opened(
+                    open(new RemoteDeviceContext().donors(addresses).tls(borrows)),
+                    List.of(one::close, other::close, lends::close, borrows::close));
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        } catch (GeneralSecurityException e) {
+            throw new IllegalStateException(e);
         }
     }
 

@@ -11,6 +11,7 @@ import io.leapnbd.tools.doctor.DoctorCommand;
 import io.leapnbd.tools.donor.DonorCommand;
 import io.leapnbd.tools.histogram.HistogramCommand;
 import io.leapnbd.tools.linux.Hangup;
+import io.leapnbd.tools.pool.PoolCommand;
 import io.leapnbd.tools.push.PushCommand;
 import io.leapnbd.tools.replay.ReplayCommand;
 import io.leapnbd.tools.run.RunCommand;
@@ -124,6 +125,7 @@ final class LeapNbd implements Runnable {
         commands.put("demo", DemoCommand::new);
         commands.put("serve", ServeCommand::new);
         commands.put("donor", DonorCommand::new);
+        commands.put("pool", PoolCommand::new);
         commands.put("attach", AttachCommand::new);
         commands.put("detach", DetachCommand::new);
         commands.put("run", RunCommand::new);

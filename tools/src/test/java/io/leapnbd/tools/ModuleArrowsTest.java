@@ -13,6 +13,7 @@ import org.junit.jupiter.api.Test;
 class ModuleArrowsTest {
 
     private static final String JDK = "java..";
+    private static final String JAVAX = "javax..";
     private static final String JSPECIFY = "org.jspecify.annotations..";
     private static final String NETTY = "io.netty..";
     private static final String SLF4J = "org.slf4j..";
@@ -39,7 +40,7 @@ class ModuleArrowsTest {
                 .resideInAPackage("io.leapnbd.donor..")
                 .should()
                 .onlyDependOnClassesThat()
-                .resideInAnyPackage("io.leapnbd.donor..", JDK, JSPECIFY, NETTY, SLF4J, "com.ibm.disni..")
+                .resideInAnyPackage("io.leapnbd.donor..", JDK, JAVAX, JSPECIFY, NETTY, SLF4J, "com.ibm.disni..")
                 .check(ALL);
     }
 
@@ -50,7 +51,7 @@ class ModuleArrowsTest {
                 .resideInAPackage("io.leapnbd.nbd..")
                 .should()
                 .onlyDependOnClassesThat()
-                .resideInAnyPackage("io.leapnbd.nbd..", JDK, "javax.net.ssl..", JSPECIFY, NETTY, SLF4J)
+                .resideInAnyPackage("io.leapnbd.nbd..", JDK, JAVAX, JSPECIFY, NETTY, SLF4J)
                 .check(ALL);
     }
 
@@ -70,8 +71,10 @@ class ModuleArrowsTest {
                         "io.leapnbd.donor.linux..",
                         "io.leapnbd.donor.loop..",
                         "io.leapnbd.donor.memory..",
+                        "io.leapnbd.donor.tls..",
                         "io.leapnbd.nbd.spi..",
                         JDK,
+                        JAVAX,
                         JSPECIFY,
                         NETTY,
                         SLF4J,

@@ -30,6 +30,9 @@ final class Conversation implements LinkPlaces.Occupant {
     /** What counts as stuck is told after this, while others wait for the memory that it keeps. */
     private static final long CONTENDED_NANOS = TimeUnit.SECONDS.toNanos(5);
 
+    /** The first byte of whoever begins with TLS (RFC 8446, section 5.1). */
+    private static final byte TLS_HANDSHAKE = 22;
+
     /** A connection that can be ended. The loop's thread, except {@link #stop} and {@link #execute}. */
     interface Connection {
 
@@ -160,6 +163,14 @@ final class Conversation implements LinkPlaces.Occupant {
     /** A header does not follow the protocol. */
     void refused(byte operation) {
         listener.counters().badRequests.increment();
+        if (operation == TLS_HANDSHAKE && !requests.greeted()) {
+            listener.log()
+                    .info(
+                            "link from {} refused: it uses TLS, and this donor does not; start this one with --pool, or that"
+                                    + " server without",
+                            connection.peer());
+            return;
+        }
         listener.log()
                 .info("link from {} refused: operation {} does not follow the protocol", connection.peer(), operation);
     }

@@ -3,6 +3,7 @@ package io.leapnbd.donor.net;
 import io.leapnbd.donor.loop.EventLoops;
 import io.leapnbd.donor.loop.LoopTurns;
 import io.leapnbd.donor.store.SlabStore;
+import io.leapnbd.donor.tls.LinkTls;
 import io.netty.bootstrap.ServerBootstrap;
 import io.netty.buffer.PooledByteBufAllocator;
 import io.netty.channel.Channel;
@@ -37,17 +38,22 @@ public final class DonorServer implements AutoCloseable {
 
     private static final int BACKLOG = 1024;
 
+    /** Links that may be in their TLS handshake at a time. When there are more, the oldest one makes room. */
+    static final int MOST_HANDSHAKES = 128;
+
     private final ServerCounters counters = new ServerCounters();
     private final Listener shared;
     private final ChannelGroup links = new DefaultChannelGroup("donor-links", GlobalEventExecutor.INSTANCE, true);
     private final Channel listener;
     private final @Nullable EventLoops ownLoops;
+    private final LinkPlaces handshakes = new LinkPlaces(MOST_HANDSHAKES);
 
-    private DonorServer(SlabStore store, ServerSettings settings, @Nullable EventLoopGroup given) throws IOException {
-        LinkMemory.requireRoom(settings);
+    private DonorServer(SlabStore store, ServerSettings settings, @Nullable LinkTls tls, @Nullable EventLoopGroup given)
+            throws IOException {
+        LinkMemory.requireRoom(settings, tls != null);
         LinkMemory memory = new LinkMemory(settings.memory());
         shared = new Listener(
-                store, settings, counters, new LinkPlaces(settings.maxLinks()), memory, new LimitedLog(LOG));
+                store, settings, counters, new LinkPlaces(settings.maxLinks()), memory, tls, new LimitedLog(LOG));
         EventLoops own = given != null ? null : EventLoops.open(settings.loops(), "donor-loop");
         ownLoops = own;
         EventLoopGroup group = own != null ? own.group() : Objects.requireNonNull(given);
@@ -82,7 +88,17 @@ public final class DonorServer implements AutoCloseable {
 
     /** Starts with event loops of its own. */
     public static DonorServer start(SlabStore store, ServerSettings settings) throws IOException {
-        return new DonorServer(store, settings, null);
+        return new DonorServer(store, settings, null, null);
+    }
+
+    /**
+     * Starts with event loops of its own.
+     *
+     * @param tls whom links have to show to be; null serves anybody who connects. The caller closes it after this
+     */
+    public static DonorServer start(SlabStore store, ServerSettings settings, @Nullable LinkTls tls)
+            throws IOException {
+        return new DonorServer(store, settings, tls, null);
     }
 
     /**
@@ -92,7 +108,7 @@ public final class DonorServer implements AutoCloseable {
      * @throws IllegalArgumentException if its links may need more direct memory than there is
      */
     public static DonorServer start(SlabStore store, ServerSettings settings, EventLoopGroup group) throws IOException {
-        return new DonorServer(store, settings, group);
+        return new DonorServer(store, settings, null, group);
     }
 
     /** What it listens on, with the port that it got. */
@@ -158,6 +174,14 @@ public final class DonorServer implements AutoCloseable {
             int _ = counters.open.decrementAndGet();
             shared.places().leave(link.conversation());
         });
+        LinkTls tls = shared.tls();
+        if (tls != null) {
+            boolean _ = handshakes.enter(link.conversation());
+            channel.pipeline()
+                    .addLast(new CloseByTls(shared.settings().lingerTimeout()))
+                    .addLast(tls.handler(channel.alloc(), shared.settings().helloTimeout()))
+                    .addLast(new Authentication(shared, link, handshakes));
+        }
         channel.pipeline().addLast(link);
     }
 

@@ -4,6 +4,7 @@ import io.netty.channel.Channel;
 import io.netty.channel.ChannelConfig;
 import io.netty.channel.ChannelException;
 import io.netty.channel.ChannelFuture;
+import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.socket.DuplexChannel;
 import io.netty.channel.socket.SocketChannelConfig;
 import org.slf4j.Logger;
@@ -44,7 +45,9 @@ final class LinkEnd {
         if (claimed && !told) {
             linger(0);
         }
-        ChannelFuture _ = channel.close();
+        // At the socket: TLS would send a last record first, and wait until that has left.
+        ChannelHandlerContext first = channel.pipeline().firstContext();
+        ChannelFuture _ = first == null ? channel.close() : first.close();
     }
 
     /**

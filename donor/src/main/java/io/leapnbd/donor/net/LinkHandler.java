@@ -4,6 +4,9 @@ import io.leapnbd.donor.protocol.Operation;
 import io.leapnbd.donor.protocol.Protocol;
 import io.leapnbd.donor.protocol.RequestHeader;
 import io.leapnbd.donor.protocol.Status;
+import io.leapnbd.donor.store.Identity;
+import io.leapnbd.donor.tls.Role;
+import io.leapnbd.donor.tls.TlsProblem;
 import io.netty.buffer.ByteBuf;
 import io.netty.channel.Channel;
 import io.netty.channel.ChannelFuture;
@@ -81,11 +84,20 @@ final class LinkHandler extends ChannelInboundHandlerAdapter implements Conversa
         requests = conversation.requests;
         memory = listener.memory().open(() -> execute(this::memoryThere));
         partial = new PartialRequest(channel.alloc(), memory);
-        channel.config().setRecvByteBufAllocator(new ReceiveBuffers(listener.memory(), partial));
+        channel.config()
+                .setRecvByteBufAllocator(
+                        listener.tls() == null
+                                ? ReceiveBuffers.plain(listener.memory(), partial)
+                                : ReceiveBuffers.encrypted(listener.memory()));
     }
 
     Conversation conversation() {
         return conversation;
+    }
+
+    /** The peer has shown who it is. */
+    void identified(Identity identity) {
+        requests.identified(identity);
     }
 
     @Override
@@ -143,7 +155,9 @@ final class LinkHandler extends ChannelInboundHandlerAdapter implements Conversa
 
     @Override
     public void exceptionCaught(ChannelHandlerContext ctx, Throwable cause) {
-        if (cause instanceof IOException) {
+        if (TlsProblem.isOne(cause)) {
+            listener.log().info("link from {} closed: it {}", peer(), TlsProblem.sentence(cause, Role.SERVER));
+        } else if (cause instanceof IOException) {
             LOG.debug("{}: {}", channel.remoteAddress(), cause.getMessage());
         } else {
             LOG.error("link from {} failed", channel.remoteAddress(), cause);
@@ -407,7 +421,10 @@ final class LinkHandler extends ChannelInboundHandlerAdapter implements Conversa
 
     @Override
     public String peer() {
-        return String.valueOf(channel.remoteAddress());
+        Identity identity = requests.identity();
+        return identity.isAnonymous()
+                ? String.valueOf(channel.remoteAddress())
+                : identity + " at " + channel.remoteAddress();
     }
 
     @Override

@@ -27,6 +27,12 @@ final class LinkMemory {
     /** Likewise when there is little memory left. */
     private static final int SMALL_RECEIVE = 16 << 10;
 
+    /** Bytes that a link over TLS reads at once: two records. */
+    static final int TLS_RECEIVE = 32 << 10;
+
+    /** What TLS may keep for a link: a record that has not arrived whole, in a buffer that has grown to twice what is read at once. */
+    private static final int TLS_KEEPS = 2 * TLS_RECEIVE;
+
     private static final int QUANTUM = 64 << 10;
 
     private final long total;
@@ -45,9 +51,9 @@ final class LinkMemory {
     }
 
     /** What links of a listener may take at most, in bytes of direct memory. */
-    static long bound(ServerSettings settings) {
+    static long bound(ServerSettings settings, boolean tls) {
         return settings.memory()
-                + (long) settings.maxLinks() * (GUARANTEED + SMALL_RECEIVE)
+                + (long) settings.maxLinks() * (GUARANTEED + SMALL_RECEIVE + (tls ? TLS_KEEPS : 0))
                 + (long) settings.loops().count() * RECEIVE;
     }
 
@@ -56,9 +62,9 @@ final class LinkMemory {
      *
      * @throws IllegalArgumentException with one sentence that says what is wrong and what would be right
      */
-    static void requireRoom(ServerSettings settings) {
+    static void requireRoom(ServerSettings settings, boolean tls) {
         long limit = PlatformDependent.estimateMaxDirectMemory();
-        long needed = 2 * bound(settings);
+        long needed = 2 * bound(settings, tls);
         if (needed > limit) {
             throw new IllegalArgumentException("the donor's links may need " + (needed >> 20)
                     + " MiB of direct memory, but the limit is " + (limit >> 20)

@@ -15,10 +15,12 @@ import io.leapnbd.donor.rdma.Announcement;
 import io.leapnbd.donor.store.Admission;
 import io.leapnbd.donor.store.Claim;
 import io.leapnbd.donor.store.Granted;
+import io.leapnbd.donor.store.Identity;
 import io.leapnbd.donor.store.Listing;
 import io.leapnbd.donor.store.MarkedPages;
 import io.leapnbd.donor.store.SlabStore;
 import io.netty.buffer.ByteBuf;
+import java.nio.charset.StandardCharsets;
 import java.util.UUID;
 import java.util.function.IntSupplier;
 import org.jspecify.annotations.Nullable;
@@ -58,6 +60,9 @@ final class LinkRequests {
     /** Bytes of the trim or exposure at hand that are done. */
     private int done;
 
+    /** Who the peer has shown to be. */
+    private Identity identity = Identity.ANONYMOUS;
+
     /** What the last hello that was accepted was given; null before. */
     private @Nullable Claim claim;
 
@@ -76,6 +81,16 @@ final class LinkRequests {
         this.maxPayload = maxPayload;
         this.exposer = exposer;
         this.announced = announced;
+    }
+
+    /** The peer has shown who it is; before anything else. */
+    void identified(Identity shown) {
+        identity = shown;
+    }
+
+    /** Who the peer has shown to be. */
+    Identity identity() {
+        return identity;
     }
 
     /** Whether a hello was accepted. */
@@ -251,7 +266,7 @@ final class LinkRequests {
     /** Whether the link ends after this status of an answer, be it to a hello or not. */
     static boolean ends(byte status, byte operation) {
         return switch (status) {
-            case Status.BAD_REQUEST, Status.UNSUPPORTED_VERSION -> true;
+            case Status.BAD_REQUEST, Status.UNSUPPORTED_VERSION, Status.OTHER_IDENTITY -> true;
             case Status.FENCED -> operation != Operation.HELLO;
             case Status.NO_SPACE -> operation == Operation.HELLO;
             default -> false;
@@ -373,7 +388,7 @@ final class LinkRequests {
                     && !Announcement.digest(hello.export()).equals(only)) {
                 throw new ProtocolException("hello for another export than was announced");
             }
-            Admission admission = store.hello(hello, onFenced);
+            Admission admission = store.hello(hello, identity, onFenced);
             status = admission.status();
             admitted(admission.claim());
             HelloReply reply = admission.reply();
@@ -382,6 +397,12 @@ final class LinkRequests {
                 int free = freeLinks.getAsInt() - (claimed() ? 1 : 0);
                 HelloReply whole = reply.withFreeLinks(Math.max(0, free));
                 whole.encode(begin(in, at, status, whole.encodedLength()));
+                return status;
+            }
+            Identity owner = admission.belongsTo();
+            if (owner != null) {
+                byte[] name = owner.name().getBytes(StandardCharsets.US_ASCII);
+                begin(in, at, status, name.length).writeBytes(name);
                 return status;
             }
         } catch (ProtocolException e) {

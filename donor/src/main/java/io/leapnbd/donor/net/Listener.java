@@ -1,6 +1,8 @@
 package io.leapnbd.donor.net;
 
 import io.leapnbd.donor.store.SlabStore;
+import io.leapnbd.donor.tls.LinkTls;
+import org.jspecify.annotations.Nullable;
 
 /**
  * What all links of a listener share.
@@ -10,6 +12,7 @@ import io.leapnbd.donor.store.SlabStore;
  * @param counters what is counted of them
  * @param places who may be connected
  * @param memory what they may use
+ * @param tls who they have to show to be; null if they need not
  * @param log for what their peers do
  */
 record Listener(
@@ -18,4 +21,5 @@ record Listener(
         ServerCounters counters,
         LinkPlaces places,
         LinkMemory memory,
+        @Nullable LinkTls tls,
         LimitedLog log) {}

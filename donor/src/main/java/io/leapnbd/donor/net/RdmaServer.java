@@ -65,6 +65,7 @@ public final class RdmaServer implements AutoCloseable {
                 counters,
                 new LinkPlaces(settings.maxLinks()),
                 new LinkMemory(settings.memory()),
+                null,
                 new LimitedLog(LOG));
         Rdma.require();
         channel = RdmaEventChannel.createEventChannel();

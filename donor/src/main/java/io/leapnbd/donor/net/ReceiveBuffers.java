@@ -7,17 +7,29 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Where a link's bytes arrive: in buffers of as many bytes as there is memory for, or in a {@link PartialRequest} of which much is missing. One
- * read in a turn of a link.
+ * read in a turn of a link. What TLS has to decrypt first arrives in smaller buffers, as TLS keeps them until a record is whole.
  */
 final class ReceiveBuffers extends DefaultMaxMessagesRecvByteBufAllocator {
 
     private final LinkMemory memory;
-    private final PartialRequest partial;
+    private final @Nullable PartialRequest partial;
+    private final int most;
 
-    ReceiveBuffers(LinkMemory memory, PartialRequest partial) {
+    private ReceiveBuffers(LinkMemory memory, @Nullable PartialRequest partial, int most) {
         super(1);
         this.memory = memory;
         this.partial = partial;
+        this.most = most;
+    }
+
+    /** Of a link that says what it means. */
+    static ReceiveBuffers plain(LinkMemory memory, PartialRequest partial) {
+        return new ReceiveBuffers(memory, partial, LinkMemory.RECEIVE);
+    }
+
+    /** Of a link over TLS. */
+    static ReceiveBuffers encrypted(LinkMemory memory) {
+        return new ReceiveBuffers(memory, null, LinkMemory.TLS_RECEIVE);
     }
 
     @Override
@@ -25,12 +37,12 @@ final class ReceiveBuffers extends DefaultMaxMessagesRecvByteBufAllocator {
         return new MaxMessageHandle() {
             @Override
             public int guess() {
-                return memory.receiveBytes();
+                return Math.min(most, memory.receiveBytes());
             }
 
             @Override
             public ByteBuf allocate(ByteBufAllocator allocator) {
-                @Nullable ByteBuf missing = partial.receives();
+                ByteBuf missing = partial == null ? null : partial.receives();
                 return missing != null ? missing.retain() : super.allocate(allocator);
             }
         };

@@ -2,7 +2,7 @@ package io.leapnbd.donor.protocol;
 
 /**
  * How a request ended: the second byte of a reply's header. A reply other than {@link #OK} has no payload, except a hello's that is
- * {@link #FENCED} or {@link #CONFLICT}.
+ * {@link #FENCED}, {@link #CONFLICT} or {@link #OTHER_IDENTITY}.
  */
 public final class Status {
 
@@ -45,6 +45,12 @@ public final class Status {
     /** The range touches a page that is lost, and does not replace it as a whole. */
     public static final byte PAGE_LOST = 10;
 
+    /** The export belongs to another identity, which the reply's payload names. The link is closed after this reply. */
+    public static final byte OTHER_IDENTITY = 11;
+
+    /** The donor serves only peers with a certificate of its pool, and the link has none. The link is closed after this reply. */
+    public static final byte UNAUTHENTICATED = 12;
+
     private Status() {}
 
     /** The constant's name, for messages. */
@@ -61,6 +67,8 @@ public final class Status {
             case CONFLICT -> "the export is not as it was observed";
             case STALE -> "the slab has a newer generation";
             case PAGE_LOST -> "page lost";
+            case OTHER_IDENTITY -> "the export belongs to another identity";
+            case UNAUTHENTICATED -> "it serves only servers of its pool; start this one with --pool";
             default -> "status " + status;
         };
     }

@@ -31,6 +31,9 @@ public final class Claim implements AutoCloseable {
     /** Null if it only observes. */
     final @Nullable Export export;
 
+    /** Who the link's peer is. */
+    private final Identity identity;
+
     /** The server that has it; zero if it only observes. */
     final UUID instance;
 
@@ -60,6 +63,7 @@ public final class Claim implements AutoCloseable {
     Claim(
             ExportTable table,
             @Nullable Export export,
+            Identity identity,
             UUID instance,
             long epoch,
             long base,
@@ -67,12 +71,18 @@ public final class Claim implements AutoCloseable {
             Runnable onFenced) {
         this.table = table;
         this.export = export;
+        this.identity = identity;
         this.instance = instance;
         this.epoch = epoch;
         this.base = base;
         this.onFenced = onFenced;
         heard = now;
         answered = now;
+    }
+
+    /** Who the link's peer is: that of the export, unless it only observes. */
+    public Identity identity() {
+        return identity;
     }
 
     /** Whether it only observes. */

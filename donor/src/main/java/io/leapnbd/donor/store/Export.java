@@ -16,6 +16,9 @@ final class Export {
 
     final String name;
 
+    /** Whose it is, for good: its first claim's. */
+    final Identity identity;
+
     /** Of the last claim; counts them. */
     long epoch;
 
@@ -54,8 +57,9 @@ final class Export {
     /** When the lease runs out, on the store's clock, if there are no {@link #claims}. */
     long leaseEnds;
 
-    Export(String name, long epoch) {
+    Export(String name, Identity identity, long epoch) {
         this.name = name;
+        this.identity = identity;
         this.epoch = epoch;
     }
 

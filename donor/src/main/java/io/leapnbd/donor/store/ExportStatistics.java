@@ -6,6 +6,7 @@ import java.util.UUID;
  * An export as a donor sees it.
  *
  * @param name of the export
+ * @param identity whose it is
  * @param slabs how many it holds here
  * @param elsewhere how many of these its server has, or is filling from, another live copy of
  * @param epoch of the last claim
@@ -19,6 +20,7 @@ import java.util.UUID;
  */
 public record ExportStatistics(
         String name,
+        Identity identity,
         int slabs,
         int elsewhere,
         long epoch,

@@ -71,18 +71,18 @@ final class ExportTable {
         }
     }
 
-    Admission hello(Hello hello, Runnable onFenced) {
+    Admission hello(Hello hello, Identity identity, Runnable onFenced) {
         if (hello.problem() != null) {
-            return new Admission(Status.BAD_REQUEST, null, null);
+            return Admission.refused(Status.BAD_REQUEST);
         }
         if (!hello.speaksOurVersion()) {
-            return new Admission(Status.UNSUPPORTED_VERSION, null, null);
+            return Admission.refused(Status.UNSUPPORTED_VERSION);
         }
         List<Claim> fenced = new ArrayList<>();
         Admission admission;
         lock.lock();
         try {
-            admission = admit(hello, onFenced, fenced);
+            admission = admit(hello, identity, onFenced, fenced);
         } finally {
             lock.unlock();
         }
@@ -90,20 +90,24 @@ final class ExportTable {
         return admission;
     }
 
-    private Admission admit(Hello hello, Runnable onFenced, List<Claim> fenced) {
+    private Admission admit(Hello hello, Identity identity, Runnable onFenced, List<Claim> fenced) {
         if (admitsNobody) {
-            return new Admission(Status.NO_SPACE, null, null);
+            return Admission.refused(Status.NO_SPACE);
         }
         expireLeases();
         Export export = exports.get(hello.export());
+        // Also of one that is remembered by its epoch only: its owner may come back, and is to find the name free.
+        Identity owner = export != null ? export.identity : tombstones.identityOf(hello.export());
+        if (owner != null && !owner.equals(identity)) {
+            return Admission.ofAnother(owner);
+        }
         return switch (hello.mode()) {
             case OBSERVE ->
-                new Admission(
-                        Status.OK,
+                Admission.accepted(
                         describe(hello.export(), export),
-                        new Claim(this, null, HelloReply.NONE, 0, 0, now(), onFenced));
+                        new Claim(this, null, identity, HelloReply.NONE, 0, 0, now(), onFenced));
             case JOIN -> join(hello, export, onFenced);
-            case CLAIM -> claim(hello, export, onFenced, fenced);
+            case CLAIM -> claim(hello, identity, export, onFenced, fenced);
         };
     }
 
@@ -112,29 +116,30 @@ final class ExportTable {
         if (export == null
                 || export.epoch != hello.epoch()
                 || !export.claimant.instance().equals(hello.instance())) {
-            return new Admission(Status.FENCED, found, null);
+            return Admission.told(Status.FENCED, found);
         }
-        return new Admission(Status.OK, found, open(export, onFenced));
+        return Admission.accepted(found, open(export, onFenced));
     }
 
     /** Compare, and set. */
-    private Admission claim(Hello hello, @Nullable Export known, Runnable onFenced, List<Claim> fenced) {
+    private Admission claim(
+            Hello hello, Identity identity, @Nullable Export known, Runnable onFenced, List<Claim> fenced) {
         long epoch = known == null ? tombstones.epochOf(hello.export()) : known.epoch;
         UUID content = known == null ? HelloReply.NONE : known.content;
         long noteVersion = known == null ? 0 : known.noteVersion;
         boolean same =
                 epoch == hello.epoch() && content.equals(hello.foundContent()) && noteVersion == hello.foundNote();
         if (!same) {
-            return new Admission(Status.CONFLICT, describe(hello.export(), known), null);
+            return Admission.told(Status.CONFLICT, describe(hello.export(), known));
         }
         ByteBuffer note = hello.note();
         int notesAfter = noteBytes + note.remaining() - (known == null ? 0 : known.note.remaining());
         if (notesAfter > MAX_NOTES || (known == null && exports.size() >= settings.maxExports() && !forgetOne())) {
-            return new Admission(Status.NO_SPACE, null, null);
+            return Admission.refused(Status.NO_SPACE);
         }
         Export export = known;
         if (export == null) {
-            export = new Export(hello.export(), tombstones.exhume(hello.export()));
+            export = new Export(hello.export(), identity, tombstones.exhume(hello.export()));
             exports.put(hello.export(), export);
         }
         export.endClaims();
@@ -147,12 +152,13 @@ final class ExportTable {
         export.own(hello, copy(note), now(), found.highest());
         noteBytes = notesAfter;
         ledger.owned(export, hello.blank());
-        return new Admission(
-                Status.OK, found.claimed(export.epoch, export.slabs.size(), slabs.free()), open(export, onFenced));
+        return Admission.accepted(
+                found.claimed(export.epoch, export.slabs.size(), slabs.free()), open(export, onFenced));
     }
 
     private Claim open(Export export, Runnable onFenced) {
-        Claim claim = new Claim(this, export, export.claimant.instance(), export.epoch, export.base, now(), onFenced);
+        Claim claim = new Claim(
+                this, export, export.identity, export.claimant.instance(), export.epoch, export.base, now(), onFenced);
         export.claims.add(claim);
         return claim;
     }
@@ -171,7 +177,7 @@ final class ExportTable {
 
     private HelloReply describe(String name, @Nullable Export known) {
         long now = now();
-        Export export = known != null ? known : new Export(name, tombstones.epochOf(name));
+        Export export = known != null ? known : new Export(name, Identity.ANONYMOUS, tombstones.epochOf(name));
         HelloReply.Limits limits = new HelloReply.Limits(settings.slabSize(), settings.maxInFlight(), (int)
                 settings.lease().toSeconds());
         HelloReply.Activity activity = new HelloReply.Activity(
@@ -364,7 +370,7 @@ final class ExportTable {
     private void forget(Export export) {
         slabs.takeBackAll(export);
         noteBytes -= export.note.remaining();
-        tombstones.bury(export.name, export.epoch);
+        tombstones.bury(export.name, export.epoch, export.identity);
     }
 
     boolean ownedByAnother(Claim claim) {
@@ -417,6 +423,7 @@ final class ExportTable {
                 long left = links > 0 ? settings.lease().toNanos() : Math.max(0, export.leaseEnds - now);
                 all.add(new ExportStatistics(
                         export.name,
+                        export.identity,
                         export.slabs.size(),
                         LentSlabs.elsewhere(export),
                         export.epoch,

@@ -107,18 +107,24 @@ public final class SlabStore implements SlabControl, AutoCloseable {
         return hello(hello, () -> {});
     }
 
+    /** As {@link #hello(Hello, Identity, Runnable)}, for a peer that shows no certificate. */
+    @Override
+    public Admission hello(Hello hello, Runnable onFenced) {
+        return hello(hello, Identity.ANONYMOUS, onFenced);
+    }
+
     /**
      * Opens a link: observes the export, claims it or joins a claim. When this has returned OK for a claim, nothing that an older claim
      * asks for changes a byte.
      *
      * <p>The reply's {@code freeLinks} is {@link Integer#MAX_VALUE}: links are counted by listeners, not by the store.
      *
+     * @param identity who the link's peer is
      * @param onFenced run once when a newer claim owns the export, on that claimer's thread and before it is answered; must not block
      */
-    @Override
-    public Admission hello(Hello hello, Runnable onFenced) {
+    public Admission hello(Hello hello, Identity identity, Runnable onFenced) {
         counters.hellos.increment();
-        Admission admission = exports.hello(hello, onFenced);
+        Admission admission = exports.hello(hello, identity, onFenced);
         counters.ended(admission.status());
         return admission;
     }

@@ -14,7 +14,7 @@ record StoreRestore(StoreSettings settings, SlabPool pool, SlabTable table, Expo
         BitSet lent = new BitSet();
         KeptExport its = kept.export();
         if (its != null) {
-            Export export = new Export(its.name(), its.epoch());
+            Export export = new Export(its.name(), Identity.ANONYMOUS, its.epoch());
             export.content = its.content();
             export.claimant = its.claimant();
             export.note = its.note();

@@ -3,6 +3,7 @@ package io.leapnbd.donor.store;
 import java.util.Iterator;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Epochs of exports that a donor holds nothing for any more, so that no epoch is given out twice.
@@ -16,33 +17,43 @@ final class Tombstones {
     /** How many are kept. */
     static final int MOST = 4096;
 
-    private final Map<String, Long> epochs = new LinkedHashMap<>();
+    private record Tombstone(long epoch, Identity identity) {}
+
+    private final Map<String, Tombstone> buried = new LinkedHashMap<>();
     private long floor;
 
     /** The epoch of an export that is not about: its own if it is remembered, else the floor. */
     long epochOf(String export) {
-        return epochs.getOrDefault(export, floor);
+        Tombstone own = buried.get(export);
+        return own == null ? floor : own.epoch();
     }
 
-    /** Remembers the epoch of an export that ends. */
-    void bury(String export, long epoch) {
+    /** Whose an export was that is not about any more; null if that is not remembered. */
+    @Nullable
+    Identity identityOf(String export) {
+        Tombstone own = buried.get(export);
+        return own == null ? null : own.identity();
+    }
+
+    /** Remembers the epoch of an export that ends, and whose it was. */
+    void bury(String export, long epoch, Identity identity) {
         // The last one to end is to be the last one to be thrown out.
-        epochs.remove(export);
-        if (epochs.size() == MOST) {
-            Iterator<Long> oldest = epochs.values().iterator();
-            floor = Math.max(floor, oldest.next());
+        buried.remove(export);
+        if (buried.size() == MOST) {
+            Iterator<Tombstone> oldest = buried.values().iterator();
+            floor = Math.max(floor, oldest.next().epoch());
             oldest.remove();
         }
-        epochs.put(export, epoch);
+        buried.put(export, new Tombstone(epoch, identity));
     }
 
     /** The epoch of an export that begins again; it is kept with the export from now on. */
     long exhume(String export) {
-        Long own = epochs.remove(export);
-        return own == null ? floor : own;
+        Tombstone own = buried.remove(export);
+        return own == null ? floor : own.epoch();
     }
 
     int size() {
-        return epochs.size();
+        return buried.size();
     }
 }

@@ -218,6 +218,7 @@ class LinkFairnessTest {
                                 new ServerCounters(),
                                 new LinkPlaces(1),
                                 memory,
+                                null,
                                 new LimitedLog(LoggerFactory.getLogger(LinkFairnessTest.class))),
                         channel));
         return channel;

@@ -90,6 +90,7 @@ class LinkFuzzTest {
                                     new ServerCounters(),
                                     new LinkPlaces(settings.maxLinks()),
                                     memory,
+                                    null,
                                     new LimitedLog(LOG)),
                             channel));
             ByteBuf sent = Unpooled.buffer();

@@ -92,7 +92,7 @@ class LinkMemoryTest {
     @Test
     void moreThanTheJvmHasIsRefusedInASentence() {
         ServerSettings settings = ServerSettings.listenOn(new InetSocketAddress(0));
-        assertThatThrownBy(() -> LinkMemory.requireRoom(settings.withMemory(1L << 50)))
+        assertThatThrownBy(() -> LinkMemory.requireRoom(settings.withMemory(1L << 50), false))
                 .isInstanceOf(IllegalArgumentException.class)
                 .hasMessageContaining("raise -XX:MaxDirectMemorySize");
         assertThatThrownBy(() -> settings.withMemory(1 << 20))
@@ -103,7 +103,7 @@ class LinkMemoryTest {
     /** A donor runs with 256 MiB of direct memory. */
     @Test
     void theDefaultsFitTheDonorsDirectMemory() {
-        assertThat(2 * LinkMemory.bound(ServerSettings.listenOn(new InetSocketAddress(0))))
+        assertThat(2 * LinkMemory.bound(ServerSettings.listenOn(new InetSocketAddress(0)), false))
                 .isLessThan(256L << 20);
     }
 }

@@ -24,7 +24,7 @@ import java.net.SocketException;
 /** A server's end of a link over a plain blocking socket. A read fails if nothing comes for 20 s. */
 final class RawLink implements AutoCloseable {
 
-    final Socket socket = new Socket();
+    final Socket socket;
 
     /** Who {@link #claim} said that it is. */
     long server = 1;
@@ -32,9 +32,20 @@ final class RawLink implements AutoCloseable {
     private int cookie;
 
     RawLink(InetSocketAddress address) throws IOException {
+        this(connected(address));
+    }
+
+    /** Over TLS, perhaps. */
+    RawLink(Socket socket) {
+        this.socket = socket;
+    }
+
+    static Socket connected(InetSocketAddress address) throws IOException {
+        Socket socket = new Socket();
         socket.setTcpNoDelay(true);
         socket.setSoTimeout(20_000);
         socket.connect(address);
+        return socket;
     }
 
     /** A link of a server, which is known by a number: it joins the server's own claim, or takes the export over. */

@@ -35,8 +35,8 @@ class HeapTest {
                     new LentSlabs(own, settings.slabSize(), table, pool, SlabLedger.NONE),
                     new StoreCounters(),
                     SlabLedger.NONE);
-            Claim claim =
-                    requireNonNull(exports.hello(Hellos.claim("a", 1), () -> {}).claim());
+            Claim claim = requireNonNull(exports.hello(Hellos.claim("a", 1), Identity.ANONYMOUS, () -> {})
+                    .claim());
             int[] handles = new int[SLABS];
             for (int index = 0; index < SLABS; index++) {
                 Granted granted = exports.grant(claim, index, Version.ofGrant(1, index), SlabCopies.ALONE, new long[0]);

@@ -18,38 +18,38 @@ class TombstonesTest {
 
     @Test
     void anExportThatWasNeverHereHasEpochZero() {
-        tombstones.bury("a", 7);
+        tombstones.bury("a", 7, Identity.ANONYMOUS);
         assertThat(tombstones.epochOf("b")).isZero();
         assertThat(tombstones.exhume("b")).isZero();
     }
 
     @Test
     void anExportThatComesBackHasItsOwnEpoch() {
-        tombstones.bury("a", 7);
-        tombstones.bury("b", 3);
+        tombstones.bury("a", 7, Identity.ANONYMOUS);
+        tombstones.bury("b", 3, Identity.ANONYMOUS);
         assertThat(tombstones.epochOf("a")).isEqualTo(7);
         assertThat(tombstones.exhume("a")).isEqualTo(7);
         assertThat(tombstones.size()).isEqualTo(1);
-        tombstones.bury("a", 8);
+        tombstones.bury("a", 8, Identity.ANONYMOUS);
         assertThat(tombstones.epochOf("a")).isEqualTo(8);
     }
 
     @Test
     void whatIsThrownOutRaisesTheFloorForAllThatIsNotKnown() {
-        tombstones.bury("high", 1_000);
+        tombstones.bury("high", 1_000, Identity.ANONYMOUS);
         for (int i = 1; i < Tombstones.MOST; i++) {
-            tombstones.bury("export " + i, i % 5 + 1);
+            tombstones.bury("export " + i, i % 5 + 1, Identity.ANONYMOUS);
         }
         assertThat(tombstones.epochOf("never here")).isZero();
 
-        tombstones.bury("one more", 2);
+        tombstones.bury("one more", 2, Identity.ANONYMOUS);
         assertThat(tombstones.size()).isEqualTo(Tombstones.MOST);
         assertThat(tombstones.epochOf("high")).isEqualTo(1_000);
         assertThat(tombstones.epochOf("never here")).isEqualTo(1_000);
         assertThat(tombstones.epochOf("one more")).isEqualTo(2);
 
         for (int i = 0; i < 2 * Tombstones.MOST; i++) {
-            tombstones.bury("later " + i, 1);
+            tombstones.bury("later " + i, 1, Identity.ANONYMOUS);
         }
         assertThat(tombstones.size()).isEqualTo(Tombstones.MOST);
         assertThat(tombstones.epochOf("one more")).isEqualTo(1_000);
@@ -58,11 +58,11 @@ class TombstonesTest {
     /** The one that ended last is thrown out last, also if it was known before. */
     @Test
     void anExportThatEndsAgainIsTheYoungest() {
-        tombstones.bury("a", 5);
-        tombstones.bury("b", 9);
-        tombstones.bury("a", 6);
+        tombstones.bury("a", 5, Identity.ANONYMOUS);
+        tombstones.bury("b", 9, Identity.ANONYMOUS);
+        tombstones.bury("a", 6, Identity.ANONYMOUS);
         for (int i = 0; i < Tombstones.MOST - 1; i++) {
-            tombstones.bury("export " + i, 1);
+            tombstones.bury("export " + i, 1, Identity.ANONYMOUS);
         }
         assertThat(tombstones.epochOf("a")).isEqualTo(6);
         assertThat(tombstones.epochOf("never here")).isEqualTo(9);

@@ -1,5 +1,6 @@
 package io.leapnbd.bypass.link;
 
+import io.leapnbd.donor.tls.PoolName;
 import java.util.UUID;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
@@ -62,6 +63,7 @@ public final class Donor {
     private volatile boolean retired;
     private volatile boolean unasked;
     private volatile Use use = Use.USED;
+    private volatile @Nullable PoolName shown;
     private volatile Held held = new Held(DonorStanding.NONE);
 
     /** {@link #provenNanos}. */
@@ -113,6 +115,16 @@ public final class Donor {
     /** Whether it is used only where others have no room or no life: a local file (docs/spill.md). */
     public boolean lastResort() {
         return lastResort;
+    }
+
+    /** Who it has shown to be on its latest connection, over which TLS is spoken then; null if it was not asked. */
+    public @Nullable PoolName shown() {
+        return shown;
+    }
+
+    /** It has shown who it is. */
+    void showedItself(PoolName peer) {
+        shown = peer;
     }
 
     /** Nanoseconds by the clock of its proofs, {@link System#nanoTime()}. */

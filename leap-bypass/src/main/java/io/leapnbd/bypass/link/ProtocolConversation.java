@@ -4,6 +4,7 @@ import io.leapnbd.donor.protocol.Hello;
 import io.leapnbd.donor.protocol.HelloReply;
 import io.leapnbd.donor.protocol.Operation;
 import io.leapnbd.donor.protocol.PageMarks;
+import io.leapnbd.donor.protocol.PrintableText;
 import io.leapnbd.donor.protocol.ProtocolException;
 import io.leapnbd.donor.protocol.ReplyHeader;
 import io.leapnbd.donor.protocol.RequestHeader;
@@ -14,6 +15,7 @@ import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
 import java.io.IOException;
 import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
 import java.util.HashSet;
 import java.util.Set;
 import java.util.UUID;
@@ -40,6 +42,15 @@ final class ProtocolConversation implements Conversation {
         ByteBuf answer = ask(Operation.HELLO, 0, 0, 0, 0, body);
         byte status = ReplyHeader.status(answer, 0);
         answer.skipBytes(ReplyHeader.LENGTH);
+        if (status == Status.OTHER_IDENTITY) {
+            String owner = PrintableText.of(answer.toString(StandardCharsets.UTF_8));
+            throw new RefusedException(
+                    "refuses this server: export " + PrintableText.of(hello.export()) + " belongs to '" + owner
+                            + "' there; give this one another --export, or a certificate of that identity");
+        }
+        if (status == Status.UNAUTHENTICATED) {
+            throw new RefusedException("refuses this server: " + Status.name(status));
+        }
         if (status == Status.UNSUPPORTED_VERSION || (status == Status.BAD_REQUEST && !answer.isReadable())) {
             throw new IOException("speaks another version of the donor protocol (it answers " + Status.name(status)
                     + "); run the same version of leap-nbd on servers and donors");

@@ -5,6 +5,8 @@ import io.leapnbd.donor.protocol.Operation;
 import io.leapnbd.donor.protocol.ProtocolException;
 import io.leapnbd.donor.protocol.ReplyHeader;
 import io.leapnbd.donor.protocol.Status;
+import io.leapnbd.donor.tls.Role;
+import io.leapnbd.donor.tls.TlsProblem;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
 import io.netty.channel.ChannelHandlerContext;
@@ -22,6 +24,9 @@ import org.slf4j.LoggerFactory;
 final class ReplyReader extends ChannelInboundHandlerAdapter {
 
     private static final Logger LOG = LoggerFactory.getLogger(ReplyReader.class);
+
+    /** The first byte of what a peer with TLS answers to one without (RFC 8446, section 5.1). */
+    static final byte TLS_ALERT = 21;
 
     private final TcpSession session;
     private final ByteBuf header = Unpooled.directBuffer(ReplyHeader.LENGTH, ReplyHeader.LENGTH);
@@ -61,6 +66,10 @@ final class ReplyReader extends ChannelInboundHandlerAdapter {
 
     @Override
     public void exceptionCaught(ChannelHandlerContext ctx, Throwable cause) {
+        if (TlsProblem.isOne(cause)) {
+            session.refused(TlsProblem.sentence(cause, Role.DONOR));
+            return;
+        }
         if (!(cause instanceof IOException)) {
             LOG.error("the connection to {} failed", ctx.channel().remoteAddress(), cause);
         }
@@ -144,6 +153,8 @@ final class ReplyReader extends ChannelInboundHandlerAdapter {
                 throw new ProtocolException("reply to operation " + operation + " with " + remaining + " bytes");
             }
             request = found;
+        } else if (operation == TLS_ALERT) {
+            throw new ProtocolException("it uses TLS, and this server does not; start it with --pool");
         } else if (operation != Operation.HELLO || remaining > HelloReply.MAX_LENGTH) {
             throw new ProtocolException("first reply is not to the hello; is the peer a leap-nbd donor?");
         }
@@ -185,7 +196,7 @@ final class ReplyReader extends ChannelInboundHandlerAdapter {
     private void end(long now) throws ProtocolException {
         LinkRequest of = request;
         if (of == null) {
-            HelloReply reply = filled == 0 ? null : HelloReply.decode(control);
+            HelloReply reply = filled == 0 || status == Status.OTHER_IDENTITY ? null : HelloReply.decode(control);
             control.clear();
             session.helloAnswered(status, reply);
             greeted = session.accepted();

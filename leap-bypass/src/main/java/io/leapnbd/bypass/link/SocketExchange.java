@@ -4,6 +4,9 @@ import io.leapnbd.donor.protocol.Operation;
 import io.leapnbd.donor.protocol.Protocol;
 import io.leapnbd.donor.protocol.ReplyHeader;
 import io.leapnbd.donor.protocol.Status;
+import io.leapnbd.donor.tls.LinkTls;
+import io.leapnbd.donor.tls.Role;
+import io.leapnbd.donor.tls.TlsProblem;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
 import java.io.EOFException;
@@ -14,15 +17,23 @@ import java.net.SocketTimeoutException;
 import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
+import javax.net.ssl.SSLException;
+import javax.net.ssl.SSLSocket;
+import org.jspecify.annotations.Nullable;
 
 /** A blocking TCP connection. The deadline is for a whole answer: a donor that trickles gets no more time than one that is silent. */
 final class SocketExchange implements Exchange {
 
-    private final Socket socket;
+    private final DeadlineSocket socket;
+
+    /** What is read and written: the socket, or TLS over it. */
+    private final Socket through;
+
     private final long timeoutNanos;
 
-    private SocketExchange(Socket socket, long timeoutNanos) {
+    private SocketExchange(DeadlineSocket socket, Socket through, long timeoutNanos) {
         this.socket = socket;
+        this.through = through;
         this.timeoutNanos = timeoutNanos;
     }
 
@@ -31,20 +42,25 @@ final class SocketExchange implements Exchange {
      *
      * @param addresses of one donor, resolved
      * @param timeout for the connection, and for each answer
+     * @param tls who both ends have to show to be; null if they need not
+     * @throws RefusedException if one end refuses the other
      */
-    static SocketExchange connect(List<InetSocketAddress> addresses, Duration timeout) throws IOException {
+    static SocketExchange connect(List<InetSocketAddress> addresses, Duration timeout, @Nullable LinkTls tls)
+            throws IOException {
         long deadline = System.nanoTime() + timeout.toNanos();
         IOException problem = new IOException("has no address");
         for (int i = 0; i < addresses.size(); i++) {
             // Each of the addresses that are left gets its share of the time.
             long share = (deadline - System.nanoTime()) / (addresses.size() - i);
-            Socket socket = new Socket();
+            DeadlineSocket socket = new DeadlineSocket();
             boolean connected = false;
             try {
                 socket.setTcpNoDelay(true);
+                socket.readUntil(System.nanoTime() + share);
                 socket.connect(addresses.get(i), millis(share));
+                Socket through = tls == null ? socket : shakeHands(socket, tls);
                 connected = true;
-                return new SocketExchange(socket, timeout.toNanos());
+                return new SocketExchange(socket, through, timeout.toNanos());
             } catch (IOException e) {
                 problem = e;
             } finally {
@@ -56,41 +72,70 @@ final class SocketExchange implements Exchange {
         throw problem;
     }
 
+    private static Socket shakeHands(DeadlineSocket socket, LinkTls tls) throws IOException {
+        try {
+            SSLSocket secured = tls.over(socket);
+            secured.startHandshake();
+            return secured;
+        } catch (SSLException e) {
+            if (socket.hasNoTls()) {
+                throw new RefusedException(TlsProblem.notTls(Role.DONOR), e);
+            }
+            throw refused(e);
+        }
+    }
+
+    private static IOException refused(SSLException problem) {
+        for (Throwable at = problem; at != null; at = at.getCause()) {
+            if (at instanceof SocketTimeoutException) {
+                return new IOException("took too long for the TLS handshake; is it overloaded?", problem);
+            }
+            if (at instanceof EOFException) {
+                return new IOException("closed the connection", problem);
+            }
+        }
+        return new RefusedException(TlsProblem.sentence(problem, Role.DONOR), problem);
+    }
+
     @Override
     public ByteBuf ask(byte operation, ByteBuf frame) throws IOException {
-        long deadline = System.nanoTime() + timeoutNanos;
-        socket.getOutputStream().write(frame.array(), frame.arrayOffset(), frame.readableBytes());
+        socket.readUntil(System.nanoTime() + timeoutNanos);
+        try {
+            through.getOutputStream().write(frame.array(), frame.arrayOffset(), frame.readableBytes());
+            return answer(operation);
+        } catch (SocketTimeoutException e) {
+            throw new IOException(
+                    "no answer in " + TimeUnit.NANOSECONDS.toSeconds(timeoutNanos) + " s; is it overloaded?", e);
+        } catch (SSLException e) {
+            throw refused(e);
+        }
+    }
+
+    private ByteBuf answer(byte operation) throws IOException {
         ByteBuf answer = Unpooled.buffer(ReplyHeader.LENGTH);
-        read(answer, ReplyHeader.LENGTH, deadline);
+        read(answer, ReplyHeader.LENGTH);
         if (ReplyHeader.operation(answer, 0) == Operation.LAST_WORD) {
             throw new IOException("closed the connection: " + Status.name(ReplyHeader.status(answer, 0)));
+        }
+        if (ReplyHeader.operation(answer, 0) == ReplyReader.TLS_ALERT) {
+            throw new RefusedException("uses TLS, and this server does not; start it with --pool");
         }
         int payload = ReplyHeader.payload(answer, 0);
         if (ReplyHeader.operation(answer, 0) != operation || payload < 0 || payload > Protocol.MAX_PAYLOAD) {
             throw new IOException("does not speak the donor protocol; is it a leap-nbd donor?");
         }
-        read(answer, payload, deadline);
+        read(answer, payload);
         return answer;
     }
 
-    private void read(ByteBuf into, int count, long deadline) throws IOException {
+    private void read(ByteBuf into, int count) throws IOException {
         int missing = count;
         while (missing > 0) {
-            long left = deadline - System.nanoTime();
-            try {
-                if (left <= 0) {
-                    throw new SocketTimeoutException();
-                }
-                socket.setSoTimeout(millis(left));
-                int got = into.writeBytes(socket.getInputStream(), missing);
-                if (got < 0) {
-                    throw new EOFException("closed the connection");
-                }
-                missing -= got;
-            } catch (SocketTimeoutException e) {
-                throw new IOException(
-                        "no answer in " + TimeUnit.NANOSECONDS.toSeconds(timeoutNanos) + " s; is it overloaded?", e);
+            int got = into.writeBytes(through.getInputStream(), missing);
+            if (got < 0) {
+                throw new EOFException("closed the connection");
             }
+            missing -= got;
         }
     }
 
@@ -101,7 +146,7 @@ final class SocketExchange implements Exchange {
     @Override
     public void close() {
         try {
-            socket.close();
+            through.close();
         } catch (IOException e) {
             // The connection is of no more use either way.
             return;

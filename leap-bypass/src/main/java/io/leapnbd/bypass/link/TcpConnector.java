@@ -1,9 +1,11 @@
 package io.leapnbd.bypass.link;
 
+import io.leapnbd.donor.tls.LinkTls;
 import io.netty.buffer.ByteBufAllocator;
 import io.netty.channel.EventLoop;
 import java.io.IOException;
 import java.time.Duration;
+import org.jspecify.annotations.Nullable;
 
 /** A donor that is reached over TCP. */
 public final class TcpConnector implements DonorConnector {
@@ -12,18 +14,22 @@ public final class TcpConnector implements DonorConnector {
     private final DonorAddress address;
     private final Duration timeout;
     private final ByteBufAllocator buffers;
+    private final @Nullable LinkTls tls;
 
     /**
      * Connects nothing yet.
      *
      * @param buffers where links take them from
      * @param timeout how long a connection, and each answer of a conversation, may take
+     * @param tls who the donor has to show to be, and who this server is; null for neither
      */
-    public TcpConnector(Donor donor, DonorAddress address, Duration timeout, ByteBufAllocator buffers) {
+    public TcpConnector(
+            Donor donor, DonorAddress address, Duration timeout, ByteBufAllocator buffers, @Nullable LinkTls tls) {
         this.donor = donor;
         this.address = address;
         this.timeout = timeout;
         this.buffers = buffers;
+        this.tls = tls;
     }
 
     @Override
@@ -38,7 +44,8 @@ public final class TcpConnector implements DonorConnector {
                 loop,
                 lane,
                 donor,
-                of -> new TcpSession(of, loop, resolver, settings.connectTimeout(), settings.bulkWindow(), buffers),
+                of -> new TcpSession(
+                        of, loop, resolver, settings.connectTimeout(), settings.bulkWindow(), buffers, tls),
                 settings,
                 requestTimeoutNanos);
         link.connect();
@@ -47,6 +54,6 @@ public final class TcpConnector implements DonorConnector {
 
     @Override
     public Conversation talk(String export) throws IOException {
-        return new ProtocolConversation(SocketExchange.connect(address.resolveAll(), timeout));
+        return new ProtocolConversation(SocketExchange.connect(address.resolveAll(), timeout, tls));
     }
 }

@@ -3,10 +3,15 @@ package io.leapnbd.bypass.link;
 import io.leapnbd.donor.protocol.Hello;
 import io.leapnbd.donor.protocol.HelloReply;
 import io.leapnbd.donor.protocol.Status;
+import io.leapnbd.donor.tls.LinkTls;
+import io.leapnbd.donor.tls.PoolName;
 import io.netty.bootstrap.Bootstrap;
 import io.netty.buffer.ByteBufAllocator;
 import io.netty.channel.Channel;
 import io.netty.channel.ChannelFuture;
+import io.netty.channel.ChannelHandler;
+import io.netty.channel.ChannelHandlerContext;
+import io.netty.channel.ChannelInitializer;
 import io.netty.channel.ChannelOption;
 import io.netty.channel.EventLoop;
 import io.netty.channel.FixedRecvByteBufAllocator;
@@ -25,6 +30,10 @@ import org.jspecify.annotations.Nullable;
 final class TcpSession implements LinkSession {
 
     private static final int RECEIVE_BUFFER = 256 << 10;
+
+    /** TLS keeps the buffer until a record of it is whole: two records for each link. */
+    private static final int TLS_RECEIVE_BUFFER = 32 << 10;
+
     private static final int MAX_BACKGROUND = 64;
 
     /** Bytes of writes that may be on the way over a link as long as one likes; the settings' window if that is more. */
@@ -35,6 +44,7 @@ final class TcpSession implements LinkSession {
     private final DonorResolver resolver;
     private final Duration connectTimeout;
     private final ByteBufAllocator buffers;
+    private final @Nullable LinkTls tls;
     private final BulkWindow bulk;
     private final UnsentLimit unsent = new UnsentLimit();
 
@@ -55,6 +65,7 @@ final class TcpSession implements LinkSession {
      * @param connectTimeout how long the connection and its hello may take, once the donor's name is looked up
      * @param bulkWindow bytes of writes that may always be on the way
      * @param buffers where it takes them from; direct ones
+     * @param tls who both ends have to show to be; null if they need not
      */
     TcpSession(
             ReconnectingLink link,
@@ -62,12 +73,14 @@ final class TcpSession implements LinkSession {
             DonorResolver resolver,
             Duration connectTimeout,
             int bulkWindow,
-            ByteBufAllocator buffers) {
+            ByteBufAllocator buffers,
+            @Nullable LinkTls tls) {
         this.link = link;
         this.loop = loop;
         this.resolver = resolver;
         this.connectTimeout = connectTimeout;
         this.buffers = buffers;
+        this.tls = tls;
         bulk = new BulkWindow(bulkWindow, Math.max(bulkWindow, MAX_BULK));
     }
 
@@ -97,10 +110,12 @@ final class TcpSession implements LinkSession {
                 // The end of what the donor sends is told apart from a reset: see lastByteRead.
                 .option(ChannelOption.ALLOW_HALF_CLOSURE, true)
                 .option(ChannelOption.CONNECT_TIMEOUT_MILLIS, (int) connectTimeout.toMillis())
-                .option(ChannelOption.RECVBUF_ALLOCATOR, new FixedRecvByteBufAllocator(RECEIVE_BUFFER))
+                .option(
+                        ChannelOption.RECVBUF_ALLOCATOR,
+                        new FixedRecvByteBufAllocator(tls == null ? RECEIVE_BUFFER : TLS_RECEIVE_BUFFER))
                 .option(ChannelOption.WRITE_BUFFER_WATER_MARK, waterMark())
                 .option(EpollChannelOption.TCP_NOTSENT_LOWAT, (long) unsent.bytes())
-                .handler(new ReplyReader(this))
+                .handler(handlers())
                 .connect(address);
         channel = connecting.channel();
         connecting.addListener(done -> {
@@ -108,6 +123,23 @@ final class TcpSession implements LinkSession {
                 ended(String.valueOf(done.cause().getMessage()));
             }
         });
+    }
+
+    private ChannelHandler handlers() {
+        ReplyReader reader = new ReplyReader(this);
+        LinkTls both = tls;
+        if (both == null) {
+            return reader;
+        }
+        return new ChannelInitializer<Channel>() {
+            @Override
+            protected void initChannel(Channel fresh) {
+                fresh.pipeline()
+                        .addLast(both.handler(fresh.alloc(), connectTimeout))
+                        .addLast(new DonorAuthentication(TcpSession.this))
+                        .addLast(reader);
+            }
+        };
     }
 
     private WriteBufferWaterMark waterMark() {
@@ -119,6 +151,21 @@ final class TcpSession implements LinkSession {
         if (to != null && to.isOpen()) {
             boolean _ = to.config().setOption(EpollChannelOption.TCP_NOTSENT_LOWAT, (long) unsent.bytes());
             to.config().setWriteBufferWaterMark(waterMark());
+        }
+    }
+
+    /** Called when the donor has shown who it is. */
+    void authenticated(PoolName peer) {
+        link.donor().showedItself(peer);
+    }
+
+    /** TLS fails. Before the donor has accepted the link that is for a reason, and later it is the wire. */
+    void refused(String why) {
+        if (live()) {
+            if (!accepted) {
+                link.donor().unfit(Donor.Unfit.REFUSES);
+            }
+            link.fail(why);
         }
     }
 
@@ -290,7 +337,10 @@ final class TcpSession implements LinkSession {
     public void close() {
         Channel open = channel;
         if (open != null) {
-            ChannelFuture _ = open.close();
+            // At the socket, and at once: TLS would send a last record first, and with it what is queued from buffers
+            // that are not ours any more.
+            ChannelHandlerContext first = open.pipeline().firstContext();
+            ChannelFuture _ = first == null ? open.close() : first.close();
         }
         RequestWriter to = writer;
         writer = null;

@@ -3,6 +3,7 @@ package io.leapnbd.bypass.takeover;
 import io.leapnbd.bypass.link.Donor;
 import io.leapnbd.bypass.link.DonorConnector;
 import io.leapnbd.bypass.link.DonorStanding;
+import io.leapnbd.bypass.link.RefusedException;
 import io.leapnbd.bypass.map.StateFile.DonorRow;
 import io.leapnbd.bypass.takeover.Greeting.Found;
 import java.io.IOException;
@@ -90,6 +91,8 @@ public final class NewcomerCheck {
     private Greeting observe(DonorConnector connector) {
         try (Survey survey = new Survey(terms.export(), List.of(connector))) {
             return survey.observe(false).getFirst();
+        } catch (RefusedException e) {
+            throw new IllegalArgumentException(String.valueOf(e.getMessage()), e);
         } catch (IOException e) {
             return Greeting.none(0, connector.donor().name(), String.valueOf(e.getMessage()));
         }

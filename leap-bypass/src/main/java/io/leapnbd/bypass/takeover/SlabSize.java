@@ -3,6 +3,7 @@ package io.leapnbd.bypass.takeover;
 import io.leapnbd.bypass.link.Conversation;
 import io.leapnbd.bypass.link.DonorConnector;
 import io.leapnbd.bypass.link.Greeted;
+import io.leapnbd.bypass.link.RefusedException;
 import io.leapnbd.donor.protocol.Hello;
 import io.leapnbd.donor.protocol.HelloReply;
 import java.io.IOException;
@@ -43,13 +44,15 @@ public final class SlabSize {
         }
     }
 
-    private static void ask(String export, DonorConnector donor, AtomicInteger found) {
+    private static void ask(String export, DonorConnector donor, AtomicInteger found) throws IOException {
         try (Conversation conversation = donor.talk(export)) {
             Greeted greeted = conversation.hello(Hello.observe(export, 0));
             HelloReply reply = greeted.reply();
             if (reply != null) {
                 found.set(reply.slabSize());
             }
+        } catch (RefusedException e) {
+            throw new IOException("donor " + donor.donor().name() + " " + e.getMessage(), e);
         } catch (IOException e) {
             // The start will say so, and why.
         }

@@ -3,6 +3,7 @@ package io.leapnbd.bypass.takeover;
 import io.leapnbd.bypass.link.Conversation;
 import io.leapnbd.bypass.link.DonorConnector;
 import io.leapnbd.bypass.link.Greeted;
+import io.leapnbd.bypass.link.RefusedException;
 import io.leapnbd.bypass.takeover.Greeting.Found;
 import io.leapnbd.bypass.takeover.Greeting.Owner;
 import io.leapnbd.donor.protocol.Hello;
@@ -36,6 +37,7 @@ final class Survey implements AutoCloseable {
     private final @Nullable HelloReply[] replies;
     private final @Nullable String[] problems;
     private final boolean[] answering;
+    private volatile @Nullable RefusedException refused;
 
     /** Opens nothing yet. */
     Survey(String export, List<DonorConnector> connectors) {
@@ -51,9 +53,14 @@ final class Survey implements AutoCloseable {
      * Observes all donors at once.
      *
      * @param lookForOwners whether to find out if the owners still answer; it takes up to three seconds where they have links
+     * @throws RefusedException if one of them does not serve this server, however long it waits
      */
     List<Greeting> observe(boolean lookForOwners) throws IOException {
         Parallel.run(connectors.size(), this::open);
+        RefusedException why = refused;
+        if (why != null) {
+            throw why;
+        }
         if (lookForOwners) {
             Parallel.run(connectors.size(), this::look);
         }
@@ -96,6 +103,8 @@ final class Survey implements AutoCloseable {
             Conversation conversation = connectors.get(donor).talk(export);
             conversations[donor] = conversation;
             replies[donor] = greet(conversation);
+        } catch (RefusedException e) {
+            refused = new RefusedException("donor " + address(donor) + " " + e.getMessage(), e);
         } catch (IOException e) {
             replies[donor] = null;
             problems[donor] = String.valueOf(e.getMessage());
@@ -139,6 +148,8 @@ final class Survey implements AutoCloseable {
                 long earliest = asked - TimeUnit.MILLISECONDS.toNanos(again.heardMillisAgo());
                 answering[donor] = earliest - latest > ROUNDING_NANOS;
             }
+        } catch (RefusedException e) {
+            refused = new RefusedException("donor " + address(donor) + " " + e.getMessage(), e);
         } catch (IOException e) {
             replies[donor] = null;
             problems[donor] = String.valueOf(e.getMessage());

@@ -102,7 +102,7 @@ class PlaceConversationTest {
         try (SlabStore store = open();
                 DonorServer server = DonorServer.start(store, settings);
                 Conversation talk = new ProtocolConversation(
-                        SocketExchange.connect(List.of(server.address()), Duration.ofSeconds(30)))) {
+                        SocketExchange.connect(List.of(server.address()), Duration.ofSeconds(30), null))) {
             check(store, talk);
         }
     }

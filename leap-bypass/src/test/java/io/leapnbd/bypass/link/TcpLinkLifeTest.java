@@ -32,8 +32,8 @@ class TcpLinkLifeTest extends LinkLifeTests {
             throw new IllegalStateException("it does not listen yet");
         }
         DonorResolver resolver = new DonorResolver(new DonorAddress("127.0.0.1", address.getPort()), loop);
-        return of ->
-                new TcpSession(of, loop, resolver, Duration.ofSeconds(30), 1 << 20, UnpooledByteBufAllocator.DEFAULT);
+        return of -> new TcpSession(
+                of, loop, resolver, Duration.ofSeconds(30), 1 << 20, UnpooledByteBufAllocator.DEFAULT, null);
     }
 
     private static ByteBuf lastWord(byte status) {

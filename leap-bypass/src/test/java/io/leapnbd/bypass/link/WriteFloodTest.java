@@ -116,7 +116,8 @@ class WriteFloodTest {
                 known,
                 new DonorAddress("127.0.0.1", donor.address().getPort()),
                 SETTINGS.connectTimeout(),
-                UnpooledByteBufAllocator.DEFAULT);
+                UnpooledByteBufAllocator.DEFAULT,
+                null);
         DonorLink link = loop.submit(() -> connector.link(
                         loop, 0, SETTINGS, Duration.ofSeconds(DEADLINE_SECONDS).toNanos()))
                 .get(DEADLINE_SECONDS, TimeUnit.SECONDS);

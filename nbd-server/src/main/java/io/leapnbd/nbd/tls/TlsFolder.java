@@ -21,6 +21,7 @@ import java.security.cert.CertificateFactory;
 import java.security.cert.X509Certificate;
 import java.util.Collection;
 import java.util.EnumSet;
+import java.util.List;
 import java.util.Set;
 import javax.net.ssl.SSLException;
 
@@ -49,12 +50,11 @@ public record TlsFolder(Path path) {
             throw new IOException("TLS cannot be used: its library does not load on this machine: "
                     + OpenSsl.unavailabilityCause().getMessage());
         }
-        X509Certificate[] chain = certificates("server-cert.pem");
-        PrivateKey key = key("server-key.pem", chain[0]);
+        Credentials own = credentials("server");
         try {
-            return SslContextBuilder.forServer(key, chain)
+            return SslContextBuilder.forServer(own.key(), own.shown())
                     .sslProvider(SslProvider.OPENSSL_REFCNT)
-                    .trustManager(certificates(CA))
+                    .trustManager(own.believed())
                     .clientAuth(ClientAuth.REQUIRE)
                     .protocols(PROTOCOLS)
                     .build();
@@ -69,18 +69,28 @@ public record TlsFolder(Path path) {
      * @throws IOException in one sentence, if a file is missing, damaged, or open to others
      */
     public SslContext client() throws IOException {
-        X509Certificate[] chain = certificates("client-cert.pem");
-        PrivateKey key = key("client-key.pem", chain[0]);
+        Credentials own = credentials("client");
         try {
             return SslContextBuilder.forClient()
                     .sslProvider(SslProvider.JDK)
-                    .keyManager(key, chain)
-                    .trustManager(certificates(CA))
+                    .keyManager(own.key(), own.shown())
+                    .trustManager(own.believed())
                     .protocols(PROTOCOLS)
                     .build();
         } catch (SSLException | IllegalArgumentException e) {
             throw unusable(e);
         }
+    }
+
+    /**
+     * What the files have for one end: {@code server}, {@code client}, or another that the folder has files of.
+     *
+     * @throws IOException in one sentence, if a file is missing, damaged, or open to others
+     */
+    public Credentials credentials(String end) throws IOException {
+        X509Certificate[] chain = certificates(end + "-cert.pem");
+        PrivateKey key = key(end + "-key.pem", chain[0]);
+        return new Credentials(key, List.of(chain), List.of(certificates(CA)));
     }
 
     private IOException unusable(Exception e) {

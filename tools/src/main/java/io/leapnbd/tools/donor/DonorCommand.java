@@ -17,7 +17,10 @@ import io.leapnbd.tools.linux.Protection;
 import io.leapnbd.tools.memory.FittingHeap;
 import io.leapnbd.tools.memory.HeapNeed;
 import io.leapnbd.tools.memory.MachineMemory;
+import io.leapnbd.tools.pool.PoolFolder;
+import io.leapnbd.tools.pool.PoolOptions;
 import java.io.IOException;
+import java.net.InetSocketAddress;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -48,8 +51,8 @@ import picocli.CommandLine.TypeConversionException;
                     + " that have room. What is still here when --drain-timeout is over, or at a second signal, is lost, unless"
                     + " another donor has a copy; the log says how much that is.",
             "",
-            "There is no authentication yet: whoever reaches the address can use the memory and read what is in it. It"
-                    + " listens on this machine only unless --listen says otherwise; choose a network that is yours.",
+            "Without --pool it listens on this machine only, since whoever reaches it can use the memory and read what is in"
+                    + " it. With --pool it serves servers of the pool alone, and each export is its server's own.",
             ""
         })
 public final class DonorCommand implements Callable<Integer> {
@@ -71,6 +74,9 @@ public final class DonorCommand implements Callable<Integer> {
             converter = HostPort.ListenConverter.class,
             description = "Where servers connect. Default: ${DEFAULT-VALUE}.")
     private HostPort listen = new HostPort("127.0.0.1", Protocol.DEFAULT_PORT);
+
+    @Mixin
+    private PoolOptions pool = new PoolOptions();
 
     @Option(
             names = "--slab-size",
@@ -171,7 +177,7 @@ public final class DonorCommand implements Callable<Integer> {
             if (overcommit) {
                 store = store.withReadySlabs(0).withHugePages(false);
             }
-            donor = LendingDonor.open(store, listen, transports(), running, endpoint, lacks);
+            donor = LendingDonor.open(store, listen, transports(), pool.folder(), running, endpoint, lacks);
         } catch (IllegalArgumentException e) {
             throw new ParameterException(spec.commandLine(), String.valueOf(e.getMessage()), e);
         } catch (IOException e) {
@@ -183,14 +189,31 @@ public final class DonorCommand implements Callable<Integer> {
         if (keep != null) {
             donor.keepFree(keep.bytes(), meminfo);
         }
+        String soon = PoolFolder.endsSoon(donor.tls());
+        if (soon != null) {
+            remarks.add(soon);
+        }
         Stream.concat(remarks.stream(), lacks.stream())
                 .forEach(lack -> spec.commandLine().getErr().println(spec.qualifiedName() + ": " + lack));
-        spec.commandLine().getOut().println("ready " + String.join(" ", donor.uris()));
+        spec.commandLine()
+                .getOut()
+                .println("ready " + String.join(" ", donor.uris()) + (donor.isInsecure() ? " insecure" : ""));
         return exit.await();
     }
 
     private void check(Size lent) {
         require(!transports().isEmpty(), "--transport: '" + transport + "' is none; say tcp, rdma or both");
+        InetSocketAddress at = listen.resolve();
+        boolean beyond = !at.isUnresolved() && !at.getAddress().isLoopbackAddress();
+        pool.require(
+                !transports().contains(Transport.TCP) || !beyond || pool.folder() != null,
+                "--listen: whoever reaches " + listen
+                        + " could use this memory and read what is in it; give --pool FOLDER"
+                        + " ('leap-nbd pool --help' says how to make it), or say --insecure");
+        pool.require(
+                !transports().contains(Transport.RDMA),
+                "--transport: over RDMA nobody shows who he is, and whoever reaches " + listen
+                        + " could use this memory; lend over --transport tcp with --pool FOLDER, or say --insecure");
         long slab = slabSize.bytes();
         require(
                 slab >= Protocol.MIN_SLAB_SIZE && slab <= Protocol.MAX_SLAB_SIZE && Long.bitCount(slab) == 1,
@@ -213,8 +236,9 @@ public final class DonorCommand implements Callable<Integer> {
 
     /** Refuses what does not fit, starts anew for want of heap, and returns what is to be said of the rest. */
     private List<String> fit(Size lent, long slabs, int running) {
-        long heap = HeapNeed.donor(running, slabs);
-        long least = HeapNeed.donor(running, 0);
+        long certificates = pool.folder() == null ? 0 : HeapNeed.POOL;
+        long heap = HeapNeed.donor(running, slabs) + certificates;
+        long least = HeapNeed.donor(running, 0) + certificates;
         // A slab's pages have a word each.
         long words = slabs * slabSize.bytes() / Protocol.PAGE_SIZE * Long.BYTES;
         MachineMemory machine = MachineMemory.now();

@@ -6,11 +6,13 @@ import io.leapnbd.donor.protocol.PrintableText;
 import io.leapnbd.donor.store.ExportStatistics;
 import io.leapnbd.donor.store.SlabStore;
 import io.leapnbd.donor.store.StoreStatistics;
+import io.leapnbd.donor.tls.LinkTls;
 import io.leapnbd.tools.cli.Durations;
 import io.leapnbd.tools.cli.Json;
 import io.leapnbd.tools.cli.Size;
 import io.leapnbd.tools.cli.Table;
 import io.leapnbd.tools.http.Answer;
+import io.leapnbd.tools.pool.PoolFolder;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -29,6 +31,8 @@ import org.jspecify.annotations.Nullable;
  * @param loops how long the turns of the event loops are, those for TCP first
  * @param unprotected what protection of the process could not be had
  * @param whyItWantsSlabs why it wants slabs back, or would, in words that follow a colon; null if it lends all that it has
+ * @param tls what it shows to servers of its pool; null if it is of none
+ * @param insecure whether somebody beyond this machine could use it who has shown nothing
  */
 record DonorStatus(
         List<String> uris,
@@ -37,7 +41,9 @@ record DonorStatus(
         List<Supplier<ServerStatistics>> listeners,
         List<LoopTurns> loops,
         List<String> unprotected,
-        Supplier<@Nullable String> whyItWantsSlabs) {
+        Supplier<@Nullable String> whyItWantsSlabs,
+        @Nullable LinkTls tls,
+        boolean insecure) {
 
     /** Links that are open now, over all transports. */
     long openLinks() {
@@ -66,6 +72,8 @@ record DonorStatus(
                 .array("uris");
         uris.forEach(json::add);
         json.endArray()
+                .put("pool", tls == null ? "" : tls.own().pool())
+                .put("insecure", insecure)
                 .put("incarnation", now.incarnation().toString())
                 .put("slab_size", now.slabSize())
                 .put("slabs_total", now.totalSlabs())
@@ -79,6 +87,7 @@ record DonorStatus(
         for (ExportStatistics export : now.exports()) {
             json.object()
                     .put("name", export.name())
+                    .put("identity", export.identity().name())
                     .put("slabs", export.slabs())
                     .put("slabs_elsewhere_too", export.elsewhere())
                     .put("epoch", export.epoch())
@@ -122,10 +131,12 @@ record DonorStatus(
         for (String uri : uris) {
             out.append("  ").append(uri).append('\n');
         }
-        Table exports = new Table("export", "holds", "links", "epoch", "lease");
+        out.append(whoIsServed());
+        Table exports = new Table("export", "belongs to", "holds", "links", "epoch", "lease");
         for (ExportStatistics export : now.exports()) {
             exports.row(
                     PrintableText.of(export.name()),
+                    export.identity().isAnonymous() ? "-" : export.identity().name(),
                     Size.approximate(export.slabs() * slab),
                     Integer.toString(export.links()),
                     Long.toString(export.epoch()),
@@ -151,10 +162,22 @@ record DonorStatus(
         return out.toString();
     }
 
+    private String whoIsServed() {
+        String open = insecure ? "insecure: whoever reaches it can use this memory, and read what is in it\n" : "";
+        return tls == null
+                ? open
+                : "serves servers of pool '" + tls.own().pool() + "' over TLS 1.3, as '"
+                        + tls.own().name() + "'\n" + open;
+    }
+
     private List<String> degraded(StoreStatistics now) {
         List<String> complaints = new ArrayList<>(unprotected);
         if (now.lockRefusal() != null) {
             complaints.add("what is lent is not locked in memory: " + now.lockRefusal());
+        }
+        String soon = PoolFolder.endsSoon(tls);
+        if (soon != null) {
+            complaints.add(soon);
         }
         String why = whyItWantsSlabs.get();
         if (why != null) {

@@ -12,6 +12,7 @@ import io.leapnbd.donor.store.ExportStatistics;
 import io.leapnbd.donor.store.SlabStore;
 import io.leapnbd.donor.store.StoreSettings;
 import io.leapnbd.donor.store.StoreStatistics;
+import io.leapnbd.donor.tls.LinkTls;
 import io.leapnbd.donor.verbs.VerbsException;
 import io.leapnbd.tools.cli.Closings;
 import io.leapnbd.tools.cli.HostPort;
@@ -22,6 +23,7 @@ import io.leapnbd.tools.http.HttpEndpoint;
 import io.leapnbd.tools.http.MetricsPage;
 import io.leapnbd.tools.http.Page;
 import io.leapnbd.tools.http.RunFile;
+import io.leapnbd.tools.pool.PoolFolder;
 import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.nio.file.Path;
@@ -48,11 +50,13 @@ public final class LendingDonor implements AutoCloseable {
     private SlabStore store;
 
     private @Nullable MemoryWatch watch;
+    private @Nullable LinkTls tls;
     private volatile boolean draining;
+    private boolean insecure;
 
     private LendingDonor() {}
 
-    /** As {@link #open(StoreSettings, HostPort, Set, LoopSettings, EndpointAddress, List)}, over TCP, with loops that sleep. */
+    /** As {@link #open(StoreSettings, HostPort, Set, PoolFolder, LoopSettings, EndpointAddress, List)}, over TCP, of no pool, with loops that sleep. */
     public static LendingDonor open(
             StoreSettings settings,
             HostPort listen,
@@ -60,13 +64,14 @@ public final class LendingDonor implements AutoCloseable {
             @Nullable EndpointAddress http,
             List<String> unprotected)
             throws IOException {
-        return open(settings, listen, EnumSet.of(Transport.TCP), LoopSettings.of(threads), http, unprotected);
+        return open(settings, listen, EnumSet.of(Transport.TCP), null, LoopSettings.of(threads), http, unprotected);
     }
 
     /**
      * Starts a donor; when this returns it accepts links.
      *
      * @param transports over which it listens, at the same address
+     * @param pool whose servers alone are served over TCP; null for anybody
      * @param loops those for TCP; RDMA has one of its own beside them, which runs as they do
      * @param http where the endpoint listens; null for none
      * @param unprotected what protection of the process could not be had, a sentence each, for the status
@@ -76,6 +81,7 @@ public final class LendingDonor implements AutoCloseable {
             StoreSettings settings,
             HostPort listen,
             Set<Transport> transports,
+            @Nullable PoolFolder pool,
             LoopSettings loops,
             @Nullable EndpointAddress http,
             List<String> unprotected)
@@ -83,7 +89,7 @@ public final class LendingDonor implements AutoCloseable {
         LendingDonor donor = new LendingDonor();
         boolean open = false;
         try {
-            donor.start(settings, listen, transports, loops, http, unprotected);
+            donor.start(settings, listen, transports, pool, loops, http, unprotected);
             open = true;
             return donor;
         } finally {
@@ -115,6 +121,17 @@ public final class LendingDonor implements AutoCloseable {
         store.lendAtMost(0);
     }
 
+    /** What it shows to servers of its pool; null if it is of none. */
+    @Nullable
+    LinkTls tls() {
+        return tls;
+    }
+
+    /** Whether somebody beyond this machine could use it who has shown nothing. */
+    boolean isInsecure() {
+        return insecure;
+    }
+
     /** Where servers connect, and the endpoint. */
     public List<String> uris() {
         return uris;
@@ -124,10 +141,16 @@ public final class LendingDonor implements AutoCloseable {
             StoreSettings settings,
             HostPort listen,
             Set<Transport> transports,
+            @Nullable PoolFolder pool,
             LoopSettings loops,
             @Nullable EndpointAddress http,
             List<String> unprotected)
             throws IOException {
+        if (pool != null) {
+            LinkTls opened = pool.donor();
+            tls = opened;
+            closings.add("TLS", opened);
+        }
         store = SlabStore.open(settings);
         closings.add("store", store);
         closings.add("account of what is lost", () -> sayWhatIsLost(store));
@@ -135,23 +158,23 @@ public final class LendingDonor implements AutoCloseable {
         List<LoopTurns> turns = new ArrayList<>();
         HostPort at = listen;
         if (transports.contains(Transport.TCP)) {
-            DonorServer server = listen(store, listen, loops);
+            DonorServer server = listen(store, listen, loops, tls);
             turns.addAll(server.turns());
             closings.add("listener", server);
             listeners.add(server::statistics);
-            at = announce(Transport.TCP, server.address());
+            at = announce(Transport.TCP, server.address(), tls != null);
         }
         if (transports.contains(Transport.RDMA)) {
             RdmaServer server = listenOverRdma(store, at, transports.contains(Transport.TCP) ? loops.oneMore() : loops);
             turns.addAll(server.turns());
             closings.add("RDMA listener", server);
             listeners.add(server::statistics);
-            at = announce(Transport.RDMA, server.address());
+            at = announce(Transport.RDMA, server.address(), false);
         }
         HostPort endpoint = null;
         if (http != null) {
-            DonorStatus status =
-                    new DonorStatus(uris, startMillis, store, listeners, turns, unprotected, this::whyItWantsSlabs);
+            DonorStatus status = new DonorStatus(
+                    uris, startMillis, store, listeners, turns, unprotected, this::whyItWantsSlabs, tls, insecure);
             HttpEndpoint opened = HttpEndpoint.open(
                     http,
                     Map.<String, Page>of(
@@ -208,12 +231,14 @@ public final class LendingDonor implements AutoCloseable {
         }
     }
 
-    private HostPort announce(Transport transport, InetSocketAddress bound) {
+    private HostPort announce(Transport transport, InetSocketAddress bound, boolean authenticated) {
         HostPort address = new HostPort(bound.getAddress().getHostAddress(), bound.getPort());
         String uri = transport + address.toString();
         uris.add(uri);
-        if (!bound.getAddress().isLoopbackAddress()) {
-            log.warn("whoever reaches {} can use this memory: there is no authentication yet", uri);
+        if (!authenticated
+                && (transport == Transport.RDMA || !bound.getAddress().isLoopbackAddress())) {
+            insecure = true;
+            log.warn("insecure: whoever reaches {} can use this memory, and read what is in it", uri);
         }
         return address;
     }
@@ -227,10 +252,11 @@ public final class LendingDonor implements AutoCloseable {
         }
     }
 
-    private static DonorServer listen(SlabStore store, HostPort listen, LoopSettings loops) throws IOException {
+    private static DonorServer listen(SlabStore store, HostPort listen, LoopSettings loops, @Nullable LinkTls tls)
+            throws IOException {
         ServerSettings settings = ServerSettings.listenOn(listen.resolve()).withLoops(loops);
         try {
-            return DonorServer.start(store, settings);
+            return DonorServer.start(store, settings, tls);
         } catch (IOException e) {
             throw listen.refused("--listen", e);
         }

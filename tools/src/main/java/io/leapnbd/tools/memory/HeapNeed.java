@@ -23,6 +23,9 @@ public final class HeapNeed {
     /** What a spill keeps of a slab beside its store: what its file says of its marks. */
     private static final long SPILL_SLAB = 256;
 
+    /** What certificates, and TLS of the JDK while donors are asked at the start, take beside. */
+    public static final long POOL = 4 * MIB;
+
     private static final long DONOR = 28 * MIB;
     private static final long DONOR_LOOP = MIB / 2;
 

@@ -7,6 +7,7 @@ import io.leapnbd.bypass.link.Donor;
 import io.leapnbd.bypass.link.DonorAddress;
 import io.leapnbd.tools.cli.Json;
 import io.leapnbd.tools.cli.Size;
+import io.leapnbd.tools.pool.LinkSecurity;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -42,14 +43,17 @@ final class DonorSettings {
     private final RemoteDevice device;
     private final boolean onlyThisMachine;
     private final DeviceDonors donors;
+    private final LinkSecurity security;
 
     /**
      * Of a device.
      *
+     * @param security whom it talks to
      * @param onlyThisMachine whether donors on other machines are refused, since pages would go there as they are
      */
-    DonorSettings(RemoteDevice device, boolean onlyThisMachine) {
+    DonorSettings(RemoteDevice device, LinkSecurity security, boolean onlyThisMachine) {
         this.device = device;
+        this.security = security;
         this.onlyThisMachine = onlyThisMachine;
         donors = device.donorSet();
     }
@@ -146,10 +150,14 @@ final class DonorSettings {
         return one.port() == other.port() && one.host().equals(other.host());
     }
 
-    private static List<DonorAddress> parse(String name, String list) {
+    private List<DonorAddress> parse(String name, String list) {
         try {
             List<io.leapnbd.tools.cli.DonorAddress> all = io.leapnbd.tools.cli.DonorAddress.parseList(list);
             io.leapnbd.tools.cli.DonorAddress.requireTransports(all);
+            String objection = name.equals(LESS) ? null : security.objection(all);
+            if (objection != null) {
+                throw new IllegalArgumentException(name + "= " + objection + " when the server is started");
+            }
             return all.stream().map(DonorSettings::address).toList();
         } catch (TypeConversionException e) {
             throw new IllegalArgumentException(name + "= " + e.getMessage(), e);

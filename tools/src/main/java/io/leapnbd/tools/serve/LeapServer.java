@@ -18,6 +18,7 @@ import io.leapnbd.donor.loop.EventLoops;
 import io.leapnbd.donor.protocol.Protocol;
 import io.leapnbd.donor.store.SlabStore;
 import io.leapnbd.donor.store.StoreSettings;
+import io.leapnbd.donor.tls.LinkTls;
 import io.leapnbd.nbd.NbdUri;
 import io.leapnbd.nbd.server.BufferReserve;
 import io.leapnbd.nbd.server.NbdServer;
@@ -37,6 +38,7 @@ import io.leapnbd.tools.http.Page;
 import io.leapnbd.tools.http.RunFile;
 import io.leapnbd.tools.linux.Machine;
 import io.leapnbd.tools.linux.PrivateFolder;
+import io.leapnbd.tools.pool.PoolFolder;
 import io.leapnbd.tools.record.Recording;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -64,6 +66,9 @@ public final class LeapServer implements AutoCloseable {
 
     private static final long LINK_WRITES = 128L << 10;
 
+    /** What TLS has of a link beside: a record that has not arrived whole, and what is encrypted and not sent. */
+    private static final long LINK_TLS = 448L << 10;
+
     /** Donors that may be added before links share what was set aside for others. */
     private static final int DONORS_TO_COME = 4;
 
@@ -78,6 +83,7 @@ public final class LeapServer implements AutoCloseable {
     private final Closings closings = new Closings();
     private final List<String> uris = new ArrayList<>();
     private @Nullable RemoteDevice device;
+    private @Nullable LinkTls linkTls;
     private @Nullable Recording recording;
 
     private LeapServer(ServerSettings settings) {
@@ -103,6 +109,12 @@ public final class LeapServer implements AutoCloseable {
                 server.discardRecording();
             }
         }
+    }
+
+    /** What it shows to donors of its pool; null if it is of none. */
+    @Nullable
+    LinkTls linkTls() {
+        return linkTls;
     }
 
     /** Where clients connect, and the endpoint. */
@@ -148,10 +160,17 @@ public final class LeapServer implements AutoCloseable {
         closings.add("buffers", buffers);
 
         // Links have buffers of their own: what clients use up must not keep replies of donors from coming in.
-        long linkBytes = LINK_BUFFERS + (settings.donors().size() + DONORS_TO_COME) * LINK_WRITES;
+        PoolFolder pool = settings.links().pool();
+        long linkBytes = LINK_BUFFERS
+                + (settings.donors().size() + DONORS_TO_COME) * (LINK_WRITES + (pool == null ? 0 : LINK_TLS));
         BufferReserve linkBuffers = BufferReserve.openSmall(loops.group(), linkBytes);
         closings.add("link buffers", linkBuffers);
 
+        if (pool != null) {
+            LinkTls opened = pool.server();
+            linkTls = opened;
+            closings.add("TLS of links", opened);
+        }
         SlabStore store = settings.donors().isEmpty() ? embeddedStore() : null;
         RemoteDevice remote = RemoteDevice.open(deviceContext(store, buffers, linkBuffers), loops.group());
         // A start that is refused says that and nothing else.
@@ -216,7 +235,8 @@ public final class LeapServer implements AutoCloseable {
         if (settings.http() != null) {
             endpoint = openEndpoint(
                     settings.http(),
-                    new ServerStatus(settings, uris, startMillis, loops.turns(), remote, nbd, store, recorded));
+                    new ServerStatus(
+                            settings, uris, startMillis, loops.turns(), remote, nbd, store, recorded, linkTls));
         }
         Path file = RunFile.register("serve", endpoint, uris.getFirst());
         if (file != null) {
@@ -243,7 +263,10 @@ public final class LeapServer implements AutoCloseable {
                 Map.<String, Page>of(
                         "/settings",
                         new SettingsControl(
-                                settings.export(), remote, settings.copies().onlyThisMachine())::set,
+                                settings.export(),
+                                settings.links(),
+                                remote,
+                                settings.copies().onlyThisMachine())::set,
                         "/drain",
                         new DrainControl(status)::drain));
         closings.add("HTTP endpoint", endpoint);
@@ -338,6 +361,7 @@ public final class LeapServer implements AutoCloseable {
                 .encryption(settings.copies().encryption())
                 .spill(settings.copies().spill())
                 .buffers(linkBuffers.allocator())
+                .tls(linkTls)
                 .bufferRegions(buffers.chunks().stream()
                         .map(chunk -> new RemoteDeviceContext.BufferRegion(chunk.address(), chunk.length()))
                         .toList())

@@ -24,6 +24,9 @@ import io.leapnbd.tools.linux.Protection;
 import io.leapnbd.tools.memory.FittingHeap;
 import io.leapnbd.tools.memory.HeapNeed;
 import io.leapnbd.tools.memory.MachineMemory;
+import io.leapnbd.tools.pool.LinkSecurity;
+import io.leapnbd.tools.pool.PoolFolder;
+import io.leapnbd.tools.pool.PoolOptions;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
@@ -103,6 +106,9 @@ public final class ServeCommand implements Callable<Integer> {
             description = "Accept clients over a Unix socket, which is how this machine's own swap should come; may be"
                     + " repeated.")
     private List<Path> unix = List.of();
+
+    @Mixin
+    private PoolOptions pool = new PoolOptions();
 
     @Mixin
     private TlsOptions tls = new TlsOptions();
@@ -319,10 +325,17 @@ public final class ServeCommand implements Callable<Integer> {
             throw new CommandFailure(ExitCode.FAILED, String.valueOf(e.getMessage()), e);
         }
         Exit exit = new Exit(server::close);
+        String soon = PoolFolder.endsSoon(server.linkTls());
+        if (soon != null) {
+            spec.commandLine().getErr().println(spec.qualifiedName() + ": " + soon);
+        }
         settings.unprotected().forEach(lack -> spec.commandLine().getErr().println(spec.qualifiedName() + ": " + lack));
         server.onEnd(donor -> exit.request(ExitCode.FAILED));
         collectGarbageOfTheStart();
-        spec.commandLine().getOut().println("ready " + String.join(" ", server.uris()));
+        spec.commandLine()
+                .getOut()
+                .println("ready " + String.join(" ", server.uris())
+                        + (settings.links().exposes(settings.donors()) ? " insecure" : ""));
         return exit.await();
     }
 
@@ -422,6 +435,9 @@ public final class ServeCommand implements Callable<Integer> {
         }
         List<HostPort> tcp =
                 listen.isEmpty() && unix.isEmpty() ? List.of(HostPort.parseListen(DEFAULT_LISTEN)) : listen;
+        LinkSecurity security = new LinkSecurity(pool.folder(), pool.insecure());
+        String objection = security.objection(addresses);
+        require(objection == null, "--donors: " + objection);
         Path folder = stateDir == null ? RunFile.folder() : stateDir;
         return new ServerSettings(
                 addresses,
@@ -430,6 +446,7 @@ public final class ServeCommand implements Callable<Integer> {
                 tcp,
                 unix,
                 tls.choice(),
+                security,
                 endpoint(),
                 copies,
                 ioTimeout,
@@ -489,6 +506,7 @@ public final class ServeCommand implements Callable<Integer> {
                                         settings.copies().replicas(),
                                         settings.copies().most()),
                                 pages)
+                        + (settings.links().pool() == null ? 0 : HeapNeed.POOL)
                         + spilled,
                 spec.root().commandLine().getParseResult().originalArgs());
     }

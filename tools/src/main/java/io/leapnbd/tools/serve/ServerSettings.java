@@ -4,6 +4,7 @@ import io.leapnbd.donor.loop.LoopSettings;
 import io.leapnbd.tools.cli.DonorAddress;
 import io.leapnbd.tools.cli.HostPort;
 import io.leapnbd.tools.http.EndpointAddress;
+import io.leapnbd.tools.pool.LinkSecurity;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -20,6 +21,7 @@ import org.jspecify.annotations.Nullable;
  * @param tcp where to accept NBD clients over TCP
  * @param unix where to accept them over Unix sockets
  * @param tls whether these clients may or must use it
+ * @param links whom it talks to at the other end of links to donors
  * @param http where the endpoint listens; null for none
  * @param copies how many there are of each page
  * @param ioTimeout how long a request may take
@@ -40,6 +42,7 @@ public record ServerSettings(
         List<HostPort> tcp,
         List<Path> unix,
         TlsChoice tls,
+        LinkSecurity links,
         @Nullable EndpointAddress http,
         CopiesChoice copies,
         Duration ioTimeout,
@@ -65,6 +68,7 @@ public record ServerSettings(
                 tcp,
                 unix,
                 tls,
+                links,
                 http,
                 copies,
                 ioTimeout,

@@ -5,10 +5,13 @@ import io.leapnbd.bypass.cipher.CipherKind;
 import io.leapnbd.bypass.latency.Operation;
 import io.leapnbd.bypass.latency.Stage;
 import io.leapnbd.bypass.link.Donor;
+import io.leapnbd.bypass.link.DonorAddress;
 import io.leapnbd.bypass.map.Placement;
 import io.leapnbd.donor.loop.LoopTurns;
 import io.leapnbd.donor.protocol.Protocol;
 import io.leapnbd.donor.store.SlabStore;
+import io.leapnbd.donor.tls.LinkTls;
+import io.leapnbd.donor.tls.PoolName;
 import io.leapnbd.nbd.server.ConnectionInfo;
 import io.leapnbd.nbd.server.NbdServer;
 import io.leapnbd.nbd.spi.NbdError;
@@ -18,6 +21,7 @@ import io.leapnbd.tools.cli.Json;
 import io.leapnbd.tools.cli.Size;
 import io.leapnbd.tools.cli.Table;
 import io.leapnbd.tools.http.Answer;
+import io.leapnbd.tools.pool.PoolFolder;
 import io.leapnbd.tools.record.Recording;
 import java.time.Duration;
 import java.time.Instant;
@@ -38,6 +42,7 @@ import org.jspecify.annotations.Nullable;
  * @param loops how long the event loops' turns are
  * @param store the embedded donor; null if there are others
  * @param recording of what clients do; null if nothing is recorded
+ * @param tls what it shows to donors of its pool; null if it is of none
  */
 record ServerStatus(
         ServerSettings settings,
@@ -47,7 +52,8 @@ record ServerStatus(
         RemoteDevice device,
         NbdServer nbd,
         @Nullable SlabStore store,
-        @Nullable Recording recording) {
+        @Nullable Recording recording,
+        @Nullable LinkTls tls) {
 
     /** {@code /status}, or {@code /status?format=text}. */
     Answer page(Map<String, String> query) {
@@ -69,6 +75,10 @@ record ServerStatus(
     /** What is not as it should be, a sentence each. */
     List<String> degraded() {
         List<String> complaints = new ArrayList<>(settings.unprotected());
+        String soon = PoolFolder.endsSoon(tls);
+        if (soon != null) {
+            complaints.add(soon);
+        }
         for (Donor donor : device.donorSet().present()) {
             if (!donor.up()) {
                 String unused = donor.whyUnused();
@@ -198,6 +208,8 @@ record ServerStatus(
                 .array("uris");
         uris.forEach(json::add);
         json.endArray()
+                .put("pool", tls == null ? "" : tls.own().pool())
+                .put("identity", tls == null ? "" : tls.own().name())
                 .object("export")
                 .put("name", settings.export())
                 .put("size", device.size())
@@ -227,6 +239,9 @@ record ServerStatus(
             json.object()
                     .put("name", donor.name())
                     .put("up", donor.up())
+                    .put("authenticated", donor.shown() != null)
+                    .put("encrypted", donor.shown() != null)
+                    .put("certificate", shown(donor))
                     .put("links", donor.linksUp())
                     .put("slabs_held", held[i])
                     .put("slabs_free", donor.freeSlabs())
@@ -318,6 +333,13 @@ record ServerStatus(
                 .append(" written")
                 .append(encrypted())
                 .append('\n');
+        if (tls != null) {
+            out.append("its exports belong to '")
+                    .append(tls.own().name())
+                    .append("' in pool '")
+                    .append(tls.own().pool())
+                    .append("'\n");
+        }
         for (String uri : uris) {
             out.append("  ").append(uri).append('\n');
         }
@@ -374,14 +396,31 @@ record ServerStatus(
         return out.toString();
     }
 
+    /** The name in a donor's certificate; empty if it has shown none. */
+    private static String shown(Donor donor) {
+        PoolName its = donor.shown();
+        return its == null ? "" : its.name();
+    }
+
+    private String security(Donor donor) {
+        if (donor.shown() != null) {
+            return "TLS, " + shown(donor);
+        }
+        DonorAddress address = device.donorSet().addressOf(donor);
+        if (address == null) {
+            return "here";
+        }
+        return tls != null && address.transport() == DonorAddress.Transport.TCP ? "-" : "none";
+    }
+
     private String encrypted() {
         CipherKind cipher = settings.copies().encryption().kind();
         return cipher.encrypts() ? ", encrypted with " + cipher : "";
     }
 
     private Table donorTable() {
-        Table donors =
-                new Table("donor", "state", "links", "holds", "wants back", "free", "of", "timeouts", "reconnects");
+        Table donors = new Table(
+                "donor", "state", "security", "links", "holds", "wants back", "free", "of", "timeouts", "reconnects");
         int[] held = slabsHeld();
         long slab = device.map().slabSize();
         for (int i : numbers()) {
@@ -390,6 +429,7 @@ record ServerStatus(
                     donor.name(),
                     (donor.up() ? "up" : "down")
                             + (donor.use() == Donor.Use.USED ? "" : ", " + DonorSettings.use(donor)),
+                    security(donor),
                     donor.linksUp() + "/" + settings.loops().count(),
                     Size.approximate(held[i] * slab),
                     donor.emptied()

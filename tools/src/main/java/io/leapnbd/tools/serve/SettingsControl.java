@@ -5,6 +5,7 @@ import io.leapnbd.bypass.cache.PrefetchFigures;
 import io.leapnbd.prefetch.PageCache;
 import io.leapnbd.tools.cli.Json;
 import io.leapnbd.tools.http.Answer;
+import io.leapnbd.tools.pool.LinkSecurity;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import org.slf4j.Logger;
@@ -23,10 +24,10 @@ final class SettingsControl {
     private final DonorSettings donors;
 
     /** Of a server; {@code onlyThisMachine} as in {@link CopiesChoice}. */
-    SettingsControl(String export, RemoteDevice device, boolean onlyThisMachine) {
+    SettingsControl(String export, LinkSecurity security, RemoteDevice device, boolean onlyThisMachine) {
         this.export = export;
         this.device = device;
-        donors = new DonorSettings(device, onlyThisMachine);
+        donors = new DonorSettings(device, security, onlyThisMachine);
     }
 
     /** The settings in force. */

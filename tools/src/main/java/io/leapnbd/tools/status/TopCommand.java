@@ -111,12 +111,13 @@ public final class TopCommand implements Callable<Integer> {
         out.append(requests).append('\n');
         out.append(prefetch(before, now));
         out.append(copies(now, "repair")).append(copies(now, "moves"));
-        Table donors = new Table("donor", "state", "links", "slabs held", "free", "of", "timeouts");
+        Table donors = new Table("donor", "state", "TLS", "links", "slabs held", "free", "of", "timeouts");
         for (String donor : now.labels("leap_donor_up", "donor")) {
             String labels = "{donor=\"" + donor + "\"}";
             donors.row(
                     donor,
                     now.value("leap_donor_up" + labels) > 0 ? "up" : "down",
+                    now.value("leap_donor_authenticated" + labels) > 0 ? "yes" : "no",
                     whole(now.value("leap_donor_links" + labels)),
                     whole(now.value("leap_donor_slabs_held" + labels)),
                     whole(now.value("leap_donor_slabs_free" + labels)),

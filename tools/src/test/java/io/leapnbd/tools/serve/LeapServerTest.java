@@ -127,7 +127,7 @@ class LeapServerTest {
                     .doesNotContain("NaN");
             assertThat(get(server, "/status?format=text"))
                     .contains("export leap: 4 MiB", "36 KiB written")
-                    .containsPattern("(?m)^tcp://127\\.0\\.0\\.1:\\d+ +up +1/1 ")
+                    .containsPattern("(?m)^tcp://127\\.0\\.0\\.1:\\d+ +up +none +1/1 ")
                     .containsPattern("(?m)^read +7 ");
             assertThat(get(server, "/status"))
                     .contains("\"pages_written\": 9", "\"slabs_mapped\": 1", "\"degraded\": []");
@@ -256,6 +256,7 @@ class LeapServerTest {
                 List.of(ANYWHERE),
                 List.of(state.resolve("leap.sock")),
                 TlsChoice.OFF,
+                io.leapnbd.tools.pool.LinkSecurity.NONE,
                 ANY_HTTP,
                 CopiesChoice.DEFAULT,
                 TIMEOUT,
@@ -278,6 +279,7 @@ class LeapServerTest {
                 s.tcp(),
                 List.of(),
                 s.tls(),
+                s.links(),
                 http == null ? s.http() : EndpointAddress.exactly(http),
                 s.copies(),
                 s.ioTimeout(),
@@ -300,6 +302,7 @@ class LeapServerTest {
                 s.tcp(),
                 s.unix(),
                 s.tls(),
+                s.links(),
                 s.http(),
                 s.copies(),
                 s.ioTimeout(),
@@ -322,6 +325,7 @@ class LeapServerTest {
                 s.tcp(),
                 s.unix(),
                 s.tls(),
+                s.links(),
                 s.http(),
                 s.copies(),
                 s.ioTimeout(),
@@ -344,6 +348,7 @@ class LeapServerTest {
                 s.tcp(),
                 s.unix(),
                 s.tls(),
+                s.links(),
                 s.http(),
                 s.copies(),
                 s.ioTimeout(),

@@ -198,6 +198,7 @@ class PrefetchingServerTest {
                 List.of(listen),
                 List.of(),
                 TlsChoice.OFF,
+                io.leapnbd.tools.pool.LinkSecurity.NONE,
                 ANY_HTTP,
                 CopiesChoice.DEFAULT,
                 TIMEOUT,

@@ -1,0 +1,191 @@
+package io.leapnbd.donor.tls;
+
+import io.netty.buffer.ByteBufAllocator;
+import io.netty.handler.ssl.ClientAuth;
+import io.netty.handler.ssl.OpenSsl;
+import io.netty.handler.ssl.SslContext;
+import io.netty.handler.ssl.SslContextBuilder;
+import io.netty.handler.ssl.SslHandler;
+import io.netty.handler.ssl.SslProvider;
+import io.netty.util.ReferenceCountUtil;
+import java.io.IOException;
+import java.net.Socket;
+import java.security.GeneralSecurityException;
+import java.security.cert.CertificateException;
+import java.security.cert.X509Certificate;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.concurrent.ArrayBlockingQueue;
+import java.util.concurrent.ThreadPoolExecutor;
+import java.util.concurrent.TimeUnit;
+import javax.net.ssl.KeyManager;
+import javax.net.ssl.SSLContext;
+import javax.net.ssl.SSLException;
+import javax.net.ssl.SSLPeerUnverifiedException;
+import javax.net.ssl.SSLSession;
+import javax.net.ssl.SSLSocket;
+import javax.net.ssl.TrustManager;
+
+/**
+ * TLS 1.3 for links over TCP, with certificates of one pool on both sides. A donor is its server, a server its client. No session is ever
+ * resumed, so every connection shows its certificates. Any thread.
+ *
+ * <p>Certificates are looked at by a thread of its own: that takes a millisecond or two, in which a loop would answer nobody. The thread is started
+ * at once, as there may be no memory for one later.
+ */
+public final class LinkTls implements AutoCloseable {
+
+    /** Handshakes that wait for that thread; the next one fails. */
+    private static final int WAITING = 1024;
+
+    private static final String PROTOCOL = "TLSv1.3";
+
+    private final PoolName own;
+    private final Instant ends;
+    private final SslContext context;
+    private final LinkCredentials credentials;
+    private final PoolTrust trust;
+    private final ThreadPoolExecutor verifier;
+
+    private LinkTls(PoolName own, Instant ends, SslContext context, LinkCredentials credentials, PoolTrust trust) {
+        this.own = own;
+        this.ends = ends;
+        this.context = context;
+        this.credentials = credentials;
+        this.trust = trust;
+        verifier = new ThreadPoolExecutor(
+                1,
+                1,
+                1,
+                TimeUnit.SECONDS,
+                new ArrayBlockingQueue<>(WAITING),
+                task -> Thread.ofPlatform().daemon().name("link-certificates").unstarted(task));
+        verifier.prestartAllCoreThreads();
+    }
+
+    /**
+     * For the donor's end of links.
+     *
+     * @throws IOException in one sentence, if these are not a donor's credentials, or of no use
+     */
+    public static LinkTls donor(LinkCredentials credentials) throws IOException {
+        return of(credentials, Role.DONOR, Role.SERVER);
+    }
+
+    /**
+     * For the server's end of links.
+     *
+     * @throws IOException in one sentence, if these are not a server's credentials, or of no use
+     */
+    public static LinkTls server(LinkCredentials credentials) throws IOException {
+        return of(credentials, Role.SERVER, Role.DONOR);
+    }
+
+    private static LinkTls of(LinkCredentials credentials, Role role, Role peers) throws IOException {
+        if (!OpenSsl.isAvailable()) {
+            throw new IOException("TLS cannot be used: its library does not load on this machine: "
+                    + OpenSsl.unavailabilityCause().getMessage());
+        }
+        X509Certificate certificate = credentials.own();
+        PoolName name;
+        try {
+            name = PoolName.of(certificate);
+        } catch (CertificateException e) {
+            throw new IOException("the certificate of this " + role.label() + " " + e.getMessage(), e);
+        }
+        if (name.role() != role) {
+            throw new IOException("the certificate is that of a " + name.role().label() + ", and this is a "
+                    + role.label() + "; use the files that 'leap-nbd pool add' made");
+        }
+        Instant ends = certificate.getNotAfter().toInstant();
+        for (X509Certificate authority : credentials.authorities()) {
+            Instant its = authority.getNotAfter().toInstant();
+            ends = its.isBefore(ends) ? its : ends;
+        }
+        if (Instant.now().isAfter(ends)) {
+            throw new IOException("the certificate of " + name.name() + " or its authority's has ended, on " + ends
+                    + "; make a new one with 'leap-nbd pool add'");
+        }
+        try {
+            PoolTrust trust = new PoolTrust(credentials.authorities(), peers);
+            X509Certificate[] chain = credentials.chain().toArray(new X509Certificate[0]);
+            SslContextBuilder builder = role == Role.DONOR
+                    ? SslContextBuilder.forServer(credentials.key(), chain).clientAuth(ClientAuth.REQUIRE)
+                    : SslContextBuilder.forClient()
+                            .keyManager(credentials.key(), chain)
+                            .endpointIdentificationAlgorithm(null);
+            SslContext context = builder.sslProvider(SslProvider.OPENSSL_REFCNT)
+                    .trustManager(trust)
+                    .protocols(PROTOCOL)
+                    .build();
+            return new LinkTls(name, ends, context, credentials, trust);
+        } catch (GeneralSecurityException | SSLException | IllegalArgumentException e) {
+            throw new IOException("the certificates cannot be used: " + e.getMessage(), e);
+        }
+    }
+
+    /** Whose certificate this end shows. */
+    public PoolName own() {
+        return own;
+    }
+
+    /** When its certificate ends, or that of the authority if that is sooner. Connections that are open then stay open. */
+    public Instant ends() {
+        return ends;
+    }
+
+    /**
+     * For one connection, on its loop.
+     *
+     * @param handshakeTimeout for the whole handshake
+     */
+    public SslHandler handler(ByteBufAllocator allocator, Duration handshakeTimeout) {
+        SslHandler handler = context.newHandler(allocator, verifier);
+        handler.setHandshakeTimeoutMillis(handshakeTimeout.toMillis());
+        return handler;
+    }
+
+    /**
+     * A server's end of a connection that may block, before the handshake.
+     *
+     * @param socket that is connected; it is closed with what is returned
+     */
+    public SSLSocket over(Socket socket) throws IOException {
+        SSLContext blocking;
+        try {
+            blocking = SSLContext.getInstance(PROTOCOL);
+            blocking.init(new KeyManager[] {new OwnKey(credentials)}, new TrustManager[] {trust}, null);
+        } catch (GeneralSecurityException e) {
+            throw new IOException("this Java has no TLS 1.3: " + e.getMessage(), e);
+        }
+        // A context of its own for each, so there is no session that could be resumed.
+        SSLSocket secured =
+                (SSLSocket) blocking.getSocketFactory().createSocket(socket, (String) null, socket.getPort(), true);
+        secured.setUseClientMode(true);
+        secured.setEnabledProtocols(new String[] {PROTOCOL});
+        return secured;
+    }
+
+    /**
+     * Who the peer of a connection is, after the handshake.
+     *
+     * @throws SSLException if it has not shown who it is
+     */
+    public static PoolName peer(SSLSession session) throws SSLException {
+        try {
+            if (session.getPeerCertificates()[0] instanceof X509Certificate its) {
+                return PoolName.of(its);
+            }
+        } catch (CertificateException e) {
+            throw new SSLPeerUnverifiedException("its certificate " + e.getMessage());
+        }
+        throw new SSLPeerUnverifiedException("its certificate is none of X.509");
+    }
+
+    /** To be called when all its connections are closed. */
+    @Override
+    public void close() {
+        verifier.shutdownNow();
+        boolean _ = ReferenceCountUtil.release(context);
+    }
+}

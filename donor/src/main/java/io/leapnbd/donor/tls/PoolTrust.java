@@ -1,0 +1,171 @@
+package io.leapnbd.donor.tls;
+
+import io.netty.handler.ssl.OpenSsl;
+import io.netty.handler.ssl.OpenSslCertificateException;
+import io.netty.internal.tcnative.CertificateVerifier;
+import java.io.IOException;
+import java.net.Socket;
+import java.security.GeneralSecurityException;
+import java.security.KeyStore;
+import java.security.cert.CertificateException;
+import java.security.cert.CertificateExpiredException;
+import java.security.cert.CertificateNotYetValidException;
+import java.security.cert.X509Certificate;
+import java.time.ZoneOffset;
+import java.util.Date;
+import java.util.List;
+import javax.net.ssl.SSLEngine;
+import javax.net.ssl.TrustManager;
+import javax.net.ssl.TrustManagerFactory;
+import javax.net.ssl.X509ExtendedTrustManager;
+import javax.net.ssl.X509TrustManager;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Believes certificates of one pool's authority, each in its role only. The host that was dialled is not compared with the certificate: machines of
+ * a pool have addresses that change, and any donor of the pool may lend ({@code docs/pool.md} has the reasons). Any thread.
+ *
+ * <p>Why a certificate is refused is told to the peer by the alert that belongs to it, and here in words that follow "its certificate".
+ */
+final class PoolTrust extends X509ExtendedTrustManager {
+
+    /** Of the keys' use only the signature counts in TLS 1.3, whatever the cipher's name. */
+    private static final String AUTHENTICATION = "UNKNOWN";
+
+    private final X509TrustManager authority;
+    private final Role peers;
+
+    /**
+     * For one end.
+     *
+     * @param peers the only role that is believed
+     * @throws GeneralSecurityException if the authorities' certificates cannot be used
+     */
+    PoolTrust(List<X509Certificate> authorities, Role peers) throws GeneralSecurityException {
+        // What an alert is called is asked of the library.
+        OpenSsl.ensureAvailability();
+        this.peers = peers;
+        KeyStore store = KeyStore.getInstance("PKCS12");
+        try {
+            store.load(null, null);
+        } catch (IOException e) {
+            throw new GeneralSecurityException(e);
+        }
+        for (int i = 0; i < authorities.size(); i++) {
+            store.setCertificateEntry("authority " + i, authorities.get(i));
+        }
+        TrustManagerFactory factory = TrustManagerFactory.getInstance("PKIX");
+        factory.init(store);
+        authority = x509(factory.getTrustManagers());
+    }
+
+    private static X509TrustManager x509(TrustManager[] all) throws GeneralSecurityException {
+        for (TrustManager one : all) {
+            if (one instanceof X509TrustManager found) {
+                return found;
+            }
+        }
+        throw new GeneralSecurityException("this Java looks at no certificates");
+    }
+
+    private void check(X509Certificate[] chain, boolean client) throws CertificateException {
+        X509Certificate its = chain[0];
+        try {
+            its.checkValidity();
+        } catch (CertificateExpiredException e) {
+            throw refused(
+                    "has ended on " + day(its.getNotAfter()) + "; make that machine a new one with 'leap-nbd pool add'",
+                    e,
+                    CertificateVerifier.X509_V_ERR_CERT_HAS_EXPIRED);
+        } catch (CertificateNotYetValidException e) {
+            throw refused(
+                    "begins on " + day(its.getNotBefore()) + "; set the clocks of both machines",
+                    e,
+                    CertificateVerifier.X509_V_ERR_CERT_NOT_YET_VALID);
+        }
+        try {
+            if (client) {
+                authority.checkClientTrusted(chain, AUTHENTICATION);
+            } else {
+                authority.checkServerTrusted(chain, AUTHENTICATION);
+            }
+        } catch (CertificateException e) {
+            requireRole(its, e);
+            throw refused(
+                    "is not of this pool's authority; both ends need folders that 'leap-nbd pool add' made for one pool",
+                    e,
+                    CertificateVerifier.X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY);
+        }
+        requireRole(its, null);
+    }
+
+    /** Also of a certificate that was refused already: that it has another role says more than that its use is another. */
+    private void requireRole(X509Certificate its, @Nullable Exception before) throws CertificateException {
+        PoolName name;
+        try {
+            name = PoolName.of(its);
+        } catch (CertificateException e) {
+            if (before != null) {
+                return;
+            }
+            throw refused(String.valueOf(e.getMessage()), e, CertificateVerifier.X509_V_ERR_INVALID_PURPOSE);
+        }
+        if (name.role() != peers) {
+            throw refused(
+                    "is that of a " + name.role().label() + " (" + name.name() + "), and a " + peers.label()
+                            + "'s is needed",
+                    before,
+                    CertificateVerifier.X509_V_ERR_INVALID_PURPOSE);
+        }
+    }
+
+    private static CertificateException refused(String why, @Nullable Exception cause, int code) {
+        return cause == null
+                ? new OpenSslCertificateException(why, code)
+                : new OpenSslCertificateException(why, cause, code);
+    }
+
+    static String day(Date time) {
+        return time.toInstant().atZone(ZoneOffset.UTC).toLocalDate().toString();
+    }
+
+    @Override
+    public void checkClientTrusted(X509Certificate[] chain, String authType) throws CertificateException {
+        check(chain, true);
+    }
+
+    @Override
+    public void checkServerTrusted(X509Certificate[] chain, String authType) throws CertificateException {
+        check(chain, false);
+    }
+
+    @Override
+    public void checkClientTrusted(X509Certificate[] chain, String authType, Socket socket)
+            throws CertificateException {
+        check(chain, true);
+    }
+
+    @Override
+    public void checkServerTrusted(X509Certificate[] chain, String authType, Socket socket)
+            throws CertificateException {
+        check(chain, false);
+    }
+
+    @Override
+    public void checkClientTrusted(X509Certificate[] chain, String authType, SSLEngine engine)
+            throws CertificateException {
+        check(chain, true);
+    }
+
+    @Override
+    public void checkServerTrusted(X509Certificate[] chain, String authType, SSLEngine engine)
+            throws CertificateException {
+        check(chain, false);
+    }
+
+    /** A server tells its peers whose certificates it believes. */
+    @Override
+    public X509Certificate[] getAcceptedIssuers() {
+        return authority.getAcceptedIssuers();
+    }
+}

@@ -1,0 +1,35 @@
+package io.leapnbd.tools.pool;
+
+import java.util.concurrent.Callable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.Spec;
+
+/** {@code leap-nbd pool}. */
+@Command(
+        name = "pool",
+        sortOptions = false,
+        description = {
+            "Makes certificates, so that machines lend memory only to each other, and nobody reads what is sent.",
+            "",
+            "'pool create' makes a pool: a folder with the key that signs. Keep it on one machine, which need not be one of the"
+                    + " pool. 'pool add' makes a folder for one machine; copy that there, and name it with --pool.",
+            ""
+        },
+        subcommands = {PoolCreate.class, PoolAdd.class})
+public final class PoolCommand implements Callable<Integer> {
+
+    @Spec
+    private CommandSpec spec = CommandSpec.create();
+
+    /** For picocli. */
+    public PoolCommand() {}
+
+    @Override
+    public Integer call() {
+        throw new ParameterException(
+                spec.commandLine(),
+                "say 'pool create FOLDER' or 'pool add FOLDER MACHINE'; 'leap-nbd pool --help' has more");
+    }
+}

@@ -1,0 +1,51 @@
+package io.leapnbd.tools.pool;
+
+import java.nio.file.Path;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.Spec;
+import picocli.CommandLine.Spec.Target;
+
+/** The options of {@code donor} and {@code serve} about who is at the other end of their links. */
+public final class PoolOptions {
+
+    @Option(
+            names = "--pool",
+            paramLabel = "FOLDER",
+            description =
+                    "Links over TCP use TLS, and both ends show a certificate of one pool. FOLDER is what 'leap-nbd pool"
+                            + " add' made for this machine.")
+    private @Nullable Path folder;
+
+    @Option(
+            names = "--insecure",
+            description =
+                    "Go on where nobody shows who he is and nothing is encrypted: over TCP beyond this machine without"
+                            + " --pool, and over RDMA. Only for a network that is all yours.")
+    private boolean insecure;
+
+    @Spec(Target.MIXEE)
+    private CommandSpec command = CommandSpec.create();
+
+    /** For picocli. */
+    public PoolOptions() {}
+
+    /** The folder; null for no pool. */
+    public @Nullable PoolFolder folder() {
+        return folder == null ? null : new PoolFolder(folder);
+    }
+
+    /** Whether what is not authenticated will do. */
+    public boolean insecure() {
+        return insecure;
+    }
+
+    /** Refuses a link that nobody vouches for, unless that will do. */
+    public void require(boolean secured, String sentence) {
+        if (!secured && !insecure) {
+            throw new ParameterException(command.commandLine(), sentence);
+        }
+    }
+}
