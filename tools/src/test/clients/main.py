@@ -13,6 +13,7 @@ import own_memory
 import real_clients
 import rounds
 import seals
+import secret_files
 import server_faults
 import set_donors
 import spill
@@ -65,6 +66,7 @@ def main(words):
         encryption.run(suite, processes, first, count or 3)
         tls.run(suite, processes)
         tls_psk.run(suite, processes)
+        secret_files.run(suite, processes)
         links.run(suite, processes)
         bad_flags.run(suite, processes)
         own_memory.run(suite, processes)

@@ -39,6 +39,9 @@ final class Conversation implements LinkPlaces.Occupant {
         /** Who is at the other end, for the log. */
         String peer();
 
+        /** A name for whoever has its address, see {@link PlainOwner}. Any thread. */
+        String address();
+
         boolean isOpen();
 
         /** Ends it, at once, so that the peer does not take it for the end of this process. */
@@ -90,7 +93,7 @@ final class Conversation implements LinkPlaces.Occupant {
         this.listener = listener;
         this.connection = connection;
         requests = new LinkRequests(
-                listener.store(), replies, this::fencedOff, listener.places()::free, maxPayload, exposer, announced);
+                listener.store(), replies, this::fencedOff, new Standing(), maxPayload, exposer, announced);
     }
 
     /** The connection is there; it has a place already. */
@@ -109,6 +112,25 @@ final class Conversation implements LinkPlaces.Occupant {
     @Override
     public long lastHeard() {
         return lastHeard;
+    }
+
+    @Override
+    public String owner() {
+        return requests.owner();
+    }
+
+    /** What the link's requests have to know of its listener. */
+    private final class Standing implements LinkRequests.Standing {
+
+        @Override
+        public String address() {
+            return connection.address();
+        }
+
+        @Override
+        public int freeLinks(String owner) {
+            return listener.places().free(owner);
+        }
     }
 
     /** Whether nothing that arrives is looked at any more. */
@@ -232,7 +254,7 @@ final class Conversation implements LinkPlaces.Occupant {
             if (connection.isOpen()) {
                 listener.log()
                         .info(
-                                "link from {} closed: it has claimed nothing, and another link needs its place",
+                                "link from {} closed: it has claimed nothing, and others need its place or its memory",
                                 connection.peer());
                 connection.close();
             }

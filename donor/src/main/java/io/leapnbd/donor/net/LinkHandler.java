@@ -50,6 +50,7 @@ final class LinkHandler extends ChannelInboundHandlerAdapter implements Conversa
 
     private final Listener listener;
     private final Channel channel;
+    private final String address;
     private final ReplyBuffer replies;
     private final Conversation conversation;
     private final LinkRequests requests;
@@ -80,9 +81,10 @@ final class LinkHandler extends ChannelInboundHandlerAdapter implements Conversa
         this.channel = channel;
         end = new LinkEnd(channel);
         replies = new ReplyBuffer(channel);
+        address = PlainOwner.of(channel.remoteAddress());
         conversation = new Conversation(listener, this, replies, Protocol.MAX_PAYLOAD, null, null);
         requests = conversation.requests;
-        memory = listener.memory().open(() -> execute(this::memoryThere));
+        memory = listener.memory().open(() -> execute(this::memoryThere), conversation::evicted);
         partial = new PartialRequest(channel.alloc(), memory);
         channel.config()
                 .setRecvByteBufAllocator(
@@ -333,6 +335,9 @@ final class LinkHandler extends ChannelInboundHandlerAdapter implements Conversa
             return 0;
         }
         int length = RequestHeader.LENGTH + payload;
+        if (!memory.mayTake(length)) {
+            return giveUp();
+        }
         if (!partial.takeMemory(length)) {
             return WAITS_FOR_MEMORY;
         }
@@ -358,6 +363,8 @@ final class LinkHandler extends ChannelInboundHandlerAdapter implements Conversa
             int most = requests.mostReplyBytes(in, at);
             if (most <= SMALL_REPLY) {
                 memory.force(most);
+            } else if (!memory.mayTake(most)) {
+                return giveUp();
             } else if (!memory.take(most)) {
                 return WAITS_FOR_MEMORY;
             }
@@ -369,6 +376,9 @@ final class LinkHandler extends ChannelInboundHandlerAdapter implements Conversa
         if (status == LinkRequests.UNFINISHED) {
             return UNFINISHED;
         }
+        if (operation == Operation.HELLO && requests.claimed()) {
+            memory.claimed();
+        }
         if (status == Status.FENCED && operation != Operation.HELLO && !requests.ownedByAnother()) {
             // Its server has claimed anew over another link, and is not to believe that somebody else has.
             conversation.end();
@@ -377,6 +387,13 @@ final class LinkHandler extends ChannelInboundHandlerAdapter implements Conversa
             end();
         }
         return work;
+    }
+
+    /** It takes more than anybody may who has claimed nothing. */
+    private int giveUp() {
+        conversation.evicted();
+        conversation.end();
+        return 0;
     }
 
     private void refuse(ByteBuf in, int at) {
@@ -425,6 +442,11 @@ final class LinkHandler extends ChannelInboundHandlerAdapter implements Conversa
         return identity.isAnonymous()
                 ? String.valueOf(channel.remoteAddress())
                 : identity + " at " + channel.remoteAddress();
+    }
+
+    @Override
+    public String address() {
+        return address;
     }
 
     @Override

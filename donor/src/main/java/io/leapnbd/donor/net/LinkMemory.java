@@ -3,6 +3,8 @@ package io.leapnbd.donor.net;
 import io.netty.util.internal.PlatformDependent;
 import java.util.ArrayDeque;
 import java.util.Deque;
+import java.util.LinkedHashSet;
+import java.util.Set;
 import java.util.concurrent.locks.ReentrantLock;
 
 /**
@@ -35,6 +37,9 @@ final class LinkMemory {
 
     private static final int QUANTUM = 64 << 10;
 
+    /** Links that have claimed nothing have this part of the shared memory at most. */
+    private static final int STRANGERS = 4;
+
     private final long total;
     private final ReentrantLock lock = new ReentrantLock();
     private final Deque<Account> waiting = new ArrayDeque<>();
@@ -43,6 +48,12 @@ final class LinkMemory {
     private volatile long free;
 
     private volatile boolean contended;
+
+    /** Shared bytes that links have which have claimed nothing. Under the lock. */
+    private long strangers;
+
+    /** Those that have some, the oldest first. Under the lock. */
+    private final Set<Account> strangersWithMemory = new LinkedHashSet<>();
 
     /** Shared memory of so many bytes. */
     LinkMemory(long total) {
@@ -95,8 +106,7 @@ final class LinkMemory {
                 break;
             }
             waiting.remove();
-            addFree(-missing);
-            first.shared += missing;
+            first.shift(missing);
             first.wanted = 0;
             first.resume.run();
         }
@@ -108,9 +118,14 @@ final class LinkMemory {
         free += bytes;
     }
 
-    /** An account for a link. */
-    Account open(Runnable resume) {
-        return new Account(resume);
+    /**
+     * An account for a link.
+     *
+     * @param resume run when it is the link's turn
+     * @param evict run when the link has to end, as it has claimed nothing and others need what it has
+     */
+    Account open(Runnable resume, Runnable evict) {
+        return new Account(resume, evict);
     }
 
     /** What one link has. For its loop's thread. */
@@ -118,6 +133,9 @@ final class LinkMemory {
 
         /** Run with the lock held when it is the link's turn; any thread. Must not block. */
         private final Runnable resume;
+
+        /** Likewise, when the link has to end. */
+        private final Runnable evict;
 
         /** What it uses. Under the lock while {@link #queued}. */
         private long held;
@@ -131,8 +149,67 @@ final class LinkMemory {
         /** From when it begins to wait until it knows that it is its turn. */
         private boolean queued;
 
-        private Account(Runnable resume) {
+        /** Whether the link has claimed nothing. Under the lock. */
+        private boolean stranger = true;
+
+        private Account(Runnable resume, Runnable evict) {
             this.resume = resume;
+            this.evict = evict;
+        }
+
+        /** Takes so many shared bytes, or gives them back. Under the lock. */
+        private void shift(long bytes) {
+            addFree(-bytes);
+            shared += bytes;
+            if (stranger) {
+                strangers += bytes;
+                boolean _ = shared > 0 ? strangersWithMemory.add(this) : strangersWithMemory.remove(this);
+            }
+        }
+
+        /**
+         * Whether so many bytes may be taken. Links that have claimed nothing are anybody: together they have a quarter of the shared
+         * memory at most. If this one would make it more, the one of them that has most is ended. If that is this one, the answer is no.
+         */
+        boolean mayTake(int bytes) {
+            lock.lock();
+            try {
+                if (!stranger || missing(bytes) <= 0 || strangers + missing(bytes) <= total / STRANGERS) {
+                    return true;
+                }
+                Account greediest = this;
+                for (Account other : strangersWithMemory) {
+                    if (other.shared > greediest.shared) {
+                        greediest = other;
+                    }
+                }
+                if (greediest == this) {
+                    return false;
+                }
+                greediest.noStranger();
+                greediest.evict.run();
+                return true;
+            } finally {
+                lock.unlock();
+            }
+        }
+
+        /** The link has claimed. */
+        void claimed() {
+            lock.lock();
+            try {
+                noStranger();
+            } finally {
+                lock.unlock();
+            }
+        }
+
+        private void noStranger() {
+            if (stranger) {
+                stranger = false;
+                strangers -= shared;
+                boolean _ = strangersWithMemory.remove(this);
+            }
         }
 
         /** Takes bytes if there are so many; otherwise waits in turn, and is resumed then. Not while it {@link #waits}. */
@@ -148,8 +225,7 @@ final class LinkMemory {
                         contended = true;
                         return false;
                     }
-                    addFree(-missing);
-                    shared += missing;
+                    shift(missing);
                 } finally {
                     lock.unlock();
                 }
@@ -167,8 +243,7 @@ final class LinkMemory {
             lock.lock();
             try {
                 long missing = Math.max(0, missing(bytes));
-                addFree(-missing);
-                shared += missing;
+                shift(missing);
                 held += bytes;
             } finally {
                 lock.unlock();
@@ -187,8 +262,7 @@ final class LinkMemory {
                 // If it is its turn, what it waited for is its own.
                 long needed = roundUp(held - GUARANTEED);
                 if (shared > needed && (!queued || wanted > 0)) {
-                    addFree(shared - needed);
-                    shared = needed;
+                    shift(needed - shared);
                     serveWaiting();
                 }
             } finally {
@@ -220,8 +294,7 @@ final class LinkMemory {
                 wanted = 0;
                 queued = false;
                 held = 0;
-                addFree(shared);
-                shared = 0;
+                shift(-shared);
                 serveWaiting();
             } finally {
                 lock.unlock();

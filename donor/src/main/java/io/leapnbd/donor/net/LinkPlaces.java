@@ -1,17 +1,24 @@
 package io.leapnbd.donor.net;
 
-import java.util.HashSet;
-import java.util.Set;
+import java.util.HashMap;
+import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Who may be connected. Links that have claimed nothing do not keep a server out: when all places are taken, the one of them that was
- * silent longest makes room. Any thread.
+ * Who may be connected. Links that have claimed nothing do not keep a server out: when all places are taken, one of them makes room. It is of
+ * the owner that has most of them, and of those the one that was silent longest: so a flood of connections pushes out its own. Of the links that
+ * have claimed, one owner has all places but one in {@value #OTHERS}; the last ones are for others. Any thread.
  */
 final class LinkPlaces {
 
+    /** One place in so many is for owners that have not taken the others. */
+    private static final int OTHERS = 16;
+
     /** A link, as far as its place is concerned. Any thread. */
     interface Occupant {
+
+        /** Who it is of, as far as that is known. The link's loop. */
+        String owner();
 
         /** When it was last heard, by {@link System#nanoTime}. */
         long lastHeard();
@@ -21,8 +28,12 @@ final class LinkPlaces {
     }
 
     private final int most;
-    private final Set<Occupant> unclaimed = new HashSet<>();
-    private final Set<Occupant> claimed = new HashSet<>();
+
+    /** Each with its owner as it is counted. */
+    private final Map<Occupant, String> unclaimed = new HashMap<>();
+
+    private final Map<Occupant, String> claimed = new HashMap<>();
+    private final Map<String, Integer> claimedOf = new HashMap<>();
 
     LinkPlaces(int most) {
         this.most = most;
@@ -33,13 +44,13 @@ final class LinkPlaces {
         Occupant gone = null;
         synchronized (this) {
             if (unclaimed.size() + claimed.size() >= most) {
-                gone = longestSilent();
+                gone = leastWanted();
                 if (gone == null) {
                     return false;
                 }
                 unclaimed.remove(gone);
             }
-            unclaimed.add(link);
+            unclaimed.put(link, link.owner());
         }
         if (gone != null) {
             gone.evicted();
@@ -47,10 +58,17 @@ final class LinkPlaces {
         return true;
     }
 
-    private @Nullable Occupant longestSilent() {
+    private @Nullable Occupant leastWanted() {
+        Map<String, Integer> counts = new HashMap<>();
+        int largest = 0;
+        for (String owner : unclaimed.values()) {
+            largest = Math.max(largest, counts.merge(owner, 1, Integer::sum));
+        }
         Occupant longest = null;
-        for (Occupant link : unclaimed) {
-            if (longest == null || link.lastHeard() - longest.lastHeard() < 0) {
+        for (Map.Entry<Occupant, String> entry : unclaimed.entrySet()) {
+            Occupant link = entry.getKey();
+            if (counts.getOrDefault(entry.getValue(), 0) == largest
+                    && (longest == null || link.lastHeard() - longest.lastHeard() < 0)) {
                 longest = link;
             }
         }
@@ -59,19 +77,25 @@ final class LinkPlaces {
 
     /** The link has claimed or joined: nobody takes its place any more, unless it was given away just now. */
     synchronized void claimed(Occupant link) {
-        if (unclaimed.remove(link)) {
-            claimed.add(link);
+        if (unclaimed.remove(link) != null) {
+            String owner = link.owner();
+            claimed.put(link, owner);
+            claimedOf.merge(owner, 1, Integer::sum);
         }
     }
 
     /** The link is gone. */
     synchronized void leave(Occupant link) {
         unclaimed.remove(link);
-        claimed.remove(link);
+        String owner = claimed.remove(link);
+        if (owner != null) {
+            claimedOf.computeIfPresent(owner, (_, count) -> count == 1 ? null : count - 1);
+        }
     }
 
-    /** How many links could claim or join, those included that are connected and have not. */
-    synchronized int free() {
-        return Math.max(0, most - claimed.size());
+    /** How many links of an owner could claim or join, those included that are connected and have not. */
+    synchronized int free(String owner) {
+        int its = claimedOf.getOrDefault(owner, 0);
+        return Math.max(0, Math.min(most - claimed.size(), most - most / OTHERS - its));
     }
 }

@@ -22,7 +22,6 @@ import io.leapnbd.donor.store.SlabStore;
 import io.netty.buffer.ByteBuf;
 import java.nio.charset.StandardCharsets;
 import java.util.UUID;
-import java.util.function.IntSupplier;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -39,14 +38,29 @@ final class LinkRequests {
     /** {@link #cost} of a list, however long. */
     private static final int LIST_COST = 1 << 15;
 
+    /** Of a hello, which describes the export: a few microseconds. */
+    private static final int HELLO_COST = 1 << 8;
+
+    /** Of a request that changes what an export holds, under the lock that all links share. */
+    private static final int LOCKED_COST = 1 << 6;
+
+    /** Who a link is of. */
+    interface Standing {
+
+        /** A name for whoever has its address. */
+        String address();
+
+        /** How many links of an owner the listener would take. */
+        int freeLinks(String owner);
+    }
+
     private static final Logger LOG = LoggerFactory.getLogger(LinkRequests.class);
 
     private final SlabStore store;
     private final Replies replies;
     private final int maxPayload;
 
-    /** How many links the listener would take. */
-    private final IntSupplier freeLinks;
+    private final Standing standing;
 
     /** Gives slabs' memory to RDMA reads; null if the link has none. */
     private final @Nullable SlabExposer exposer;
@@ -70,14 +84,14 @@ final class LinkRequests {
             SlabStore store,
             Replies replies,
             Runnable onFenced,
-            IntSupplier freeLinks,
+            Standing standing,
             int maxPayload,
             @Nullable SlabExposer exposer,
             @Nullable UUID announced) {
         this.store = store;
         this.replies = replies;
         this.onFenced = onFenced;
-        this.freeLinks = freeLinks;
+        this.standing = standing;
         this.maxPayload = maxPayload;
         this.exposer = exposer;
         this.announced = announced;
@@ -91,6 +105,11 @@ final class LinkRequests {
     /** Who the peer has shown to be. */
     Identity identity() {
         return identity;
+    }
+
+    /** Whose limits count: the identity that was shown, or else whoever has the address. The loop's thread. */
+    String owner() {
+        return identity.isAnonymous() ? standing.address() : identity.name();
     }
 
     /** Whether a hello was accepted. */
@@ -170,7 +189,10 @@ final class LinkRequests {
     static int cost(ByteBuf in, int at) {
         return switch (RequestHeader.operation(in, at)) {
             case Operation.LIST -> LIST_COST;
-            case Operation.READ, Operation.WRITE, Operation.TRIM, Operation.LOSE, Operation.PAGES, Operation.GRANT ->
+            case Operation.HELLO -> HELLO_COST;
+            case Operation.GRANT -> LOCKED_COST + (Math.max(0, RequestHeader.payload(in, at)) >>> 3);
+            case Operation.FREE, Operation.PLACE, Operation.NOTE, Operation.RELEASE -> LOCKED_COST;
+            case Operation.READ, Operation.WRITE, Operation.TRIM, Operation.LOSE, Operation.PAGES ->
                 1 + (Math.max(0, RequestHeader.length(in, at)) >>> Protocol.PAGE_SHIFT);
             default -> 1;
         };
@@ -279,13 +301,13 @@ final class LinkRequests {
                 RequestHeader.operation(in, at),
                 status,
                 RequestHeader.cookie(in, at),
-                store.freeSlabs(),
+                store.freeSlabs(claim),
                 store.wantedBack());
     }
 
     /** Adds a message that answers nothing: why the link is closed. */
     void lastWord(byte status) {
-        replies.add(Operation.LAST_WORD, status, 0, store.freeSlabs(), store.wantedBack());
+        replies.add(Operation.LAST_WORD, status, 0, store.freeSlabs(claim), store.wantedBack());
     }
 
     /** The link is gone. */
@@ -305,7 +327,7 @@ final class LinkRequests {
                 its, RequestHeader.slab(in, at), RequestHeader.offset(in, at), length, out, reply + ReplyHeader.LENGTH);
         int payload = status == Status.OK ? length : 0;
         ReplyHeader.encode(
-                out, reply, Operation.READ, status, RequestHeader.cookie(in, at), payload, store.freeSlabs());
+                out, reply, Operation.READ, status, RequestHeader.cookie(in, at), payload, store.freeSlabs(claim));
         ReplyHeader.setWantedBack(out, reply, store.wantedBack());
         out.writerIndex(reply + ReplyHeader.LENGTH + payload);
         return status;
@@ -388,13 +410,18 @@ final class LinkRequests {
                     && !Announcement.digest(hello.export()).equals(only)) {
                 throw new ProtocolException("hello for another export than was announced");
             }
-            Admission admission = store.hello(hello, identity, onFenced);
+            if (hello.mode() != Hello.Mode.OBSERVE && hello.speaksOurVersion() && standing.freeLinks(owner()) == 0) {
+                // Its owner has as many links as it may have; the last places are for others.
+                refuse(in, at, Status.NO_SPACE);
+                return Status.NO_SPACE;
+            }
+            Admission admission = store.hello(hello, identity, owner(), onFenced);
             status = admission.status();
             admitted(admission.claim());
             HelloReply reply = admission.reply();
             if (reply != null) {
                 // The listener hears of this link's claim only after the reply.
-                int free = freeLinks.getAsInt() - (claimed() ? 1 : 0);
+                int free = standing.freeLinks(owner()) - (claimed() ? 1 : 0);
                 HelloReply whole = reply.withFreeLinks(Math.max(0, free));
                 whole.encode(begin(in, at, status, whole.encodedLength()));
                 return status;
@@ -438,7 +465,7 @@ final class LinkRequests {
                 status,
                 RequestHeader.cookie(in, at),
                 payload,
-                store.freeSlabs());
+                store.freeSlabs(claim));
         ReplyHeader.setWantedBack(out, out.writerIndex(), store.wantedBack());
         out.writerIndex(out.writerIndex() + ReplyHeader.LENGTH);
         return out;

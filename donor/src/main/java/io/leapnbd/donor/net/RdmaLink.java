@@ -10,6 +10,7 @@ import io.leapnbd.donor.rdma.Watched;
 import io.netty.buffer.ByteBuf;
 import io.netty.channel.IoEventLoop;
 import java.io.IOException;
+import java.net.SocketAddress;
 import java.util.UUID;
 import java.util.concurrent.ScheduledFuture;
 import java.util.concurrent.TimeUnit;
@@ -36,6 +37,7 @@ final class RdmaLink implements QueuePair.Completions, Replies, Conversation.Con
     private final IoEventLoop loop;
     private final RdmaCmId id;
     private final String peer;
+    private final String address;
     private final ExportMemory memory;
     private final Conversation conversation;
     private final LinkRequests requests;
@@ -62,7 +64,9 @@ final class RdmaLink implements QueuePair.Completions, Replies, Conversation.Con
         this.loop = loop;
         this.id = id;
         this.memory = memory;
-        peer = String.valueOf(id.getDestination());
+        SocketAddress destination = id.getDestination();
+        peer = String.valueOf(destination);
+        address = PlainOwner.of(destination);
         for (int i = 0; i < SENDS; i++) {
             freeSends[i] = i;
         }
@@ -214,6 +218,11 @@ final class RdmaLink implements QueuePair.Completions, Replies, Conversation.Con
     @Override
     public String peer() {
         return peer;
+    }
+
+    @Override
+    public String address() {
+        return address;
     }
 
     @Override

@@ -153,7 +153,7 @@ public final class RdmaServer implements AutoCloseable {
 
     private void connect(RdmaCmId id) throws IOException {
         UUID announced = Announcement.decode(Rdma.announcement(id));
-        if (shared.places().free() == 0) {
+        if (shared.places().free(PlainOwner.of(id.getDestination())) == 0) {
             turnAway(id.getDestination());
             int _ = id.destroyId();
             return;

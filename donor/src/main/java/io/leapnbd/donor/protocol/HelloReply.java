@@ -84,11 +84,22 @@ public record HelloReply(
      * @param totalSlabs slabs that it lends in all
      * @param freeSlabs slabs that it could grant now
      * @param heldSlabs slabs that it keeps for this export
+     * @param limit slabs that all exports of the link's owner may hold; {@link #UNLIMITED} for as many as there are. The numbers above
+     *     are those within it
+     * @param owner what the donor knows that owner by
      */
-    public record Room(int freeLinks, int totalSlabs, int freeSlabs, int heldSlabs) {
+    public record Room(int freeLinks, int totalSlabs, int freeSlabs, int heldSlabs, int limit, String owner) {
+
+        /** As many slabs as there are. */
+        public static final int UNLIMITED = -1;
+
+        /** Without a limit. */
+        public Room(int freeLinks, int totalSlabs, int freeSlabs, int heldSlabs) {
+            this(freeLinks, totalSlabs, freeSlabs, heldSlabs, UNLIMITED, "");
+        }
 
         private boolean inRange() {
-            return freeLinks >= 0 && freeSlabs >= 0 && heldSlabs >= 0;
+            return freeLinks >= 0 && freeSlabs >= 0 && heldSlabs >= 0 && limit >= UNLIMITED;
         }
 
         private void encode(ByteBuf out) {
@@ -101,14 +112,22 @@ public record HelloReply(
         private static Room decode(ByteBuf in) {
             return new Room(in.readInt(), in.readInt(), in.readInt(), in.readInt());
         }
+
+        private Room with(int nowFreeLinks, int nowFree, int nowHeld) {
+            return new Room(nowFreeLinks, totalSlabs, nowFree, nowHeld, limit, owner);
+        }
+
+        private Room within(int itsLimit, String itsOwner) {
+            return new Room(freeLinks, totalSlabs, freeSlabs, heldSlabs, itsLimit, itsOwner);
+        }
     }
 
     /** Bytes before the owner's name. */
     public static final int FIXED_LENGTH =
-            4 + 4 + 16 + 8 + 16 + 16 + Claimant.TERM_AND_HOST + 3 * 8 + 4 + 4 * 4 + 4 + 4 + 8 + 8 + 2 + 2;
+            4 + 4 + 16 + 8 + 16 + 16 + Claimant.TERM_AND_HOST + 3 * 8 + 4 + 4 * 4 + 4 + 4 + 8 + 8 + 2 + 2 + 4 + 2;
 
     /** Longest body, in bytes. */
-    public static final int MAX_LENGTH = FIXED_LENGTH + Protocol.MAX_OWNER + Protocol.MAX_NOTE;
+    public static final int MAX_LENGTH = FIXED_LENGTH + Protocol.MAX_OWNER + Protocol.MAX_NOTE + Protocol.MAX_OWNER;
 
     /** Stands for no contents, no instance, no host. */
     public static final UUID NONE = new UUID(0, 0);
@@ -131,12 +150,12 @@ public record HelloReply(
 
     /** This, with what an accepted claim has changed. */
     public HelloReply claimed(long newEpoch, int nowHeld, int nowFree) {
-        return with(newEpoch, new Room(room.freeLinks, room.totalSlabs, nowFree, nowHeld));
+        return with(newEpoch, room.with(room.freeLinks, nowFree, nowHeld));
     }
 
     /** This, with the number of links that the donor's listener would take. */
     public HelloReply withFreeLinks(int other) {
-        return with(epoch, new Room(other, room.totalSlabs, room.freeSlabs, room.heldSlabs));
+        return with(epoch, room.with(other, room.freeSlabs, room.heldSlabs));
     }
 
     private HelloReply with(long itsEpoch, Room itsRoom) {
@@ -229,9 +248,19 @@ public record HelloReply(
         return room.heldSlabs;
     }
 
+    /** Slabs that all exports of the link's owner may hold there; {@link Room#UNLIMITED} for as many as there are. */
+    public int limit() {
+        return room.limit;
+    }
+
+    /** What the donor knows that owner by. */
+    public String limited() {
+        return room.owner;
+    }
+
     /** Bytes of the body. */
     public int encodedLength() {
-        return FIXED_LENGTH + ByteBufUtil.utf8Bytes(owner()) + note.remaining();
+        return FIXED_LENGTH + ByteBufUtil.utf8Bytes(owner()) + note.remaining() + ByteBufUtil.utf8Bytes(room.owner);
     }
 
     /** Appends the body. */
@@ -251,8 +280,11 @@ public record HelloReply(
         out.writeLong(noteVersion);
         out.writeShort(ByteBufUtil.utf8Bytes(claimant.owner()));
         out.writeShort(note.remaining());
+        out.writeInt(room.limit);
+        out.writeShort(ByteBufUtil.utf8Bytes(room.owner));
         ByteBufUtil.writeUtf8(out, claimant.owner());
         out.writeBytes(note());
+        ByteBufUtil.writeUtf8(out, room.owner);
     }
 
     /**
@@ -277,12 +309,28 @@ public record HelloReply(
         long noteVersion = in.readLong();
         int ownerLength = in.readUnsignedShort();
         int noteLength = in.readUnsignedShort();
+        int limit = in.readInt();
+        int limitedLength = in.readUnsignedShort();
         String owner = Fields.readText(in, ownerLength, "an owner's name");
         ByteBuffer note = Fields.readBytes(in, noteLength, "a note");
+        String limited = Fields.readText(in, limitedLength, "an owner's name");
         Claimant claimant = new Claimant(instance, term, host, owner);
         HelloReply reply = new HelloReply(
-                version, incarnation, limits, epoch, content, claimant, activity, room, highest, noteVersion, note);
-        if (in.isReadable() || ownerLength > Protocol.MAX_OWNER || noteLength > Protocol.MAX_NOTE) {
+                version,
+                incarnation,
+                limits,
+                epoch,
+                content,
+                claimant,
+                activity,
+                room.within(limit, limited),
+                highest,
+                noteVersion,
+                note);
+        if (in.isReadable()
+                || ownerLength > Protocol.MAX_OWNER
+                || limitedLength > Protocol.MAX_OWNER
+                || noteLength > Protocol.MAX_NOTE) {
             throw new ProtocolException("reply to hello with " + in.readableBytes() + " bytes too many");
         }
         reply.check();

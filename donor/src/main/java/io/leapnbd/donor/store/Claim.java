@@ -31,6 +31,8 @@ public final class Claim implements AutoCloseable {
     /** Null if it only observes. */
     final @Nullable Export export;
 
+    /** Of the owner that the link is of. */
+    final OwnerAccount account;
     /** Who the link's peer is. */
     private final Identity identity;
 
@@ -63,6 +65,7 @@ public final class Claim implements AutoCloseable {
     Claim(
             ExportTable table,
             @Nullable Export export,
+            OwnerAccount account,
             Identity identity,
             UUID instance,
             long epoch,
@@ -71,6 +74,7 @@ public final class Claim implements AutoCloseable {
             Runnable onFenced) {
         this.table = table;
         this.export = export;
+        this.account = account;
         this.identity = identity;
         this.instance = instance;
         this.epoch = epoch;

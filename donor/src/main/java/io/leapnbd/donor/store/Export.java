@@ -8,6 +8,7 @@ import java.util.LinkedHashSet;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.UUID;
+import org.jspecify.annotations.Nullable;
 
 /** What a donor knows of an export. Guarded by the lock of {@link ExportTable}. */
 final class Export {
@@ -48,6 +49,10 @@ final class Export {
     /** By index. */
     final TreeMap<Integer, Slab> slabs = new TreeMap<>();
 
+    /** Of whom has claimed it last; null if it was never claimed here. Its slabs and its note are counted there. */
+    @Nullable
+    OwnerAccount account;
+
     /** Open links of the last claim. */
     final Set<Claim> claims = new LinkedHashSet<>();
 
@@ -61,6 +66,41 @@ final class Export {
         this.name = name;
         this.identity = identity;
         this.epoch = epoch;
+    }
+
+    /** Holds a slab from now on. */
+    void hold(Slab slab) {
+        slabs.put(slab.index, slab);
+        count(1);
+    }
+
+    /** Does not hold a slab any more. */
+    void letGo(Slab slab) {
+        if (slabs.remove(slab.index, slab)) {
+            count(-1);
+        }
+    }
+
+    /** Holds none any more. */
+    void letGoOfAll() {
+        count(-slabs.size());
+        slabs.clear();
+    }
+
+    private void count(int more) {
+        OwnerAccount its = account;
+        if (its != null) {
+            its.add(more);
+        }
+    }
+
+    /** Has another note. */
+    void note(ByteBuffer other) {
+        OwnerAccount its = account;
+        if (its != null) {
+            its.noteBytes += other.remaining() - note.remaining();
+        }
+        note = other;
     }
 
     /** Ends every link. Only after that are {@link #highest} and {@link #answered} final. */
@@ -130,7 +170,7 @@ final class Export {
         epoch++;
         content = hello.content();
         claimant = hello.claimant();
-        note = itsNote;
+        note(itsNote);
         noteVersion = 0;
         released = false;
         claimedAt = now;

@@ -17,6 +17,7 @@ import java.util.UUID;
  * @param term the server's number among those of the export
  * @param host number of the machine that the server runs on
  * @param owner what the server calls itself; it may say anything, so it has to be escaped before people see it
+ * @param account who it is, as the donor's listener knows: whose limit its slabs count towards
  */
 public record ExportStatistics(
         String name,
@@ -30,4 +31,5 @@ public record ExportStatistics(
         UUID content,
         long term,
         UUID host,
-        String owner) {}
+        String owner,
+        String account) {}

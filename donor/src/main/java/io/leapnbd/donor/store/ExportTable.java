@@ -12,6 +12,7 @@ import java.util.Iterator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.UUID;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.ReentrantLock;
@@ -48,6 +49,7 @@ final class ExportTable {
     private final LentSlabs slabs;
     private final StoreCounters counters;
     private final SlabLedger ledger;
+    private final OwnerAccounts owners;
     private int noteBytes;
     private boolean admitsNobody;
 
@@ -57,6 +59,7 @@ final class ExportTable {
         this.slabs = slabs;
         this.counters = counters;
         this.ledger = ledger;
+        owners = new OwnerAccounts(settings.limits(), settings.slabSize());
     }
 
     /** Brings an export in that was kept with its slabs, before anybody asks. Nobody is its owner's link. */
@@ -66,12 +69,13 @@ final class ExportTable {
             export.leaseEnds = now() + settings.lease().toNanos();
             noteBytes += export.note.remaining();
             exports.put(export.name, export);
+            owners.give(export, owners.of(SlabStore.LOCAL));
         } finally {
             lock.unlock();
         }
     }
 
-    Admission hello(Hello hello, Identity identity, Runnable onFenced) {
+    Admission hello(Hello hello, Identity identity, String owner, Runnable onFenced) {
         if (hello.problem() != null) {
             return Admission.refused(Status.BAD_REQUEST);
         }
@@ -82,7 +86,7 @@ final class ExportTable {
         Admission admission;
         lock.lock();
         try {
-            admission = admit(hello, identity, onFenced, fenced);
+            admission = admit(hello, identity, owner, onFenced, fenced);
         } finally {
             lock.unlock();
         }
@@ -90,29 +94,30 @@ final class ExportTable {
         return admission;
     }
 
-    private Admission admit(Hello hello, Identity identity, Runnable onFenced, List<Claim> fenced) {
+    private Admission admit(Hello hello, Identity identity, String owner, Runnable onFenced, List<Claim> fenced) {
         if (admitsNobody) {
             return Admission.refused(Status.NO_SPACE);
         }
         expireLeases();
         Export export = exports.get(hello.export());
         // Also of one that is remembered by its epoch only: its owner may come back, and is to find the name free.
-        Identity owner = export != null ? export.identity : tombstones.identityOf(hello.export());
-        if (owner != null && !owner.equals(identity)) {
-            return Admission.ofAnother(owner);
+        Identity belongsTo = export != null ? export.identity : tombstones.identityOf(hello.export());
+        if (belongsTo != null && !belongsTo.equals(identity)) {
+            return Admission.ofAnother(belongsTo);
         }
+        OwnerAccount account = owners.of(owner);
         return switch (hello.mode()) {
             case OBSERVE ->
                 Admission.accepted(
-                        describe(hello.export(), export),
-                        new Claim(this, null, identity, HelloReply.NONE, 0, 0, now(), onFenced));
-            case JOIN -> join(hello, export, onFenced);
-            case CLAIM -> claim(hello, identity, export, onFenced, fenced);
+                        describe(hello.export(), export, account),
+                        new Claim(this, null, account, identity, HelloReply.NONE, 0, 0, now(), onFenced));
+            case JOIN -> join(hello, export, account, onFenced);
+            case CLAIM -> claim(hello, identity, export, account, onFenced, fenced);
         };
     }
 
-    private Admission join(Hello hello, @Nullable Export export, Runnable onFenced) {
-        HelloReply found = describe(hello.export(), export);
+    private Admission join(Hello hello, @Nullable Export export, OwnerAccount account, Runnable onFenced) {
+        HelloReply found = describe(hello.export(), export, account);
         if (export == null
                 || export.epoch != hello.epoch()
                 || !export.claimant.instance().equals(hello.instance())) {
@@ -123,18 +128,25 @@ final class ExportTable {
 
     /** Compare, and set. */
     private Admission claim(
-            Hello hello, Identity identity, @Nullable Export known, Runnable onFenced, List<Claim> fenced) {
+            Hello hello,
+            Identity identity,
+            @Nullable Export known,
+            OwnerAccount account,
+            Runnable onFenced,
+            List<Claim> fenced) {
         long epoch = known == null ? tombstones.epochOf(hello.export()) : known.epoch;
         UUID content = known == null ? HelloReply.NONE : known.content;
         long noteVersion = known == null ? 0 : known.noteVersion;
         boolean same =
                 epoch == hello.epoch() && content.equals(hello.foundContent()) && noteVersion == hello.foundNote();
         if (!same) {
-            return Admission.told(Status.CONFLICT, describe(hello.export(), known));
+            return Admission.told(Status.CONFLICT, describe(hello.export(), known, account));
         }
         ByteBuffer note = hello.note();
         int notesAfter = noteBytes + note.remaining() - (known == null ? 0 : known.note.remaining());
-        if (notesAfter > MAX_NOTES || (known == null && exports.size() >= settings.maxExports() && !forgetOne())) {
+        if (notesAfter > MAX_NOTES
+                || notesOf(account, known, note) > OwnerAccounts.share(MAX_NOTES)
+                || (known == null && !roomForExport(account))) {
             return Admission.refused(Status.NO_SPACE);
         }
         Export export = known;
@@ -144,21 +156,50 @@ final class ExportTable {
         }
         export.endClaims();
         // Nothing that older links do counts any more, so this is all that they have done.
-        HelloReply found = describe(hello.export(), known);
+        HelloReply found = describe(hello.export(), known, account);
         fenced.addAll(export.claims);
         if (hello.blank()) {
             slabs.takeBackAll(export);
         }
+        owners.give(export, account);
         export.own(hello, copy(note), now(), found.highest());
         noteBytes = notesAfter;
         ledger.owned(export, hello.blank());
         return Admission.accepted(
-                found.claimed(export.epoch, export.slabs.size(), slabs.free()), open(export, onFenced));
+                found.claimed(export.epoch, export.slabs.size(), freeFor(accountOf(export))), open(export, onFenced));
+    }
+
+    /** Bytes of an owner's notes, once an export has another one and is its. */
+    private static int notesOf(OwnerAccount account, @Nullable Export known, ByteBuffer note) {
+        int before = known != null && account.equals(known.account) ? known.note.remaining() : 0;
+        return account.noteBytes + note.remaining() - before;
+    }
+
+    /** Whether an owner may make one more export, if need be after one that holds nothing is forgotten; its own if it has too many. */
+    private boolean roomForExport(OwnerAccount account) {
+        boolean enoughOfIts = account.exports >= OwnerAccounts.share(settings.maxExports());
+        return (!enoughOfIts || forgetOne(account)) && (exports.size() < settings.maxExports() || forgetOne(null));
+    }
+
+    private int freeFor(OwnerAccount account) {
+        return Math.min(slabs.free(), account.left());
+    }
+
+    private static OwnerAccount accountOf(Export export) {
+        return Objects.requireNonNull(export.account, "an export that was claimed is somebody's");
     }
 
     private Claim open(Export export, Runnable onFenced) {
         Claim claim = new Claim(
-                this, export, export.identity, export.claimant.instance(), export.epoch, export.base, now(), onFenced);
+                this,
+                export,
+                accountOf(export),
+                export.identity,
+                export.claimant.instance(),
+                export.epoch,
+                export.base,
+                now(),
+                onFenced);
         export.claims.add(claim);
         return claim;
     }
@@ -175,7 +216,8 @@ final class ExportTable {
         }
     }
 
-    private HelloReply describe(String name, @Nullable Export known) {
+    /** @param account of whom it is described to */
+    private HelloReply describe(String name, @Nullable Export known, OwnerAccount account) {
         long now = now();
         Export export = known != null ? known : new Export(name, Identity.ANONYMOUS, tombstones.epochOf(name));
         HelloReply.Limits limits = new HelloReply.Limits(settings.slabSize(), settings.maxInFlight(), (int)
@@ -185,8 +227,15 @@ final class ExportTable {
                 export.claims.isEmpty() ? -1 : millisSince(export.heard(), now),
                 known == null ? -1 : millisSince(export.answered(now), now),
                 export.claims.size());
-        HelloReply.Room room =
-                new HelloReply.Room(Integer.MAX_VALUE, settings.totalSlabs(), slabs.free(), export.slabs.size());
+        HelloReply.Room room = new HelloReply.Room(
+                Integer.MAX_VALUE,
+                account.limit == OwnerAccount.UNLIMITED
+                        ? settings.totalSlabs()
+                        : Math.min(settings.totalSlabs(), account.limit),
+                freeFor(account),
+                export.slabs.size(),
+                account.limit,
+                account.name);
         return new HelloReply(
                 Protocol.VERSION,
                 incarnation,
@@ -247,7 +296,7 @@ final class ExportTable {
                 return Status.OK;
             }
             int notesAfter = noteBytes + note.remaining() - export.note.remaining();
-            if (notesAfter > MAX_NOTES) {
+            if (notesAfter > MAX_NOTES || notesOf(accountOf(export), export, note) > OwnerAccounts.share(MAX_NOTES)) {
                 return Status.NO_SPACE;
             }
             replaceNote(export, copy(note), version);
@@ -260,7 +309,7 @@ final class ExportTable {
     private void replaceNote(Export export, ByteBuffer note, long version) {
         ByteBuffer before = export.note;
         long versionBefore = export.noteVersion;
-        export.note = note;
+        export.note(note);
         export.noteVersion = version;
         boolean kept = false;
         try {
@@ -268,7 +317,7 @@ final class ExportTable {
             kept = true;
         } finally {
             if (!kept) {
-                export.note = before;
+                export.note(before);
                 export.noteVersion = versionBefore;
             }
         }
@@ -286,7 +335,11 @@ final class ExportTable {
             if (slabs.free() == 0) {
                 expireLeases();
             }
-            return slabs.grant(export, index, version, copies, lost);
+            boolean mayHoldMore = accountOf(export).left() > 0;
+            if (!mayHoldMore && !export.slabs.containsKey(index)) {
+                counters.overLimit.increment();
+            }
+            return slabs.grant(export, index, version, copies, lost, mayHoldMore);
         });
     }
 
@@ -347,13 +400,18 @@ final class ExportTable {
         }
     }
 
-    /** Makes room by forgetting the export that lost its last link first, of those that hold nothing. */
-    private boolean forgetOne() {
+    /**
+     * Makes room by forgetting the export that lost its last link first, of those that hold nothing.
+     *
+     * @param of only one of this owner's; null for anybody's
+     */
+    private boolean forgetOne(@Nullable OwnerAccount of) {
         long latest = now() - KEEP_NANOS + settings.lease().toNanos();
         Export oldest = null;
         for (Export export : exports.values()) {
             if (export.claims.isEmpty()
                     && export.slabs.isEmpty()
+                    && (of == null || of.equals(export.account))
                     && export.leaseEnds - latest <= 0
                     && (oldest == null || export.leaseEnds - oldest.leaseEnds < 0)) {
                 oldest = export;
@@ -369,6 +427,7 @@ final class ExportTable {
 
     private void forget(Export export) {
         slabs.takeBackAll(export);
+        owners.take(export);
         noteBytes -= export.note.remaining();
         tombstones.bury(export.name, export.epoch, export.identity);
     }
@@ -413,6 +472,15 @@ final class ExportTable {
         tellFenced(fenced);
     }
 
+    List<OwnerStatistics> owners() {
+        lock.lock();
+        try {
+            return owners.statistics();
+        } finally {
+            lock.unlock();
+        }
+    }
+
     List<ExportStatistics> statistics() {
         lock.lock();
         try {
@@ -433,7 +501,8 @@ final class ExportTable {
                         export.content,
                         export.claimant.term(),
                         export.claimant.host(),
-                        export.claimant.owner()));
+                        export.claimant.owner(),
+                        export.account == null ? "" : export.account.name));
             }
             return all;
         } finally {

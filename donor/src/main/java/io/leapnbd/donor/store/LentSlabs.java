@@ -36,13 +36,17 @@ final class LentSlabs {
         return pool.free();
     }
 
-    Granted grant(Export export, int index, long version, SlabCopies copies, long[] lost) {
+    /** @param mayHoldMore whether one slab more than now is within the owner's limit */
+    Granted grant(Export export, int index, long version, SlabCopies copies, long[] lost, boolean mayHoldMore) {
         if (index < 0 || version < 1 || copies.count() > 0 || lost.length > slabSize / Protocol.PAGE_SIZE / Long.SIZE) {
             return new Granted(Status.BAD_REQUEST, 0);
         }
         Slab held = export.slabs.get(index);
         if (held != null && version <= held.generation) {
             return again(held, version, copies);
+        }
+        if (held == null && !mayHoldMore) {
+            return new Granted(Status.NO_SPACE, 0);
         }
         return lend(export, index, version, copies, lost, held);
     }
@@ -64,7 +68,7 @@ final class LentSlabs {
     private Granted lend(Export export, int index, long version, SlabCopies copies, long[] lost, @Nullable Slab held) {
         if (held != null) {
             ledger.takenBack(held);
-            export.slabs.remove(index);
+            export.letGo(held);
             takeBack(held);
         }
         int slot = pool.take();
@@ -75,7 +79,7 @@ final class LentSlabs {
                 export, index, table.nextHandle(slot), slot, pool.data(slot), pool.words(slot), version, copies);
         SlabPages.lose(slab, lost);
         table.put(slab);
-        export.slabs.put(index, slab);
+        export.hold(slab);
         ledger.lent(slab);
         return new Granted(Status.OK, slab.handle);
     }
@@ -113,7 +117,7 @@ final class LentSlabs {
             return Status.STALE;
         }
         ledger.takenBack(slab);
-        export.slabs.remove(slab.index);
+        export.letGo(slab);
         takeBack(slab);
         return Status.OK;
     }
@@ -159,7 +163,7 @@ final class LentSlabs {
         for (Slab slab : export.slabs.values()) {
             takeBack(slab);
         }
-        export.slabs.clear();
+        export.letGoOfAll();
     }
 
     private void takeBack(Slab slab) {

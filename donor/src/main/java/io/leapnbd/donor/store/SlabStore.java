@@ -13,6 +13,7 @@ import java.nio.ByteBuffer;
 import java.util.Objects;
 import java.util.UUID;
 import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -41,6 +42,9 @@ public final class SlabStore implements SlabControl, AutoCloseable {
 
     static final int ZEROING_STEP = 4 << 20;
     private static final long[] NOTHING_LOST = {};
+
+    /** The owner of links within this process. */
+    static final String LOCAL = "local";
 
     private final StoreSettings settings;
     private final UUID incarnation;
@@ -107,10 +111,10 @@ public final class SlabStore implements SlabControl, AutoCloseable {
         return hello(hello, () -> {});
     }
 
-    /** As {@link #hello(Hello, Identity, Runnable)}, for a peer that shows no certificate. */
+    /** As {@link #hello(Hello, Identity, String, Runnable)}, for a link of this process. */
     @Override
     public Admission hello(Hello hello, Runnable onFenced) {
-        return hello(hello, Identity.ANONYMOUS, onFenced);
+        return hello(hello, Identity.ANONYMOUS, LOCAL, onFenced);
     }
 
     /**
@@ -120,11 +124,12 @@ public final class SlabStore implements SlabControl, AutoCloseable {
      * <p>The reply's {@code freeLinks} is {@link Integer#MAX_VALUE}: links are counted by listeners, not by the store.
      *
      * @param identity who the link's peer is
+     * @param owner whose limit counts, as the listener knows: see {@link OwnerLimits}. At most 255 bytes
      * @param onFenced run once when a newer claim owns the export, on that claimer's thread and before it is answered; must not block
      */
-    public Admission hello(Hello hello, Identity identity, Runnable onFenced) {
+    public Admission hello(Hello hello, Identity identity, String owner, Runnable onFenced) {
         counters.hellos.increment();
-        Admission admission = exports.hello(hello, identity, onFenced);
+        Admission admission = exports.hello(hello, identity, owner, onFenced);
         counters.ended(admission.status());
         return admission;
     }
@@ -413,6 +418,12 @@ public final class SlabStore implements SlabControl, AutoCloseable {
         return pool.free();
     }
 
+    /** Slabs that could be granted to the owner of a link now. */
+    public int freeSlabs(@Nullable Claim claim) {
+        int free = pool.free();
+        return claim == null ? free : Math.min(free, claim.account.left());
+    }
+
     /** Slabs that are lent and that the donor wants back: those beyond {@link #lendAtMost}. */
     public int wantedBack() {
         return pool.excess();
@@ -506,7 +517,9 @@ public final class SlabStore implements SlabControl, AutoCloseable {
                 counters.refused.sum(),
                 counters.fenced.sum(),
                 counters.stalePages.sum(),
-                counters.leasesExpired.sum());
+                counters.leasesExpired.sum(),
+                exports.owners(),
+                counters.overLimit.sum());
     }
 
     /** The worker's life: prepares and wipes slabs, and ends leases. */

@@ -22,6 +22,9 @@ final class StoreCounters {
 
     final LongAdder fenced = new LongAdder();
 
+    /** Grants that were refused as their owner holds what it may. */
+    final LongAdder overLimit = new LongAdder();
+
     /** Pages of writes and trims that were left alone, being newer. */
     final LongAdder stalePages = new LongAdder();
 

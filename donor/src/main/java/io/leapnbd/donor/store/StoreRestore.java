@@ -52,6 +52,6 @@ record StoreRestore(StoreSettings settings, SlabPool pool, SlabTable table, Expo
             SlabPages.restore(slab, piece * SlabFile.MARKS_RANGE, found.marks().get(piece));
         }
         table.put(slab);
-        export.slabs.put(its.index(), slab);
+        export.hold(slab);
     }
 }

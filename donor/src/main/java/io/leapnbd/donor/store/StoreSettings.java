@@ -17,6 +17,7 @@ import java.util.function.LongSupplier;
  * @param maxInFlight requests that a link may have in flight, as hellos are told; above zero
  * @param maxExports exports that are remembered at a time; above zero
  * @param nanoClock a monotonic clock, in nanoseconds
+ * @param limits how much one owner's exports may hold
  */
 public record StoreSettings(
         long memory,
@@ -27,7 +28,8 @@ public record StoreSettings(
         boolean hugePages,
         int maxInFlight,
         int maxExports,
-        LongSupplier nanoClock) {
+        LongSupplier nanoClock,
+        OwnerLimits limits) {
 
     /** How long slabs are kept after the last link is gone, unless told otherwise. */
     public static final Duration DEFAULT_LEASE = Duration.ofMinutes(10);
@@ -87,44 +89,56 @@ public record StoreSettings(
                 slabSize >= HUGE_PAGE,
                 DEFAULT_MAX_IN_FLIGHT,
                 1024,
-                System::nanoTime);
+                System::nanoTime,
+                OwnerLimits.NONE);
     }
 
     /** These with another lease. */
     public StoreSettings withLease(Duration other) {
         return new StoreSettings(
-                memory, slabSize, other, readySlabs, lock, hugePages, maxInFlight, maxExports, nanoClock);
+                memory, slabSize, other, readySlabs, lock, hugePages, maxInFlight, maxExports, nanoClock, limits);
     }
 
     /** These with another number of free slabs kept resident. */
     public StoreSettings withReadySlabs(int other) {
-        return new StoreSettings(memory, slabSize, lease, other, lock, hugePages, maxInFlight, maxExports, nanoClock);
+        return new StoreSettings(
+                memory, slabSize, lease, other, lock, hugePages, maxInFlight, maxExports, nanoClock, limits);
     }
 
     /** These, locking slabs in memory or not. */
     public StoreSettings withLock(boolean other) {
         return new StoreSettings(
-                memory, slabSize, lease, readySlabs, other, hugePages, maxInFlight, maxExports, nanoClock);
+                memory, slabSize, lease, readySlabs, other, hugePages, maxInFlight, maxExports, nanoClock, limits);
     }
 
     /** These, asking for huge pages or not. */
     public StoreSettings withHugePages(boolean other) {
-        return new StoreSettings(memory, slabSize, lease, readySlabs, lock, other, maxInFlight, maxExports, nanoClock);
+        return new StoreSettings(
+                memory, slabSize, lease, readySlabs, lock, other, maxInFlight, maxExports, nanoClock, limits);
     }
 
     /** These with another limit of requests in flight. */
     public StoreSettings withMaxInFlight(int other) {
-        return new StoreSettings(memory, slabSize, lease, readySlabs, lock, hugePages, other, maxExports, nanoClock);
+        return new StoreSettings(
+                memory, slabSize, lease, readySlabs, lock, hugePages, other, maxExports, nanoClock, limits);
     }
 
     /** These with another limit of exports. */
     public StoreSettings withMaxExports(int other) {
-        return new StoreSettings(memory, slabSize, lease, readySlabs, lock, hugePages, maxInFlight, other, nanoClock);
+        return new StoreSettings(
+                memory, slabSize, lease, readySlabs, lock, hugePages, maxInFlight, other, nanoClock, limits);
     }
 
     /** These with another clock. */
     public StoreSettings withNanoClock(LongSupplier other) {
-        return new StoreSettings(memory, slabSize, lease, readySlabs, lock, hugePages, maxInFlight, maxExports, other);
+        return new StoreSettings(
+                memory, slabSize, lease, readySlabs, lock, hugePages, maxInFlight, maxExports, other, limits);
+    }
+
+    /** These with other limits of owners. */
+    public StoreSettings withLimits(OwnerLimits other) {
+        return new StoreSettings(
+                memory, slabSize, lease, readySlabs, lock, hugePages, maxInFlight, maxExports, nanoClock, other);
     }
 
     /**

@@ -32,6 +32,8 @@ import org.jspecify.annotations.Nullable;
  * @param fenced those of them that an older server sent
  * @param stalePages pages that late writes and trims left alone
  * @param leasesExpired exports that were forgotten because their lease ran out
+ * @param owners who has exports
+ * @param overLimit grants that were refused because their owner holds what it may
  */
 public record StoreStatistics(
         UUID incarnation,
@@ -58,4 +60,6 @@ public record StoreStatistics(
         long refused,
         long fenced,
         long stalePages,
-        long leasesExpired) {}
+        long leasesExpired,
+        List<OwnerStatistics> owners,
+        long overLimit) {}

@@ -12,6 +12,7 @@ import io.leapnbd.donor.protocol.Operation;
 import io.leapnbd.donor.protocol.Status;
 import io.leapnbd.donor.store.ExportStatistics;
 import io.leapnbd.donor.store.Identity;
+import io.leapnbd.donor.store.OwnerStatistics;
 import io.leapnbd.donor.tls.LinkTls;
 import io.leapnbd.donor.tls.PoolAuthority;
 import io.leapnbd.donor.tls.Role;
@@ -83,6 +84,22 @@ class AuthenticationTest {
             assertThat(donor.store.statistics().exports())
                     .extracting(ExportStatistics::identity)
                     .containsExactly(new Identity("web"));
+        }
+    }
+
+    /** What two servers at one address hold is counted apart: a limit is an identity's, and not an address's. */
+    @Test
+    void whatAServerHoldsIsCountedByItsIdentity() throws Exception {
+        try (RawLink web = claim("web", "a", 1);
+                RawLink again = claim("web", "b", 1);
+                RawLink mail = claim("mail", "c", 2)) {
+            assertThat(web.grant(0)).isPositive();
+            assertThat(again.grant(0)).isPositive();
+            assertThat(mail.grant(0)).isPositive();
+            assertThat(donor.store.statistics().owners())
+                    .containsExactlyInAnyOrder(
+                            new OwnerStatistics("web", 2, 2, -1), new OwnerStatistics("mail", 1, 1, -1));
+            assertThat(web.ask(Operation.PING, 0, 0, 0, 0).status()).isEqualTo(Status.OK);
         }
     }
 

@@ -34,6 +34,18 @@ class ExposeTest {
     /** A loop may be kept by one link for about half a millisecond. */
     private static final int MOST_A_TURN = 4 << 20;
 
+    private static final LinkRequests.Standing STANDING = new LinkRequests.Standing() {
+        @Override
+        public String address() {
+            return "test";
+        }
+
+        @Override
+        public int freeLinks(String owner) {
+            return 1;
+        }
+    };
+
     private SlabStore store;
     private LinkRequests requests;
     private Claim other;
@@ -44,8 +56,8 @@ class ExposeTest {
     @BeforeEach
     void open() throws IOException {
         store = SlabStore.open(StoreSettings.ofMemory(SLAB, SLAB).withReadySlabs(0));
-        requests =
-                new LinkRequests(store, this::room, () -> {}, () -> 1, Protocol.MAX_RDMA_PAYLOAD, this::register, null);
+        requests = new LinkRequests(
+                store, this::room, () -> {}, STANDING, Protocol.MAX_RDMA_PAYLOAD, this::register, null);
         assertThat(answer(RawLink.frame(Hellos.claim("a", 1)))).isEqualTo(Status.OK);
         assertThat(answer(RawLink.frame(Operation.GRANT, 0, 0, 0, 0, Version.ofGrant(1, 0))))
                 .isEqualTo(Status.OK);

@@ -208,6 +208,80 @@ class LinkFairnessTest {
         }
     }
 
+    /** Hellos, grants and notes take the lock that all links share. A turn of thousands would keep the others of the loop waiting. */
+    @Test
+    void aFloodOfHellosGrantsAndNotesLetsOthersOfItsLoopComeIn() throws Exception {
+        for (byte operation : new byte[] {Operation.HELLO, Operation.GRANT, Operation.FREE, Operation.NOTE}) {
+            try (SlabStore store =
+                    SlabStore.open(StoreSettings.ofMemory(4 << 20, 1 << 20).withReadySlabs(0))) {
+                LinkMemory memory = new LinkMemory(ServerSettings.DEFAULT_MEMORY);
+                EmbeddedChannel channel = channel(store, memory);
+                if (operation != Operation.HELLO) {
+                    channel.writeInbound(Unpooled.directBuffer().writeBytes(RawLink.frame(Hellos.claim("a", 1))));
+                    drain(channel);
+                }
+                int requests = 4_000;
+                ByteBuf flood = Unpooled.directBuffer();
+                for (int i = 1; i <= requests; i++) {
+                    flood.writeBytes(
+                            operation == Operation.HELLO
+                                    ? RawLink.frame(Hellos.observe("a"))
+                                    : RawLink.frame(operation, i, i, 0, 0, Version.ofGrant(1, i)));
+                }
+                channel.pipeline().fireChannelRead(flood);
+                int inFirstTurn = drain(channel);
+                assertThat(inFirstTurn).as("operation %s", operation).isBetween(1, requests / 4);
+                int all = inFirstTurn;
+                for (int turn = 0; turn < requests && all < requests; turn++) {
+                    channel.runPendingTasks();
+                    all += drain(channel);
+                }
+                assertThat(all).isEqualTo(requests);
+                channel.finishAndReleaseAll();
+                assertThat(memory.free()).isEqualTo(ServerSettings.DEFAULT_MEMORY);
+            }
+        }
+    }
+
+    /** Strangers who half-send the longest hellos have a quarter of the memory: a server writes and reads 1 MiB meanwhile. */
+    @Test
+    void halfSentHellosDoNotKeepAServerFromLargeWrites() throws Exception {
+        List<RawLink> strangers = new ArrayList<>();
+        Duration never = Duration.ofHours(1);
+        try (TestDonor donor = new TestDonor(
+                        2,
+                        s -> s.withMemory(4 << 20)
+                                .withTimeouts(never, never, Duration.ofSeconds(2))
+                                .withFrameTimeout(never));
+                RawLink server = RawLink.claim(donor.address(), "a", 1)) {
+            int handle = server.grant(0);
+            byte[] header = RawLink.frame(Operation.HELLO, 1, 0, 0, 0, 0);
+            ByteBuffer.wrap(header).putInt(20, Hello.MAX_LENGTH);
+            for (int i = 0; i < 80; i++) {
+                RawLink stranger = new RawLink(donor.address());
+                strangers.add(stranger);
+                stranger.send(header);
+                stranger.send(new byte[100]);
+            }
+            Await.until(
+                    "strangers are pushed out", () -> donor.server.statistics().evicted() > 0);
+            byte[] large = Pages.array(2, Protocol.MAX_PAYLOAD);
+            for (int i = 1; i <= 4; i++) {
+                assertThat(server.write(handle, 0, i, large)).isEqualTo(Status.OK);
+                assertThat(server.read(handle, 0, Protocol.MAX_PAYLOAD)).isEqualTo(large);
+            }
+            assertThat(donor.server.statistics().timeouts()).isZero();
+            // And another server comes in.
+            try (RawLink second = RawLink.claim(donor.address(), "b", 2)) {
+                assertThat(second.grant(0)).isPositive();
+            }
+        } finally {
+            for (RawLink stranger : strangers) {
+                stranger.close();
+            }
+        }
+    }
+
     private static EmbeddedChannel channel(SlabStore store, LinkMemory memory) {
         EmbeddedChannel channel = new EmbeddedChannel();
         channel.pipeline()
@@ -341,10 +415,10 @@ class LinkFairnessTest {
                 RawLink busy = RawLink.claim(server.address(), "a", 1);
                 RawLink other = RawLink.claim(server.address(), "b", 1)) {
             int handle = other.grant(0);
-            // The donor believes the length: each of them is more work than a turn has.
+            // Each list is as much work as a turn has.
             ByteArrayOutputStream flood = new ByteArrayOutputStream();
             for (int i = 0; i < requests; i++) {
-                flood.write(RawLink.frame(Operation.GRANT, i, i, 0, 1 << 28, Version.ofGrant(1, 0)));
+                flood.write(RawLink.frame(Operation.LIST, i, 0, 0, 0, 0));
             }
             // When the loop has begun with the flood, the other link gives its slab back.
             onLoop.set(() -> {
@@ -355,12 +429,12 @@ class LinkFairnessTest {
                 }
             });
             busy.send(flood.toByteArray());
-            int refused = 0;
-            while (refused < requests && busy.receive().status() == Status.NO_SPACE) {
-                refused++;
+            int before = 0;
+            while (before < requests && busy.receive().freeSlabs() == 0) {
+                before++;
             }
             // The kernel may take a moment to hand the bytes over.
-            assertThat(refused).as("grants before the other link had its turn").isLessThan(32);
+            assertThat(before).as("lists before the other link had its turn").isLessThan(32);
         }
     }
 

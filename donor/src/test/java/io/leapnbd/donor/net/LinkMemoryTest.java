@@ -15,9 +15,48 @@ class LinkMemoryTest {
 
     private final LinkMemory memory = new LinkMemory(4 * MIB);
     private final List<String> resumed = new ArrayList<>();
+    private final List<String> evicted = new ArrayList<>();
 
     private LinkMemory.Account open(String name) {
-        return memory.open(() -> resumed.add(name));
+        LinkMemory.Account account = stranger(name);
+        account.claimed();
+        return account;
+    }
+
+    private LinkMemory.Account stranger(String name) {
+        return memory.open(() -> resumed.add(name), () -> evicted.add(name));
+    }
+
+    @Test
+    void whoHasClaimedNothingHasAQuarterTogetherAndTheGreediestEnds() {
+        int quantum = MIB / 16;
+        LinkMemory.Account greedy = stranger("greedy");
+        assertThat(greedy.mayTake(4 * quantum)).isTrue();
+        assertThat(greedy.take(4 * quantum)).isTrue();
+        List<LinkMemory.Account> modest = new ArrayList<>();
+        for (int i = 0; i < 12; i++) {
+            modest.add(stranger("modest " + i));
+            assertThat(modest.get(i).mayTake(quantum)).isTrue();
+            assertThat(modest.get(i).take(quantum)).isTrue();
+        }
+        assertThat(evicted).isEmpty();
+        // It would be more than a quarter: the one that has most makes room. What it has is not theirs any more.
+        LinkMemory.Account newcomer = stranger("newcomer");
+        assertThat(newcomer.mayTake(quantum)).isTrue();
+        assertThat(evicted).containsExactly("greedy");
+        assertThat(newcomer.take(quantum)).isTrue();
+        for (int i = 0; i < 4; i++) {
+            assertThat(stranger("n" + i).mayTake(quantum)).isTrue();
+        }
+        // One that has as much as any other ends itself, and leaves those that have claimed what is theirs.
+        modest.getFirst().claimed();
+        LinkMemory.Account server = open("server");
+        assertThat(server.mayTake(2 * MIB)).isTrue();
+        assertThat(server.take(2 * MIB)).isTrue();
+        LinkMemory.Account more = modest.getLast();
+        assertThat(more.take(MIB / 4)).isTrue();
+        assertThat(more.mayTake(MIB)).isFalse();
+        assertThat(evicted).containsExactly("greedy");
     }
 
     @Test

@@ -35,8 +35,9 @@ class HeapTest {
                     new LentSlabs(own, settings.slabSize(), table, pool, SlabLedger.NONE),
                     new StoreCounters(),
                     SlabLedger.NONE);
-            Claim claim = requireNonNull(exports.hello(Hellos.claim("a", 1), Identity.ANONYMOUS, () -> {})
-                    .claim());
+            Claim claim =
+                    requireNonNull(exports.hello(Hellos.claim("a", 1), Identity.ANONYMOUS, SlabStore.LOCAL, () -> {})
+                            .claim());
             int[] handles = new int[SLABS];
             for (int index = 0; index < SLABS; index++) {
                 Granted granted = exports.grant(claim, index, Version.ofGrant(1, index), SlabCopies.ALONE, new long[0]);

@@ -136,7 +136,7 @@ class IdentityTest {
     }
 
     private Admission hello(Identity identity, Hello hello) {
-        return store.hello(hello, identity, fenced::incrementAndGet);
+        return store.hello(hello, identity, identity.name(), fenced::incrementAndGet);
     }
 
     private Claim claim(Identity identity, String export, long server) {

@@ -98,14 +98,14 @@ class NoteTest {
         int most = ExportTable.MAX_NOTES / Protocol.MAX_NOTE;
         List<Claim> claims = new ArrayList<>();
         for (int i = 0; i < most; i++) {
-            Admission admission = store.hello(large("export " + i, 0, HelloReply.NONE));
+            Admission admission = hello(large("export " + i, 0, HelloReply.NONE), i);
             assertThat(admission.status()).isEqualTo(Status.OK);
             claims.add(requireNonNull(admission.claim()));
         }
-        assertThat(store.hello(large("one more", 0, HelloReply.NONE)).status()).isEqualTo(Status.NO_SPACE);
+        assertThat(hello(large("one more", 0, HelloReply.NONE), 0).status()).isEqualTo(Status.NO_SPACE);
         // A refused claim has changed nothing, and one in place of a note as large is none more.
         assertThat(noteOf("one more")).isEmpty();
-        assertThat(store.hello(large("export 0", 1, Hellos.CONTENT)).status()).isEqualTo(Status.OK);
+        assertThat(hello(large("export 0", 1, Hellos.CONTENT), 0).status()).isEqualTo(Status.OK);
         assertThat(store.note(claims.get(1), 1, ByteBuffer.allocate(Protocol.MAX_NOTE)))
                 .isEqualTo(Status.OK);
         assertThat(store.note(claims.get(1), 2, ByteBuffer.allocate(Protocol.MAX_NOTE - 1)))
@@ -118,11 +118,15 @@ class NoteTest {
         }
         clock.addAndGet(TimeUnit.HOURS.toNanos(1));
         for (int i = 1; i < most; i++) {
-            assertThat(store.hello(large("later " + i, 0, HelloReply.NONE)).status())
+            assertThat(hello(large("later " + i, 0, HelloReply.NONE), i).status())
                     .isEqualTo(Status.OK);
         }
-        assertThat(store.hello(large("later still", 0, HelloReply.NONE)).status())
-                .isEqualTo(Status.NO_SPACE);
+        assertThat(hello(large("later still", 0, HelloReply.NONE), 0).status()).isEqualTo(Status.NO_SPACE);
+    }
+
+    /** Of one of two owners, in turn: one alone may not have all. */
+    private Admission hello(Hello hello, int count) {
+        return store.hello(hello, Identity.ANONYMOUS, "owner " + count % 2, () -> {});
     }
 
     private static Hello large(String export, long epoch, UUID found) {

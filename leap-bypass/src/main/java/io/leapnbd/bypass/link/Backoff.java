@@ -20,6 +20,11 @@ final class Backoff {
         return half + ThreadLocalRandom.current().nextLong(half + 1);
     }
 
+    /** The peer will hardly be better in a moment: the next attempt is as late as the latest. */
+    void longest() {
+        millis = LAST_MILLIS;
+    }
+
     /** An attempt has succeeded. */
     void reset() {
         millis = FIRST_MILLIS;

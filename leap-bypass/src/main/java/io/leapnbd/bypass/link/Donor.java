@@ -1,6 +1,7 @@
 package io.leapnbd.bypass.link;
 
 import io.leapnbd.donor.tls.PoolName;
+import java.util.Objects;
 import java.util.UUID;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
@@ -59,6 +60,11 @@ public final class Donor {
     private volatile int freeSlabs;
     private volatile int totalSlabs;
     private volatile int wantedBack;
+    private volatile @Nullable LendingLimit limit;
+
+    /** Whether that it is used up was said; twice does no harm. */
+    private volatile boolean limitSaid;
+
     private volatile boolean drained;
     private volatile boolean retired;
     private volatile boolean unasked;
@@ -394,6 +400,9 @@ public final class Donor {
     public void freeSlabs(int free) {
         if (free != freeSlabs) {
             freeSlabs = free;
+            if (free == 0) {
+                sayLimit();
+            }
         }
     }
 
@@ -408,6 +417,30 @@ public final class Donor {
     public void met(int total, int free) {
         totalSlabs = total;
         freeSlabs = free;
+    }
+
+    /** Likewise, and has said what it lends this server at most; null if that is all that it has. */
+    void limited(@Nullable LendingLimit most) {
+        if (!Objects.equals(most, limit)) {
+            limit = most;
+            limitSaid = false;
+        }
+        if (freeSlabs == 0) {
+            sayLimit();
+        }
+    }
+
+    /** What it lends this server at most; null if that is all that it has. */
+    public @Nullable LendingLimit limit() {
+        return limit;
+    }
+
+    private void sayLimit() {
+        LendingLimit most = limit;
+        if (most != null && !limitSaid) {
+            limitSaid = true;
+            LOG.warn("donor {} has no more room for this server: it {}", name, most);
+        }
     }
 
     /** A link can be used; whether it is one that was lost. */

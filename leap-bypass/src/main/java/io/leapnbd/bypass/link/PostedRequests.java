@@ -5,6 +5,7 @@ import io.leapnbd.donor.protocol.Operation;
 import io.leapnbd.donor.protocol.Status;
 import io.netty.channel.EventLoop;
 import java.util.UUID;
+import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -20,6 +21,9 @@ import org.slf4j.LoggerFactory;
 final class PostedRequests implements PendingRequests.Sender {
 
     private static final Logger LOG = LoggerFactory.getLogger(PostedRequests.class);
+
+    /** Refusals are told no more often. */
+    private static final long TELL_NANOS = TimeUnit.SECONDS.toNanos(1);
 
     private final ReconnectingLink link;
     private final EventLoop loop;
@@ -40,6 +44,9 @@ final class PostedRequests implements PendingRequests.Sender {
 
     private long lastHeard;
     private long lastTick = System.nanoTime();
+
+    /** When a refusal was told last. */
+    private long refusedNanos = lastTick - TELL_NANOS;
 
     /**
      * Of a link that is not connected.
@@ -297,9 +304,13 @@ final class PostedRequests implements PendingRequests.Sender {
                 held.acknowledged(request.version);
             }
         } else if (request.operation != Operation.EXPOSE) {
-            request.worst = outcome;
+            // What another donor has too is asked of that one.
+            boolean elsewhere = outcome == Outcome.REFUSED && request.spare && status != Status.PAGE_LOST;
+            request.worst = elsewhere ? Outcome.UNREACHABLE : outcome;
             // A placement or a free may be late. A grant is answered so by a defect only.
-            if (outcome == Outcome.REFUSED || (outcome == Outcome.STALE && request.operation == Operation.GRANT)) {
+            if ((outcome == Outcome.REFUSED || (outcome == Outcome.STALE && request.operation == Operation.GRANT))
+                    && now - refusedNanos >= TELL_NANOS) {
+                refusedNanos = now;
                 LOG.error("donor {} refused operation {}: {}", donor, request.operation, Status.name(status));
             }
         }

@@ -17,9 +17,19 @@ final class Reachability {
     static final long REFUSED_NANOS = TimeUnit.SECONDS.toNanos(2);
 
     private final String name;
+    /** Ends of links are told no more often. */
+    private static final long TELL_NANOS = TimeUnit.SECONDS.toNanos(1);
+
     private final LongSupplier clock;
     private final AtomicInteger linksUp = new AtomicInteger();
     private volatile boolean reportedDown;
+
+    /** Whether that is in the log. */
+    private volatile boolean toldDown;
+
+    /** When something was told last: a donor that comes and goes all the time does not fill the log. */
+    private volatile long told;
+
     private volatile @Nullable Unfit unfit;
 
     /** Whether the latest attempt to connect found a donor that is of no use; {@link #failed} says why, in a moment. */
@@ -43,6 +53,7 @@ final class Reachability {
         this.name = name;
         this.clock = clock;
         unlinkedSince = clock.getAsLong();
+        told = unlinkedSince - TELL_NANOS;
     }
 
     /** Links begin to be tried. */
@@ -82,7 +93,9 @@ final class Reachability {
         unfit = null;
         if (reportedDown) {
             reportedDown = false;
-            LOG.info("donor {} is back", name);
+            if (toldDown) {
+                LOG.info("donor {} is back", name);
+            }
         }
     }
 
@@ -104,7 +117,12 @@ final class Reachability {
         foundUnfit = false;
         if (!reportedDown || news) {
             reportedDown = true;
-            LOG.warn("donor {}: {}; trying again until it answers", name, why);
+            long now = clock.getAsLong();
+            toldDown = now - told >= TELL_NANOS;
+            if (toldDown) {
+                told = now;
+                LOG.warn("donor {}: {}; trying again until it answers", name, why);
+            }
         }
     }
 

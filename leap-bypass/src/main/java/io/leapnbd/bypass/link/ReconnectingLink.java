@@ -181,6 +181,7 @@ final class ReconnectingLink implements DonorLink {
 
     private void greeted(LinkSession on, HelloReply reply) {
         donor.met(reply.totalSlabs(), reply.freeSlabs());
+        donor.limited(LendingLimit.of(reply));
         incarnation = reply.incarnation();
         LinkGreeting said = greeting;
         on.greeted(reply);
@@ -211,6 +212,16 @@ final class ReconnectingLink implements DonorLink {
                 }
             });
         }
+    }
+
+    /**
+     * Likewise, as the peer does not keep to the protocol. It would do the same again if it were asked the same at once: the next attempt is
+     * later, and reads of what others have too do not wait for it.
+     */
+    void distrust(String why) {
+        backoff.longest();
+        requests.giveUpSpare(System.nanoTime(), 0);
+        fail(why);
     }
 
     /** Ends the session; what was under way waits for the next one. Not from within what a session tells. */

@@ -109,7 +109,7 @@ final class ReplyReader extends ChannelInboundHandlerAdapter {
                 }
             }
         } catch (ProtocolException e) {
-            session.ended("broke the protocol: " + e.getMessage());
+            session.brokeProtocol(String.valueOf(e.getMessage()));
         } finally {
             in.release();
         }

@@ -243,6 +243,13 @@ final class TcpSession implements LinkSession {
         }
     }
 
+    /** The donor does not keep to the protocol: nothing that follows can be understood. */
+    void brokeProtocol(String how) {
+        if (live()) {
+            link.distrust("broke the protocol: " + how);
+        }
+    }
+
     // Called by the link.
 
     @Override

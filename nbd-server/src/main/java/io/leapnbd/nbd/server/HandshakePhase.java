@@ -42,6 +42,7 @@ final class HandshakePhase implements Phase {
     private boolean secured;
     private int options;
     private boolean blocked;
+    private boolean greeted;
 
     HandshakePhase(Connection connection) {
         this.connection = connection;
@@ -53,12 +54,18 @@ final class HandshakePhase implements Phase {
         ByteBuf greeting = connection.allocator().directBuffer(GREETING_SIZE);
         greeting.writeLong(GREETING_MAGIC).writeLong(OPTION_MAGIC).writeShort(HANDSHAKE_FLAGS);
         connection.replies.write(greeting);
+        greeted = true;
+        if (blocked) {
+            connection.wake();
+        }
     }
 
     @Override
     public void consume() {
-        blocked = false;
-        boolean more = true;
+        // What comes before is not looked at: a client that does not wait would overtake what earlier connections have
+        // sent.
+        blocked = !greeted;
+        boolean more = greeted;
         while (more && !connection.closing()) {
             if (!connection.replies.hasRoom()) {
                 blocked = true;
@@ -375,7 +382,7 @@ final class HandshakePhase implements Phase {
 
     @Override
     public boolean mayProceed() {
-        return connection.replies.hasRoom();
+        return greeted && connection.replies.hasRoom();
     }
 
     @Override

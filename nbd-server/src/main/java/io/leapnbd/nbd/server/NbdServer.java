@@ -107,11 +107,21 @@ public final class NbdServer implements AutoCloseable {
      * @throws IOException when somebody listens there already, something else is there, or the path cannot be bound
      */
     public Listener listenUnix(Path path) throws IOException {
+        return listenUnix(path, UnixAccess.OWNER);
+    }
+
+    /**
+     * Likewise, for those who may connect by the mode and the group of its file.
+     *
+     * @throws IOException also when the file cannot be given to the group
+     */
+    public Listener listenUnix(Path path, UnixAccess access) throws IOException {
         AtomicReference<@Nullable Channel> bound = new AtomicReference<>();
         UnixSocketFile file = null;
         try {
             file = UnixSocketFile.create(
                     path,
+                    access,
                     at -> bound.set(bind(
                             bootstrap(EpollServerDomainSocketChannel.class),
                             new DomainSocketAddress(at.toString()),

@@ -29,8 +29,8 @@ import org.slf4j.LoggerFactory;
 /**
  * The file of a Unix socket, from the time before it is bound until it is removed.
  *
- * <p>The socket is bound in a folder of its own that only this user may enter, made private, and then moved to its path. So
- * nobody connects to it before it is private, whatever the umask, and who finds it finds a server that listens. What is
+ * <p>The socket is bound in a folder of its own that only this user may enter, given its group and mode, and then moved to its path. So
+ * nobody connects to it who may not, whatever the umask, and who finds it finds a server that listens. What is
  * at the path before is replaced only if it is a socket that nobody listens on. At the end the file is removed only if it
  * is still this one, by device and inode. Both happen under a lock, a file beside the path.
  */
@@ -69,9 +69,10 @@ final class UnixSocketFile implements AutoCloseable {
     /**
      * Has a socket bound, and puts it where it belongs.
      *
+     * @param access who may connect
      * @throws IOException when something else is there that must stay, in one sentence
      */
-    static UnixSocketFile create(Path path, Binding binding) throws IOException {
+    static UnixSocketFile create(Path path, UnixAccess access, Binding binding) throws IOException {
         Path folder = path.toAbsolutePath().getParent();
         if (folder == null) {
             throw new IOException("the socket path " + path + " names no file; give a path below a folder");
@@ -85,7 +86,7 @@ final class UnixSocketFile implements AutoCloseable {
             createPrivateFolder(home);
             try {
                 binding.bind(draft);
-                Files.setPosixFilePermissions(draft, PosixFilePermissions.fromString(PRIVATE));
+                access.apply(draft);
                 Identity own = Identity.of(draft);
                 if (own == null) {
                     throw new IOException("the socket that was bound for " + path + " has gone");

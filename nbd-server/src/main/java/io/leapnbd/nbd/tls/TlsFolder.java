@@ -13,6 +13,7 @@ import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermission;
 import java.security.GeneralSecurityException;
+import java.security.KeyStore;
 import java.security.PrivateKey;
 import java.security.Signature;
 import java.security.cert.Certificate;
@@ -23,7 +24,11 @@ import java.util.Collection;
 import java.util.EnumSet;
 import java.util.List;
 import java.util.Set;
+import javax.net.ssl.KeyManagerFactory;
+import javax.net.ssl.SSLContext;
 import javax.net.ssl.SSLException;
+import javax.net.ssl.TrustManagerFactory;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A folder of certificates, with the names that nbdkit, qemu and libnbd give the files: {@code ca-cert.pem}, and {@code server-cert.pem} and {@code
@@ -78,6 +83,55 @@ public record TlsFolder(Path path) {
                     .protocols(PROTOCOLS)
                     .build();
         } catch (SSLException | IllegalArgumentException e) {
+            throw unusable(e);
+        }
+    }
+
+    /**
+     * For a server of the JDK's own TLS, like its HTTP server. It asks clients for certificates of the CA if it is told to.
+     *
+     * @throws IOException in one sentence, if a file is missing, damaged, or open to others
+     */
+    public SSLContext javaServer() throws IOException {
+        X509Certificate[] chain = certificates("server-cert.pem");
+        return javaContext(chain, key("server-key.pem", chain[0]));
+    }
+
+    /**
+     * For a client of the JDK's own TLS. It shows the certificate of a client, if there is one.
+     *
+     * @throws IOException in one sentence, if a file is missing, damaged, or open to others
+     */
+    public SSLContext javaClient() throws IOException {
+        if (!Files.exists(path.resolve("client-cert.pem"))) {
+            return javaContext(new X509Certificate[0], null);
+        }
+        X509Certificate[] chain = certificates("client-cert.pem");
+        return javaContext(chain, key("client-key.pem", chain[0]));
+    }
+
+    private SSLContext javaContext(X509Certificate[] chain, @Nullable PrivateKey key) throws IOException {
+        // It stays in memory, so the word protects nothing.
+        char[] word = "memory".toCharArray();
+        try {
+            KeyStore own = KeyStore.getInstance("PKCS12");
+            own.load(null, null);
+            if (key != null) {
+                own.setKeyEntry("own", key, word, chain);
+            }
+            KeyManagerFactory keys = KeyManagerFactory.getInstance(KeyManagerFactory.getDefaultAlgorithm());
+            keys.init(own, word);
+            KeyStore authority = KeyStore.getInstance("PKCS12");
+            authority.load(null, null);
+            for (X509Certificate certificate : certificates(CA)) {
+                authority.setCertificateEntry(certificate.getSerialNumber().toString(), certificate);
+            }
+            TrustManagerFactory trust = TrustManagerFactory.getInstance(TrustManagerFactory.getDefaultAlgorithm());
+            trust.init(authority);
+            SSLContext context = SSLContext.getInstance("TLS");
+            context.init(keys.getKeyManagers(), trust.getTrustManagers(), null);
+            return context;
+        } catch (GeneralSecurityException e) {
             throw unusable(e);
         }
     }

@@ -13,6 +13,7 @@ import java.nio.channels.ServerSocketChannel;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
+import java.nio.file.attribute.GroupPrincipal;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.util.ArrayList;
 import java.util.List;
@@ -65,6 +66,32 @@ class UnixSocketFileTest {
                     .isEqualTo("rw-------");
             assertThat(files()).containsExactly("s.sock");
         }
+    }
+
+    @Test
+    void aGroupMayConnectIfItIsToldSoAndNobodyBeforeThat() throws Exception {
+        Path path = folder.resolve("s.sock");
+        int own = (Integer) Files.getAttribute(folder, "unix:gid");
+        int gid = "root".equals(System.getProperty("user.name")) ? own + 1 : own;
+        GroupPrincipal group = folder.getFileSystem()
+                .getUserPrincipalLookupService()
+                .lookupPrincipalByGroupName(Integer.toString(gid));
+        UnixAccess access = new UnixAccess(PosixFilePermissions.fromString("rw-rw----"), group);
+        List<String> seen = new ArrayList<>();
+        UnixSocketFile file = UnixSocketFile.create(path, access, at -> {
+            ServerSocketChannel.open(StandardProtocolFamily.UNIX)
+                    .bind(UnixDomainSocketAddress.of(at))
+                    .close();
+            // Until it is as it is to be, nobody else gets as far as the socket.
+            seen.add(PosixFilePermissions.toString(Files.getPosixFilePermissions(at.getParent())));
+            seen.add(Boolean.toString(Files.exists(path)));
+        });
+        assertThat(seen).containsExactly("rwx------", "false");
+        assertThat(PosixFilePermissions.toString(Files.getPosixFilePermissions(path)))
+                .isEqualTo("rw-rw----");
+        assertThat(Files.getAttribute(path, "unix:gid")).isEqualTo(gid);
+        file.close();
+        assertThat(files()).isEmpty();
     }
 
     @Test

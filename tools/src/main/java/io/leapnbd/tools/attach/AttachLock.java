@@ -1,5 +1,8 @@
 package io.leapnbd.tools.attach;
 
+import static java.util.Objects.requireNonNull;
+
+import io.leapnbd.tools.linux.PrivateFolder;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
@@ -7,6 +10,7 @@ import java.nio.channels.FileLock;
 import java.nio.channels.OverlappingFileLockException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
+import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.Optional;
@@ -41,9 +45,13 @@ final class AttachLock implements AutoCloseable {
 
     /** The lock, or nothing when another process holds it. */
     static Optional<AttachLock> tryTake(Path file) throws IOException {
-        Files.createDirectories(file.toAbsolutePath().getParent());
-        FileChannel channel =
-                FileChannel.open(file, StandardOpenOption.CREATE, StandardOpenOption.READ, StandardOpenOption.WRITE);
+        PrivateFolder.require(requireNonNull(file.toAbsolutePath().getParent()), AttachState.FOLDER_MODE);
+        FileChannel channel = FileChannel.open(
+                file,
+                StandardOpenOption.CREATE,
+                StandardOpenOption.READ,
+                StandardOpenOption.WRITE,
+                LinkOption.NOFOLLOW_LINKS);
         try {
             if (lock(channel) == null) {
                 channel.close();

@@ -1,6 +1,7 @@
 package io.leapnbd.tools.attach;
 
 import io.leapnbd.tools.linux.KernelFile;
+import io.leapnbd.tools.linux.PrivateFolder;
 import java.io.IOException;
 import java.io.Reader;
 import java.io.StringWriter;
@@ -43,6 +44,9 @@ record AttachState(
         long connector) {
     /** Where the files are. */
     static final Path DIRECTORY = Path.of("/run/leap-nbd");
+
+    /** Of that folder, if it is made: {@code status} of other users looks for servers there. */
+    static final String FOLDER_MODE = "rwxr-xr-x";
 
     private static final String PREFIX = "attach-";
 
@@ -107,7 +111,7 @@ record AttachState(
         properties.setProperty("connector", Long.toString(connector));
         StringWriter text = new StringWriter();
         properties.store(text, "an attached leap-nbd device; leap-nbd detach undoes it");
-        Files.createDirectories(directory);
+        PrivateFolder.require(directory, FOLDER_MODE);
         Path file = file(directory, device);
         Path draft = file.resolveSibling("." + file.getFileName() + ".new");
         Files.writeString(draft, text.toString());

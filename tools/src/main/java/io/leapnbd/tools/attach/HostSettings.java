@@ -2,6 +2,7 @@ package io.leapnbd.tools.attach;
 
 import io.leapnbd.tools.linux.HostSetting;
 import io.leapnbd.tools.linux.KernelFile;
+import io.leapnbd.tools.linux.PrivateFolder;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -60,7 +61,7 @@ record HostSettings(Path sysctl, Path directory) {
         if (before.isEmpty()) {
             return;
         }
-        Files.createDirectories(directory);
+        PrivateFolder.require(directory, AttachState.FOLDER_MODE);
         Path file = directory.resolve(FILE);
         List<String> lines = Files.exists(file) ? new ArrayList<>(Files.readAllLines(file)) : new ArrayList<>();
         for (String line : before) {

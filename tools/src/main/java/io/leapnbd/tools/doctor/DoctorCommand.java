@@ -60,6 +60,7 @@ public final class DoctorCommand implements Callable<Integer> {
         List<Check> checks = new ArrayList<>(new KernelChecks(Path.of("/")).all());
         checks.addAll(ProcessChecks.all());
         checks.addAll(RdmaChecks.all());
+        checks.addAll(SecurityChecks.all());
         return checks;
     }
 

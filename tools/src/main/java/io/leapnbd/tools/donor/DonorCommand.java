@@ -3,6 +3,7 @@ package io.leapnbd.tools.donor;
 import io.leapnbd.bypass.link.DonorAddress.Transport;
 import io.leapnbd.donor.loop.LoopSettings;
 import io.leapnbd.donor.protocol.Protocol;
+import io.leapnbd.donor.store.OwnerLimits;
 import io.leapnbd.donor.store.StoreSettings;
 import io.leapnbd.tools.cli.CommandFailure;
 import io.leapnbd.tools.cli.Durations;
@@ -11,6 +12,7 @@ import io.leapnbd.tools.cli.ExitCode;
 import io.leapnbd.tools.cli.HostPort;
 import io.leapnbd.tools.cli.LoopOptions;
 import io.leapnbd.tools.cli.Size;
+import io.leapnbd.tools.http.EndpointAccessOptions;
 import io.leapnbd.tools.http.EndpointAddress;
 import io.leapnbd.tools.http.EndpointOptions;
 import io.leapnbd.tools.linux.Protection;
@@ -26,6 +28,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.EnumSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.Callable;
 import java.util.stream.Stream;
@@ -36,7 +39,6 @@ import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
-import picocli.CommandLine.TypeConversionException;
 
 /** {@code leap-nbd donor}. */
 @Command(
@@ -128,9 +130,30 @@ public final class DonorCommand implements Callable<Integer> {
     @Option(
             names = "--http",
             paramLabel = "HOST:PORT",
-            description = "Where /metrics, /status, /healthz and /readyz are answered; none turns it off. Default: "
-                    + EndpointOptions.DONOR_DEFAULT + ", or another free port if that is taken.")
+            description =
+                    "Where /metrics, /status, /security, /healthz and /readyz are answered; none turns it off. Default: "
+                            + EndpointOptions.DONOR_DEFAULT + ", or another free port if that is taken.")
     private @Nullable String http;
+
+    @Mixin
+    private EndpointAccessOptions httpAccess = new EndpointAccessOptions();
+
+    @Option(
+            names = "--per-owner",
+            paramLabel = "SIZE",
+            converter = Size.Converter.class,
+            description =
+                    "The most that all exports of one owner may hold here together, like 8G. An owner is a server of the"
+                            + " pool, by its name, or whoever has one address. Default: all of --memory.")
+    private @Nullable Size perOwner;
+
+    @Option(
+            names = "--owners",
+            paramLabel = "FILE",
+            description =
+                    "Other limits for some owners: lines like 'web1 16G', with the name of a server in the pool, or"
+                            + " anonymous@10.0.0.3 for an address; # begins a comment. Who is not named has --per-owner. It is read at the start.")
+    private @Nullable Path owners;
 
     @Mixin
     private LoopOptions loops = new LoopOptions();
@@ -167,12 +190,14 @@ public final class DonorCommand implements Callable<Integer> {
         LoopSettings running = loops.settings(transports().size() - 1);
         long slabs = lent.bytes() / slabSize.bytes();
         List<String> remarks = fit(lent, slabs, running.count() + transports().size() - 1);
-        EndpointAddress endpoint = endpoint();
+        EndpointAddress endpoint = httpAccess.address(http, EndpointOptions.DONOR_DEFAULT);
+        OwnerLimits limits = limits();
         List<String> lacks = protect();
         LendingDonor donor;
         try {
             StoreSettings store = StoreSettings.ofMemory(lent.bytes(), Math.toIntExact(slabSize.bytes()))
                     .withLease(lease)
+                    .withLimits(limits)
                     .withLock(!noLock && !unprotected);
             if (overcommit) {
                 store = store.withReadySlabs(0).withHugePages(false);
@@ -295,11 +320,18 @@ public final class DonorCommand implements Callable<Integer> {
                 .toList();
     }
 
-    private @Nullable EndpointAddress endpoint() {
+    private OwnerLimits limits() {
+        Size each = perOwner;
+        require(
+                each == null || each.bytes() >= slabSize.bytes(),
+                "--per-owner: " + each + " is less than one slab of " + slabSize
+                        + ", so nobody could keep anything here; give more, or a smaller --slab-size");
+        long bytes = each == null ? OwnerLimits.UNLIMITED : each.bytes();
+        Path file = owners;
         try {
-            return EndpointAddress.parse(http, EndpointOptions.DONOR_DEFAULT);
-        } catch (TypeConversionException e) {
-            throw new ParameterException(spec.commandLine(), "--http: " + e.getMessage(), e);
+            return file == null ? new OwnerLimits(bytes, Map.of()) : OwnersFile.read(file, bytes);
+        } catch (IOException e) {
+            throw new ParameterException(spec.commandLine(), "--owners: " + e.getMessage(), e);
         }
     }
 }

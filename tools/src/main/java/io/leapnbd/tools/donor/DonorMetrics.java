@@ -1,5 +1,7 @@
 package io.leapnbd.tools.donor;
 
+import io.leapnbd.donor.protocol.PrintableText;
+import io.leapnbd.donor.store.OwnerStatistics;
 import io.leapnbd.donor.store.StoreStatistics;
 import io.leapnbd.tools.http.LoopMetrics;
 import io.leapnbd.tools.http.Metrics;
@@ -49,6 +51,25 @@ final class DonorMetrics {
                 "leap_lender_leases_expired_total",
                 "Exports forgotten because their server did not come back.",
                 StoreStatistics::leasesExpired);
+        metrics.gauge("leap_lender_owner_bytes", "What an owner's exports hold.", "owner")
+                .from(sink -> {
+                    StoreStatistics now = status.store().statistics();
+                    now.owners()
+                            .forEach(owner ->
+                                    sink.accept((long) owner.slabs() * now.slabSize(), PrintableText.of(owner.name())));
+                });
+        metrics.gauge("leap_lender_owner_limit_bytes", "What they may hold, of owners that have a limit.", "owner")
+                .from(sink -> {
+                    StoreStatistics now = status.store().statistics();
+                    now.owners().stream()
+                            .filter(OwnerStatistics::limited)
+                            .forEach(owner ->
+                                    sink.accept((long) owner.limit() * now.slabSize(), PrintableText.of(owner.name())));
+                });
+        store.counter(
+                "leap_lender_over_limit_total",
+                "Grants that were refused because their owner holds what it may.",
+                StoreStatistics::overLimit);
         metrics.gauge("leap_start_time_seconds", "When the donor started, in seconds since 1970.")
                 .from(sink -> sink.accept(status.startMillis() / 1000));
         LoopMetrics.add(metrics, status.loops());

@@ -4,6 +4,7 @@ import io.leapnbd.donor.loop.LoopTurns;
 import io.leapnbd.donor.net.ServerStatistics;
 import io.leapnbd.donor.protocol.PrintableText;
 import io.leapnbd.donor.store.ExportStatistics;
+import io.leapnbd.donor.store.OwnerStatistics;
 import io.leapnbd.donor.store.SlabStore;
 import io.leapnbd.donor.store.StoreStatistics;
 import io.leapnbd.donor.tls.LinkTls;
@@ -12,6 +13,7 @@ import io.leapnbd.tools.cli.Json;
 import io.leapnbd.tools.cli.Size;
 import io.leapnbd.tools.cli.Table;
 import io.leapnbd.tools.http.Answer;
+import io.leapnbd.tools.http.SecurityLine;
 import io.leapnbd.tools.pool.PoolFolder;
 import java.time.Duration;
 import java.time.Instant;
@@ -30,6 +32,7 @@ import org.jspecify.annotations.Nullable;
  * @param listeners one a transport
  * @param loops how long the turns of the event loops are, those for TCP first
  * @param unprotected what protection of the process could not be had
+ * @param security what holds of who may do or see what
  * @param whyItWantsSlabs why it wants slabs back, or would, in words that follow a colon; null if it lends all that it has
  * @param tls what it shows to servers of its pool; null if it is of none
  * @param insecure whether somebody beyond this machine could use it who has shown nothing
@@ -41,6 +44,7 @@ record DonorStatus(
         List<Supplier<ServerStatistics>> listeners,
         List<LoopTurns> loops,
         List<String> unprotected,
+        List<SecurityLine> security,
         Supplier<@Nullable String> whyItWantsSlabs,
         @Nullable LinkTls tls,
         boolean insecure) {
@@ -93,9 +97,20 @@ record DonorStatus(
                     .put("epoch", export.epoch())
                     .put("links", export.links())
                     .put("lease_seconds_left", export.leaseSecondsLeft())
+                    .put("owner", export.account())
+                    .endObject();
+        }
+        json.endArray().array("owners");
+        for (OwnerStatistics owner : now.owners()) {
+            json.object()
+                    .put("name", owner.name())
+                    .put("exports", owner.exports())
+                    .put("bytes", (long) owner.slabs() * now.slabSize())
+                    .put("limit_bytes", owner.limited() ? (long) owner.limit() * now.slabSize() : -1)
                     .endObject();
         }
         json.endArray()
+                .put("grants_over_limit", now.overLimit())
                 .object("requests")
                 .put("reads", now.reads())
                 .put("writes", now.writes())
@@ -105,7 +120,9 @@ record DonorStatus(
                 .endObject()
                 .array("degraded");
         degraded(now).forEach(json::add);
-        return json.endArray().endObject() + "\n";
+        json.endArray();
+        SecurityLine.putInto(json, security);
+        return json.endObject() + "\n";
     }
 
     private String text() {
@@ -147,6 +164,17 @@ record DonorStatus(
         if (!exports.isEmpty()) {
             out.append('\n').append(exports);
         }
+        Table owners = new Table("owner", "exports", "holds", "may hold");
+        for (OwnerStatistics owner : now.owners()) {
+            owners.row(
+                    PrintableText.of(owner.name()),
+                    Integer.toString(owner.exports()),
+                    Size.approximate(owner.slabs() * slab),
+                    owner.limited() ? Size.approximate(owner.limit() * slab) : "all there is");
+        }
+        if (!owners.isEmpty()) {
+            out.append('\n').append(owners);
+        }
         out.append(String.format(
                 Locale.ROOT,
                 "%n%,d reads, %,d writes, %,d trims, %,d refused%n",
@@ -159,7 +187,7 @@ record DonorStatus(
             out.append("\ndegraded:\n");
             complaints.forEach(complaint -> out.append("  ").append(complaint).append('\n'));
         }
-        return out.toString();
+        return out.append(SecurityLine.text(security)).toString();
     }
 
     private String whoIsServed() {
@@ -174,6 +202,11 @@ record DonorStatus(
         List<String> complaints = new ArrayList<>(unprotected);
         if (now.lockRefusal() != null) {
             complaints.add("what is lent is not locked in memory: " + now.lockRefusal());
+        }
+        if (now.overLimit() > 0) {
+            complaints.add(now.overLimit()
+                    + " requests for memory were refused because their owner holds what it may; --per-owner and --owners say how"
+                    + " much that is");
         }
         String soon = PoolFolder.endsSoon(tls);
         if (soon != null) {

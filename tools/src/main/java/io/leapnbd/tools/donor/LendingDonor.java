@@ -23,6 +23,7 @@ import io.leapnbd.tools.http.HttpEndpoint;
 import io.leapnbd.tools.http.MetricsPage;
 import io.leapnbd.tools.http.Page;
 import io.leapnbd.tools.http.RunFile;
+import io.leapnbd.tools.http.SecurityLine;
 import io.leapnbd.tools.pool.PoolFolder;
 import java.io.IOException;
 import java.net.InetSocketAddress;
@@ -32,6 +33,7 @@ import java.util.EnumSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -171,10 +173,22 @@ public final class LendingDonor implements AutoCloseable {
             listeners.add(server::statistics);
             at = announce(Transport.RDMA, server.address(), false);
         }
-        HostPort endpoint = null;
+        HttpEndpoint endpoint = null;
+        List<SecurityLine> security = new CopyOnWriteArrayList<>();
+        security.addAll(DonorSecurity.links(listen, transports, tls));
+        security.add(DonorSecurity.limits(settings.limits()));
         if (http != null) {
             DonorStatus status = new DonorStatus(
-                    uris, startMillis, store, listeners, turns, unprotected, this::whyItWantsSlabs, tls, insecure);
+                    uris,
+                    startMillis,
+                    store,
+                    listeners,
+                    turns,
+                    unprotected,
+                    security,
+                    this::whyItWantsSlabs,
+                    tls,
+                    insecure);
             HttpEndpoint opened = HttpEndpoint.open(
                     http,
                     Map.<String, Page>of(
@@ -182,6 +196,8 @@ public final class LendingDonor implements AutoCloseable {
                             new MetricsPage(DonorMetrics.registry(status)),
                             "/status",
                             status::page,
+                            "/security",
+                            query -> SecurityLine.page(security),
                             "/healthz",
                             query -> Answer.line(200, "ok"),
                             "/readyz",
@@ -189,8 +205,9 @@ public final class LendingDonor implements AutoCloseable {
                     Map.of());
             closings.add("HTTP endpoint", opened);
             opened.warnIfExposed();
-            endpoint = opened.address();
-            uris.add("http://" + endpoint);
+            endpoint = opened;
+            uris.add(opened.uri());
+            security.add(opened.security());
         }
         closings.add("claims", store::admitNobody);
         Path file = RunFile.register("donor", endpoint, uris.getFirst());

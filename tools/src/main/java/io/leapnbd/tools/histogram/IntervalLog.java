@@ -1,13 +1,16 @@
 package io.leapnbd.tools.histogram;
 
 import io.leapnbd.bypass.latency.LatencyRecorders;
+import io.leapnbd.tools.linux.PlainFile;
+import java.io.BufferedOutputStream;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.PrintStream;
+import java.nio.ByteBuffer;
+import java.nio.channels.Channels;
+import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardOpenOption;
 import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.CountDownLatch;
@@ -43,18 +46,14 @@ public final class IntervalLog implements AutoCloseable {
      * Opens the file and starts writing.
      *
      * @param interval above zero
-     * @throws IOException if the file cannot be written
+     * @throws IOException if the file cannot be written, or is a symbolic link or another user's
      */
     public IntervalLog(LatencyRecorders recorders, Path file, Duration interval, long startMillis) throws IOException {
         this.recorders = recorders;
         this.file = file;
         this.startMillis = startMillis;
         this.out = new PrintStream(
-                Files.newOutputStream(
-                        file,
-                        StandardOpenOption.CREATE,
-                        StandardOpenOption.TRUNCATE_EXISTING,
-                        StandardOpenOption.WRITE),
+                new BufferedOutputStream(Channels.newOutputStream(PlainFile.replace(file))),
                 false,
                 StandardCharsets.UTF_8);
         this.writer = header(out, startMillis);
@@ -123,12 +122,15 @@ public final class IntervalLog implements AutoCloseable {
 
     private void writeTotal() {
         Path total = file.resolveSibling(file.getFileName() + ".total");
-        try {
-            Files.writeString(
-                    total,
-                    oneInterval(LatencySeries.of(recorders, null, null), startMillis, System.currentTimeMillis()));
+        try (FileChannel to = PlainFile.replace(total)) {
+            ByteBuffer text = ByteBuffer.wrap(
+                    oneInterval(LatencySeries.of(recorders, null, null), startMillis, System.currentTimeMillis())
+                            .getBytes(StandardCharsets.UTF_8));
+            while (text.hasRemaining()) {
+                int _ = to.write(text);
+            }
         } catch (IOException e) {
-            log.warn("{} cannot be written: {}", total, e.toString());
+            log.warn("{} cannot be written: {}", total, e.getMessage());
         }
     }
 

@@ -10,15 +10,34 @@ import java.net.HttpURLConnection;
 import java.net.Proxy;
 import java.net.URI;
 import java.nio.charset.StandardCharsets;
+import javax.net.ssl.HttpsURLConnection;
+import javax.net.ssl.SSLContext;
+import javax.net.ssl.SSLException;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Fetches pages of a server's endpoint, and has its actions done.
  *
  * @param address where it listens
+ * @param token that is shown to it; null for none
+ * @param tls what TLS is spoken with; null for HTTP without it
  */
-public record EndpointClient(HostPort address) {
+public record EndpointClient(
+        HostPort address,
+        @Nullable BearerToken token,
+        @Nullable SSLContext tls) {
 
     private static final int TIMEOUT_MILLIS = 10_000;
+
+    /** For one that asks for nothing. */
+    public EndpointClient(HostPort address) {
+        this(address, null, null);
+    }
+
+    /** Its address as a URI. */
+    public String uri() {
+        return (tls == null ? "http://" : "https://") + address;
+    }
 
     /**
      * Fetches a page.
@@ -43,14 +62,29 @@ public record EndpointClient(HostPort address) {
 
     private String ask(String method, String pathAndQuery) {
         try {
-            HttpURLConnection connection = (HttpURLConnection)
-                    URI.create("http://" + address + pathAndQuery).toURL().openConnection(Proxy.NO_PROXY);
+            HttpURLConnection connection =
+                    (HttpURLConnection) URI.create(uri() + pathAndQuery).toURL().openConnection(Proxy.NO_PROXY);
+            if (tls != null) {
+                ((HttpsURLConnection) connection).setSSLSocketFactory(tls.getSocketFactory());
+            }
+            if (token != null) {
+                connection.setRequestProperty("Authorization", token.header());
+            }
+            connection.setInstanceFollowRedirects(false);
             connection.setRequestMethod(method);
             connection.setConnectTimeout(TIMEOUT_MILLIS);
             connection.setReadTimeout(TIMEOUT_MILLIS);
             int status = connection.getResponseCode();
             try (InputStream in = status < 400 ? connection.getInputStream() : connection.getErrorStream()) {
                 String body = in == null ? "" : new String(in.readAllBytes(), StandardCharsets.UTF_8);
+                if (status == 401) {
+                    throw new CommandFailure(
+                            ExitCode.FAILED,
+                            uri()
+                                    + (token == null
+                                            ? " asks for a token; name its file with --token-file"
+                                            : " does not take " + token + "; name the file of its --http-token"));
+                }
                 if (status != 200) {
                     throw new CommandFailure(
                             status == 400 ? ExitCode.USAGE : ExitCode.FAILED,
@@ -58,10 +92,16 @@ public record EndpointClient(HostPort address) {
                 }
                 return body;
             }
+        } catch (SSLException e) {
+            throw new CommandFailure(
+                    ExitCode.FAILED,
+                    uri() + ": no TLS connection (" + OneLineErrors.describe(e)
+                            + "); name the server as its certificate does, and certificates of its CA with --tls-certificates",
+                    e);
         } catch (IOException e) {
             throw new CommandFailure(
                     ExitCode.UNREACHABLE,
-                    "no server answers at http://" + address + " (" + OneLineErrors.describe(e)
+                    "no server answers at " + uri() + " (" + OneLineErrors.describe(e)
                             + "); start one with 'leap-nbd serve', or name it with --http or --pid",
                     e);
         }

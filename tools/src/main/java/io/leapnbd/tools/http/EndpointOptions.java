@@ -1,8 +1,11 @@
 package io.leapnbd.tools.http;
 
+import io.leapnbd.nbd.tls.TlsFolder;
 import io.leapnbd.tools.cli.CommandFailure;
 import io.leapnbd.tools.cli.ExitCode;
 import io.leapnbd.tools.cli.HostPort;
+import java.io.IOException;
+import java.nio.file.Path;
 import java.util.List;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
@@ -28,6 +31,22 @@ public final class EndpointOptions {
     @Option(names = "--pid", paramLabel = "PID", description = "The server with this process id.")
     private @Nullable Long pid;
 
+    @Option(
+            names = "--token-file",
+            paramLabel = "FILE",
+            description =
+                    "The token that the server asks for, its --http-token. Default: the server's own file, if it runs"
+                            + " here and you may read that.")
+    private @Nullable Path token;
+
+    @Option(
+            names = "--tls-certificates",
+            paramLabel = "FOLDER",
+            description =
+                    "Speak HTTPS, with a server whose certificate ca-cert.pem of FOLDER has signed. client-cert.pem and"
+                            + " client-key.pem are shown if they are there. Default: the server's --http-tls, if it runs here.")
+    private @Nullable Path certificates;
+
     /** For picocli. */
     public EndpointOptions() {}
 
@@ -38,7 +57,7 @@ public final class EndpointOptions {
      */
     public EndpointClient client() {
         if (http != null) {
-            return new EndpointClient(http);
+            return client(http, token, certificates);
         }
         List<RunFile> running = RunFile.running();
         if (pid != null) {
@@ -57,10 +76,12 @@ public final class EndpointOptions {
         if (candidates.size() > 1) {
             throw new CommandFailure(ExitCode.USAGE, "which one? Name it with --pid; " + list(candidates));
         }
-        return candidates.isEmpty() ? new EndpointClient(HostPort.parseListen(DEFAULT)) : client(candidates.getFirst());
+        return candidates.isEmpty()
+                ? client(HostPort.parseListen(DEFAULT), token, certificates)
+                : client(candidates.getFirst());
     }
 
-    private static EndpointClient client(RunFile file) {
+    private EndpointClient client(RunFile file) {
         HostPort address = file.http();
         if (address == null) {
             throw new CommandFailure(
@@ -68,7 +89,22 @@ public final class EndpointOptions {
                     "process " + file.pid() + " (" + file.role()
                             + ") runs without an HTTP endpoint; start it without --http none");
         }
-        return new EndpointClient(address);
+        return client(
+                address,
+                token == null ? file.token() : token,
+                certificates == null ? file.certificates() : certificates);
+    }
+
+    /** A client of an endpoint, with what it has to show. */
+    static EndpointClient client(HostPort address, @Nullable Path token, @Nullable Path certificates) {
+        try {
+            return new EndpointClient(
+                    address,
+                    token == null ? null : BearerToken.read(token),
+                    certificates == null ? null : new TlsFolder(certificates).javaClient());
+        } catch (IOException e) {
+            throw new CommandFailure(ExitCode.USAGE, String.valueOf(e.getMessage()), e);
+        }
     }
 
     private static String list(List<RunFile> running) {

@@ -2,6 +2,9 @@ package io.leapnbd.tools.http;
 
 import com.sun.net.httpserver.HttpExchange;
 import com.sun.net.httpserver.HttpServer;
+import com.sun.net.httpserver.HttpsConfigurator;
+import com.sun.net.httpserver.HttpsParameters;
+import com.sun.net.httpserver.HttpsServer;
 import io.leapnbd.tools.cli.CommandFailure;
 import io.leapnbd.tools.cli.ExitCode;
 import io.leapnbd.tools.cli.HostPort;
@@ -15,83 +18,98 @@ import java.util.Map;
 import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.concurrent.ExecutorService;
-import java.util.concurrent.Executors;
+import java.util.concurrent.SynchronousQueue;
 import java.util.concurrent.ThreadFactory;
-import java.util.regex.Pattern;
+import java.util.concurrent.ThreadPoolExecutor;
+import java.util.concurrent.TimeUnit;
+import javax.net.ssl.SSLContext;
+import javax.net.ssl.SSLParameters;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
  * Serves pages that are only looked at, by GET and HEAD, and actions that change something, by PUT. It keeps no state, and runs
- * on threads of its own, off the data path.
+ * on threads of its own, off the data path. {@link AccessRules} says who may ask for what.
  *
- * <p>There is no authentication; it is meant for loopback. Actions are open to this machine only, whatever address it
- * listens on, and not to web pages that are open in a browser here: those may not send PUT to another origin, and one whose
- * name was made to resolve to this machine is recognised by that name.
+ * <p>A request that does not arrive whole within {@value #REQUEST_SECONDS} s ends its connection, and so does an answer that is not taken within
+ * {@value #ANSWER_SECONDS} s. There are {@value #CONNECTIONS} connections at most, each with a thread of its own while it asks for something.
  */
 public final class HttpEndpoint implements AutoCloseable {
 
     private static final Logger log = LoggerFactory.getLogger(HttpEndpoint.class);
 
-    private static final int THREADS = 2;
+    private static final int REQUEST_SECONDS = 5;
+    private static final int ANSWER_SECONDS = 30;
+    private static final int CONNECTIONS = 32;
 
-    /** What a Host header of this machine's own may be. */
-    private static final Pattern LOCAL = Pattern.compile("(localhost|127(\\.\\d{1,3}){3}|\\[::1])(:\\d{1,5})?");
+    /** Of a thread, in bytes: there may be as many as connections, and this process's memory is locked. */
+    private static final long STACK = 512 << 10;
+
+    private static final long IDLE_SECONDS = 10;
+    private static final String[] PROTOCOLS = {"TLSv1.3", "TLSv1.2"};
 
     private final HttpServer server;
+    private final EndpointAccess access;
+    private final AccessRules rules;
     private final ExecutorService threads;
     private final SortedMap<String, Page> pages;
     private final Map<String, Page> actions;
 
-    private HttpEndpoint(HttpServer server, SortedMap<String, Page> pages, Map<String, Page> actions) {
+    private HttpEndpoint(
+            HttpServer server, EndpointAccess access, SortedMap<String, Page> pages, Map<String, Page> actions) {
         this.server = server;
+        this.access = access;
+        rules = new AccessRules(access);
         this.pages = pages;
         this.actions = actions;
-        ThreadFactory factory = Thread.ofPlatform().name("http-", 0).daemon().factory();
-        this.threads = Executors.newFixedThreadPool(THREADS, factory);
+        ThreadFactory factory =
+                Thread.ofPlatform().name("http-", 0).daemon().stackSize(STACK).factory();
+        // One for each connection that has begun a request: half a request keeps its thread, and nobody else waits for
+        // it.
+        this.threads = new ThreadPoolExecutor(
+                0, Integer.MAX_VALUE, IDLE_SECONDS, TimeUnit.SECONDS, new SynchronousQueue<>(), factory);
         server.setExecutor(threads);
         server.createContext("/", this::handle);
         server.start();
     }
 
-    /** Starts answering, with pages and without actions; see {@link #open(HostPort, Map, Map)}. */
-    public static HttpEndpoint open(HostPort listen, Map<String, Page> pages) {
-        return open(listen, pages, Map.of());
-    }
-
     /**
      * Starts answering at the address, or, if that is taken and nobody demanded it, at another free port of the same host, and says so.
      *
-     * @throws CommandFailure as {@link #open(HostPort, Map, Map)}
+     * @param pages by path, like {@code /status}
+     * @param actions by path too; none of the pages' paths
+     * @throws CommandFailure if the address cannot be listened on, or is open to other machines and asks nobody anything; with what to do
+     *     about it
      */
     public static HttpEndpoint open(EndpointAddress listen, Map<String, Page> pages, Map<String, Page> actions) {
         if (listen.demanded()) {
-            return open(listen.address(), pages, actions);
+            return openAt(listen, pages, actions);
         }
         try {
-            return open(listen.address(), pages, actions);
+            return openAt(listen, pages, actions);
         } catch (CommandFailure e) {
-            HttpEndpoint other = open(listen.anyPort(), pages, actions);
+            HttpEndpoint other = openAt(listen.anyPort(), pages, actions);
             log.info("{} is taken, so status and metrics are at {}", listen.address(), other.address());
             return other;
         }
     }
 
-    /**
-     * Starts answering.
-     *
-     * @param pages by path, like {@code /status}
-     * @param actions by path too; none of the pages' paths
-     * @throws CommandFailure if the address cannot be listened on, with what to do about it
-     */
-    public static HttpEndpoint open(HostPort listen, Map<String, Page> pages, Map<String, Page> actions) {
+    private static HttpEndpoint openAt(EndpointAddress at, Map<String, Page> pages, Map<String, Page> actions) {
+        HostPort listen = at.address();
         InetSocketAddress address = listen.resolve();
         if (address.isUnresolved()) {
             throw new CommandFailure(
                     ExitCode.FAILED, "--http " + listen + ": no such host; give 127.0.0.1:9480 or none");
         }
+        String objection = at.access().objection(listen, address.getAddress());
+        if (objection != null) {
+            throw new CommandFailure(ExitCode.USAGE, objection);
+        }
+        limitConnections();
         try {
-            return new HttpEndpoint(HttpServer.create(address, 0), new TreeMap<>(pages), Map.copyOf(actions));
+            return new HttpEndpoint(
+                    server(address, at.access()), at.access(), new TreeMap<>(pages), Map.copyOf(actions));
         } catch (IOException e) {
             throw new CommandFailure(
                     ExitCode.FAILED,
@@ -101,16 +119,64 @@ public final class HttpEndpoint implements AutoCloseable {
         }
     }
 
+    private static HttpServer server(InetSocketAddress address, EndpointAccess access) throws IOException {
+        SSLContext tls = access.tls();
+        if (tls == null) {
+            return HttpServer.create(address, 0);
+        }
+        HttpsServer server = HttpsServer.create(address, 0);
+        boolean certificates = access.asksForCertificates();
+        server.setHttpsConfigurator(new HttpsConfigurator(tls) {
+            @Override
+            public void configure(HttpsParameters parameters) {
+                SSLParameters wanted = tls.getDefaultSSLParameters();
+                wanted.setProtocols(PROTOCOLS);
+                wanted.setNeedClientAuth(certificates);
+                parameters.setSSLParameters(wanted);
+            }
+        });
+        return server;
+    }
+
+    /** The JDK's server reads these when it is first used, and has no other way to be told. */
+    private static void limitConnections() {
+        setUnlessSet("sun.net.httpserver.maxReqTime", REQUEST_SECONDS);
+        setUnlessSet("sun.net.httpserver.maxRspTime", ANSWER_SECONDS);
+        setUnlessSet("jdk.httpserver.maxConnections", CONNECTIONS);
+    }
+
+    private static void setUnlessSet(String property, int value) {
+        if (System.getProperty(property) == null) {
+            String _ = System.setProperty(property, Integer.toString(value));
+        }
+    }
+
     /** Where it listens, with the port that it really has. */
     public HostPort address() {
         InetSocketAddress address = server.getAddress();
         return new HostPort(address.getAddress().getHostAddress(), address.getPort());
     }
 
-    /** Says in the log if other machines may reach it. */
+    /** The same as a URI. */
+    public String uri() {
+        return (access.tls() == null ? "http://" : "https://") + address();
+    }
+
+    /** What it asks of who comes. */
+    public EndpointAccess access() {
+        return access;
+    }
+
+    /** What holds of it, for {@code status}. */
+    public SecurityLine security() {
+        boolean loopback = server.getAddress().getAddress().isLoopbackAddress();
+        return new SecurityLine("HTTP " + address(), loopback || access.tls() != null, access.description(loopback));
+    }
+
+    /** Says in the log if what it answers can be read on the way to other machines, its token too. */
     public void warnIfExposed() {
-        if (!server.getAddress().getAddress().isLoopbackAddress()) {
-            log.warn("http://{} can be reached from other machines, and asks nobody for a password", address());
+        if (access.tls() == null && !server.getAddress().getAddress().isLoopbackAddress()) {
+            log.warn("{} speaks no TLS: whoever sees the network's packets sees its token; --http-tls hides it", uri());
         }
     }
 
@@ -132,8 +198,12 @@ public final class HttpEndpoint implements AutoCloseable {
     private Answer answer(HttpExchange exchange) {
         String method = exchange.getRequestMethod();
         Page action = actions.get(exchange.getRequestURI().getPath());
+        Answer refusal = rules.refusal(exchange, action != null && method.equals("PUT"));
+        if (refusal != null) {
+            return refusal;
+        }
         if (action != null) {
-            return method.equals("PUT") ? act(exchange, action) : Answer.line(405, "only PUT is answered here");
+            return method.equals("PUT") ? answer(exchange, action) : Answer.line(405, "only PUT is answered here");
         }
         if (!method.equals("GET") && !method.equals("HEAD")) {
             return Answer.line(405, "only GET and HEAD are answered here");
@@ -143,17 +213,6 @@ public final class HttpEndpoint implements AutoCloseable {
             return Answer.line(404, "nothing here; there are: " + String.join(" ", pages.keySet()));
         }
         return answer(exchange, page);
-    }
-
-    private static Answer act(HttpExchange exchange, Page action) {
-        String host = exchange.getRequestHeaders().getFirst("Host");
-        if (!exchange.getRemoteAddress().getAddress().isLoopbackAddress()
-                || exchange.getRequestHeaders().containsKey("Origin")
-                || host == null
-                || !LOCAL.matcher(host).matches()) {
-            return Answer.line(403, "things are changed from this machine only, by 'leap-nbd set' or 'leap-nbd drain'");
-        }
-        return answer(exchange, action);
     }
 
     private static Answer answer(HttpExchange exchange, Page page) {
@@ -167,7 +226,7 @@ public final class HttpEndpoint implements AutoCloseable {
         }
     }
 
-    private static Map<String, String> query(@org.jspecify.annotations.Nullable String raw) {
+    private static Map<String, String> query(@Nullable String raw) {
         Map<String, String> query = new HashMap<>();
         if (raw != null) {
             for (String pair : raw.split("&", -1)) {

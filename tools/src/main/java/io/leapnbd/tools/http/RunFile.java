@@ -27,13 +27,31 @@ import org.slf4j.LoggerFactory;
  * @param role the command, {@code serve} or {@code donor}
  * @param http where its HTTP endpoint listens; null if it has none
  * @param uri where it accepts connections; of several addresses, the first
+ * @param token the file of the token that its endpoint asks for; null for none
+ * @param certificates the folder of the certificates that its endpoint speaks TLS with; null if it does not
  */
-public record RunFile(long pid, String role, @Nullable HostPort http, String uri) {
+public record RunFile(
+        long pid,
+        String role,
+        @Nullable HostPort http,
+        String uri,
+        @Nullable Path token,
+        @Nullable Path certificates) {
 
     private static final Logger log = LoggerFactory.getLogger(RunFile.class);
 
     private static final Path SYSTEM = Path.of("/run/leap-nbd");
     private static final String SUFFIX = ".run";
+
+    /** One whose endpoint asks for nothing. */
+    RunFile(long pid, String role, @Nullable HostPort http, String uri) {
+        this(pid, role, http, uri, null, null);
+    }
+
+    /** A client of its endpoint; null if it has none. */
+    public @Nullable EndpointClient client() {
+        return http == null ? null : EndpointOptions.client(http, token, certificates);
+    }
 
     /** The folder that this user's processes write to; it need not exist. */
     public static Path folder() {
@@ -64,6 +82,12 @@ public record RunFile(long pid, String role, @Nullable HostPort http, String uri
         if (http != null) {
             properties.setProperty("http", http.toString());
         }
+        if (token != null) {
+            properties.setProperty("token", token.toString());
+        }
+        if (certificates != null) {
+            properties.setProperty("certificates", certificates.toString());
+        }
         StringWriter text = new StringWriter();
         properties.store(text, null);
         Path file = folder.resolve(pid + SUFFIX);
@@ -78,9 +102,19 @@ public record RunFile(long pid, String role, @Nullable HostPort http, String uri
     }
 
     /** Writes this process's file; null, and a line in the log, if that cannot be done. */
-    public static @Nullable Path register(String role, @Nullable HostPort http, String uri) {
+    public static @Nullable Path register(String role, @Nullable HttpEndpoint endpoint, String uri) {
+        EndpointAccess access = endpoint == null ? EndpointAccess.OPEN : endpoint.access();
+        BearerToken secret = access.token();
+        Path tls = access.folder();
         try {
-            return new RunFile(ProcessHandle.current().pid(), role, http, uri).write(folder());
+            return new RunFile(
+                            ProcessHandle.current().pid(),
+                            role,
+                            endpoint == null ? null : endpoint.address(),
+                            uri,
+                            secret == null ? null : secret.file().toAbsolutePath(),
+                            tls == null ? null : tls.toAbsolutePath())
+                    .write(folder());
         } catch (IOException e) {
             log.warn(
                     "{} cannot be written ({}), so other commands need --http to find this process",
@@ -140,11 +174,15 @@ public record RunFile(long pid, String role, @Nullable HostPort http, String uri
             }
             properties.load(new StringReader(Files.readString(file)));
             String http = properties.getProperty("http");
+            String token = properties.getProperty("token");
+            String certificates = properties.getProperty("certificates");
             return new RunFile(
                     Long.parseLong(name.substring(0, name.length() - SUFFIX.length())),
                     properties.getProperty("role", "serve"),
                     http == null ? null : HostPort.parseListen(http),
-                    properties.getProperty("uri", ""));
+                    properties.getProperty("uri", ""),
+                    token == null ? null : Path.of(token),
+                    certificates == null ? null : Path.of(certificates));
         } catch (IOException | RuntimeException e) {
             return null;
         }

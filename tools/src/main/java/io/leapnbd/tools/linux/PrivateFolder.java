@@ -7,6 +7,7 @@ import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermission;
 import java.nio.file.attribute.PosixFilePermissions;
+import java.util.Set;
 
 /**
  * Folders that nobody else may have made or may write to: what is in them is believed. In a shared place like {@code /tmp} somebody
@@ -15,6 +16,8 @@ import java.nio.file.attribute.PosixFilePermissions;
 public final class PrivateFolder {
 
     private static final int ROOT = 0;
+    private static final int WRITABLE = 022;
+    private static final int STICKY = 01000;
 
     private PrivateFolder() {}
 
@@ -71,9 +74,36 @@ public final class PrivateFolder {
                     "the folder " + folder + " belongs to " + Files.getOwner(folder, LinkOption.NOFOLLOW_LINKS)
                             + ", who could change what is in it; remove it, or name a folder of your own");
         }
-        if (Files.getPosixFilePermissions(folder).contains(PosixFilePermission.OTHERS_WRITE)) {
+        Set<PosixFilePermission> rights = Files.getPosixFilePermissions(folder);
+        if (rights.contains(PosixFilePermission.OTHERS_WRITE)) {
             throw new IOException("anybody may write to the folder " + folder
                     + "; name one of your own, or take that right away: chmod o-w " + folder);
+        }
+        if (rights.contains(PosixFilePermission.GROUP_WRITE)) {
+            throw new IOException("the group of the folder " + folder
+                    + " may write to it; name another, or take that right away: chmod g-w " + folder);
+        }
+        requireUnmovable(folder);
+        requireUnmovable(folder.toRealPath());
+    }
+
+    /**
+     * Checks that nobody else can put another file or folder in the place of one: those above it, whose mode lets others write, have the
+     * sticky bit, as {@code /tmp} has it.
+     *
+     * @throws IOException in one sentence with the remedy, if somebody can
+     */
+    public static void requireUnmovable(Path file) throws IOException {
+        Path above = file.toAbsolutePath().getParent();
+        if (above == null || !Files.isDirectory(above)) {
+            return;
+        }
+        for (Path at = above.toRealPath(); at != null; at = at.getParent()) {
+            int mode = (Integer) Files.getAttribute(at, "unix:mode", LinkOption.NOFOLLOW_LINKS);
+            if ((mode & WRITABLE) != 0 && (mode & STICKY) == 0) {
+                throw new IOException("others may write to the folder " + at + ", and so replace " + file
+                        + "; name another place, or take that right away: chmod go-w " + at);
+            }
         }
     }
 

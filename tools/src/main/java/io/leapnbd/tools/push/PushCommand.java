@@ -7,7 +7,8 @@ import io.leapnbd.tools.cli.CommandFailure;
 import io.leapnbd.tools.cli.CommonOptions;
 import io.leapnbd.tools.cli.Exit;
 import io.leapnbd.tools.cli.ExitCode;
-import io.leapnbd.tools.cli.HostPort;
+import io.leapnbd.tools.http.EndpointAccessOptions;
+import io.leapnbd.tools.http.EndpointAddress;
 import io.leapnbd.tools.linux.LinuxException;
 import io.leapnbd.tools.linux.MemoryGroup;
 import io.leapnbd.tools.linux.Protection;
@@ -25,7 +26,6 @@ import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
-import picocli.CommandLine.TypeConversionException;
 
 /** {@code leap-nbd push}. */
 @Command(
@@ -95,6 +95,9 @@ public final class PushCommand implements Callable<Integer> {
                     + " ${DEFAULT-VALUE}.")
     private String http = "none";
 
+    @Mixin
+    private EndpointAccessOptions httpAccess = new EndpointAccessOptions();
+
     @Option(names = "--unprotected", description = "Do not lock this process in memory, nor run it ahead of others.")
     private boolean unprotected;
 
@@ -111,7 +114,7 @@ public final class PushCommand implements Callable<Integer> {
                     spec.commandLine(), "name what to push for: one of --pid, --cgroup and --unit, like --pid 1234");
         }
         PushSettings settings = settings();
-        HostPort endpoint = endpoint();
+        EndpointAddress endpoint = httpAccess.address(http, null);
         Watched watched = pid != null ? Watched.process(pid) : Watched.group(group());
         protect();
         PushService service;
@@ -173,14 +176,6 @@ public final class PushCommand implements Callable<Integer> {
             if (!finding.ok()) {
                 spec.commandLine().getErr().println("push: not protected: " + finding);
             }
-        }
-    }
-
-    private @Nullable HostPort endpoint() {
-        try {
-            return http.equals("none") ? null : HostPort.parseListen(http);
-        } catch (TypeConversionException e) {
-            throw new ParameterException(spec.commandLine(), "--http: " + e.getMessage(), e);
         }
     }
 }

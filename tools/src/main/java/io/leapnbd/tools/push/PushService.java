@@ -4,8 +4,8 @@ import io.leapnbd.prefetch.push.DeviceLimits;
 import io.leapnbd.prefetch.push.PushSettings;
 import io.leapnbd.tools.cli.Exit;
 import io.leapnbd.tools.cli.ExitCode;
-import io.leapnbd.tools.cli.HostPort;
 import io.leapnbd.tools.http.Answer;
+import io.leapnbd.tools.http.EndpointAddress;
 import io.leapnbd.tools.http.HttpEndpoint;
 import io.leapnbd.tools.http.MetricsPage;
 import io.leapnbd.tools.http.RunFile;
@@ -57,7 +57,11 @@ final class PushService implements AutoCloseable {
     private boolean warned;
 
     private PushService(
-            Watched watched, PageFaultEvents events, PushTargets targets, PushAgent agent, @Nullable HostPort http) {
+            Watched watched,
+            PageFaultEvents events,
+            PushTargets targets,
+            PushAgent agent,
+            @Nullable EndpointAddress http) {
         this.watched = watched;
         this.events = events;
         this.targets = targets;
@@ -77,8 +81,7 @@ final class PushService implements AutoCloseable {
                                 "/healthz",
                                 query -> Answer.line(200, "ok")),
                         Map.of("/settings", status::set));
-        runFile =
-                RunFile.register("push", endpoint == null ? null : endpoint.address(), "push:" + watched.description());
+        runFile = RunFile.register("push", endpoint, "push:" + watched.description());
     }
 
     /**
@@ -87,7 +90,7 @@ final class PushService implements AutoCloseable {
      * @throws LinuxException if the kernel does not allow it
      * @throws IOException in one sentence, if there is nothing to watch
      */
-    static PushService open(Watched watched, PushSettings settings, DeviceLimits device, @Nullable HostPort http)
+    static PushService open(Watched watched, PushSettings settings, DeviceLimits device, @Nullable EndpointAddress http)
             throws IOException {
         PageFaultEvents events = new PageFaultEvents(RING_PAGES);
         try {
@@ -154,7 +157,7 @@ final class PushService implements AutoCloseable {
 
     /** For people: what is pushed for, and where its figures are. */
     String description() {
-        return watched.description() + (endpoint == null ? "" : " http://" + endpoint.address());
+        return watched.description() + (endpoint == null ? "" : " " + endpoint.uri());
     }
 
     @Override

@@ -1,5 +1,6 @@
 package io.leapnbd.tools.record;
 
+import io.leapnbd.tools.linux.PlainFile;
 import java.io.Closeable;
 import java.io.IOException;
 import java.nio.ByteBuffer;
@@ -7,7 +8,6 @@ import java.nio.ByteOrder;
 import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
-import java.nio.file.StandardOpenOption;
 import java.util.zip.CRC32;
 import java.util.zip.Deflater;
 
@@ -44,7 +44,7 @@ final class TraceFile implements Closeable {
      * @throws java.nio.file.FileAlreadyExistsException if there is one
      */
     TraceFile(Path path) throws IOException {
-        file = FileChannel.open(path, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE);
+        file = PlainFile.create(path);
         zipped = path.toString().endsWith(".gz");
         deflater = new Deflater(Deflater.DEFAULT_COMPRESSION, true);
     }

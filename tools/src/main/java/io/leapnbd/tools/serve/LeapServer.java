@@ -28,6 +28,7 @@ import io.leapnbd.nbd.spi.BlockDevice;
 import io.leapnbd.tools.cli.Closings;
 import io.leapnbd.tools.cli.Durations;
 import io.leapnbd.tools.cli.HostPort;
+import io.leapnbd.tools.cli.OneLineErrors;
 import io.leapnbd.tools.histogram.HistogramPage;
 import io.leapnbd.tools.histogram.IntervalLog;
 import io.leapnbd.tools.http.Answer;
@@ -36,6 +37,7 @@ import io.leapnbd.tools.http.HttpEndpoint;
 import io.leapnbd.tools.http.MetricsPage;
 import io.leapnbd.tools.http.Page;
 import io.leapnbd.tools.http.RunFile;
+import io.leapnbd.tools.http.SecurityLine;
 import io.leapnbd.tools.linux.Machine;
 import io.leapnbd.tools.linux.PrivateFolder;
 import io.leapnbd.tools.pool.PoolFolder;
@@ -46,6 +48,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.function.Consumer;
 import org.HdrHistogram.Histogram;
 import org.jspecify.annotations.Nullable;
@@ -82,6 +85,7 @@ public final class LeapServer implements AutoCloseable {
     private final long startMillis = System.currentTimeMillis();
     private final Closings closings = new Closings();
     private final List<String> uris = new ArrayList<>();
+    private final List<SecurityLine> security = new CopyOnWriteArrayList<>();
     private @Nullable RemoteDevice device;
     private @Nullable LinkTls linkTls;
     private @Nullable Recording recording;
@@ -209,18 +213,18 @@ public final class LeapServer implements AutoCloseable {
                         new IntervalLog(remote.latencies(), intervals, settings.histogramInterval(), startMillis));
             } catch (IOException e) {
                 throw new IOException(
-                        "--histogram-log " + intervals + " cannot be written; name a file in a folder that exists", e);
+                        "--histogram-log " + intervals + " cannot be written (" + OneLineErrors.describe(e)
+                                + "); name a file in a folder that exists",
+                        e);
             }
         }
         closings.add("summary", () -> summarize(remote.latencies()));
 
-        for (Path path : settings.unix()) {
-            Path folder = path.toAbsolutePath().getParent();
-            if (folder != null) {
-                createFolder("--unix", folder);
-            }
-            uris.add(
-                    nbd.listenUnix(path.toAbsolutePath()).uri(settings.export()).toString());
+        for (Path path : settings.unix().paths()) {
+            UnixSockets.prepareFolderOf(path);
+            uris.add(nbd.listenUnix(path.toAbsolutePath(), settings.unix().access())
+                    .uri(settings.export())
+                    .toString());
         }
         for (HostPort address : settings.tcp()) {
             try {
@@ -231,12 +235,22 @@ public final class LeapServer implements AutoCloseable {
             }
         }
 
-        HostPort endpoint = null;
+        security.addAll(ServerSecurity.lines(settings));
+        HttpEndpoint endpoint = null;
         if (settings.http() != null) {
             endpoint = openEndpoint(
                     settings.http(),
                     new ServerStatus(
-                            settings, uris, startMillis, loops.turns(), remote, nbd, store, recorded, linkTls));
+                            settings,
+                            uris,
+                            startMillis,
+                            loops.turns(),
+                            remote,
+                            nbd,
+                            store,
+                            recorded,
+                            security,
+                            linkTls));
         }
         Path file = RunFile.register("serve", endpoint, uris.getFirst());
         if (file != null) {
@@ -245,7 +259,7 @@ public final class LeapServer implements AutoCloseable {
         loops.forgetTurns();
     }
 
-    private HostPort openEndpoint(EndpointAddress listen, ServerStatus status) {
+    private HttpEndpoint openEndpoint(EndpointAddress listen, ServerStatus status) {
         RemoteDevice remote = status.device();
         HttpEndpoint endpoint = HttpEndpoint.open(
                 listen,
@@ -254,6 +268,8 @@ public final class LeapServer implements AutoCloseable {
                         new MetricsPage(new ServerMetrics(status).registry()),
                         "/status",
                         status::page,
+                        "/security",
+                        query -> SecurityLine.page(security),
                         "/healthz",
                         query -> Answer.line(200, "ok"),
                         "/readyz",
@@ -271,8 +287,9 @@ public final class LeapServer implements AutoCloseable {
                         new DrainControl(status)::drain));
         closings.add("HTTP endpoint", endpoint);
         endpoint.warnIfExposed();
-        uris.add("http://" + endpoint.address());
-        return endpoint.address();
+        uris.add(endpoint.uri());
+        security.add(endpoint.security());
+        return endpoint;
     }
 
     private static StagingObserver staging(LoopLatencies latencies) {
@@ -387,17 +404,6 @@ public final class LeapServer implements AutoCloseable {
                         settings.donors().stream().map(DonorSettings::address).toList())
                 .stateFile(settings.stateFile())
                 .conclude();
-    }
-
-    private static void createFolder(String option, Path folder) throws IOException {
-        try {
-            Files.createDirectories(folder);
-        } catch (IOException e) {
-            throw new IOException(
-                    option + ": the folder " + folder
-                            + " cannot be created; name one below a folder that you may write to",
-                    e);
-        }
     }
 
     private static void summarize(LatencyRecorders latencies) {

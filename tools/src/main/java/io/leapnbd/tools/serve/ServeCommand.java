@@ -15,7 +15,7 @@ import io.leapnbd.tools.cli.ExitCode;
 import io.leapnbd.tools.cli.HostPort;
 import io.leapnbd.tools.cli.LoopOptions;
 import io.leapnbd.tools.cli.Size;
-import io.leapnbd.tools.http.EndpointAddress;
+import io.leapnbd.tools.http.EndpointAccessOptions;
 import io.leapnbd.tools.http.EndpointOptions;
 import io.leapnbd.tools.http.RunFile;
 import io.leapnbd.tools.linux.Machine;
@@ -60,7 +60,6 @@ public final class ServeCommand implements Callable<Integer> {
 
     private static final Size EMBEDDED_SIZE = Size.parse("512M");
     private static final String DEFAULT_LISTEN = "127.0.0.1:10809";
-    private static final int MAX_SOCKET_PATH = 107;
 
     /** What the compilers were seen to use at once while a server warms up. */
     private static final long COMPILERS_MEMORY = 6L << 20;
@@ -100,12 +99,8 @@ public final class ServeCommand implements Callable<Integer> {
             description = "Accept clients over TCP; may be repeated. Default without --unix: " + DEFAULT_LISTEN + ".")
     private List<HostPort> listen = List.of();
 
-    @Option(
-            names = "--unix",
-            paramLabel = "PATH",
-            description = "Accept clients over a Unix socket, which is how this machine's own swap should come; may be"
-                    + " repeated.")
-    private List<Path> unix = List.of();
+    @Mixin
+    private UnixOptions unix = new UnixOptions();
 
     @Mixin
     private PoolOptions pool = new PoolOptions();
@@ -116,9 +111,13 @@ public final class ServeCommand implements Callable<Integer> {
     @Option(
             names = "--http",
             paramLabel = "HOST:PORT",
-            description = "Where /metrics, /status, /histograms, /healthz and /readyz are answered; none turns it off."
-                    + " Default: " + EndpointOptions.DEFAULT + ", or another free port if that is taken.")
+            description =
+                    "Where /metrics, /status, /security, /histograms, /healthz and /readyz are answered; none turns it"
+                            + " off. Default: " + EndpointOptions.DEFAULT + ", or another free port if that is taken.")
     private @Nullable String http;
+
+    @Mixin
+    private EndpointAccessOptions httpAccess = new EndpointAccessOptions();
 
     @Option(
             names = "--prefetch",
@@ -427,14 +426,9 @@ public final class ServeCommand implements Callable<Integer> {
                 patience.compareTo(Duration.ofHours(1)) <= 0,
                 "--wait: " + Durations.format(patience) + " is not in 0s..1h");
         require(!histogramInterval.isZero(), "--histogram-interval: has to be above zero, like 1s");
-        for (Path path : unix) {
-            int length = path.toString().getBytes(StandardCharsets.UTF_8).length;
-            require(
-                    length <= MAX_SOCKET_PATH,
-                    "--unix: a socket's path has at most " + MAX_SOCKET_PATH + " bytes; this one has " + length);
-        }
+        UnixSockets sockets = unix.sockets();
         List<HostPort> tcp =
-                listen.isEmpty() && unix.isEmpty() ? List.of(HostPort.parseListen(DEFAULT_LISTEN)) : listen;
+                listen.isEmpty() && sockets.paths().isEmpty() ? List.of(HostPort.parseListen(DEFAULT_LISTEN)) : listen;
         LinkSecurity security = new LinkSecurity(pool.folder(), pool.insecure());
         String objection = security.objection(addresses);
         require(objection == null, "--donors: " + objection);
@@ -444,10 +438,10 @@ public final class ServeCommand implements Callable<Integer> {
                 bytes.bytes(),
                 name,
                 tcp,
-                unix,
+                sockets,
                 tls.choice(),
                 security,
-                endpoint(),
+                httpAccess.address(http, EndpointOptions.DEFAULT),
                 copies,
                 ioTimeout,
                 running,
@@ -514,14 +508,6 @@ public final class ServeCommand implements Callable<Integer> {
     private void require(boolean right, String message) {
         if (!right) {
             throw new ParameterException(spec.commandLine(), message);
-        }
-    }
-
-    private @Nullable EndpointAddress endpoint() {
-        try {
-            return EndpointAddress.parse(http, EndpointOptions.DEFAULT);
-        } catch (TypeConversionException e) {
-            throw new ParameterException(spec.commandLine(), "--http: " + e.getMessage(), e);
         }
     }
 

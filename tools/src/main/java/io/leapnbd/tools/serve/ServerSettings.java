@@ -19,7 +19,7 @@ import org.jspecify.annotations.Nullable;
  * @param size bytes
  * @param export its name
  * @param tcp where to accept NBD clients over TCP
- * @param unix where to accept them over Unix sockets
+ * @param unix where to accept them over Unix sockets, and whom
  * @param tls whether these clients may or must use it
  * @param links whom it talks to at the other end of links to donors
  * @param http where the endpoint listens; null for none
@@ -40,7 +40,7 @@ public record ServerSettings(
         long size,
         String export,
         List<HostPort> tcp,
-        List<Path> unix,
+        UnixSockets unix,
         TlsChoice tls,
         LinkSecurity links,
         @Nullable EndpointAddress http,

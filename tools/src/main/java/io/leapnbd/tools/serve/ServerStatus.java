@@ -6,6 +6,7 @@ import io.leapnbd.bypass.latency.Operation;
 import io.leapnbd.bypass.latency.Stage;
 import io.leapnbd.bypass.link.Donor;
 import io.leapnbd.bypass.link.DonorAddress;
+import io.leapnbd.bypass.link.LendingLimit;
 import io.leapnbd.bypass.map.Placement;
 import io.leapnbd.donor.loop.LoopTurns;
 import io.leapnbd.donor.protocol.Protocol;
@@ -21,6 +22,7 @@ import io.leapnbd.tools.cli.Json;
 import io.leapnbd.tools.cli.Size;
 import io.leapnbd.tools.cli.Table;
 import io.leapnbd.tools.http.Answer;
+import io.leapnbd.tools.http.SecurityLine;
 import io.leapnbd.tools.pool.PoolFolder;
 import io.leapnbd.tools.record.Recording;
 import java.time.Duration;
@@ -42,6 +44,7 @@ import org.jspecify.annotations.Nullable;
  * @param loops how long the event loops' turns are
  * @param store the embedded donor; null if there are others
  * @param recording of what clients do; null if nothing is recorded
+ * @param security what holds of who may do or see what
  * @param tls what it shows to donors of its pool; null if it is of none
  */
 record ServerStatus(
@@ -53,6 +56,7 @@ record ServerStatus(
         NbdServer nbd,
         @Nullable SlabStore store,
         @Nullable Recording recording,
+        List<SecurityLine> security,
         @Nullable LinkTls tls) {
 
     /** {@code /status}, or {@code /status?format=text}. */
@@ -92,6 +96,7 @@ record ServerStatus(
             }
         }
         wantedBack(complaints);
+        limits(complaints);
         SpillStatus.complain(device.spill(), complaints);
         comingAndGoing(complaints);
         long lost = device.map().pagesLost();
@@ -161,6 +166,17 @@ record ServerStatus(
         }
     }
 
+    /** Donors whose room for this server is used up although they may have more for others. */
+    private void limits(List<String> complaints) {
+        for (Donor donor : device.donorSet().present()) {
+            LendingLimit limit = donor.limit();
+            if (limit != null && donor.up() && donor.freeSlabs() == 0) {
+                complaints.add("donor " + donor + " has no more room for this server: it " + limit
+                        + "; raise that there, or add donors");
+            }
+        }
+    }
+
     /** Donors that join or leave, and cannot because another one does not learn of it. */
     private void comingAndGoing(List<String> complaints) {
         for (Donor donor : device.donorSet().present()) {
@@ -171,6 +187,12 @@ record ServerStatus(
                         + " before donor " + who + " knows of it; start that one, or remove it as well");
             }
         }
+    }
+
+    /** Bytes that a donor lends this server at most; -1 for all that it has. */
+    private static long limitOf(Donor donor) {
+        LendingLimit limit = donor.limit();
+        return limit == null ? -1 : limit.bytes();
     }
 
     /** Slabs of the device that each donor holds, by number. */
@@ -247,6 +269,7 @@ record ServerStatus(
                     .put("slabs_free", donor.freeSlabs())
                     .put("slabs_total", donor.totalSlabs())
                     .put("slabs_wanted_back", donor.wantedBack())
+                    .put("limit_bytes", limitOf(donor))
                     .put("drained", donor.drained())
                     .put("use", DonorSettings.use(donor))
                     .put("timeouts", donor.timeouts())
@@ -314,7 +337,9 @@ record ServerStatus(
         }
         json.endObject().array("degraded");
         degraded().forEach(json::add);
-        return json.endArray().endObject() + "\n";
+        json.endArray();
+        SecurityLine.putInto(json, security);
+        return json.endObject() + "\n";
     }
 
     private String text() {
@@ -393,7 +418,7 @@ record ServerStatus(
             out.append("\ndegraded:\n");
             complaints.forEach(complaint -> out.append("  ").append(complaint).append('\n'));
         }
-        return out.toString();
+        return out.append(SecurityLine.text(security)).toString();
     }
 
     /** The name in a donor's certificate; empty if it has shown none. */

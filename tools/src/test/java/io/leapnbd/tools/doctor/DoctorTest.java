@@ -7,6 +7,7 @@ import java.io.PrintWriter;
 import java.io.StringWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -109,6 +110,20 @@ class DoctorTest {
             assertThat(code).isIn(0, 1);
             assertThat(out.toString()).contains("kernel").contains("Java").contains("CAP_SYS_ADMIN");
         }
+    }
+
+    @Test
+    void a_run_folder_that_others_may_write_to_is_found_with_a_remedy() throws IOException {
+        Path folder = Files.createDirectory(root.resolve("run"));
+        Files.setPosixFilePermissions(folder, PosixFilePermissions.fromString("rwxr-xr-x"));
+        assertThat(SecurityChecks.folder(folder).status()).isEqualTo(Check.Status.OK);
+        Files.setPosixFilePermissions(folder, PosixFilePermissions.fromString("rwxrwxrwx"));
+        assertThat(SecurityChecks.folder(folder)).satisfies(check -> {
+            assertThat(check.status()).isEqualTo(Check.Status.WARN);
+            assertThat(check.detail()).contains("anybody may write to the folder " + folder);
+            assertThat(check.remedy()).contains("chmod o-w " + folder);
+        });
+        assertThat(SecurityChecks.folder(root.resolve("nowhere")).status()).isEqualTo(Check.Status.OK);
     }
 
     @Test

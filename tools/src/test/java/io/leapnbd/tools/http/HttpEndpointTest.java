@@ -25,7 +25,7 @@ class HttpEndpointTest {
     @BeforeEach
     void open() {
         endpoint = HttpEndpoint.open(
-                new HostPort("127.0.0.1", 0),
+                EndpointAddress.exactly(new HostPort("127.0.0.1", 0)),
                 Map.of(
                         "/echo", query -> Answer.ok("text/plain; charset=utf-8", "hello " + query.get("name")),
                         "/picky",
@@ -104,7 +104,7 @@ class HttpEndpointTest {
 
     @Test
     void anAddressInUseIsRefusedWithARemedy() {
-        assertThatThrownBy(() -> HttpEndpoint.open(endpoint.address(), Map.of()))
+        assertThatThrownBy(() -> HttpEndpoint.open(EndpointAddress.exactly(endpoint.address()), Map.of(), Map.of()))
                 .isInstanceOf(CommandFailure.class)
                 .hasMessageContaining(endpoint.address().toString())
                 .hasMessageContaining("--http none");
@@ -112,7 +112,8 @@ class HttpEndpointTest {
 
     @Test
     void aHostThatDoesNotExistIsRefusedWithARemedy() {
-        assertThatThrownBy(() -> HttpEndpoint.open(new HostPort("no-such-host.invalid", 0), Map.of()))
+        assertThatThrownBy(() -> HttpEndpoint.open(
+                        EndpointAddress.exactly(new HostPort("no-such-host.invalid", 0)), Map.of(), Map.of()))
                 .isInstanceOf(CommandFailure.class)
                 .hasMessageContaining("no such host");
     }
@@ -127,7 +128,7 @@ class HttpEndpointTest {
 
     @Test
     void anAddressThatNobodyDemandedIsLeftToWhoHasIt() { // G10
-        EndpointAddress taken = new EndpointAddress(endpoint.address(), false);
+        EndpointAddress taken = new EndpointAddress(endpoint.address(), false, EndpointAccess.OPEN);
         try (HttpEndpoint second = HttpEndpoint.open(taken, Map.of(), Map.of())) {
             assertThat(second.address().host()).isEqualTo(endpoint.address().host());
             assertThat(second.address().port()).isNotIn(0, endpoint.address().port());

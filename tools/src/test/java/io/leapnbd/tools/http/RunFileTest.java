@@ -90,6 +90,47 @@ class RunFileTest {
     }
 
     @Test
+    void aFolderThatItsGroupMayWriteToIsNeitherUsedNorBelieved() throws Exception {
+        Path folder = parent.resolve("run");
+        RunFile own = new RunFile(ProcessHandle.current().pid(), "serve", null, URI);
+        own.write(folder);
+        Files.setPosixFilePermissions(folder, PosixFilePermissions.fromString("rwxrwxr-x"));
+        assertThatThrownBy(() -> own.write(folder))
+                .hasMessage("the group of the folder " + folder
+                        + " may write to it; name another, or take that right away: chmod g-w " + folder);
+        assertThat(RunFile.readAll(folder)).isEmpty();
+    }
+
+    @Test
+    void aFolderThatOthersMayReplaceIsNeitherUsedNorBelieved() throws Exception {
+        Path above = Files.createDirectory(parent.resolve("above"));
+        Path folder = above.resolve("run");
+        RunFile own = new RunFile(ProcessHandle.current().pid(), "serve", null, URI);
+        own.write(folder);
+        Files.setPosixFilePermissions(above, PosixFilePermissions.fromString("rwxrwxrwx"));
+        assertThatThrownBy(() -> own.write(folder)).hasMessageContaining("others may write to the folder " + above);
+        assertThat(RunFile.readAll(folder)).isEmpty();
+        // As /tmp has it: there, nobody moves what is another's.
+        assertThat(new ProcessBuilder("chmod", "1777", above.toString()).start().waitFor())
+                .isZero();
+        assertThat(RunFile.readAll(folder)).containsExactly(own);
+    }
+
+    @Test
+    void whatAnEndpointAsksForIsFoundAndTheTokenIsNotInTheFile() throws Exception {
+        Path folder = parent.resolve("run");
+        RunFile own = new RunFile(
+                ProcessHandle.current().pid(),
+                "serve",
+                new HostPort("127.0.0.1", 9480),
+                URI,
+                Path.of("/etc/token"),
+                Path.of("/etc/pki"));
+        own.write(folder);
+        assertThat(RunFile.readAll(folder)).containsExactly(own);
+    }
+
+    @Test
     void aFolderThatSomebodyElseMadeIsNeitherUsedNorBelieved() throws Exception { // B7, E8
         assumeTrue(
                 "root".equals(System.getProperty("user.name")),

@@ -4,21 +4,25 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.leapnbd.donor.loop.LoopSettings;
+import io.leapnbd.donor.store.OwnerLimits;
 import io.leapnbd.donor.store.StoreSettings;
 import io.leapnbd.nbd.NbdUri;
 import io.leapnbd.nbd.client.NbdClient;
+import io.leapnbd.nbd.server.UnixAccess;
 import io.leapnbd.tools.cli.CommandFailure;
 import io.leapnbd.tools.cli.DonorAddress;
 import io.leapnbd.tools.cli.HostPort;
 import io.leapnbd.tools.donor.LendingDonor;
 import io.leapnbd.tools.http.EndpointAddress;
 import io.leapnbd.tools.http.EndpointClient;
+import io.leapnbd.tools.http.SecurityLine;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
+import java.util.Map;
 import java.util.Random;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
@@ -140,6 +144,69 @@ class LeapServerTest {
     }
 
     @Test
+    void aServerThatHasAllItMaySaysWhoseLimitItIs() throws IOException {
+        try (LendingDonor tight = LendingDonor.open(
+                        StoreSettings.ofMemory(8 * SLAB, SLAB)
+                                .withLock(false)
+                                .withLimits(new OwnerLimits(2 * SLAB, Map.of())),
+                        ANYWHERE,
+                        1,
+                        ANY_HTTP,
+                        List.of());
+                LeapServer server = LeapServer.open(with(
+                        settings(2 * SLAB), DonorAddress.parseList(tight.uris().getFirst()), null));
+                NbdClient client = client(server, "nbd://")) {
+            client.write(0, page(1));
+            assertThat(get(server, "/status?format=text")).doesNotContain("has no more room for this server");
+            client.write(SLAB, page(2));
+            String limit = "has no more room for this server: it lends at most 2 MiB to all exports of"
+                    + " 'anonymous@127.0.0.1' (its --per-owner or --owners); raise that there, or add donors";
+            assertThat(get(server, "/status?format=text")).contains(limit);
+            assertThat(get(server, "/status")).contains("\"limit_bytes\": 2097152");
+            EndpointClient lender = endpoint(tight.uris().getLast());
+            assertThat(lender.get("/status"))
+                    .contains("\"name\": \"anonymous@127.0.0.1\"", "\"limit_bytes\": 2097152", "\"bytes\": 2097152");
+            assertThat(lender.get("/status?format=text")).containsPattern("anonymous@127.0.0.1 +1 +2 MiB +2 MiB");
+            assertThat(lender.get("/metrics"))
+                    .contains(
+                            "leap_lender_owner_bytes{owner=\"anonymous@127.0.0.1\"} 2097152.0",
+                            "leap_lender_owner_limit_bytes{owner=\"anonymous@127.0.0.1\"} 2097152.0");
+        }
+    }
+
+    @Test
+    void aDeviceThatIsLargerThanItsLimitIsRefusedWithBothNumbers() throws IOException {
+        try (LendingDonor tight = LendingDonor.open(
+                StoreSettings.ofMemory(8 * SLAB, SLAB).withLock(false).withLimits(new OwnerLimits(2 * SLAB, Map.of())),
+                ANYWHERE,
+                1,
+                ANY_HTTP,
+                List.of())) {
+            ServerSettings settings =
+                    with(settings(4 * SLAB), DonorAddress.parseList(tight.uris().getFirst()), null);
+            assertThatThrownBy(() -> LeapServer.open(settings).close())
+                    .isInstanceOf(IOException.class)
+                    .hasMessageContaining("4M")
+                    .hasMessageContaining("2M");
+        }
+    }
+
+    @Test
+    void statusSaysWhatHoldsOfWhoMayDoWhat() throws IOException {
+        try (LeapServer server = LeapServer.open(settings(4 * SLAB))) {
+            assertThat(get(server, "/status?format=text"))
+                    .contains("\nsecurity:\n")
+                    .containsPattern("(?m)^  ok +NBD .*/leap.sock: rw-------$")
+                    .containsPattern("(?m)^  open +NBD tcp .*: no TLS: anybody on this machine may read and write")
+                    .containsPattern("(?m)^  open +donor links: plain")
+                    .containsPattern("(?m)^  ok +HTTP 127.0.0.1:\\d+: loopback, no TLS, anybody on this machine");
+            List<SecurityLine> lines = SecurityLine.parse(get(server, "/security"));
+            assertThat(lines).extracting(SecurityLine::holds).contains(true, false);
+            assertThat(get(server, "/status")).contains("\"security\": [", "\"part\": \"donor links\"");
+        }
+    }
+
+    @Test
     void theDonorCountsToo() throws IOException {
         try (LeapServer server = LeapServer.open(settings(4 * SLAB));
                 NbdClient client = client(server, "nbd://")) {
@@ -254,7 +321,7 @@ class LeapServerTest {
                 size,
                 "leap",
                 List.of(ANYWHERE),
-                List.of(state.resolve("leap.sock")),
+                new UnixSockets(List.of(state.resolve("leap.sock")), UnixAccess.OWNER),
                 TlsChoice.OFF,
                 io.leapnbd.tools.pool.LinkSecurity.NONE,
                 ANY_HTTP,
@@ -277,7 +344,7 @@ class LeapServerTest {
                 s.size(),
                 s.export(),
                 s.tcp(),
-                List.of(),
+                UnixSockets.NONE,
                 s.tls(),
                 s.links(),
                 http == null ? s.http() : EndpointAddress.exactly(http),

@@ -196,7 +196,7 @@ class PrefetchingServerTest {
                 SIZE,
                 "leap",
                 List.of(listen),
-                List.of(),
+                UnixSockets.NONE,
                 TlsChoice.OFF,
                 io.leapnbd.tools.pool.LinkSecurity.NONE,
                 ANY_HTTP,

@@ -45,7 +45,7 @@ class SampleTest {
         assertThat(picture)
                 .contains("http://127.0.0.1:9480", "8 MiB of 64 MiB written")
                 .containsPattern("(?m)^read +100 +10\\.0 µs +20\\.0 µs +300$")
-                .containsPattern("(?m)^tcp://h:1 +up +2 +5 +11 +16 +0$")
+                .containsPattern("(?m)^tcp://h:1 +up +no +2 +5 +11 +16 +0$")
                 .doesNotContain("write  ", "degraded");
     }
 

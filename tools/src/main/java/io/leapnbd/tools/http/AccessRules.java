@@ -1,0 +1,78 @@
+package io.leapnbd.tools.http;
+
+import com.sun.net.httpserver.Headers;
+import com.sun.net.httpserver.HttpExchange;
+import java.util.List;
+import java.util.regex.Pattern;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Who may look, and who may change something. Any thread.
+ *
+ * <p>With a token, whoever shows it may do both, from wherever he comes, and nobody else anything. With TLS alone, whoever has shown a
+ * certificate may look. Otherwise the endpoint is on loopback, and who asks by a name of this machine may look. Without a token things are changed
+ * from this machine only.
+ *
+ * <p>A web page that is open in a browser here may ask for pages of loopback too. It gives itself away: it may not send PUT to
+ * another origin, a name that was made to resolve to this machine is in the header {@code Host}, and it knows no token.
+ *
+ * @param access what the endpoint asks for
+ */
+record AccessRules(EndpointAccess access) {
+
+    private static final String OCTET = "(25[0-5]|2[0-4]\\d|1\\d\\d|[1-9]?\\d)";
+
+    /** What a Host header of this machine's own may be. */
+    private static final Pattern LOCAL =
+            Pattern.compile("(localhost|127(\\." + OCTET + "){3}|\\[::1])(:\\d{1,5})?", Pattern.CASE_INSENSITIVE);
+
+    /** Why a request is refused; null if it is not. */
+    @Nullable
+    Answer refusal(HttpExchange exchange, boolean changes) {
+        BearerToken token = access.token();
+        if (token != null) {
+            List<String> shown = values(exchange.getRequestHeaders(), "Authorization");
+            if (shown.size() != 1 || !token.isIn(shown.getFirst())) {
+                exchange.getResponseHeaders().set("WWW-Authenticate", "Bearer realm=\"leap-nbd\"");
+                return Answer.line(401, "a token is asked for; name its file with --token-file");
+            }
+            return changes && fromWebPage(exchange) ? notFromHere() : null;
+        }
+        if (changes) {
+            return fromThisMachine(exchange) && isLocal(exchange) && !fromWebPage(exchange) ? null : notFromHere();
+        }
+        if (access.tls() != null) {
+            return null;
+        }
+        return isLocal(exchange) ? null : Answer.line(403, "ask for it by the name localhost or the address 127.0.0.1");
+    }
+
+    private static Answer notFromHere() {
+        return Answer.line(
+                403,
+                "things are changed from this machine only, by 'leap-nbd set' or 'leap-nbd drain', or with a token"
+                        + " (--http-token)");
+    }
+
+    private static boolean fromThisMachine(HttpExchange exchange) {
+        return exchange.getRemoteAddress().getAddress().isLoopbackAddress();
+    }
+
+    private static boolean fromWebPage(HttpExchange exchange) {
+        return exchange.getRequestHeaders().containsKey("Origin");
+    }
+
+    /** Whether it is asked for by a name of this machine, in the one header and nowhere else. */
+    private static boolean isLocal(HttpExchange exchange) {
+        List<String> hosts = values(exchange.getRequestHeaders(), "Host");
+        String target = exchange.getRequestURI().getRawAuthority();
+        return hosts.size() == 1
+                && LOCAL.matcher(hosts.getFirst()).matches()
+                && (target == null || LOCAL.matcher(target).matches());
+    }
+
+    private static List<String> values(Headers headers, String name) {
+        List<String> all = headers.get(name);
+        return all == null ? List.of() : all;
+    }
+}

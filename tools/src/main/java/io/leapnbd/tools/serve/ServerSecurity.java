@@ -1,0 +1,92 @@
+package io.leapnbd.tools.serve;
+
+import io.leapnbd.bypass.cipher.CipherKind;
+import io.leapnbd.bypass.link.DonorAddress.Transport;
+import io.leapnbd.tools.cli.HostPort;
+import io.leapnbd.tools.http.SecurityLine;
+import io.leapnbd.tools.pool.LinkSecurity;
+import java.net.InetSocketAddress;
+import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermission;
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * What holds of a server, from its settings: a line for each listener, one for the links to donors, one for the pages that they keep. The
+ * endpoint adds its own.
+ */
+final class ServerSecurity {
+
+    private ServerSecurity() {}
+
+    static List<SecurityLine> lines(ServerSettings settings) {
+        List<SecurityLine> all = new ArrayList<>();
+        for (Path path : settings.unix().paths()) {
+            boolean everybody = settings.unix().access().mode().contains(PosixFilePermission.OTHERS_WRITE);
+            all.add(new SecurityLine(
+                    "NBD " + path,
+                    !everybody,
+                    settings.unix().description() + (everybody ? ": anybody on this machine may connect" : "")));
+        }
+        for (HostPort address : settings.tcp()) {
+            all.add(tcp(address, settings.tls()));
+        }
+        all.add(links(settings));
+        all.add(pages(settings));
+        return all;
+    }
+
+    private static SecurityLine tcp(HostPort address, TlsChoice tls) {
+        String part = "NBD tcp " + address;
+        if (tls.required()) {
+            return new SecurityLine(
+                    part,
+                    true,
+                    tls.folder() != null
+                            ? "TLS, and a client's certificate is asked for"
+                            : "TLS, and a key that the client shares is asked for");
+        }
+        InetSocketAddress at = address.resolve();
+        String who = !at.isUnresolved() && at.getAddress().isLoopbackAddress()
+                ? "anybody on this machine"
+                : "whoever reaches this address";
+        return new SecurityLine(
+                part,
+                false,
+                (tls.folder() == null && tls.keys() == null ? "no TLS: " : "TLS is not asked for: ") + who
+                        + " may read and write the device; use --unix, --tls-certificates or --tls-psk");
+    }
+
+    /** How what is said to donors is protected on its way, and who they are. */
+    private static SecurityLine links(ServerSettings settings) {
+        if (settings.donors().isEmpty()) {
+            return new SecurityLine("donor links", true, "none: the memory is this process's own");
+        }
+        LinkSecurity security = settings.links();
+        boolean tls = security.pool() != null;
+        boolean rdma = settings.donors().stream().anyMatch(donor -> donor.transport() == Transport.RDMA);
+        return new SecurityLine(
+                "donor links",
+                tls && !rdma,
+                tls
+                        ? "TLS 1.3 with donors of the pool" + (rdma ? " over TCP; plain over RDMA" : "")
+                        : "plain: whoever sees the network's packets sees pages, and donors do not know who asks");
+    }
+
+    /** What donors know of the pages that they keep. */
+    private static SecurityLine pages(ServerSettings settings) {
+        if (settings.donors().isEmpty()) {
+            return new SecurityLine("pages", true, "they stay in this process");
+        }
+        CipherKind cipher = settings.copies().encryption().kind();
+        if (cipher.encrypts()) {
+            return new SecurityLine(
+                    "pages", true, "encrypted with " + cipher + ": donors cannot read them, nor change them unseen");
+        }
+        return new SecurityLine(
+                "pages",
+                false,
+                "readable to donors; bytes that a fault has changed are "
+                        + (settings.copies().seals() ? "found (--seals on)" : "not found (--seals off)"));
+    }
+}
