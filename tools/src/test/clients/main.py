@@ -19,6 +19,7 @@ import set_donors
 import spill
 import tls
 import tls_psk
+from beside import Beside
 from processes import Processes, Server, two_donors
 from runner import Suite, stop_on_signals
 
@@ -38,8 +39,16 @@ def main(words):
     if count and not words:
         words = [rounds.NAME]
     processes = Processes()
-    stop_on_signals(processes.close)
-    suite = Suite(words, processes)
+    # All of the suite: what takes longest runs in a process of its own.
+    beside = None if words else Beside(__file__, ownership.HISTORIES, "--histories", histories, "--from", first)
+
+    def close():
+        if beside:
+            beside.close()
+        processes.close()
+
+    stop_on_signals(close)
+    suite = Suite(words, processes, ownership.HISTORIES if beside else None)
     try:
         size = real_clients.SIZE
 
@@ -70,8 +79,10 @@ def main(words):
         links.run(suite, processes)
         bad_flags.run(suite, processes)
         own_memory.run(suite, processes)
+        if beside:
+            beside.finish(suite)
     finally:
-        processes.close()
+        close()
     print(f"{suite.passed} passed, {suite.failed} failed", flush=True)
     return 0 if suite.passed and not suite.failed else 1
 

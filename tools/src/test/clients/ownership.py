@@ -22,6 +22,8 @@ AT_SLABS = 86016
 SLAB_ROW = 320  # two slots; the newer one counts
 THERE = 0x4C454150
 
+HISTORIES = "two hosts take turns with one export"
+
 
 def require(condition, message):
     if not condition:
@@ -243,5 +245,5 @@ def history(processes, seed):
 
 def run(suite, processes, first, histories):
     for seed in range(first, first + histories):
-        suite.test(f"two hosts take turns with one export and no page is foreign, stale or zero (A1-A9, seed {seed})", history, processes, seed)
+        suite.test(f"{HISTORIES} and no page is foreign, stale or zero (A1-A9, seed {seed})", history, processes, seed)
         suite.run()
