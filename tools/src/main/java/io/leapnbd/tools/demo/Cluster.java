@@ -2,9 +2,14 @@ package io.leapnbd.tools.demo;
 
 import io.leapnbd.tools.cli.Closings;
 import io.leapnbd.tools.cli.CommandFailure;
+import io.leapnbd.tools.cli.ExitCode;
 import io.leapnbd.tools.cli.HostPort;
 import io.leapnbd.tools.http.EndpointClient;
+import io.leapnbd.tools.pool.PoolCommand;
 import java.io.IOException;
+import java.io.PrintWriter;
+import java.io.StringWriter;
+import java.io.Writer;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -12,6 +17,7 @@ import java.util.Comparator;
 import java.util.List;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
+import picocli.CommandLine;
 
 /**
  * Three donors, and a server that keeps two copies of each page, on this machine, in a folder of their own; nothing of them stays after
@@ -45,6 +51,7 @@ final class Cluster implements AutoCloseable {
         folder = Files.createTempDirectory("leap-nbd-demo-");
         ended.add("demo's processes", closings);
         closings.add("folder", () -> deleteAll(folder));
+        makePool();
         for (int i = 1; i <= DONORS; i++) {
             Child donor = Child.start(
                     "donor-" + i,
@@ -57,6 +64,8 @@ final class Cluster implements AutoCloseable {
                     Long.toString(SLAB_BYTES),
                     "--listen",
                     "127.0.0.1:0",
+                    "--pool",
+                    machine().toString(),
                     "--http",
                     "none",
                     // Nobody wants the pages after the demo.
@@ -69,6 +78,32 @@ final class Cluster implements AutoCloseable {
         donors.forEach(donor -> addresses.add(donor.awaitReady().getFirst()));
         server = startServer();
         awaitServer();
+    }
+
+    /** All of them are this machine's, so one folder of certificates will do. */
+    private Path machine() {
+        return pool().resolve("demo");
+    }
+
+    private Path pool() {
+        return folder.resolve("pool");
+    }
+
+    /** As an operator does it. */
+    private void makePool() throws IOException {
+        pool("create", pool().toString());
+        pool("add", pool().toString(), "demo", "127.0.0.1");
+    }
+
+    private static void pool(String... words) throws IOException {
+        StringWriter errors = new StringWriter();
+        int code = new CommandLine(new PoolCommand())
+                .setOut(new PrintWriter(Writer.nullWriter()))
+                .setErr(new PrintWriter(errors))
+                .execute(words);
+        if (code != ExitCode.OK) {
+            throw new IOException("the demo's pool of certificates cannot be made: " + errors);
+        }
     }
 
     private void awaitServer() {
@@ -100,6 +135,8 @@ final class Cluster implements AutoCloseable {
                 "2",
                 "--encrypt",
                 "on",
+                "--pool",
+                machine().toString(),
                 // A donor that is silent for ten times as long is given up, written to or not.
                 "--member-timeout",
                 "300ms",

@@ -91,8 +91,8 @@ public final class DemoCommand implements Callable<Integer> {
         PageContent content = new PageContent(seed == null ? System.nanoTime() : seed);
         int pages = (int) (size.bytes() / PageContent.PAGE_SIZE);
         out.println(
-                "Three donors, a server that keeps two encrypted copies of each page, and a client that checks every page, all on this"
-                        + " machine.");
+                "Three donors and a server that show each other certificates, two encrypted copies of each page, and a client that"
+                        + " checks every page, all on this machine.");
         out.println();
         Cluster cluster = new Cluster(size.bytes(), closings);
         cluster.donors().forEach(donor -> out.println("  donor       " + donor));
