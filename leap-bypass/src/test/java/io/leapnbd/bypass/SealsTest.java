@@ -2,6 +2,7 @@ package io.leapnbd.bypass;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.leapnbd.bypass.map.Member;
 import io.leapnbd.bypass.map.Placement;
 import io.leapnbd.bypass.map.SealTable;
 import io.leapnbd.nbd.spi.NbdError;
@@ -169,8 +170,12 @@ class SealsTest extends ScriptedDeviceTests {
         assertThat(driver.write(PAGE, page(3))).isZero();
         ScriptedStore left = device.stores.get(placement().member(0).donor());
         left.flip(0, 0);
-        device.stores.get(placement().member(1).donor()).restart();
-        Awaiting.that("there are two copies again", () -> placement().live() == 2);
+        Member gone = placement().member(1);
+        device.stores.get(gone.donor()).restart();
+        // Until it is noticed there are two copies still.
+        Awaiting.that(
+                "there are two copies again",
+                () -> !placement().has(gone) && placement().live() == 2);
         assertThat(device.figures.unfit(device.stores.indexOf(left))).isPositive();
         assertThat(driver.readError(0, PAGE)).isEqualTo(EIO);
         assertThat(driver.read(PAGE, PAGE)).isEqualTo(page(3));

@@ -6,8 +6,11 @@ import static java.lang.foreign.ValueLayout.JAVA_LONG;
 import java.lang.foreign.Arena;
 import java.lang.foreign.FunctionDescriptor;
 import java.lang.foreign.Linker;
+import java.lang.foreign.MemorySegment;
 import java.lang.foreign.SymbolLookup;
+import java.lang.foreign.ValueLayout;
 import java.lang.invoke.MethodHandle;
+import java.util.HexFormat;
 import java.util.List;
 import java.util.Optional;
 
@@ -63,9 +66,46 @@ final class OpenSsl {
                 .orElse(null);
     }
 
-    /** Whether libcrypto is installed. Without it nothing else may be called. */
+    /** Whether libcrypto is installed, and does what it should. Otherwise nothing else may be called. */
+    private static final boolean WORKS = works();
+
+    /** Whether libcrypto is installed, and does what it should. Otherwise nothing else may be called. */
     static boolean present() {
-        return LIBRARY.isPresent();
+        return WORKS;
+    }
+
+    /** Test case 14 of the GCM specification (McGrew and Viega, 2005): a key, a nonce and a block of zeros. */
+    @SuppressWarnings("NullAway")
+    private static boolean works() {
+        for (MethodHandle one : new MethodHandle[] {NEW, FREE, AES_256, AES_128, INIT, UPDATE, FINAL, CONTROL}) {
+            if (one == null) {
+                return false;
+            }
+        }
+        try (Arena arena = Arena.ofConfined()) {
+            long zeros = arena.allocate(32).address();
+            MemorySegment block = arena.allocate(16);
+            MemorySegment tag = arena.allocate(16);
+            long length = arena.allocate(8).address();
+            long context = newContext();
+            if (context == 0) {
+                return false;
+            }
+            init(context, cipher(CipherKind.AES_256_GCM), zeros, zeros, true);
+            update(context, block.address(), length, zeros, 16);
+            boolean ended = end(context, tag.address(), length);
+            getTag(context, 16, tag.address());
+            free(context);
+            return ended
+                    && HexFormat.of()
+                            .formatHex(block.toArray(ValueLayout.JAVA_BYTE))
+                            .equals("cea7403d4d606b6e074ec5d3baf39d18")
+                    && HexFormat.of()
+                            .formatHex(tag.toArray(ValueLayout.JAVA_BYTE))
+                            .equals("d0d1c8a799996bf0265b98b5d48ab919");
+        } catch (IllegalStateException | AssertionError e) {
+            return false;
+        }
     }
 
     static long newContext() {

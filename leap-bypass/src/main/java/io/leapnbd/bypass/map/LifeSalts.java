@@ -38,9 +38,8 @@ final class LifeSalts {
             life = used.get().nextClearBit(0);
         }
         if (life >= PageKeys.LIVES) {
-            throw new IOException(
-                    "the server of this export was started " + PageKeys.LIVES
-                            + " times, and pages of each time are left; swap them in and out again, or start blank with --fresh");
+            throw new IOException("the server of this export was started " + PageKeys.LIVES
+                    + " times, and pages of each time are left; start blank with --fresh");
         }
         byte[] salt = LifeKeys.drawSalt();
         MemorySegment.copy(salt, 0, memory, ValueLayout.JAVA_BYTE, (long) life * LifeKeys.SALT, LifeKeys.SALT);

@@ -105,6 +105,10 @@ public final class LockedStateFile implements AutoCloseable {
         if (at == null) {
             return true;
         }
+        if (!Files.isReadable(BOOT_ID)) {
+            // Nobody can tell one boot from another.
+            return false;
+        }
         try {
             return MEMORY_FILE_SYSTEMS.contains(Files.getFileStore(at).type());
         } catch (IOException e) {

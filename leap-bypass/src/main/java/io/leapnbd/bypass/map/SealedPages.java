@@ -295,6 +295,13 @@ public final class SealedPages {
         }
     }
 
+    /** A write that has failed is given up, if one was begun: the page has what was there before it. */
+    public void giveUpWrite(long page) {
+        if ((word(page) & OPEN) != 0) {
+            settle(page, false);
+        }
+    }
+
     private void settle(long page, long word, long from) {
         long record = page * RECORD;
         long stamp = slots.get(LONG, from);

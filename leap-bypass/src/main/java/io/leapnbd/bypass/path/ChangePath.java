@@ -245,9 +245,12 @@ abstract class ChangePath {
             } else {
                 undo(change);
             }
-        } finally {
-            order.end(change.position, change.length);
+        } catch (RuntimeException | Error e) {
+            change.client().fail(e);
+            failed(change, now);
+            return;
         }
+        order.end(change.position, change.length);
         try {
             if (!done || !applied(change)) {
                 if (loop.expired(change.client())) {

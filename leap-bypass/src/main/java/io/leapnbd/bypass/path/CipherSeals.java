@@ -149,8 +149,9 @@ final class CipherSeals extends PageSeals {
     private void closeFailed() {
         table.forEachOpen(page -> {
             long at = page << Protocol.PAGE_SHIFT;
-            if (order.beginAlone(at, 0)) {
-                table.settle(page, false);
+            // What a donor may still do late is not decided.
+            if (!order.doubtful(at, PAGE) && order.beginAlone(at, 0)) {
+                table.giveUpWrite(page);
                 order.endAlone(at);
             }
         });
@@ -171,9 +172,11 @@ final class CipherSeals extends PageSeals {
     @Override
     void beginZeros(long offset, int length) {
         for (int done = 0; done < length; done += PAGE) {
-            // What is not written is zeros already, or lost.
             if (map.isWritten(offset + done)) {
                 table.beginZeros(page(offset + done));
+            } else {
+                // It is zeros already, or lost: whatever it was before is not to come back.
+                table.settleZeros(page(offset + done));
             }
         }
     }

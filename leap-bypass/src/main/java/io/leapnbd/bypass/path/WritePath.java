@@ -109,7 +109,7 @@ public final class WritePath extends ChangePath {
             // First: it has to know which pages are blank.
             if (!seals.begin(offset, length, from, index)) {
                 order.end(offset, length);
-                client.fail(NbdError.EIO);
+                noRoom(client, offset, length, from, index, partial);
                 return;
             }
             map.markWritten(offset, length);
@@ -124,6 +124,21 @@ public final class WritePath extends ChangePath {
     @Override
     void continues(Change change) {
         map.markWritten(change.position, change.length);
+    }
+
+    /** Others have to end first. The bytes are the client's again. */
+    private void noRoom(
+            ClientRequest client, long offset, int length, ByteBuf from, int index, @Nullable PartialWrite partial) {
+        if (partial != null) {
+            client.fail(NbdError.EIO);
+        } else {
+            awaitTurn(
+                    client,
+                    offset,
+                    length,
+                    NO_TICKET,
+                    later -> begin(client, offset, length, from, index, null, later));
+        }
     }
 
     @Override

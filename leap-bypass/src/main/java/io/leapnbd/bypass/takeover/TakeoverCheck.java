@@ -76,6 +76,10 @@ final class TakeoverCheck {
         }
         Set<UUID> contents = new LinkedHashSet<>();
         answered.values().stream().filter(Found::hasContent).forEach(found -> contents.add(found.content()));
+        if (file == null && contents.size() > 1) {
+            // A start after a boot may have been cut short, when it had begun blank at some donors.
+            contents.removeIf(this::isUnreadable);
+        }
         if (contents.size() > 1) {
             throw refuse("donors hold different contents of " + export() + ": " + describeContents()
                     + "; name only the donors of one, or give up all with --fresh");

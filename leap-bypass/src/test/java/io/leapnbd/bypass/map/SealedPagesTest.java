@@ -145,6 +145,19 @@ class SealedPagesTest {
     }
 
     @Test
+    void aWriteIsGivenUpOnlyWhereOneWasBegun() {
+        assertThat(begin(3, 5, Before.BLANK)).isTrue();
+        pages.commit(3);
+        assertThat(begin(3, 6, Before.KNOWN)).isTrue();
+        pages.giveUpWrite(3);
+        assertThat(candidates(3)).containsExactly(5L);
+        // A trim that has failed may have left zeros.
+        pages.beginZeros(3);
+        pages.giveUpWrite(3);
+        assertThat(candidates(3)).containsExactly(SealedPages.ZERO_PAGE, 5L);
+    }
+
+    @Test
     void slotsRunOutAndComeBack() {
         records = memory((SealedPages.SLOTS + 1L) * SealedPages.RECORD);
         pages = new SealedPages(records, slots);

@@ -120,6 +120,20 @@ class EncryptedTakeoverTest {
         assertThat(granted.warnings()).anyMatch(line -> line.contains("begins blank"));
     }
 
+    /** The first donor was claimed blank, and the start ended before the second was. */
+    @Test
+    void aStartThatBeganBlankAndWasCutShortIsDoneAgain() {
+        Owner owner = new Owner(MINE, 4, HERE, "web1, process 4711", 7_200_000);
+        UUID second = new UUID(1, 1);
+        Note fresh = note(AES, THIS_BOOT);
+        Found begun = new Found(DONOR, SLAB, 6, new UUID(8, 2), owner, false, 50, 100, 90, 0, fresh);
+        Found old = new Found(second, SLAB, 5, CONTENT, owner, false, 50, 100, 90, 1, note(AES, BOOT_BEFORE));
+        Granted granted = granted(null, List.of(Greeting.of(0, "d0", begun), Greeting.of(1, "d1", old)), PLAIN);
+        assertThat(granted.content()).isEqualTo(new UUID(8, 2));
+        assertThat(granted.others()).hasSize(1);
+        assertThat(granted.others().getFirst().blank()).isTrue();
+    }
+
     /** Somebody may still have it. */
     @Test
     void aStateFileOnADiskOrOfAnotherMachineMayStillBeFound() {

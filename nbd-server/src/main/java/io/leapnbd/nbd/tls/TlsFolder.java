@@ -27,7 +27,7 @@ import java.util.Set;
 import javax.net.ssl.KeyManagerFactory;
 import javax.net.ssl.SSLContext;
 import javax.net.ssl.SSLException;
-import javax.net.ssl.TrustManagerFactory;
+import javax.net.ssl.TrustManager;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -59,11 +59,11 @@ public record TlsFolder(Path path) {
         try {
             return SslContextBuilder.forServer(own.key(), own.shown())
                     .sslProvider(SslProvider.OPENSSL_REFCNT)
-                    .trustManager(own.believed())
+                    .trustManager(ClientTrust.of(authority()))
                     .clientAuth(ClientAuth.REQUIRE)
                     .protocols(PROTOCOLS)
                     .build();
-        } catch (SSLException | IllegalArgumentException e) {
+        } catch (GeneralSecurityException | SSLException | IllegalArgumentException e) {
             throw unusable(e);
         }
     }
@@ -121,19 +121,21 @@ public record TlsFolder(Path path) {
             }
             KeyManagerFactory keys = KeyManagerFactory.getInstance(KeyManagerFactory.getDefaultAlgorithm());
             keys.init(own, word);
-            KeyStore authority = KeyStore.getInstance("PKCS12");
-            authority.load(null, null);
-            for (X509Certificate certificate : certificates(CA)) {
-                authority.setCertificateEntry(certificate.getSerialNumber().toString(), certificate);
-            }
-            TrustManagerFactory trust = TrustManagerFactory.getInstance(TrustManagerFactory.getDefaultAlgorithm());
-            trust.init(authority);
             SSLContext context = SSLContext.getInstance("TLS");
-            context.init(keys.getKeyManagers(), trust.getTrustManagers(), null);
+            context.init(keys.getKeyManagers(), new TrustManager[] {ClientTrust.of(authority())}, null);
             return context;
         } catch (GeneralSecurityException e) {
             throw unusable(e);
         }
+    }
+
+    private KeyStore authority() throws IOException, GeneralSecurityException {
+        KeyStore authority = KeyStore.getInstance("PKCS12");
+        authority.load(null, null);
+        for (X509Certificate certificate : certificates(CA)) {
+            authority.setCertificateEntry(certificate.getSerialNumber().toString(), certificate);
+        }
+        return authority;
     }
 
     /**

@@ -254,6 +254,23 @@ class TlsTest {
         }
     }
 
+    /** The key of another server of the pool, or of a donor, opens no device: a device is plaintext. */
+    @Test
+    void a_certificate_of_a_pool_has_to_be_a_clients() throws Exception {
+        try (TestServer server = serve(required)) {
+            for (String role : List.of("server", "donor", "client")) {
+                Path its = authority.clientOfPool(folder.resolve(role), "leap-nbd://pool/" + role + "/h1");
+                NbdUri uri = server.tcp().withTls(its.toString());
+                if (role.equals("client")) {
+                    NbdClient.connect(uri, TestServer.PATIENCE).close();
+                } else {
+                    assertThatThrownBy(() -> NbdClient.connect(uri, TestServer.PATIENCE))
+                            .isInstanceOf(IOException.class);
+                }
+            }
+        }
+    }
+
     @Test
     void a_client_refuses_a_server_of_another_authority_or_name() throws Exception {
         try (TestServer server = serve(required)) {

@@ -43,10 +43,25 @@ public final class TestCertificates {
         return new TlsFolder(path);
     }
 
+    /** Makes the files for a client whose certificate names a machine of a pool, and what it is good for there. */
+    public Path clientOfPool(Path path, String uri) throws IOException {
+        Files.createDirectories(path);
+        Files.writeString(path.resolve("ca-cert.pem"), authority.getCertificatePEM());
+        write(path, "client", "a client", uri);
+        return path;
+    }
+
     private void write(Path path, String end, String name) throws IOException {
+        write(path, end, name, "");
+    }
+
+    private void write(Path path, String end, String name, String uri) throws IOException {
         X509Bundle signed;
         try {
             CertificateBuilder builder = new CertificateBuilder().ecp256().subject("CN=" + name);
+            if (!uri.isEmpty()) {
+                builder.addSanUriName(uri);
+            }
             if (end.equals("server")) {
                 builder.addSanDnsName(name);
             }

@@ -26,6 +26,11 @@ final class KeyFile {
 
     private KeyFile() {}
 
+    private static boolean isCredential(Path file) {
+        String folder = System.getenv("CREDENTIALS_DIRECTORY");
+        return folder != null && file.toAbsolutePath().normalize().startsWith(Path.of(folder));
+    }
+
     /**
      * Reads it.
      *
@@ -36,6 +41,11 @@ final class KeyFile {
             throw new IOException(file + " is not a file" + FORM);
         }
         boolean shared = Files.getPosixFilePermissions(file).stream().anyMatch(OTHERS::contains);
+        if (isCredential(file)) {
+            // Systemd keeps others out; for a user of its own it does so by an access list, which shows as the group's
+            // right.
+            shared = false;
+        }
         if (shared || !PrivateFolder.isOwn(file)) {
             throw new IOException("others may read or change " + file + "; chmod 600 " + file);
         }

@@ -1,0 +1,105 @@
+package io.leapnbd.nbd.tls;
+
+import java.net.Socket;
+import java.security.GeneralSecurityException;
+import java.security.KeyStore;
+import java.security.cert.CertificateException;
+import java.security.cert.X509Certificate;
+import java.util.Collection;
+import java.util.List;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import javax.net.ssl.SSLEngine;
+import javax.net.ssl.TrustManager;
+import javax.net.ssl.TrustManagerFactory;
+import javax.net.ssl.X509ExtendedTrustManager;
+
+/**
+ * Which clients a server believes: those with a certificate of its authority. One that names a machine of a leap-nbd pool, and what it is good for
+ * there, has to be a client's. So nobody reads a device with a key that was stolen from a donor, or from another server. Any thread.
+ */
+final class ClientTrust extends X509ExtendedTrustManager {
+
+    /** {@code leap-nbd://POOL/ROLE/NAME}, as {@code leap-nbd pool add} writes it. */
+    private static final Pattern POOL = Pattern.compile("leap-nbd://[^/]*/([^/]*)/.*");
+
+    private static final String SCHEME = "leap-nbd:";
+    private static final String CLIENT = "client";
+
+    /** GeneralName: uniformResourceIdentifier (RFC 5280, 4.2.1.6). */
+    private static final Integer URI_KIND = 6;
+
+    private final X509ExtendedTrustManager authority;
+
+    private ClientTrust(X509ExtendedTrustManager authority) {
+        this.authority = authority;
+    }
+
+    /** Of an authority, which may have several certificates. */
+    static ClientTrust of(KeyStore certificates) throws GeneralSecurityException {
+        TrustManagerFactory trust = TrustManagerFactory.getInstance(TrustManagerFactory.getDefaultAlgorithm());
+        trust.init(certificates);
+        for (TrustManager one : trust.getTrustManagers()) {
+            if (one instanceof X509ExtendedTrustManager its) {
+                return new ClientTrust(its);
+            }
+        }
+        throw new GeneralSecurityException("this Java looks at no certificates");
+    }
+
+    /**
+     * Looks whether a certificate may be a client's, whoever has signed it.
+     *
+     * @throws CertificateException if it is that of another machine of a pool; in words that follow "its certificate"
+     */
+    static void requireClient(X509Certificate certificate) throws CertificateException {
+        Collection<List<?>> names = certificate.getSubjectAlternativeNames();
+        for (List<?> name : names == null ? List.<List<?>>of() : names) {
+            if (URI_KIND.equals(name.get(0)) && name.get(1) instanceof String uri && uri.startsWith(SCHEME)) {
+                Matcher parts = POOL.matcher(uri);
+                String role = parts.matches() ? parts.group(1) : "nobody";
+                if (!role.equals(CLIENT)) {
+                    throw new CertificateException("is that of a " + role + " of a pool, and a client's is needed");
+                }
+            }
+        }
+    }
+
+    @Override
+    public void checkClientTrusted(X509Certificate[] chain, String type) throws CertificateException {
+        authority.checkClientTrusted(chain, type);
+        requireClient(chain[0]);
+    }
+
+    @Override
+    public void checkClientTrusted(X509Certificate[] chain, String type, Socket socket) throws CertificateException {
+        authority.checkClientTrusted(chain, type, socket);
+        requireClient(chain[0]);
+    }
+
+    @Override
+    public void checkClientTrusted(X509Certificate[] chain, String type, SSLEngine engine) throws CertificateException {
+        authority.checkClientTrusted(chain, type, engine);
+        requireClient(chain[0]);
+    }
+
+    @Override
+    public void checkServerTrusted(X509Certificate[] chain, String type) throws CertificateException {
+        authority.checkServerTrusted(chain, type);
+    }
+
+    @Override
+    public void checkServerTrusted(X509Certificate[] chain, String type, Socket socket) throws CertificateException {
+        authority.checkServerTrusted(chain, type, socket);
+    }
+
+    @Override
+    public void checkServerTrusted(X509Certificate[] chain, String type, SSLEngine engine) throws CertificateException {
+        authority.checkServerTrusted(chain, type, engine);
+    }
+
+    @Override
+    public X509Certificate[] getAcceptedIssuers() {
+        return authority.getAcceptedIssuers();
+    }
+}
