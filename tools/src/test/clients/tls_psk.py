@@ -78,7 +78,7 @@ def shown(shared):
     one, two = connect(shared.uri()), connect(shared.uri("bob"))
     seen = [connection["tls"] for connection in shared.server.status()["connections"]]
     require(sorted(seen) == ["TLSv1.3 with the key of alice", "TLSv1.3 with the key of bob"], seen)
-    text = shared.processes.run(LAUNCHER, "status")
+    text = shared.processes.run(LAUNCHER, "status", "--pid", str(shared.server.child.pid))
     require("with the key of alice" in text, text)
     one.close()
     two.close()

@@ -106,7 +106,7 @@ prefetched_pages_are_read() {
 # What somebody who listens at a port of this side counts: the sum of the lines of /metrics that begin like this.
 counted() { # PORT TEXT
   exec 3<>"/dev/tcp/127.0.0.1/$1"
-  printf 'GET /metrics HTTP/1.0\r\n\r\n' >&3
+  printf 'GET /metrics HTTP/1.0\r\nHost: 127.0.0.1\r\n\r\n' >&3
   awk -v text="$2" 'index($0, text) == 1 { sum += $NF } END { printf "%d\n", sum }' <&3
   exec 3>&-
 }

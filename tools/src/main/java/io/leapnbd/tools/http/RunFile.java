@@ -12,8 +12,11 @@ import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.PosixFilePermissions;
+import java.time.Duration;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.Properties;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -37,6 +40,9 @@ public record RunFile(
         String uri,
         @Nullable Path token,
         @Nullable Path certificates) {
+
+    /** When a process began is told by another clock than when a file was written. */
+    private static final Duration CLOCKS_DIFFER = Duration.ofSeconds(10);
 
     private static final Logger log = LoggerFactory.getLogger(RunFile.class);
 
@@ -142,7 +148,7 @@ public record RunFile(
         try (DirectoryStream<Path> files = Files.newDirectoryStream(folder, "*" + SUFFIX)) {
             for (Path file : files) {
                 RunFile read = read(file);
-                if (read != null && ProcessHandle.of(read.pid).isPresent()) {
+                if (read != null && runs(read.pid, file)) {
                     found.add(read);
                 } else {
                     remove(file);
@@ -153,6 +159,18 @@ public record RunFile(
             return found;
         }
         return found;
+    }
+
+    /** Whether the process that wrote a file runs: another one may have its number by now, and began later than the file. */
+    private static boolean runs(long pid, Path file) throws IOException {
+        Optional<ProcessHandle> process = ProcessHandle.of(pid);
+        Instant latest = Files.getLastModifiedTime(file).toInstant().plus(CLOCKS_DIFFER);
+        return process.isPresent()
+                && process.get()
+                        .info()
+                        .startInstant()
+                        .map(start -> start.isBefore(latest))
+                        .orElse(true);
     }
 
     /** Removes a file that {@link #write} wrote; what cannot be removed is left for {@link #running} to tidy away. */

@@ -7,7 +7,9 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 import io.leapnbd.tools.cli.HostPort;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.FileTime;
 import java.nio.file.attribute.PosixFilePermissions;
+import java.time.Instant;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -46,6 +48,17 @@ class RunFileTest {
         try (var left = Files.list(folder)) {
             assertThat(left).hasSize(1);
         }
+    }
+
+    /** A server was killed, and another process has its number since. */
+    @Test
+    void aFileThatIsOlderThanTheProcessOfItsNumberIsADeadOnes() throws Exception {
+        Path folder = parent.resolve("run");
+        Path file = new RunFile(ProcessHandle.current().pid(), "serve", null, URI).write(folder);
+        Instant began = ProcessHandle.current().info().startInstant().orElseThrow();
+        Files.setLastModifiedTime(file, FileTime.from(began.minusSeconds(60)));
+        assertThat(RunFile.readAll(folder)).isEmpty();
+        assertThat(file).doesNotExist();
     }
 
     @Test
