@@ -3,6 +3,7 @@ package io.leapnbd.bypass;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.leapnbd.bypass.LyingDonor.Lie;
+import io.leapnbd.bypass.cipher.Encryption;
 import io.leapnbd.bypass.link.DonorAddress;
 import io.leapnbd.bypass.link.DonorAddress.Transport;
 import io.leapnbd.nbd.spi.NbdError;
@@ -56,6 +57,11 @@ class HostileDonorTest {
     @TempDir
     private Path folder;
 
+    /** How pages are encrypted; a subclass says otherwise. */
+    Encryption encryption() {
+        return Encryption.OFF;
+    }
+
     private void open(int copies) throws IOException {
         for (int i = 0; i < copies; i++) {
             donors[i] = new DonorProcess(2);
@@ -66,6 +72,7 @@ class HostileDonorTest {
                         .size(SLAB)
                         .donors(List.of(address(0), address(copies - 1)).subList(0, copies))
                         .copies(copies)
+                        .encryption(encryption())
                         .requestTimeout(Duration.ofMillis(copies == 1 ? 1_500 : 8_000))
                         .memberTimeout(Duration.ofMillis(copies == 1 ? 375 : 1_000))
                         .stateFile(folder.resolve("leap.state"))

@@ -74,8 +74,8 @@ final class LyingDonor implements AutoCloseable {
     private final List<Socket> sockets = new CopyOnWriteArrayList<>();
     private final AtomicInteger lies = new AtomicInteger();
 
-    /** What was written to each page first, by slab's handle and page. */
-    private final Map<Long, byte[]> first = new ConcurrentHashMap<>();
+    /** What was written to each page, one after the other, by slab's handle and page. */
+    private final Map<Long, List<byte[]>> written = new ConcurrentHashMap<>();
 
     private volatile Lie lie = Lie.NONE;
 
@@ -97,6 +97,11 @@ final class LyingDonor implements AutoCloseable {
     /** How many replies were lies. */
     int lies() {
         return lies.get();
+    }
+
+    /** Every page that was ever written to it. */
+    List<byte[]> written() {
+        return written.values().stream().flatMap(List::stream).toList();
     }
 
     private void accept() {
@@ -148,7 +153,8 @@ final class LyingDonor implements AutoCloseable {
                 asked.put(RequestHeader.cookie(header, 0), new Asked(slab, offset, RequestHeader.length(header, 0)));
             } else if (operation == Operation.WRITE) {
                 for (int at = 0; at + PAGE <= payload.length; at += PAGE) {
-                    byte[] _ = first.putIfAbsent(key(slab, offset + at), Arrays.copyOfRange(payload, at, at + PAGE));
+                    boolean _ = written.computeIfAbsent(key(slab, offset + at), page -> new CopyOnWriteArrayList<>())
+                            .add(Arrays.copyOfRange(payload, at, at + PAGE));
                 }
             }
             out.write(header.array());
@@ -229,9 +235,9 @@ final class LyingDonor implements AutoCloseable {
 
     private void copyPages(byte[] into, Asked of, int shift) {
         for (int at = 0; at + PAGE <= into.length; at += PAGE) {
-            byte[] page = first.get(key(of.slab, of.offset + at + shift));
-            if (page != null) {
-                System.arraycopy(page, 0, into, at, PAGE);
+            List<byte[]> versions = written.get(key(of.slab, of.offset + at + shift));
+            if (versions != null) {
+                System.arraycopy(versions.getFirst(), 0, into, at, PAGE);
             }
         }
     }

@@ -113,6 +113,7 @@ class TlsLinkTest {
         try {
             long deadline = System.nanoTime() + PATIENCE.toNanos();
             while (System.nanoTime() < deadline) {
+                // Whichever of the two comes first.
                 if (loop.submit(link::ready).get(DEADLINE_SECONDS, TimeUnit.SECONDS)) {
                     assertThat(donor.shown() == null).isEqualTo(tls == null);
                     return null;
