@@ -147,9 +147,9 @@ def key_file(processes):
 
     refused({"encrypt": "on"}, "--key-file")
     refused({"encrypt": "on", "key_file": other}, "another key than --key-file has")
-    refused({"encrypt": "on", "key_file": key}, "chmod 600", 0o640)
+    refused({"encrypt": "on", "key_file": key}, "give it mode 0600", 0o640)
     refused({"encrypt": "off", "key_file": key}, "--encrypt on")
-    refused({"encrypt": "on", "key_file": os.path.join(folder, "none")}, "is not a file")
+    refused({"encrypt": "on", "key_file": os.path.join(folder, "none")}, "does not exist")
     refused({"encrypt": "aes"}, "none of on, off, aes-256-gcm and aes-128-gcm")
     refused({"encrypt": "on", "seals": "off", "key_file": key}, "--seals off")
     server.spawn()

@@ -102,7 +102,7 @@ class PskFileTest {
         Path file = write("alice:" + KEY);
         Files.setPosixFilePermissions(file, PosixFilePermissions.fromString(mode));
         assertThatThrownBy(() -> new PskFile(file).read())
-                .hasMessage("others may read or change the keys in " + file + "; give it mode 0600");
+                .hasMessage("others may read or change the secret in " + file + "; give it mode 0600");
     }
 
     @Test

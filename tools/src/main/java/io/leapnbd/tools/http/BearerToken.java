@@ -1,17 +1,10 @@
 package io.leapnbd.tools.http;
 
-import io.leapnbd.tools.linux.PrivateFolder;
+import io.leapnbd.nbd.tls.SecretFile;
 import java.io.IOException;
-import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
-import java.nio.file.LinkOption;
-import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
-import java.nio.file.attribute.PosixFilePermission;
 import java.security.MessageDigest;
-import java.util.EnumSet;
-import java.util.Set;
 import java.util.regex.Pattern;
 
 /**
@@ -26,14 +19,6 @@ public final class BearerToken {
 
     /** RFC 6750, section 2.1. */
     private static final Pattern FORM = Pattern.compile("[A-Za-z0-9\\-._~+/]+=*");
-
-    private static final Set<PosixFilePermission> OTHERS = EnumSet.of(
-            PosixFilePermission.GROUP_READ,
-            PosixFilePermission.GROUP_WRITE,
-            PosixFilePermission.GROUP_EXECUTE,
-            PosixFilePermission.OTHERS_READ,
-            PosixFilePermission.OTHERS_WRITE,
-            PosixFilePermission.OTHERS_EXECUTE);
 
     private final byte[] secret;
     private final Path file;
@@ -50,29 +35,8 @@ public final class BearerToken {
      *     holds no token
      */
     public static BearerToken read(Path file) throws IOException {
-        if (Files.isSymbolicLink(file)) {
-            throw new IOException(file + " is a symbolic link; name the file that it leads to");
-        }
-        byte[] content;
-        try {
-            if (!Files.isRegularFile(file, LinkOption.NOFOLLOW_LINKS) && Files.exists(file)) {
-                throw new IOException(file + " is no plain file; a token is in one line of a file of mode 0600");
-            }
-            if (!PrivateFolder.isOwn(file)) {
-                throw new IOException(file + " is another user's, who knows what is in it; make one of your own");
-            }
-            Set<PosixFilePermission> open = EnumSet.copyOf(OTHERS);
-            open.retainAll(Files.getPosixFilePermissions(file, LinkOption.NOFOLLOW_LINKS));
-            if (!open.isEmpty()) {
-                throw new IOException("others may read or change " + file + "; give it mode 0600, and a new token");
-            }
-            try (InputStream in = Files.newInputStream(file, LinkOption.NOFOLLOW_LINKS)) {
-                content = in.readNBytes(LONGEST + 2);
-            }
-        } catch (NoSuchFileException e) {
-            throw new IOException(
-                    file + " does not exist; make it: (umask 077; head -c 32 /dev/urandom | base64 > " + file + ")", e);
-        }
+        byte[] content = SecretFile.read(
+                file, LONGEST + 2, "make it: (umask 077; head -c 32 /dev/urandom | base64 > " + file + ")");
         String text = new String(content, StandardCharsets.ISO_8859_1).stripTrailing();
         if (text.length() < SHORTEST
                 || text.length() > LONGEST
