@@ -22,25 +22,37 @@ final class OpenSsl {
 
     private static final List<String> NAMES = List.of("libcrypto.so.3", "libcrypto.so.1.1");
 
-    /** Null where no libcrypto is installed. */
-    private static final Optional<SymbolLookup> LIBRARY = find();
-
-    private static final MethodHandle NEW = handle("EVP_CIPHER_CTX_new", FunctionDescriptor.of(JAVA_LONG));
-    private static final MethodHandle FREE = handle("EVP_CIPHER_CTX_free", FunctionDescriptor.ofVoid(JAVA_LONG));
-    private static final MethodHandle AES_256 = handle("EVP_aes_256_gcm", FunctionDescriptor.of(JAVA_LONG));
-    private static final MethodHandle AES_128 = handle("EVP_aes_128_gcm", FunctionDescriptor.of(JAVA_LONG));
-    private static final MethodHandle INIT = handle(
-            "EVP_CipherInit_ex",
-            FunctionDescriptor.of(JAVA_INT, JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_INT));
-    private static final MethodHandle UPDATE = handle(
-            "EVP_CipherUpdate", FunctionDescriptor.of(JAVA_INT, JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_INT));
-    private static final MethodHandle FINAL =
-            handle("EVP_CipherFinal_ex", FunctionDescriptor.of(JAVA_INT, JAVA_LONG, JAVA_LONG, JAVA_LONG));
-    private static final MethodHandle CONTROL =
-            handle("EVP_CIPHER_CTX_ctrl", FunctionDescriptor.of(JAVA_INT, JAVA_LONG, JAVA_INT, JAVA_INT, JAVA_LONG));
-
     private static final int GET_TAG = 0x10;
     private static final int SET_TAG = 0x11;
+
+    private static final Optional<SymbolLookup> LIBRARY = find();
+    private static final boolean WORKS = works();
+
+    /** Its functions. To be looked at only where the library is. */
+    private static final class Calls {
+        static final MethodHandle NEW = handle("EVP_CIPHER_CTX_new", FunctionDescriptor.of(JAVA_LONG));
+        static final MethodHandle FREE = handle("EVP_CIPHER_CTX_free", FunctionDescriptor.ofVoid(JAVA_LONG));
+        static final MethodHandle AES_256 = handle("EVP_aes_256_gcm", FunctionDescriptor.of(JAVA_LONG));
+        static final MethodHandle AES_128 = handle("EVP_aes_128_gcm", FunctionDescriptor.of(JAVA_LONG));
+        static final MethodHandle INIT = handle(
+                "EVP_CipherInit_ex",
+                FunctionDescriptor.of(JAVA_INT, JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_INT));
+        static final MethodHandle UPDATE = handle(
+                "EVP_CipherUpdate",
+                FunctionDescriptor.of(JAVA_INT, JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_INT));
+        static final MethodHandle FINAL =
+                handle("EVP_CipherFinal_ex", FunctionDescriptor.of(JAVA_INT, JAVA_LONG, JAVA_LONG, JAVA_LONG));
+        static final MethodHandle CONTROL = handle(
+                "EVP_CIPHER_CTX_ctrl", FunctionDescriptor.of(JAVA_INT, JAVA_LONG, JAVA_INT, JAVA_INT, JAVA_LONG));
+
+        private Calls() {}
+
+        @SuppressWarnings("restricted")
+        private static MethodHandle handle(String function, FunctionDescriptor of) {
+            return Linker.nativeLinker()
+                    .downcallHandle(LIBRARY.orElseThrow().findOrThrow(function), of, Linker.Option.critical(false));
+        }
+    }
 
     private OpenSsl() {}
 
@@ -59,28 +71,15 @@ final class OpenSsl {
         return Optional.empty();
     }
 
-    @SuppressWarnings({"restricted", "NullAway"})
-    private static MethodHandle handle(String function, FunctionDescriptor of) {
-        return LIBRARY.flatMap(library -> library.find(function))
-                .map(symbol -> Linker.nativeLinker().downcallHandle(symbol, of, Linker.Option.critical(false)))
-                .orElse(null);
-    }
-
-    /** Whether libcrypto is installed, and does what it should. Otherwise nothing else may be called. */
-    private static final boolean WORKS = works();
-
     /** Whether libcrypto is installed, and does what it should. Otherwise nothing else may be called. */
     static boolean present() {
         return WORKS;
     }
 
     /** Test case 14 of the GCM specification (McGrew and Viega, 2005): a key, a nonce and a block of zeros. */
-    @SuppressWarnings("NullAway")
     private static boolean works() {
-        for (MethodHandle one : new MethodHandle[] {NEW, FREE, AES_256, AES_128, INIT, UPDATE, FINAL, CONTROL}) {
-            if (one == null) {
-                return false;
-            }
+        if (LIBRARY.isEmpty()) {
+            return false;
         }
         try (Arena arena = Arena.ofConfined()) {
             long zeros = arena.allocate(32).address();
@@ -103,14 +102,15 @@ final class OpenSsl {
                     && HexFormat.of()
                             .formatHex(tag.toArray(ValueLayout.JAVA_BYTE))
                             .equals("d0d1c8a799996bf0265b98b5d48ab919");
-        } catch (IllegalStateException | AssertionError e) {
+        } catch (IllegalStateException | AssertionError | ExceptionInInitializerError e) {
+            // It refuses the cipher, or lacks a function.
             return false;
         }
     }
 
     static long newContext() {
         try {
-            return (long) NEW.invokeExact();
+            return (long) Calls.NEW.invokeExact();
         } catch (Throwable e) {
             throw failed(e);
         }
@@ -118,7 +118,7 @@ final class OpenSsl {
 
     static void free(long context) {
         try {
-            FREE.invokeExact(context);
+            Calls.FREE.invokeExact(context);
         } catch (Throwable e) {
             throw failed(e);
         }
@@ -126,7 +126,9 @@ final class OpenSsl {
 
     static long cipher(CipherKind kind) {
         try {
-            return kind == CipherKind.AES_256_GCM ? (long) AES_256.invokeExact() : (long) AES_128.invokeExact();
+            return kind == CipherKind.AES_256_GCM
+                    ? (long) Calls.AES_256.invokeExact()
+                    : (long) Calls.AES_128.invokeExact();
         } catch (Throwable e) {
             throw failed(e);
         }
@@ -136,7 +138,7 @@ final class OpenSsl {
     static void init(long context, long cipher, long key, long nonce, boolean encrypt) {
         int done;
         try {
-            done = (int) INIT.invokeExact(context, cipher, 0L, key, nonce, encrypt ? 1 : 0);
+            done = (int) Calls.INIT.invokeExact(context, cipher, 0L, key, nonce, encrypt ? 1 : 0);
         } catch (Throwable e) {
             throw failed(e);
         }
@@ -146,7 +148,7 @@ final class OpenSsl {
     static void update(long context, long to, long length, long from, int bytes) {
         int done;
         try {
-            done = (int) UPDATE.invokeExact(context, to, length, from, bytes);
+            done = (int) Calls.UPDATE.invokeExact(context, to, length, from, bytes);
         } catch (Throwable e) {
             throw failed(e);
         }
@@ -156,7 +158,7 @@ final class OpenSsl {
     /** Whether the tag is right, if it decrypts. */
     static boolean end(long context, long to, long length) {
         try {
-            return (int) FINAL.invokeExact(context, to, length) == 1;
+            return (int) Calls.FINAL.invokeExact(context, to, length) == 1;
         } catch (Throwable e) {
             throw failed(e);
         }
@@ -173,7 +175,7 @@ final class OpenSsl {
     private static void control(long context, int what, int bytes, long at) {
         int done;
         try {
-            done = (int) CONTROL.invokeExact(context, what, bytes, at);
+            done = (int) Calls.CONTROL.invokeExact(context, what, bytes, at);
         } catch (Throwable e) {
             throw failed(e);
         }
