@@ -1,6 +1,5 @@
 package io.leapnbd.bypass.takeover;
 
-import io.leapnbd.bypass.cipher.CipherKind;
 import io.leapnbd.bypass.map.SlabRow;
 import io.leapnbd.bypass.spill.SpillSettings;
 import io.leapnbd.bypass.takeover.Greeting.Found;
@@ -37,6 +36,7 @@ final class TakeoverCheck {
     private final TakeoverOptions options;
     private final Map<UUID, Found> answered = new LinkedHashMap<>();
     private final Map<UUID, Integer> place = new HashMap<>();
+    private final CipherCheck ciphers;
     private final Set<Integer> abandoned = new LinkedHashSet<>();
     private final Set<Integer> unused = new LinkedHashSet<>();
     private final List<String> warnings = new ArrayList<>();
@@ -49,6 +49,7 @@ final class TakeoverCheck {
         this.greetings = greetings;
         this.options = options;
         members = new MemberSurvey(file, greetings, options, Note.NONE);
+        ciphers = new CipherCheck(answered.values(), options);
     }
 
     /**
@@ -78,7 +79,7 @@ final class TakeoverCheck {
         answered.values().stream().filter(Found::hasContent).forEach(found -> contents.add(found.content()));
         if (file == null && contents.size() > 1) {
             // A start after a boot may have been cut short, when it had begun blank at some donors.
-            contents.removeIf(this::isUnreadable);
+            contents.removeIf(found -> ciphers.isUnreadable(found, newestNote(found)));
         }
         if (contents.size() > 1) {
             throw refuse("donors hold different contents of " + export() + ": " + describeContents()
@@ -100,8 +101,8 @@ final class TakeoverCheck {
             return fromFile(known);
         }
         UUID content = contents.iterator().next();
-        checkCipher(newestNote(content));
-        if (known == null && isUnreadable(content)) {
+        ciphers.check(newestNote(content));
+        if (known == null && ciphers.isUnreadable(content, newestNote(content))) {
             warnings.add("the pages of " + export() + " were encrypted, and the key went when this machine ended; "
                     + export() + " begins blank");
             requireAll("it is not known whether they hold pages of " + export());
@@ -118,43 +119,6 @@ final class TakeoverCheck {
             return fromLists(content);
         }
         return claimedSince(known) ? fromLists(content) : fromFile(known);
-    }
-
-    /** Pages are read as they were written. */
-    private void checkCipher(Note note) throws Refusal {
-        if (note.version() != 0) {
-            checkCipher(note.cipher());
-        }
-    }
-
-    private void checkCipher(CipherKind begunWith) throws Refusal {
-        if (begunWith != options.cipher()) {
-            throw refuse(export() + " was begun with --encrypt " + begunWith + ", and now it is --encrypt "
-                    + options.cipher() + "; give the same, or --fresh to start blank");
-        }
-    }
-
-    /** Whether nobody can ever read the pages again: what that takes was in the memory of this machine, which has booted since. */
-    private boolean isUnreadable(UUID content) {
-        Note note = newestNote(content);
-        return note.cipher().encrypts()
-                && !note.boot().equals(Note.LASTING)
-                && !note.boot().equals(options.boot())
-                && answered.values().stream()
-                        .allMatch(found ->
-                                !found.hasContent() || found.owner().host().equals(options.host()));
-    }
-
-    /** What encrypted pages are, only a state file that is the truth knows. */
-    private void refuseUnreadable(UUID content, boolean fileHolds) throws Refusal {
-        boolean held =
-                answered.values().stream().anyMatch(found -> found.content().equals(content) && found.heldSlabs() > 0);
-        if (options.cipher().encrypts() && (held || fileHolds)) {
-            throw refuse(
-                    "the pages of " + export() + " are encrypted, and what it takes to read them was in the state file"
-                            + " of the server that wrote them, which is not here or not the newest; name its --state-dir, or start"
-                            + " blank with --fresh");
-        }
     }
 
     private void indexDonors() throws Refusal {
@@ -272,7 +236,7 @@ final class TakeoverCheck {
 
     private Verdict fromFile(Recorded known) throws Refusal {
         checkSize(known.size(), known.slabShift());
-        checkCipher(known.cipher());
+        ciphers.check(known.cipher());
         Note note = newestNote(known.content());
         members = new MemberSurvey(file, greetings, options, note);
         // A file of another boot may be a copy that somebody brought back. If a server came after it, a donor shows
@@ -281,7 +245,7 @@ final class TakeoverCheck {
         complete = newest && confirmed(known);
         Set<UUID> holding = holders(known);
         if (!complete && !(newest && !confirmed(known))) {
-            refuseUnreadable(known.content(), !holding.isEmpty());
+            ciphers.refuseUnreadable(known.content(), !holding.isEmpty());
         }
         for (DonorRow row : known.donors()) {
             boolean holds = !complete || holding.contains(row.incarnation());
@@ -412,7 +376,7 @@ final class TakeoverCheck {
         if (note.version() != 0) {
             checkSize(note.size(), note.slabShift());
         }
-        refuseUnreadable(content, false);
+        ciphers.refuseUnreadable(content, false);
         members.findAll(content, true, false);
         unheldLost = !members.gone().isEmpty() || note.allLost() || note.version() == 0;
         for (Greeting greeting : greetings) {
