@@ -200,15 +200,27 @@ def wire(linked):
 
 
 def tapped(linked):
-    """A page that everybody knows is not to be found on the wire, in either direction."""
+    """A page that everybody knows is not to be found on the wire, in either direction. Without a pool it is, so the search works."""
     secret = (b"the quick brown fox jumps over the lazy dog, " * 100)[:PAGE]
-    linked.wire.tap()
-    connection = connect(linked.server.unix_uri)
-    at = SIZE - PAGE
-    require(connection.wait(connection.write(at, secret)) == [0], "a write")
-    await_that(lambda: len(linked.wire.heard()) > PAGE, "the page goes over the wire")
-    require(secret[:64] not in linked.wire.heard(), "the page is on the wire as it is")
-    connection.close()
+
+    def heard(server, wire):
+        wire.tap()
+        connection = connect(server.unix_uri)
+        require(connection.wait(connection.write(SIZE - PAGE, secret)) == [0], "a write")
+        await_that(lambda: len(wire.heard()) > PAGE, "the page goes over the wire")
+        connection.close()
+        return secret[:64] in wire.heard()
+
+    require(not heard(linked.server, linked.wire), "the page is on the wire as it is")
+    donor = Donor(linked.processes, "64M", "donor without a pool").ready()
+    wire = Wire(donor)
+    server = Server(linked.processes, SIZE, [At(wire.address)], "server without a pool", state=linked.processes.path("state")).ready()
+    try:
+        require(heard(server, wire), "the page is not found where it is")
+    finally:
+        server.kill()
+        donor.kill()
+        wire.close()
 
 
 def killed(linked):
