@@ -140,13 +140,13 @@ public final class AddressMap {
      * every page of the device if there may be any.
      */
     public long pagesUnsealed() {
-        if (!state.sealing()) {
+        if (!state.seals().kept()) {
             return pagesWritten();
         }
-        if (encrypted() || !state.mayBeUnsealed()) {
+        if (encrypted() || !state.seals().mayBeUnsealed()) {
             return 0;
         }
-        SealTable seals = state.seals();
+        SealTable seals = state.seals().table();
         long pages = 0;
         for (int slab = 0; slab < slabs; slab++) {
             if (placement(slab) != null) {
@@ -156,24 +156,24 @@ public final class AddressMap {
             }
         }
         if (pages == 0) {
-            state.allSealed();
+            state.seals().allSealed();
         }
         return pages;
     }
 
     /** Whether pages are encrypted. */
     public boolean encrypted() {
-        return state.sealedPages() != null;
+        return state.seals().sealed() != null;
     }
 
     /** What is known of encrypted pages. */
     public SealedPages sealedPages() {
-        return required(state.sealedPages());
+        return required(state.seals().sealed());
     }
 
     /** What they are encrypted with. */
     public PageKeys keys() {
-        return required(state.keys());
+        return required(state.seals().keys());
     }
 
     private static <T> T required(@Nullable T of) {
@@ -185,12 +185,12 @@ public final class AddressMap {
 
     /** The seals of pages that are not encrypted; null if none are kept. */
     public @Nullable SealTable seals() {
-        return state.sealing() ? state.seals() : null;
+        return state.seals().kept() ? state.seals().table() : null;
     }
 
     /** Makes room for the seals of a slab that is about to be placed; false if there is none. */
     public boolean reserveSeals(int slab) {
-        return state.reserve(slab);
+        return state.seals().reserve(slab);
     }
 
     /** Whether the page of a byte holds data. */

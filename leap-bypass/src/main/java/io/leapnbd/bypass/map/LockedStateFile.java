@@ -149,7 +149,7 @@ public final class LockedStateFile implements AutoCloseable {
         try (FileChannel file = open(fresh, StandardOpenOption.CREATE_NEW)) {
             space = SealSpace.of(fresh);
             allocate(fresh, length, space);
-            long seals = StateFile.sealsLength(size, slabShift, cipher);
+            long seals = StateSeals.wordsLength(size, slabShift, cipher);
             space.extend(length + seals);
             StateFile state = StateFile.begin(
                     arena,
@@ -182,7 +182,7 @@ public final class LockedStateFile implements AutoCloseable {
         }
         try (FileChannel before = open(old)) {
             Files.move(fresh, old, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
-            StateFile.wipeSecret(before);
+            StateSeals.wipeSecret(before);
         }
     }
 
@@ -250,7 +250,7 @@ public final class LockedStateFile implements AutoCloseable {
             ignored = from + " has no header that is whole";
         } else if (length
                 != StateFile.length(header.size(), header.slabShift(), header.cipher())
-                        + StateFile.sealsLength(header.size(), header.slabShift(), header.cipher())) {
+                        + StateSeals.wordsLength(header.size(), header.slabShift(), header.cipher())) {
             ignored = from + " is cut short";
         } else if (header.owner().equals(StateHeader.NOBODY)) {
             ignored = from + " is of a server that did not get to the end of its start";

@@ -71,6 +71,11 @@ final class SlabRows {
         return new SlabRow(memory.get(LONG, at + AT_GENERATION), List.copyOf(copies));
     }
 
+    /** Slabs of the device. */
+    int count() {
+        return (int) (memory.byteSize() / LENGTH);
+    }
+
     /** Whether a slab is somewhere. */
     boolean isPlaced(int slab) {
         long at = newest(slab);

@@ -1,19 +1,13 @@
 package io.leapnbd.bypass.map;
 
 import io.leapnbd.bypass.cipher.CipherKind;
-import io.leapnbd.bypass.cipher.LifeKeys;
-import io.leapnbd.bypass.cipher.PageKeys;
 import io.leapnbd.donor.memory.MappedMemory;
 import io.leapnbd.donor.memory.MemoryException;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
 import java.lang.invoke.VarHandle;
-import java.nio.ByteBuffer;
-import java.nio.ByteOrder;
-import java.nio.channels.FileChannel;
 import java.util.ArrayList;
 import java.util.BitSet;
 import java.util.HashMap;
@@ -31,14 +25,12 @@ import org.jspecify.annotations.Nullable;
  * <pre>
  * +--------------------------------------------------------------------------------+
  * | 0     two {@link StateHeader headers}; the newer one that is whole counts       |
- * | 2 Ki  8 bytes: not 0 if written pages may have no seal                        |
- * | 2.5 K the secret of encrypted pages: {@link SecretSpace}                        |
+ * | 2 Ki  of {@link StateSeals}: a mark, and the secret of encrypted pages              |
  * | 4 Ki  donors:    {@link DonorRows}, 512 of 160 bytes                            |
  * | 84 Ki slabs:     {@link SlabRows}, 320 bytes for each                            |
  * |       written:   a bit a page                                                  |
  * |       lost:      a bit a page                                                  |
- * |       if pages are encrypted: salts of lives ({@link LifeSalts}), slots ({@link SealedPages})  |
- * |       seals:     {@link SealTable}, 8 bytes a page, or {@link SealedPages}, 24; allocated slab by slab |
+ * |       seals:     {@link StateSeals}; the last part is allocated slab by slab        |
  * +--------------------------------------------------------------------------------+
  * </pre>
  *
@@ -50,7 +42,7 @@ import org.jspecify.annotations.Nullable;
  * are two of each, and the older one is overwritten, with a higher number.
  *
  * <p><b>Space.</b> All but the seals is allocated when the file is made ({@link LockedStateFile}), so that no store to it can fail later for want of
- * a block. The seals of a slab are allocated before it is placed: {@link #reserve}.
+ * a block. The seals of a slab are allocated before it is placed: {@link StateSeals#reserve}.
  *
  * <p>Without a path the same structure lives in anonymous memory and ends with the process.
  *
@@ -64,15 +56,11 @@ public final class StateFile implements AutoCloseable {
     static final int PAGE_SHIFT = 12;
 
     private static final int HEADER_SLOT = 512;
-    private static final int AT_UNSEALED = 2048;
-    private static final int AT_SECRET = 2560;
     private static final int AT_DONORS = 4096;
     private static final long AT_SLABS = roundUp(AT_DONORS + DonorRows.LENGTH);
 
     /** No CRC. */
     private static final long NO_SUM = -1;
-
-    private static final ValueLayout.OfLong LONG = ValueLayout.JAVA_LONG.withOrder(ByteOrder.LITTLE_ENDIAN);
 
     private final Arena arena;
     private final MemorySegment memory;
@@ -80,14 +68,9 @@ public final class StateFile implements AutoCloseable {
     private final long writtenAt;
     private final long lostAt;
     private final long bitmapLength;
-    private final long saltsAt;
     private final DonorRows donors;
     private final SlabRows rows;
-    private final MemorySegment sealWords;
-    private final @Nullable SealSpace space;
-    private final @Nullable SealedPages sealedPages;
-    private volatile boolean sealing = true;
-    private @Nullable PageKeys keys;
+    private final StateSeals seals;
     private StateHeader header;
     private int newerSlot;
     private Map<UUID, BoundDonor> bound = Map.of();
@@ -108,8 +91,6 @@ public final class StateFile implements AutoCloseable {
             int newerSlot) {
         this.arena = arena;
         this.memory = memory;
-        this.sealWords = sealWords;
-        this.space = space;
         this.header = header;
         this.newerSlot = newerSlot;
         slabs = slabs(header.size(), header.slabShift());
@@ -118,14 +99,7 @@ public final class StateFile implements AutoCloseable {
         lostAt = writtenAt + roundUp(bitmapLength);
         donors = new DonorRows(memory.asSlice(AT_DONORS, DonorRows.LENGTH));
         rows = new SlabRows(memory.asSlice(AT_SLABS, slabs * SlabRows.LENGTH));
-        if (header.cipher().encrypts()) {
-            saltsAt = lostAt + roundUp(bitmapLength);
-            sealedPages =
-                    new SealedPages(sealWords, memory.asSlice(saltsAt + LifeSalts.LENGTH, SealedPages.SLOTS_LENGTH));
-        } else {
-            saltsAt = 0;
-            sealedPages = null;
-        }
+        seals = new StateSeals(memory, sealWords, space, header, lostAt + roundUp(bitmapLength));
     }
 
     /** In memory only; blank, and nobody's. Of pages that are not encrypted. */
@@ -138,7 +112,7 @@ public final class StateFile implements AutoCloseable {
         Arena arena = Arena.ofShared();
         try {
             // Memory that is not touched takes none: there are more seals than will be needed.
-            MemorySegment seals = MappedMemory.reserve(sealsLength(size, slabShift, cipher), false)
+            MemorySegment seals = MappedMemory.reserve(StateSeals.wordsLength(size, slabShift, cipher), false)
                     .segment(arena);
             return begin(
                     arena, arena.allocate(length(size, slabShift, cipher), 4096), seals, null, size, slabShift, cipher);
@@ -166,16 +140,7 @@ public final class StateFile implements AutoCloseable {
     public static long length(long size, int slabShift, CipherKind cipher) {
         return writtenAt(slabs(size, slabShift))
                 + 2 * roundUp(bitmapLength(size, slabShift))
-                + (cipher.encrypts() ? LifeSalts.LENGTH + SealedPages.SLOTS_LENGTH : 0);
-    }
-
-    /** Bytes of the seals of a device. */
-    static long sealsLength(long size, int slabShift, CipherKind cipher) {
-        return roundUp((slabs(size, slabShift) << (slabShift - PAGE_SHIFT)) * sealBytes(cipher));
-    }
-
-    private static int sealBytes(CipherKind cipher) {
-        return cipher.encrypts() ? SealedPages.RECORD : SealTable.WORD;
+                + StateSeals.allocatedLength(cipher);
     }
 
     /** The header that counts, in a mapped file's first bytes; null if neither is whole. */
@@ -235,17 +200,15 @@ public final class StateFile implements AutoCloseable {
             sum.update(
                     memory.asSlice(at, Math.min(step, memory.byteSize() - at)).asByteBuffer());
         }
-        if (space != null) {
-            try {
-                for (int slab = 0; slab < slabs; slab++) {
-                    if (rows.isPlaced(slab)) {
-                        space.addTo(sum, memory.byteSize() + sealsOf(slab), sealsOfASlab());
-                    }
+        try {
+            for (int slab = 0; slab < slabs; slab++) {
+                if (rows.isPlaced(slab)) {
+                    seals.addTo(sum, slab);
                 }
-            } catch (IOException e) {
-                // Then it is a sum that nothing has.
-                return NO_SUM;
             }
+        } catch (IOException e) {
+            // Then it is a sum that nothing has.
+            return NO_SUM;
         }
         return sum.getValue();
     }
@@ -414,30 +377,6 @@ public final class StateFile implements AutoCloseable {
         return lost().any(firstPage(slab), firstPage(slab + 1));
     }
 
-    /** The seals of pages that are not encrypted. Those of a slab are looked at only after {@link #reserve}. */
-    public SealTable seals() {
-        return new SealTable(sealWords);
-    }
-
-    /** Likewise of encrypted ones; null if pages are not encrypted. */
-    public @Nullable SealedPages sealedPages() {
-        return sealedPages;
-    }
-
-    /** The secret of encrypted pages, and what shows which one it is. */
-    public SecretSpace secret() {
-        return new SecretSpace(memory.asSlice(AT_SECRET, SecretSpace.LENGTH));
-    }
-
-    /** Wipes the secret of a file that is not mapped any more, if it is one of this layout. */
-    static void wipeSecret(FileChannel file) throws IOException {
-        ByteBuffer magic = ByteBuffer.allocate(Long.BYTES).order(ByteOrder.LITTLE_ENDIAN);
-        if (file.size() >= AT_DONORS && file.read(magic, 0) == Long.BYTES && magic.getLong(0) == StateHeader.MAGIC) {
-            int _ = file.write(ByteBuffer.allocate(SecretSpace.LENGTH), AT_SECRET);
-            file.force(false);
-        }
-    }
-
     /**
      * A server begins to encrypt pages, under keys that no other has used. Before its loops begin. Does nothing if pages are not encrypted.
      *
@@ -445,87 +384,12 @@ public final class StateFile implements AutoCloseable {
      * @throws IOException if there were too many lives of these contents
      */
     public void beginLife(byte @Nullable [] given) throws IOException {
-        SealedPages pages = sealedPages;
-        if (pages == null) {
-            return;
-        }
-        pages.restore();
-        byte[] secret = given == null ? secret().get() : given;
-        LifeKeys of = new LifeKeys(header.cipher(), header.content(), secret);
-        LifeSalts salts = new LifeSalts(memory.asSlice(saltsAt, LifeSalts.LENGTH));
-        int life = salts.begin(() -> {
-            BitSet lives = new BitSet();
-            for (int slab = 0; slab < slabs; slab++) {
-                if (rows.isPlaced(slab)) {
-                    pages.stamps(firstPage(slab), firstPage(slab + 1), PageKeys.COUNTER_BITS, lives);
-                }
-            }
-            return lives;
-        });
-        keys = new PageKeys(of, salts.all(), life);
+        seals.beginLife(header.content(), given, rows);
     }
 
-    /** What pages are encrypted with in this life; null if they are not. */
-    @Nullable
-    PageKeys keys() {
-        return keys;
-    }
-
-    /**
-     * Allocates the seals of a slab, if they are not yet. They stay as they are. May be called again. Any thread.
-     *
-     * @return false if the file system has no room for them
-     */
-    public boolean reserve(int slab) {
-        return space == null || !sealing || space.reserve(memory.byteSize() + sealsOf(slab), sealsOfASlab()) == 0;
-    }
-
-    /** Forgets the seals of a slab that are reserved: it is not known whether they are of the bytes that its donors hold. */
-    public void forgetSeals(int slab) {
-        memory.set(LONG, AT_UNSEALED, 1);
-        SealedPages encrypted = sealedPages;
-        if (encrypted != null) {
-            encrypted.forget(firstPage(slab), firstPage(slab + 1));
-        } else if (sealing) {
-            seals().forget(firstPage(slab), firstPage(slab + 1));
-        }
-    }
-
-    /**
-     * Forgets all seals, and keeps none from now on: this server's writes would make them wrong. Before any write.
-     *
-     * @throws IOException if the file cannot be changed
-     */
-    public void keepNoSeals() throws IOException {
-        sealing = false;
-        memory.set(LONG, AT_UNSEALED, 1);
-        if (space != null) {
-            space.extend(memory.byteSize());
-            space.extend(memory.byteSize() + sealsLength(header.size(), header.slabShift(), header.cipher()));
-        }
-    }
-
-    /** Whether seals are kept. */
-    boolean sealing() {
-        return sealing;
-    }
-
-    /** Whether pages may be written that have no seal, of slabs that were placed before this server came. */
-    boolean mayBeUnsealed() {
-        return memory.get(LONG, AT_UNSEALED) != 0;
-    }
-
-    /** Takes note that every written page has a seal; no later one will have none. */
-    void allSealed() {
-        memory.set(LONG, AT_UNSEALED, 0);
-    }
-
-    private long sealsOf(int slab) {
-        return firstPage(slab) * sealBytes(header.cipher());
-    }
-
-    private long sealsOfASlab() {
-        return (1L << (header.slabShift() - PAGE_SHIFT)) * sealBytes(header.cipher());
+    /** What is known of pages' bytes. */
+    public StateSeals seals() {
+        return seals;
     }
 
     private long firstPage(int slab) {
@@ -556,12 +420,10 @@ public final class StateFile implements AutoCloseable {
     /** Unmaps, and leaves the file as it is. */
     public void abandon() {
         arena.close();
-        if (space != null) {
-            space.close();
-        }
+        seals.close();
     }
 
-    private static long slabs(long size, int slabShift) {
+    static long slabs(long size, int slabShift) {
         return (size + (1L << slabShift) - 1) >>> slabShift;
     }
 
@@ -573,7 +435,7 @@ public final class StateFile implements AutoCloseable {
         return roundUp(AT_SLABS + slabs * SlabRows.LENGTH);
     }
 
-    private static long roundUp(long bytes) {
+    static long roundUp(long bytes) {
         return (bytes + 4095) & -4096;
     }
 

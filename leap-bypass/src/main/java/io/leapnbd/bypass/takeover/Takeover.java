@@ -153,17 +153,19 @@ public final class Takeover {
         String export = "export " + Words.printable(settings.export());
         UUID content = file.header().content();
         byte[] given = settings.encryption().secret();
-        if (given == null && !file.secret().isHere()) {
+        if (given == null && !file.seals().secret().isHere()) {
             throw new IOException(
                     "the pages of " + export
                             + " are encrypted with a key that is kept elsewhere; give it with --key-file, or start blank with --fresh");
         }
-        if (given != null && file.secret().isHere()) {
+        if (given != null && file.seals().secret().isHere()) {
             throw new IOException(
                     "the pages of " + export
                             + " are encrypted with a key that the state file holds; leave --key-file out, or start blank with --fresh");
         }
-        if (given == null ? !file.secret().isWhole(content) : !file.secret().isOf(content, given)) {
+        if (given == null
+                ? !file.seals().secret().isWhole(content)
+                : !file.seals().secret().isOf(content, given)) {
             throw new IOException("the pages of " + export + " are encrypted with another key than "
                     + (given == null ? "the state file holds" : "--key-file has")
                     + "; give the right one, or start blank with --fresh");
@@ -280,7 +282,7 @@ public final class Takeover {
                 keepSecret(file);
             }
             if (!settings.seals() && !settings.encryption().kind().encrypts()) {
-                file.keepNoSeals();
+                file.seals().keepNone();
             }
             file.claiming(instance, granted.term(), boot);
             return file;
@@ -289,9 +291,9 @@ public final class Takeover {
         private void keepSecret(StateFile file) {
             byte[] given = settings.encryption().secret();
             if (given != null) {
-                file.secret().remember(content, given);
+                file.seals().secret().remember(content, given);
             } else if (settings.encryption().kind().encrypts()) {
-                file.secret().keep(content, LifeKeys.drawSecret());
+                file.seals().secret().keep(content, LifeKeys.drawSecret());
             }
         }
 

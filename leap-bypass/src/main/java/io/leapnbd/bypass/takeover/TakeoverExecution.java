@@ -89,13 +89,13 @@ final class TakeoverExecution {
         if (of != null) {
             file.mark(slab, of.written(), of.lost(), join);
         }
-        if (!file.reserve(slab)) {
+        if (!file.seals().reserve(slab)) {
             throw new IOException("there is no room in the state folder for the seals of the pages that donors hold;"
                     + " make room, name another --state-dir, or go on without them by --seals off");
         }
         if (!join || file.header().boot().equals(StateHeader.NOBODY)) {
             // The file is not the truth: its seals may be of older bytes than donors hold.
-            file.forgetSeals(slab);
+            file.seals().forget(slab);
         }
         long generation = planned.generation();
         if (planned.untold()) {

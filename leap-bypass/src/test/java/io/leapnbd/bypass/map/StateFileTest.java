@@ -291,12 +291,12 @@ class StateFileTest {
             StateFile file = locked.create(1L << 40, 26);
             long before = blocksOf(path);
             assertThat(before * 512).isLessThan(StateFile.length(1L << 40, 26, CipherKind.NONE) + (1 << 20));
-            assertThat(file.reserve(9_999)).isTrue();
+            assertThat(file.seals().reserve(9_999)).isTrue();
             assertThat(blocksOf(path) - before).isEqualTo((1L << 26 >> 12) * 8 / 512);
             long page = 9_999L << (26 - 12);
-            file.seals().begin(page + 5, 1, 2);
-            assertThat(file.reserve(9_999)).isTrue();
-            assertThat(file.seals().word(page + 5)).isEqualTo(1L << 32 | 2);
+            file.seals().table().begin(page + 5, 1, 2);
+            assertThat(file.seals().reserve(9_999)).isTrue();
+            assertThat(file.seals().table().word(page + 5)).isEqualTo(1L << 32 | 2);
             file.abandon();
         }
     }
@@ -308,9 +308,9 @@ class StateFileTest {
                 StateFile file = locked.create(SIZE, SLAB_SHIFT);
                 file.own(ME, CONTENT, 7, BOOT);
                 file.bind(Map.of(DONOR, 1));
-                assertThat(file.reserve(3)).isTrue();
+                assertThat(file.seals().reserve(3)).isTrue();
                 new AddressMap(file, SIZE, SLAB_SHIFT).map(3, Placement.of(1, DONOR, 99, 1234));
-                file.seals().begin(3 * 256 + 7, 5, 6);
+                file.seals().table().begin(3 * 256 + 7, 5, 6);
                 if (killed) {
                     file.abandon();
                 } else {
@@ -319,7 +319,10 @@ class StateFileTest {
             }
             try (LockedStateFile locked = lock(killed ? BOOT : NEXT_BOOT)) {
                 assertThat(locked.complete()).isTrue();
-                assertThat(Objects.requireNonNull(locked.found()).seals().word(3 * 256 + 7))
+                assertThat(Objects.requireNonNull(locked.found())
+                                .seals()
+                                .table()
+                                .word(3 * 256 + 7))
                         .isEqualTo(5L << 32 | 6);
             }
         }
@@ -333,21 +336,21 @@ class StateFileTest {
     void whoKeepsNoSealsForgetsThem() throws IOException {
         try (LockedStateFile locked = lock(BOOT)) {
             StateFile file = locked.create(SIZE, SLAB_SHIFT);
-            assertThat(file.reserve(3)).isTrue();
-            file.seals().begin(3 * 256, 1, 2);
+            assertThat(file.seals().reserve(3)).isTrue();
+            file.seals().table().begin(3 * 256, 1, 2);
             file.own(ME, CONTENT, 7, BOOT);
             file.abandon();
         }
         try (LockedStateFile locked = lock(BOOT)) {
             StateFile file = locked.take();
-            file.keepNoSeals();
+            file.seals().keepNone();
             assertThat(new AddressMap(file, SIZE, SLAB_SHIFT).seals()).isNull();
             file.abandon();
         }
         try (LockedStateFile locked = lock(BOOT)) {
             StateFile file = Objects.requireNonNull(locked.found());
-            assertThat(file.reserve(3)).isTrue();
-            assertThat(file.seals().word(3 * 256)).isZero();
+            assertThat(file.seals().reserve(3)).isTrue();
+            assertThat(file.seals().table().word(3 * 256)).isZero();
         }
     }
 
