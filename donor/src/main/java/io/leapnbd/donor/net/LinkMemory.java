@@ -29,11 +29,8 @@ final class LinkMemory {
     /** Likewise when there is little memory left. */
     private static final int SMALL_RECEIVE = 16 << 10;
 
-    /** Bytes that a link over TLS reads at once: two records. */
-    static final int TLS_RECEIVE = 32 << 10;
-
-    /** What TLS may keep for a link: a record that has not arrived whole, in a buffer that has grown to twice what is read at once. */
-    private static final int TLS_KEEPS = 2 * TLS_RECEIVE;
+    /** What TLS may keep for a link: one record that has not arrived whole. It has memory of its own for that. */
+    private static final int TLS_KEEPS = 17 << 10;
 
     private static final int QUANTUM = 64 << 10;
 
@@ -65,7 +62,8 @@ final class LinkMemory {
     static long bound(ServerSettings settings, boolean tls) {
         return settings.memory()
                 + (long) settings.maxLinks() * (GUARANTEED + SMALL_RECEIVE + (tls ? TLS_KEEPS : 0))
-                + (long) settings.loops().count() * RECEIVE;
+                // What was received, and over TLS what it says.
+                + (long) settings.loops().count() * RECEIVE * (tls ? 2 : 1);
     }
 
     /**

@@ -7,29 +7,27 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Where a link's bytes arrive: in buffers of as many bytes as there is memory for, or in a {@link PartialRequest} of which much is missing. One
- * read in a turn of a link. What TLS has to decrypt first arrives in smaller buffers, as TLS keeps them until a record is whole.
+ * read in a turn of a link. What TLS has to decrypt first arrives in buffers of its own; it is done with each at once, also when a record is not whole.
  */
 final class ReceiveBuffers extends DefaultMaxMessagesRecvByteBufAllocator {
 
     private final LinkMemory memory;
     private final @Nullable PartialRequest partial;
-    private final int most;
 
-    private ReceiveBuffers(LinkMemory memory, @Nullable PartialRequest partial, int most) {
+    private ReceiveBuffers(LinkMemory memory, @Nullable PartialRequest partial) {
         super(1);
         this.memory = memory;
         this.partial = partial;
-        this.most = most;
     }
 
     /** Of a link that says what it means. */
     static ReceiveBuffers plain(LinkMemory memory, PartialRequest partial) {
-        return new ReceiveBuffers(memory, partial, LinkMemory.RECEIVE);
+        return new ReceiveBuffers(memory, partial);
     }
 
     /** Of a link over TLS. */
     static ReceiveBuffers encrypted(LinkMemory memory) {
-        return new ReceiveBuffers(memory, null, LinkMemory.TLS_RECEIVE);
+        return new ReceiveBuffers(memory, null);
     }
 
     @Override
@@ -37,7 +35,7 @@ final class ReceiveBuffers extends DefaultMaxMessagesRecvByteBufAllocator {
         return new MaxMessageHandle() {
             @Override
             public int guess() {
-                return Math.min(most, memory.receiveBytes());
+                return memory.receiveBytes();
             }
 
             @Override

@@ -31,9 +31,6 @@ final class TcpSession implements LinkSession {
 
     private static final int RECEIVE_BUFFER = 256 << 10;
 
-    /** TLS keeps the buffer until a record of it is whole: two records for each link. */
-    private static final int TLS_RECEIVE_BUFFER = 32 << 10;
-
     private static final int MAX_BACKGROUND = 64;
 
     /** Bytes of writes that may be on the way over a link as long as one likes; the settings' window if that is more. */
@@ -110,9 +107,7 @@ final class TcpSession implements LinkSession {
                 // The end of what the donor sends is told apart from a reset: see lastByteRead.
                 .option(ChannelOption.ALLOW_HALF_CLOSURE, true)
                 .option(ChannelOption.CONNECT_TIMEOUT_MILLIS, (int) connectTimeout.toMillis())
-                .option(
-                        ChannelOption.RECVBUF_ALLOCATOR,
-                        new FixedRecvByteBufAllocator(tls == null ? RECEIVE_BUFFER : TLS_RECEIVE_BUFFER))
+                .option(ChannelOption.RECVBUF_ALLOCATOR, new FixedRecvByteBufAllocator(RECEIVE_BUFFER))
                 .option(ChannelOption.WRITE_BUFFER_WATER_MARK, waterMark())
                 .option(EpollChannelOption.TCP_NOTSENT_LOWAT, (long) unsent.bytes())
                 .handler(handlers())
