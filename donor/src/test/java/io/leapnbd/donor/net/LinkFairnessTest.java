@@ -319,6 +319,7 @@ class LinkFairnessTest {
             for (int offset : new int[] {0, slab / 2, slab - PAGE}) {
                 ByteBuf bytes = Unpooled.directBuffer().writeBytes(Pages.array(7, PAGE));
                 assertThat(store.write(other, 1, offset, PAGE, 1, bytes, 0)).isEqualTo(Status.OK);
+                bytes.release();
             }
             Exposure exposure = store.exposures().expose(other, 1, () -> {});
             drain(trimmer);
@@ -332,6 +333,7 @@ class LinkFairnessTest {
             assertThat(store.write(other, 1, PAGE, PAGE, 3, newer, 0)).isEqualTo(Status.OK);
             assertThat(store.write(other, 1, slab / 2 + PAGE, PAGE, 3, newer, 0))
                     .isEqualTo(Status.OK);
+            newer.release();
             int turns = 1;
             while (drain(trimmer) == 0) {
                 trimmer.runPendingTasks();

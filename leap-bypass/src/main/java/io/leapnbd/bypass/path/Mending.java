@@ -241,11 +241,16 @@ public final class Mending {
                 write.bufferIndex = copies.rightIndex();
                 write.startNanos = loop.now();
                 write.deadlineNanos = deadlineNanos;
-                write.spare = copies.placement().live() > 1;
+                write.spare = anotherIsLive(copies.placement(), target);
                 write.completion = (done, now) -> guarded(() -> written(copies, open, target, done));
                 loop.post(write, target.donor());
             }
             loop.flush();
+        }
+
+        /** A copy that does not answer is then left out, and nobody waits for it as long as a client may. */
+        private boolean anotherIsLive(Placement of, Member target) {
+            return of.live() > (of.indexOf(target) < of.live() ? 1 : 0);
         }
 
         private void written(PageCopies copies, boolean open, Member target, LinkRequest done) {
