@@ -19,7 +19,7 @@ for trace in "$home"/tools/src/traces/*.gz; do
   [ -e "$trace" ] && recorded=yes
 done
 # shellcheck disable=SC2086
-"$home/leap-nbd" replay ${recorded:+"$home"/tools/src/traces/*.gz} "$@" "$work"/*.trace.gz --report "$home/docs/prefetch.md"
+"$home/leap-nbd" replay ${recorded:+"$home"/tools/src/traces/*.gz} "$@" "$work"/*.trace.gz --cache-size 4M --report "$home/docs/prefetch.md"
 echo
 echo "From the second pass on, when there is something to remember:"
-"$home/leap-nbd" replay "$work/loop.trace.gz" --warm-up 20000
+"$home/leap-nbd" replay "$work/loop.trace.gz" --cache-size 4M --warm-up 20000

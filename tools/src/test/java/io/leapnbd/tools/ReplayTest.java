@@ -3,7 +3,9 @@ package io.leapnbd.tools;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.leapnbd.tools.cli.ExitCode;
+import java.io.ByteArrayInputStream;
 import java.io.IOException;
+import java.io.InputStream;
 import java.io.PrintWriter;
 import java.io.StringWriter;
 import java.nio.charset.StandardCharsets;
@@ -70,7 +72,7 @@ class ReplayTest {
 
         assertThat(run("replay", first, second, "--prefetch", "none,stride", "--json"))
                 .isEqualTo(ExitCode.OK);
-        assertThat(out.toString()).startsWith("[\n").endsWith("]\n");
+        assertThat(out.toString()).startsWith("{\n  \"version\": \"leap-nbd ").endsWith("}\n");
         assertThat(out.toString()
                         .lines()
                         .filter(line -> line.contains("\"policy\""))
@@ -91,13 +93,16 @@ class ReplayTest {
                         "\"coverage\": 0.889",
                         "\"accuracy\": null",
                         "\"accuracy\": 1.000",
-                        "\"timelinessMicros\": {",
+                        "\"cache_size\": 16777216",
+                        "\"latency_us\": 50",
+                        "\"max_window\": 8",
+                        "\"timeliness_us\": {",
                         "\"p50\"",
                         "\"p95\"",
                         "\"p99\"",
-                        "\"meanLatencyMicros\": 53.815",
-                        "\"p99LatencyMicros\"",
-                        "\"simulatedSeconds\"");
+                        "\"wait_us\": {",
+                        "\"mean\": 53.815",
+                        "\"simulated_seconds\"");
     }
 
     @Test
@@ -122,20 +127,68 @@ class ReplayTest {
         assertThat(run("replay", file, "--prefetch", "none", "--latency", "1ms", "--bandwidth", "4096K", "--json"))
                 .isEqualTo(ExitCode.OK);
         // 4 KiB at 4 MiB a second are 976.5625 µs.
-        assertThat(out.toString()).contains("\"meanLatencyMicros\": 1976.56");
+        assertThat(out.toString()).contains("\"mean\": 1976.56");
+    }
+
+    @Test
+    void eachSizeOfTheCacheIsPlayedWithEachLatency() {
+        String file = generate("stride:10", "a");
+
+        assertThat(run(
+                        "replay",
+                        file,
+                        "--prefetch",
+                        "leap",
+                        "--cache-size",
+                        "4M,16M",
+                        "--latency",
+                        "50us,1ms",
+                        "--csv"))
+                .isEqualTo(ExitCode.OK);
+        List<String> lines = out.toString().lines().toList();
+        assertThat(lines.getFirst()).startsWith("trace,policy,cache_size,latency_us,bandwidth,warm_up,history,");
+        assertThat(lines.subList(1, lines.size()))
+                .map(line -> line.replaceFirst("\\.000000,1073741824,1000,32,4,8,3000,.*", ""))
+                .containsExactly(
+                        "a,leap,4194304,50", "a,leap,4194304,1000", "a,leap,16777216,50", "a,leap,16777216,1000");
+        out.getBuffer().setLength(0);
+        assertThat(run("replay", file, "--prefetch", "leap", "--cache-size", "4M,16M"))
+                .isEqualTo(ExitCode.OK);
+        assertThat(out.toString())
+                .contains(
+                        "a: 3,000 demanded pages counted of 4,000, a cache of 4 MiB, a link of 50us\n",
+                        "\n\na: 3,000 demanded pages counted of 4,000, a cache of 16 MiB, a link of 50us\n");
+        assertThat(run("replay", file, "--cache-size", "4M,16M", "--report", folder + "/r.md"))
+                .isEqualTo(ExitCode.USAGE);
+        assertThat(err.toString()).contains("--report compares policies on one machine");
+    }
+
+    @Test
+    void aTraceMayComeByStandardInput() throws IOException {
+        byte[] trace = Files.readAllBytes(Path.of(generate("sequential", "a.gz")));
+        InputStream before = System.in;
+        System.setIn(new ByteArrayInputStream(trace));
+        try {
+            assertThat(run("replay", "-", "--prefetch", "none")).isEqualTo(ExitCode.OK);
+        } finally {
+            System.setIn(before);
+        }
+        assertThat(out.toString()).startsWith("standard input: 3,000 demanded pages counted of 4,000\n");
+        assertThat(run("replay", "-", "-")).isEqualTo(ExitCode.USAGE);
+        assertThat(run("replay", "a", "--json", "--csv")).isEqualTo(ExitCode.USAGE);
     }
 
     @Test
     void leapsSettingsAreTheCallers() {
         String file = generate("sequential", "a");
-        run("replay", file, "--prefetch", "leap", "--leap-window", "1", "--json");
+        run("replay", file, "--prefetch", "leap", "--max-window", "1", "--json");
         String narrow = out.toString();
         out.getBuffer().setLength(0);
-        run("replay", file, "--prefetch", "leap", "--leap-window", "32", "--json");
+        run("replay", file, "--prefetch", "leap", "--max-window", "32", "--json");
 
         assertThat(narrow).contains("\"coverage\": 0.500");
         assertThat(out.toString()).contains("\"coverage\": 0.9");
-        assertThat(run("replay", file, "--leap-history", "1")).isEqualTo(ExitCode.USAGE);
+        assertThat(run("replay", file, "--history", "1")).isEqualTo(ExitCode.USAGE);
         assertThat(err.toString()).contains("an access history of 1 is out of range: 2 to 1024");
     }
 
@@ -143,7 +196,8 @@ class ReplayTest {
     void aReportHasATableAndPicturesThatNeedNothingElse() throws IOException {
         Path report = folder.resolve("compared.md");
 
-        assertThat(run("replay", generate("noisy:25", "noisy.trace.gz"), "--report", report.toString()))
+        String trace = generate("noisy:25", "noisy.trace.gz");
+        assertThat(run("replay", trace, "--cache-size", "4M", "--report", report.toString()))
                 .isEqualTo(ExitCode.OK);
         assertThat(report)
                 .content()

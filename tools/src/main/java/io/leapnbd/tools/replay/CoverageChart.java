@@ -49,7 +49,7 @@ final class CoverageChart {
                         top + SIDE - SIDE * accuracy,
                         5,
                         PolicyColours.of(replay.policy()),
-                        replay.policy().label() + ": coverage " + ReplayTable.percent(coverage) + ", accuracy "
+                        replay.policy() + ": coverage " + ReplayTable.percent(coverage) + ", accuracy "
                                 + ReplayTable.percent(accuracy));
             }
         }

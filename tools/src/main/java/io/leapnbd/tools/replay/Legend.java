@@ -15,10 +15,9 @@ final class Legend {
     static void draw(Svg svg, List<Replay> trace) {
         double x = 16;
         for (Replay replay : trace) {
-            svg.circle(
-                    x, 18, 5, PolicyColours.of(replay.policy()), replay.policy().label());
-            svg.text(x + 9, 22, "start", "", replay.policy().label());
-            x += 30 + 7.2 * replay.policy().label().length();
+            svg.circle(x, 18, 5, PolicyColours.of(replay.policy()), replay.policy());
+            svg.text(x + 9, 22, "start", "", replay.policy());
+            x += 30 + 7.2 * replay.policy().length();
         }
     }
 

@@ -2,7 +2,7 @@ package io.leapnbd.tools.replay;
 
 import io.leapnbd.prefetch.LeapSettings;
 import io.leapnbd.prefetch.PageCache;
-import io.leapnbd.prefetch.PrefetchPolicy;
+import io.leapnbd.prefetch.Prefetcher;
 import io.leapnbd.prefetch.replay.Simulation;
 import io.leapnbd.prefetch.replay.SimulationSettings;
 import io.leapnbd.prefetch.replay.Trace;
@@ -21,6 +21,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.ArgGroup;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
@@ -42,39 +43,48 @@ import picocli.CommandLine.Spec;
             "  wait        what a demanded page was waited for",
             "  time        how long the whole trace took",
             "",
-            "A trace has one request a line, '<microseconds since start> <R|W|T> <first page> <pages>'; 'leap-nbd trace"
-                    + " generate' makes some, and gz files are read as they are.",
+            "A trace has one request a line, '<microseconds since start> <R|W|T> <first page> <pages>'. 'leap-nbd trace"
+                    + " generate' makes some, and 'serve --record' records what a device is asked for. gz files are read as they are.",
+            "",
+            "A jar may bring policies of its own: docs/embedding.md has one in 20 lines.",
             ""
         })
 public final class ReplayCommand implements Callable<Integer> {
 
-    @Parameters(paramLabel = "TRACE", arity = "1..*", description = "Files to play; .gz or not.")
-    private List<Path> traces = new ArrayList<>();
+    private static final String STANDARD_INPUT = "-";
+
+    @Parameters(paramLabel = "TRACE", arity = "1..*", description = "Files to play, .gz or not; - is standard input.")
+    private List<String> traces = new ArrayList<>();
 
     @Option(
             names = "--prefetch",
             paramLabel = "POLICIES",
             defaultValue = "all",
             converter = PolicyChoice.Converter.class,
-            description = "all, or policies by name with commas between. Default: ${DEFAULT-VALUE}.")
-    private PolicyChoice policies = new PolicyChoice(List.of(PrefetchPolicy.values()));
+            description =
+                    "With commas between: all, policies by name, FILE.jar for those of a jar, or FILE.jar#NAME for one"
+                            + " of them. Default: ${DEFAULT-VALUE}.")
+    private PolicyChoice policies = PolicyChoice.all();
 
     @Option(
             names = "--cache-size",
             paramLabel = "SIZE",
-            defaultValue = "4M",
+            defaultValue = "16M",
+            split = ",",
             converter = Size.Converter.class,
-            description = "Memory for prefetched pages. Default: ${DEFAULT-VALUE}.")
-    private Size cacheSize = new Size(4 << 20);
+            description = "Memory for prefetched pages, as of a server; or several, with commas between."
+                    + " Default: ${DEFAULT-VALUE}.")
+    private List<Size> cacheSizes = List.of(new Size(16 << 20));
 
     @Option(
             names = "--latency",
             paramLabel = "TIME",
             defaultValue = "50us",
+            split = ",",
             converter = Durations.Converter.class,
-            description =
-                    "What a fetch from a donor takes on an idle link, besides the transfer. Default: ${DEFAULT-VALUE}.")
-    private Duration latency = Duration.ofNanos(50_000);
+            description = "What a fetch from a donor takes on an idle link, besides the transfer; or several."
+                    + " Default: ${DEFAULT-VALUE}.")
+    private List<Duration> latencies = List.of(Duration.ofNanos(50_000));
 
     @Option(
             names = "--bandwidth",
@@ -92,28 +102,37 @@ public final class ReplayCommand implements Callable<Integer> {
     private long warmUp = 1000;
 
     @Option(
-            names = "--leap-history",
+            names = "--history",
             paramLabel = "H",
             defaultValue = "32",
             description = "Leap's access history, in deltas. Default: ${DEFAULT-VALUE}.")
     private int leapHistory = 32;
 
     @Option(
-            names = "--leap-split",
+            names = "--split",
             paramLabel = "N",
             defaultValue = "4",
             description = "The part of it in which Leap looks for a trend first. Default: ${DEFAULT-VALUE}.")
     private int leapSplit = 4;
 
     @Option(
-            names = "--leap-window",
+            names = "--max-window",
             paramLabel = "PAGES",
             defaultValue = "8",
             description = "Leap's largest prefetch. Default: ${DEFAULT-VALUE}.")
     private int leapWindow = 8;
 
-    @Option(names = "--json", description = "As a JSON array, for scripts.")
-    private boolean json;
+    /** What scripts read instead of tables. */
+    static final class Format {
+        @Option(names = "--json", description = "As JSON, with the version and all parameters.")
+        private boolean json;
+
+        @Option(names = "--csv", description = "As comma-separated values, a line for each.")
+        private boolean csv;
+    }
+
+    @ArgGroup
+    private Format format = new Format();
 
     @Option(
             names = "--report",
@@ -131,41 +150,83 @@ public final class ReplayCommand implements Callable<Integer> {
 
     @Override
     public Integer call() {
-        SimulationSettings settings = settings();
-        PrintWriter out = spec.commandLine().getOut();
+        List<SimulationSettings> machines = machines();
+        if (report != null && machines.size() > 1) {
+            throw refused("--report compares policies on one machine; give one --cache-size and one --latency");
+        }
+        if (traces.stream().filter(STANDARD_INPUT::equals).count() > 1) {
+            throw refused("standard input (-) can be read once; give it once");
+        }
         List<Replay> all = new ArrayList<>();
         List<List<Replay>> byTrace = new ArrayList<>();
-        for (Path file : traces) {
+        for (String file : traces) {
             Trace trace = read(file);
             if (trace.demands() <= warmUp) {
                 throw new CommandFailure(
                         ExitCode.FAILED,
-                        file + " has " + ReplayTable.number(trace.demands()) + " demanded pages, and the first "
+                        said(file) + " has " + ReplayTable.number(trace.demands()) + " demanded pages, and the first "
                                 + ReplayTable.number(warmUp) + " are not counted; give a smaller --warm-up");
             }
-            List<Replay> replays = new ArrayList<>();
-            for (PrefetchPolicy policy : policies.policies()) {
-                replays.add(new Replay(name(file), policy, Simulation.run(trace, policy, settings)));
+            for (SimulationSettings machine : machines) {
+                List<Replay> replays = policies.policies().stream()
+                        .map(policy -> play(name(file), trace, policy, machine))
+                        .toList();
+                print(replays, trace, machines.size() > 1, all.isEmpty());
+                all.addAll(replays);
+                byTrace.add(replays);
             }
-            if (!json) {
-                out.print(all.isEmpty() ? "" : "\n");
-                out.println(name(file) + ": "
-                        + ReplayTable.number(replays.getFirst().result().demands()) + " demanded pages counted of "
-                        + ReplayTable.number(trace.demands()));
-                out.print(ReplayTable.render(replays));
-                out.flush();
-            }
-            all.addAll(replays);
-            byTrace.add(replays);
         }
-        if (json) {
-            out.println(ReplayJson.render(all));
-            out.flush();
+        PrintWriter out = spec.commandLine().getOut();
+        if (format.json) {
+            out.println(ReplayJson.render(String.join(" ", spec.root().version()), all));
+        } else if (format.csv) {
+            out.print(ReplayCsv.render(all));
         }
+        out.flush();
         if (report != null) {
             write(report, byTrace);
         }
         return ExitCode.OK;
+    }
+
+    /** The machines to imagine: each size of the cache with each latency. */
+    private List<SimulationSettings> machines() {
+        List<SimulationSettings> machines = new ArrayList<>();
+        for (Size cacheSize : cacheSizes) {
+            for (Duration latency : latencies) {
+                machines.add(settings(cacheSize, latency));
+            }
+        }
+        return machines;
+    }
+
+    private Replay play(String name, Trace trace, ReplayPolicy policy, SimulationSettings machine) {
+        try {
+            Prefetcher prefetcher = policy.maker().prefetcher(Math.max(1, trace.devicePages()), machine.leap());
+            return new Replay(name, policy.label(), machine, Simulation.run(trace, prefetcher, machine));
+        } catch (RuntimeException | LinkageError e) {
+            // A jar's code may do anything.
+            throw new CommandFailure(
+                    ExitCode.FAILED, "the policy " + policy.label() + " failed at " + name + ": " + e, e);
+        }
+    }
+
+    private void print(List<Replay> replays, Trace trace, boolean several, boolean first) {
+        if (format.json || format.csv) {
+            return;
+        }
+        PrintWriter out = spec.commandLine().getOut();
+        Replay one = replays.getFirst();
+        out.print(first ? "" : "\n");
+        out.println(one.trace() + ": " + ReplayTable.number(one.result().demands()) + " demanded pages counted of "
+                + ReplayTable.number(trace.demands()) + (several ? ", " + words(one.settings()) : ""));
+        out.print(ReplayTable.render(replays));
+        out.flush();
+    }
+
+    private static String words(SimulationSettings machine) {
+        return "a cache of " + Size.approximate((long) machine.cachePages() * PageCache.PAGE_SIZE) + ", a link of "
+                + Durations.format(Duration.ofNanos(machine.latencyNanos()));
     }
 
     private void write(Path page, List<List<Replay>> byTrace) {
@@ -173,9 +234,8 @@ public final class ReplayCommand implements Callable<Integer> {
             ReplayReport.write(
                     page,
                     byTrace,
-                    "Simulated with a cache of " + Size.approximate(cacheSize.bytes()) + ", a link of "
-                            + Durations.format(latency) + " and " + Size.approximate(bandwidth.bytes())
-                            + " a second; the first " + ReplayTable.number(warmUp)
+                    "Simulated with " + words(byTrace.getFirst().getFirst().settings()) + " and "
+                            + Size.approximate(bandwidth.bytes()) + " a second; the first " + ReplayTable.number(warmUp)
                             + " demands of each trace are not counted.");
         } catch (IOException e) {
             throw new CommandFailure(
@@ -185,7 +245,7 @@ public final class ReplayCommand implements Callable<Integer> {
         }
     }
 
-    private SimulationSettings settings() {
+    private SimulationSettings settings(Size cacheSize, Duration latency) {
         long page = PageCache.PAGE_SIZE;
         if (cacheSize.bytes() < page || cacheSize.bytes() % page != 0 || cacheSize.bytes() > 1L << 34) {
             throw refused("--cache-size: " + cacheSize + " is not a multiple of 4K above zero, at most 16G");
@@ -215,22 +275,34 @@ public final class ReplayCommand implements Callable<Integer> {
         return new ParameterException(spec.commandLine(), why);
     }
 
-    private static Trace read(Path file) {
-        if (!Files.exists(file)) {
-            throw new CommandFailure(ExitCode.FAILED, "there is no file " + file);
-        }
+    private static Trace read(String file) {
         try {
-            return TraceReader.read(file);
+            if (file.equals(STANDARD_INPUT)) {
+                return TraceReader.read(System.in);
+            }
+            if (!Files.exists(Path.of(file))) {
+                throw new CommandFailure(ExitCode.FAILED, "there is no file " + file);
+            }
+            return TraceReader.read(Path.of(file));
         } catch (TraceFormatException e) {
-            throw new CommandFailure(ExitCode.FAILED, file + ", " + e.getMessage(), e);
+            throw new CommandFailure(ExitCode.FAILED, said(file) + ", " + e.getMessage(), e);
         } catch (IOException e) {
             throw new CommandFailure(
-                    ExitCode.FAILED, file + " cannot be read (" + e.getClass().getSimpleName() + ")", e);
+                    ExitCode.FAILED,
+                    said(file) + " cannot be read (" + e.getClass().getSimpleName() + ")",
+                    e);
         }
     }
 
-    private static String name(Path file) {
-        Path name = file.getFileName();
-        return name == null ? file.toString() : name.toString();
+    private static String said(String file) {
+        return file.equals(STANDARD_INPUT) ? name(file) : file;
+    }
+
+    private static String name(String file) {
+        if (file.equals(STANDARD_INPUT)) {
+            return "standard input";
+        }
+        Path name = Path.of(file).getFileName();
+        return name == null ? file : name.toString();
     }
 }

@@ -1,21 +1,33 @@
 package io.leapnbd.tools.replay;
 
+import io.leapnbd.prefetch.PageCache;
 import io.leapnbd.prefetch.replay.SimulationResult;
+import io.leapnbd.prefetch.replay.SimulationSettings;
 import io.leapnbd.tools.cli.Json;
 import java.util.List;
 
-/** Replays as a JSON array, an object each; what cannot be said (the accuracy of nothing) is null. */
+/** Replays as JSON: the version, and an object for each; what cannot be said (the accuracy of nothing) is null. */
 final class ReplayJson {
 
     private ReplayJson() {}
 
-    static String render(List<Replay> replays) {
-        Json json = new Json().array();
+    static String render(String version, List<Replay> replays) {
+        Json json = new Json().object().put("version", version).array("replays");
         for (Replay replay : replays) {
             SimulationResult result = replay.result();
+            SimulationSettings settings = replay.settings();
             json.object()
                     .put("trace", replay.trace())
-                    .put("policy", replay.policy().label())
+                    .put("policy", replay.policy())
+                    .object("parameters")
+                    .put("cache_size", (long) settings.cachePages() * PageCache.PAGE_SIZE)
+                    .put("latency_us", settings.latencyNanos() / 1e3)
+                    .put("bandwidth", settings.bytesPerSecond())
+                    .put("warm_up", settings.warmUp())
+                    .put("history", settings.leap().history())
+                    .put("split", settings.leap().split())
+                    .put("max_window", settings.leap().maxWindow())
+                    .endObject()
                     .put("demands", result.demands())
                     .put("hits", result.hits())
                     .put("misses", result.misses())
@@ -23,16 +35,18 @@ final class ReplayJson {
                     .put("wasted", result.wasted())
                     .put("coverage", result.coverage())
                     .put("accuracy", result.accuracy())
-                    .object("timelinessMicros")
+                    .object("timeliness_us")
                     .put("p50", result.timeliness().percentile(50) / 1e3)
                     .put("p95", result.timeliness().percentile(95) / 1e3)
                     .put("p99", result.timeliness().percentile(99) / 1e3)
                     .endObject()
-                    .put("meanLatencyMicros", result.latency().mean() / 1e3)
-                    .put("p99LatencyMicros", result.latency().percentile(99) / 1e3)
-                    .put("simulatedSeconds", result.simulatedNanos() / 1e9)
+                    .object("wait_us")
+                    .put("mean", result.latency().mean() / 1e3)
+                    .put("p99", result.latency().percentile(99) / 1e3)
+                    .endObject()
+                    .put("simulated_seconds", result.simulatedNanos() / 1e9)
                     .endObject();
         }
-        return json.endArray().toString();
+        return json.endArray().endObject().toString();
     }
 }

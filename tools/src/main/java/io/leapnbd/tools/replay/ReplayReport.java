@@ -55,9 +55,9 @@ final class ReplayReport {
             SimulationResult result = replay.result();
             String time = String.format(Locale.ROOT, "%.3f s", result.simulatedNanos() / 1e9);
             out.append("| ")
-                    .append(replay.policy().label())
+                    .append(replay.policy())
                     .append(" | ")
-                    .append(bold(ReplayTable.percent(result.coverage()), replay.policy() == covers.policy()))
+                    .append(bold(ReplayTable.percent(result.coverage()), replay.equals(covers)))
                     .append(" | ")
                     .append(ReplayTable.percent(result.accuracy()))
                     .append(" | ")
@@ -69,7 +69,7 @@ final class ReplayReport {
                     .append(" | ")
                     .append(Durations.approximate(result.latency().percentile(99)))
                     .append(" | ")
-                    .append(bold(time, replay.policy() == fastest.policy()))
+                    .append(bold(time, replay.equals(fastest)))
                     .append(" |\n");
         }
         out.append('\n');

@@ -28,7 +28,7 @@ final class ReplayTable {
         for (Replay replay : replays) {
             SimulationResult result = replay.result();
             table.row(
-                    replay.policy().label(),
+                    replay.policy(),
                     percent(result.coverage()),
                     percent(result.accuracy()),
                     number(result.hits()),

@@ -39,7 +39,7 @@ final class TimeChart {
                         LENGTH * nanos / Math.max(1, slowest),
                         BAR - 1,
                         PolicyColours.of(replay.policy()),
-                        String.format(Locale.ROOT, "%s: %.3f s", replay.policy().label(), nanos / 1e9));
+                        String.format(Locale.ROOT, "%s: %.3f s", replay.policy(), nanos / 1e9));
                 y += BAR;
             }
             y += GAP;
