@@ -191,7 +191,7 @@ final class Probe {
         };
         DonorAddress address =
                 new DonorAddress(DonorAddress.Transport.RDMA, donor.getAddress().getHostAddress(), donor.getPort());
-        RdmaConnector connector = new RdmaConnector(known, address, Duration.ofSeconds(20), local, quiet, busyPoll, _ -> null);
+        RdmaConnector connector = new RdmaConnector(known, address, Duration.ofSeconds(20), local, quiet, busyPoll, _ -> null, null);
         Peer size = new Peer(donor, EXPORT, term);
         int slabSize = size.slabSize;
         // The link claims what it was told to expect, as after a take-over: a newer term by itself claims nothing.

@@ -1,6 +1,7 @@
 # For nbdsh: pages of the export that name themselves.
 import json, struct, time, urllib.request
 
+PORT = 9480  # of the server's endpoint
 PAGE = 4096
 PAGES = h.get_size() // PAGE
 
@@ -75,7 +76,7 @@ def without_a_donor(generation):
 
 
 def status():
-    return json.load(urllib.request.urlopen("http://127.0.0.1:9480/status"))
+    return json.load(urllib.request.urlopen("http://127.0.0.1:%d/status" % PORT))
 
 
 def placed():

@@ -1,5 +1,5 @@
 #!/bin/bash
-# The rdma suite: run.sh [PART ...], of layers, probe, verify, stopped, swap, killed, copies; none named: all. README.md describes it.
+# The rdma suite: run.sh [PART ...], of layers, probe, verify, stopped, swap, killed, copies, pool, stranger, cost; none named: all. README.md describes it.
 set -u
 # Whatever ends this suite, or the one that runs it, ends the guest too.
 [ "${LEAP_NBD_RDMA_SUITE:-}" = "$$" ] || LEAP_NBD_RDMA_SUITE=$$ exec setpriv --pdeathsig TERM -- "$BASH" "$0" "$@"
@@ -29,11 +29,24 @@ missing=$(missing_packages $(sed 's/#.*//' "$here/packages"))
 
 class_path=$(ls "$lib"/donor-*.jar)
 for jar in "$lib"/*.jar; do class_path=$class_path:$jar; done
-"$JAVA_HOME/bin/javac" -proc:none -nowarn -cp "$class_path" -d "$build/classes" "$here/Probe.java" &&
+"$JAVA_HOME/bin/javac" -proc:none -nowarn -cp "$class_path" -d "$build/classes" "$here"/*.java &&
   gcc -O2 -static -o "$build/swapcheck" "$here/../kernel/swapcheck.c" || {
   echo '0 passed, 1 failed'
   exit 1
 }
+# Certificates take a JVM's start each, which is slow in the guest.
+pools=$build/pools
+rm -rf "$pools"
+mkdir -p "$pools"
+for pool in ours theirs; do
+  "$home/leap-nbd" pool create "$pools/$pool" &&
+    "$home/leap-nbd" pool add "$pools/$pool" h1 --role donor &&
+    "$home/leap-nbd" pool add "$pools/$pool" web --role server &&
+    "$home/leap-nbd" pool add "$pools/$pool" mail --role server || {
+    echo '0 passed, 1 failed'
+    exit 1
+  }
+done >"$out/pools.log"
 # On this side of the emulation, unless there is a device here.
 : >"$out/host.log"
 if [ $# = 0 ] && [ -z "$(ls /sys/class/infiniband 2>/dev/null)" ]; then
@@ -47,7 +60,7 @@ if [ $# = 0 ] && [ -z "$(ls /sys/class/infiniband 2>/dev/null)" ]; then
     *) echo 'FAIL without a device doctor says so, and what to install' ;;
   esac
 fi | tee "$out/host.log"
-"$here/lab" --limit 1000 --build "$build" --out "$out" "$here/scenario.sh" "$@" 2>&1 | tee "$out/scenario.log"
+"$here/lab" --limit 1500 --build "$build" --out "$out" "$here/scenario.sh" "$@" 2>&1 | tee "$out/scenario.log"
 status=${PIPESTATUS[0]}
 [ "$status" != 125 ] || skip "$(tail -n 1 "$out/scenario.log")"
 passed=$(cat "$out/host.log" "$out/scenario.log" | grep -cE '(^|\[ *[0-9.]+\] )PASS ')

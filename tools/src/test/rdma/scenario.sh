@@ -1,11 +1,11 @@
 # All of the suite, in one guest: layer by layer, so that a failure names its layer. Sourced by the lab.
-# An argument: the parts to run, of: layers probe verify stopped swap killed.
+# An argument: the parts to run, of: layers probe verify stopped swap killed copies pool stranger cost.
 export JAVA_HOME=$SHORT_JAVA LEAP_NBD_BUILD=no NO_COLOR=1
 # The launcher's AOT cache was made on another processor: what it holds of code is left out. Code that the JVM compiles is
 # translated again by the emulator, so only what is hot is compiled: a start takes three quarters of the time.
 cached="-XX:+UnlockDiagnosticVMOptions -XX:-AOTAdapterCaching -XX:-AOTStubCaching -XX:TieredStopAtLevel=1"
 export LEAP_NBD_JAVA_OPTS="$cached -XX:CompileThresholdScaling=10"
-parts=" ${*:-layers probe verify stopped swap killed} "
+parts=" ${*:-layers probe verify stopped swap killed pool stranger cost} "
 socket=/run/leap.sock
 uri="nbd+unix:///leap?socket=$socket"
 
@@ -74,17 +74,66 @@ reference=$(typical ib_read_lat)
 woken=$(typical ib_read_lat_events)
 note "ib_read_lat: typical ${reference:=1000} us, woken by events ${woken:=1000} us"
 
-donor_rdma || return 1
-
-if part probe; then
-  # As the launcher does it, so that its cache fits.
-  lib=$HOME_DIR/tools/target/dist/lib
+# java CLASS ARGUMENT...: as the launcher does it, so that its cache fits.
+java() {
+  local lib=$HOME_DIR/tools/target/dist/lib class_path jar
   class_path=$(ls $lib/donor-*.jar)
   for jar in "$lib"/*.jar; do class_path=$class_path:$jar; done
   $JAVA_HOME/bin/java -XX:+UseSerialGC -XX:+UseCompactObjectHeaders -XX:-UsePerfData ${cached% *} \
     -XX:AOTCache="$(ls "$lib"/../serve-*.aot)" -Xmx128m --enable-native-access=ALL-UNNAMED --sun-misc-unsafe-memory-access=allow \
-    --add-exports=java.base/sun.nio.ch=ALL-UNNAMED -cp "$class_path:$BUILD/classes" \
-    Probe $ADDRESS 9400 4000 "$reference" "$woken" 2>"$OUT/probe.err" || { failed 'the probe ends well'; tail -n 5 "$OUT/probe.err"; }
+    --add-exports=java.base/sun.nio.ch=ALL-UNNAMED -cp "$class_path:$BUILD/classes" "$@"
+}
+
+# Whoever shows no certificate of the pool gets nothing, and both ends say why.
+if part pool; then
+  pools=$BUILD/pools
+  in_pool() { # NAME EXPORT PORT OPTION...: a server in the foreground, that is refused
+    local name=$1 export=$2 port=$3
+    shift 3
+    timeout 120 ./leap-nbd serve --export "$export" --donors "rdma://$ADDRESS:$port" --size 8M --unix /run/$name.sock --unprotected \
+      --io-timeout 15s --wait 1s --state-dir /run/state-$name --threads 1 --http none "$@" >"$OUT/$name.out" 2>&1
+  }
+  start donor_pool donor --memory 32M --slab-size 1M --transport rdma --listen $ADDRESS:9600 --pool "$pools/ours/h1" --unprotected \
+    --drain-timeout 0s || return 1
+  start web serve --export pooled --donors "rdma://$ADDRESS:9600" --size 8M --unix /run/pooled.sock --unprotected --io-timeout 15s \
+    --state-dir /run/state-pooled --threads 1 --prefetch none --http 127.0.0.1:9485 --pool "$pools/ours/web" || return 1
+  expect 'a pool over rdma needs no --insecure, and neither end says that it is' eval '! grep insecure "$OUT"/donor_pool.out "$OUT"/web.out'
+  pooled() { uri="nbd+unix:///pooled?socket=/run/pooled.sock" pages "PORT = 9485; $1"; }
+  expect 'in a pool: what was written is read' pooled 'fill(5); verify(5, 4)'
+  expect 'in a pool: pages are read by the device' pooled 'placed()'
+  expect 'in a pool: fio, random writes and reads, verified' timeout 200 fio --eta=never --name=p --ioengine=nbd \
+    --uri='nbd+unix:///pooled?socket=/run/pooled.sock' --rw=randrw --bs=4k --size=4m --io_size=1m --iodepth=16 --verify=crc32c --verify_fatal=1 \
+    --do_verify=1 --output="$OUT/fio-pool.out"
+  in_pool theirs other 9600 --pool "$pools/theirs/web"
+  expect 'a server of another pool ends at the start, and says why' grep -q "is refused: its certificate is not of this pool's authority" "$OUT/theirs.out"
+  expect 'the donor says who has refused it' grep -q "refuses the certificate of this donor: it is not of the other end's pool" "$OUT/donor_pool.out"
+  in_pool mail pooled 9600 --pool "$pools/ours/mail"
+  expect 'another identity cannot claim the export' grep -q "export pooled belongs to 'web' there" "$OUT/mail.out"
+  in_pool plain other 9600 --insecure
+  expect 'a server without a pool is told so' grep -q 'it serves only servers of its pool' "$OUT/plain.out"
+  expect 'the donor says so too' grep -q 'does not use TLS; start that server with --pool' "$OUT/donor_pool.out"
+  start donor_open donor --memory 8M --slab-size 1M --transport rdma --listen $ADDRESS:9700 --unprotected --drain-timeout 0s --insecure
+  in_pool open other 9700 --pool "$pools/ours/web"
+  expect 'a donor without a pool is refused' grep -q 'does not use TLS; start that donor with --pool' "$OUT/open.out"
+  expect 'that donor says why' grep -q 'it uses TLS, and this donor does not' "$OUT/donor_open.out"
+  expect 'all the while the export is its own' pooled 'refill(6); verify(6, 16)'
+  kill -TERM "$web" "$donor_pool" "$donor_open" 2>/dev/null
+  wait "$web" "$donor_pool" "$donor_open" 2>/dev/null
+fi
+
+if part stranger; then
+  java Stranger $ADDRESS 9750 "$BUILD/pools/ours" 2>"$OUT/stranger.err" || { failed 'no stranger reads'; tail -n 5 "$OUT/stranger.err"; }
+fi
+
+if part cost; then
+  java Cost $ADDRESS 9800 "$BUILD/pools/ours" 2>"$OUT/cost.err" || { failed 'the cost of a pool is measured'; tail -n 5 "$OUT/cost.err"; }
+fi
+
+case $parts in *probe*|*verify*|*stopped*|*swap*|*killed*|*copies*) ;; *) return 0 ;; esac
+donor_rdma || return 1
+
+if part probe; then
+  java Probe $ADDRESS 9400 4000 "$reference" "$woken" 2>"$OUT/probe.err" || { failed 'the probe ends well'; tail -n 5 "$OUT/probe.err"; }
 fi
 
 donor_tcp || return 1

@@ -62,6 +62,14 @@ public final class TestPool {
     /** TLS over a socket, of a client that believes everybody and shows a certificate or none; before the handshake. */
     public static SSLSocket over(Socket socket, PoolAuthority.@Nullable Issued shown)
             throws GeneralSecurityException, IOException {
+        SSLSocket made =
+                (SSLSocket) client(shown).getSocketFactory().createSocket(socket, "localhost", socket.getPort(), true);
+        made.setUseClientMode(true);
+        return made;
+    }
+
+    /** Likewise, over whatever. */
+    public static SSLContext client(PoolAuthority.@Nullable Issued shown) throws GeneralSecurityException, IOException {
         KeyManager[] keys = null;
         if (shown != null) {
             KeyStore store = KeyStore.getInstance("PKCS12");
@@ -73,10 +81,7 @@ public final class TestPool {
         }
         SSLContext context = SSLContext.getInstance("TLSv1.3");
         context.init(keys, new TrustManager[] {new Credulous()}, null);
-        SSLSocket made =
-                (SSLSocket) context.getSocketFactory().createSocket(socket, "localhost", socket.getPort(), true);
-        made.setUseClientMode(true);
-        return made;
+        return context;
     }
 
     private static final class Credulous extends X509ExtendedTrustManager {

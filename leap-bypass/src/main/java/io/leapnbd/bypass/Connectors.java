@@ -74,7 +74,8 @@ record Connectors(
                         localMemory,
                         writeOrder,
                         context.busyPoll(),
-                        lane -> lane < landing.size() ? landing.get(lane) : null);
+                        lane -> lane < landing.size() ? landing.get(lane) : null,
+                        context.tls());
         };
     }
 }

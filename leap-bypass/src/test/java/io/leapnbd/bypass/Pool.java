@@ -14,10 +14,12 @@ import java.security.cert.X509Certificate;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
+import javax.net.ssl.KeyManager;
 import javax.net.ssl.KeyManagerFactory;
 import javax.net.ssl.SSLContext;
 import javax.net.ssl.SSLServerSocket;
 import javax.net.ssl.SSLSocket;
+import javax.net.ssl.TrustManagerFactory;
 
 /** A pool that was made just now. */
 public final class Pool {
@@ -65,16 +67,32 @@ public final class Pool {
         return LinkTls.server(credentials(Role.SERVER, name));
     }
 
-    /** Something that listens, shows any certificate and wants to see none; it says nothing but TLS. */
-    public static InetSocketAddress listener(PoolAuthority.Issued shown, List<AutoCloseable> opened)
-            throws GeneralSecurityException, IOException {
+    /** Shows any certificate, and believes those of this pool, whatever their role. */
+    public SSLContext shows(PoolAuthority.Issued shown) throws GeneralSecurityException, IOException {
+        KeyStore trusted = KeyStore.getInstance("PKCS12");
+        trusted.load(null, null);
+        trusted.setCertificateEntry("authority", authority.certificate());
+        TrustManagerFactory trust = TrustManagerFactory.getInstance("PKIX");
+        trust.init(trusted);
+        SSLContext context = SSLContext.getInstance("TLSv1.3");
+        context.init(keys(shown), trust.getTrustManagers(), null);
+        return context;
+    }
+
+    private static KeyManager[] keys(PoolAuthority.Issued shown) throws GeneralSecurityException, IOException {
         KeyStore store = KeyStore.getInstance("PKCS12");
         store.load(null, null);
         store.setKeyEntry("own", shown.key(), new char[0], new X509Certificate[] {shown.certificate()});
         KeyManagerFactory keys = KeyManagerFactory.getInstance("PKIX");
         keys.init(store, new char[0]);
+        return keys.getKeyManagers();
+    }
+
+    /** Something that listens, shows any certificate and wants to see none; it says nothing but TLS. */
+    public static InetSocketAddress listener(PoolAuthority.Issued shown, List<AutoCloseable> opened)
+            throws GeneralSecurityException, IOException {
         SSLContext context = SSLContext.getInstance("TLSv1.3");
-        context.init(keys.getKeyManagers(), null, null);
+        context.init(keys(shown), null, null);
         SSLServerSocket listener = (SSLServerSocket)
                 context.getServerSocketFactory().createServerSocket(0, 8, InetAddress.getLoopbackAddress());
         opened.add(listener);

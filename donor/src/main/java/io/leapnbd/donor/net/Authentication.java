@@ -30,13 +30,9 @@ final class Authentication extends ChannelInboundHandlerAdapter {
     private final Listener listener;
     private final LinkHandler link;
 
-    /** Of those that have not shown who they are. */
-    private final LinkPlaces handshakes;
-
-    Authentication(Listener listener, LinkHandler link, LinkPlaces handshakes) {
+    Authentication(Listener listener, LinkHandler link) {
         this.listener = listener;
         this.link = link;
-        this.handshakes = handshakes;
     }
 
     @Override
@@ -50,7 +46,7 @@ final class Authentication extends ChannelInboundHandlerAdapter {
             ctx.fireUserEventTriggered(event);
             return;
         }
-        handshakes.leave(link.conversation());
+        listener.handshakes().leave(link.conversation());
         if (!done.isSuccess()) {
             refused(ctx, done.cause());
             return;
@@ -97,7 +93,7 @@ final class Authentication extends ChannelInboundHandlerAdapter {
 
     @Override
     public void channelInactive(ChannelHandlerContext ctx) {
-        handshakes.leave(link.conversation());
+        listener.handshakes().leave(link.conversation());
         ctx.fireChannelInactive();
     }
 }

@@ -38,15 +38,11 @@ public final class DonorServer implements AutoCloseable {
 
     private static final int BACKLOG = 1024;
 
-    /** Links that may be in their TLS handshake at a time. When there are more, the oldest one makes room. */
-    static final int MOST_HANDSHAKES = 128;
-
     private final ServerCounters counters = new ServerCounters();
     private final Listener shared;
     private final ChannelGroup links = new DefaultChannelGroup("donor-links", GlobalEventExecutor.INSTANCE, true);
     private final Channel listener;
     private final @Nullable EventLoops ownLoops;
-    private final LinkPlaces handshakes = new LinkPlaces(MOST_HANDSHAKES);
 
     private DonorServer(SlabStore store, ServerSettings settings, @Nullable LinkTls tls, @Nullable EventLoopGroup given)
             throws IOException {
@@ -176,11 +172,11 @@ public final class DonorServer implements AutoCloseable {
         });
         LinkTls tls = shared.tls();
         if (tls != null) {
-            boolean _ = handshakes.enter(link.conversation());
+            boolean _ = shared.handshakes().enter(link.conversation());
             channel.pipeline()
                     .addLast(new CloseByTls(shared.settings().lingerTimeout()))
                     .addLast(tls.handler(channel.alloc(), shared.settings().helloTimeout()))
-                    .addLast(new Authentication(shared, link, handshakes));
+                    .addLast(new Authentication(shared, link));
         }
         channel.pipeline().addLast(link);
     }

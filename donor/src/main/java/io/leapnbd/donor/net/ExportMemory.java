@@ -2,7 +2,6 @@ package io.leapnbd.donor.net;
 
 import io.leapnbd.donor.protocol.SlabKey;
 import io.leapnbd.donor.protocol.Status;
-import io.leapnbd.donor.rdma.MemoryDomain;
 import io.leapnbd.donor.store.Claim;
 import io.leapnbd.donor.store.Exposure;
 import io.leapnbd.donor.store.SlabStore;
@@ -15,15 +14,39 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The slabs of one export that its server reads over RDMA by itself, registered one by one in a protection domain of the
- * export's own: a key reaches no other export's pages, whatever it is, and no page at all once its slab was handed back. The
- * loop's thread, except what takes slabs back.
+ * The slabs that are read over RDMA by whoever may, registered one by one in one protection domain: a key reaches nothing else, whatever it
+ * is, and no page at all once its slab was handed back. The domain is an export's; or, of a pool, one link's alone, as whoever connects is
+ * in it before he has shown who he is. The loop's thread, except what takes slabs back.
  */
 final class ExportMemory implements SlabExposer {
 
     private static final Logger LOG = LoggerFactory.getLogger(ExportMemory.class);
 
-    final MemoryDomain domain;
+    /** A protection domain, as far as slabs are concerned. */
+    interface Domain {
+
+        /**
+         * Lets peers in the domain read memory.
+         *
+         * @throws IOException if the device or the limit of locked memory does not permit it
+         */
+        Registration register(long address, int length) throws IOException;
+
+        /** Nothing of it is left. */
+        void close() throws IOException;
+    }
+
+    /** Memory that peers read. */
+    interface Registration {
+
+        /** What they name it by. */
+        int key();
+
+        /** When this returns they do not any more. */
+        void close() throws IOException;
+    }
+
+    private final Domain domain;
     private final SlabStore store;
 
     /** Has {@link #releaseTakenBack} run on the loop soon. */
@@ -34,7 +57,7 @@ final class ExportMemory implements SlabExposer {
     private boolean refusalLogged;
     int links;
 
-    ExportMemory(MemoryDomain domain, SlabStore store, Runnable wakeUp) {
+    ExportMemory(Domain domain, SlabStore store, Runnable wakeUp) {
         this.domain = domain;
         this.store = store;
         this.wakeUp = wakeUp;
@@ -54,10 +77,9 @@ final class ExportMemory implements SlabExposer {
             return new Answer(exposure.status(), new SlabKey(0, 0, 0));
         }
         try {
-            MemoryDomain.Region region =
-                    domain.register(exposure.address(), exposure.length(), MemoryDomain.Right.REMOTE_READ);
-            Registered fresh = new Registered(
-                    exposure, region, new SlabKey(exposure.address(), exposure.length(), region.remoteKey()));
+            Registration region = domain.register(exposure.address(), exposure.length());
+            Registered fresh =
+                    new Registered(exposure, region, new SlabKey(exposure.address(), exposure.length(), region.key()));
             registered.put(handle, fresh);
             return new Answer(Status.OK, fresh.key());
         } catch (IOException e) {
@@ -112,5 +134,5 @@ final class ExportMemory implements SlabExposer {
         gone.exposure.close();
     }
 
-    private record Registered(Exposure exposure, MemoryDomain.Region region, SlabKey key) {}
+    private record Registered(Exposure exposure, Registration region, SlabKey key) {}
 }

@@ -13,6 +13,7 @@ import org.jspecify.annotations.Nullable;
  * @param places who may be connected
  * @param memory what they may use
  * @param tls who they have to show to be; null if they need not
+ * @param handshakes those of them that have to show who they are and have not
  * @param log for what their peers do
  */
 record Listener(
@@ -22,4 +23,21 @@ record Listener(
         LinkPlaces places,
         LinkMemory memory,
         @Nullable LinkTls tls,
-        LimitedLog log) {}
+        LinkPlaces handshakes,
+        LimitedLog log) {
+
+    /** Links that may be in their TLS handshake at a time. When there are more, the oldest one makes room. */
+    static final int MOST_HANDSHAKES = 128;
+
+    /** Without links in their handshake. */
+    Listener(
+            SlabStore store,
+            ServerSettings settings,
+            ServerCounters counters,
+            LinkPlaces places,
+            LinkMemory memory,
+            @Nullable LinkTls tls,
+            LimitedLog log) {
+        this(store, settings, counters, places, memory, tls, new LinkPlaces(MOST_HANDSHAKES), log);
+    }
+}

@@ -1,12 +1,20 @@
 package io.leapnbd.donor.net;
 
-import com.ibm.disni.verbs.RdmaCmId;
+import io.leapnbd.donor.protocol.Operation;
 import io.leapnbd.donor.protocol.Protocol;
+import io.leapnbd.donor.protocol.ReplyHeader;
 import io.leapnbd.donor.protocol.RequestHeader;
 import io.leapnbd.donor.protocol.Status;
+import io.leapnbd.donor.rdma.AcceptedPair;
+import io.leapnbd.donor.rdma.FrameCounts;
 import io.leapnbd.donor.rdma.QueuePair;
-import io.leapnbd.donor.rdma.Rdma;
 import io.leapnbd.donor.rdma.Watched;
+import io.leapnbd.donor.store.Identity;
+import io.leapnbd.donor.tls.LinkTls;
+import io.leapnbd.donor.tls.MessageTls;
+import io.leapnbd.donor.tls.PoolName;
+import io.leapnbd.donor.tls.Role;
+import io.leapnbd.donor.tls.TlsProblem;
 import io.netty.buffer.ByteBuf;
 import io.netty.channel.IoEventLoop;
 import java.io.IOException;
@@ -14,12 +22,17 @@ import java.net.SocketAddress;
 import java.util.UUID;
 import java.util.concurrent.ScheduledFuture;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Consumer;
+import javax.net.ssl.SSLException;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
  * The donor's end of one RDMA link. Requests and replies are messages; page reads are the device's affair, and nothing of them
  * is seen here.
+ *
+ * <p>Of a pool, it begins with a {@link RdmaHandshake}, and every message after it is encrypted.
  *
  * <p>Everything happens on the loop, except {@link #stop} and {@link #execute}.
  */
@@ -33,16 +46,24 @@ final class RdmaLink implements QueuePair.Completions, Replies, Conversation.Con
     private static final int RECEIVES = Protocol.RDMA_MESSAGES + 2;
     static final int FRAME = RequestHeader.LENGTH + Protocol.MAX_RDMA_PAYLOAD;
 
-    private final RdmaServer server;
+    /** What the link is made of. */
+    private final Listener listener;
+
     private final IoEventLoop loop;
-    private final RdmaCmId id;
     private final String peer;
     private final String address;
     private final ExportMemory memory;
     private final Conversation conversation;
     private final LinkRequests requests;
-    private final QueuePair pair;
+    private final AcceptedPair pair;
     private final Watched watched;
+    private final Consumer<RdmaLink> gone;
+
+    /** Encrypts and decrypts every message; null without a pool. */
+    private final @Nullable MessageTls tls;
+
+    /** What messages are for until the peer is known; null if it is, or need not be. */
+    private @Nullable RdmaHandshake handshake;
 
     private final int[] freeSends = new int[SENDS];
     private int freeCount = SENDS;
@@ -53,39 +74,99 @@ final class RdmaLink implements QueuePair.Completions, Replies, Conversation.Con
     private int waitingFrom;
     private int waitingCount;
 
-    /** The slot whose frame {@link #room} hands out. */
+    /** The slot that the reply under way is sent from. */
     private int current;
 
     private boolean closed;
 
-    RdmaLink(RdmaServer server, Listener listener, IoEventLoop loop, RdmaCmId id, UUID announced, ExportMemory memory)
+    /**
+     * Of a connection that is about to be accepted.
+     *
+     * @param from who connects
+     * @param announced digest of the only export that it may name; null if it may name any
+     * @param memory the slabs that it may read by itself
+     * @param gone told at the end, when the queue pair is gone
+     */
+    RdmaLink(
+            Listener listener,
+            IoEventLoop loop,
+            SocketAddress from,
+            @Nullable UUID announced,
+            ExportMemory memory,
+            PairMaker maker,
+            Consumer<RdmaLink> gone)
             throws IOException {
-        this.server = server;
+        this.listener = listener;
         this.loop = loop;
-        this.id = id;
         this.memory = memory;
-        SocketAddress destination = id.getDestination();
-        peer = String.valueOf(destination);
-        address = PlainOwner.of(destination);
+        this.gone = gone;
+        peer = String.valueOf(from);
+        address = PlainOwner.of(from);
         for (int i = 0; i < SENDS; i++) {
             freeSends[i] = i;
         }
-        conversation = new Conversation(
-                listener, this, this, Protocol.MAX_RDMA_PAYLOAD, memory, Rdma.seesAnnouncements() ? announced : null);
+        conversation = new Conversation(listener, this, this, Protocol.MAX_RDMA_PAYLOAD, memory, announced);
         requests = conversation.requests;
-        pair = new QueuePair(id, memory.domain, 0, SENDS, RECEIVES, FRAME, this);
-        watched = Watched.on(loop, pair.descriptor(), this::completions);
-        pair.arm();
+        LinkTls shared = listener.tls();
+        MessageTls own = shared == null ? null : shared.messages(FRAME);
+        boolean whole = false;
+        try {
+            FrameCounts all = counts();
+            pair = maker.make(all, own == null ? all : RdmaHandshake.COUNTS, this);
+            watched = Watched.on(loop, pair.descriptor(), this::completions);
+            pair.arm();
+            whole = true;
+        } finally {
+            if (!whole && own != null) {
+                own.close();
+            }
+        }
+        tls = own;
+        handshake = own == null ? null : new RdmaHandshake(listener, this, pair, own);
         memory.links++;
+    }
+
+    private FrameCounts counts() {
+        return new FrameCounts(0, SENDS, RECEIVES, listener.tls() == null ? FRAME : MessageTls.sealedLength(FRAME));
     }
 
     Conversation conversation() {
         return conversation;
     }
 
+    /** Takes a place among the listener's links; false if there is none. */
+    boolean enter() {
+        if (tls != null) {
+            boolean _ = listener.handshakes().enter(conversation);
+        }
+        return listener.places().enter(conversation);
+    }
+
     /** The connection has its place; its deadlines begin. */
     void opened() {
         conversation.opened();
+    }
+
+    /** The peer has shown who it is: from here on it may ask, and is told so. Nothing of the handshake is on its way. */
+    void authenticated(PoolName name) {
+        MessageTls its = tls;
+        if (its == null) {
+            return;
+        }
+        handshake = null;
+        requests.identified(name.identity());
+        try {
+            pair.resize(counts());
+            current = freeSends[--freeCount];
+            ByteBuf out = its.plain();
+            ReplyHeader.encode(out, 0, Operation.READY, Status.OK, 0, 0, 0);
+            pair.send(current, its.seal(ReplyHeader.LENGTH, pair.sendFrame(current)));
+        } catch (IOException e) {
+            listener.log().info("link from {} closed: {}", peer(), String.valueOf(e.getMessage()));
+            close();
+            return;
+        }
+        listener.handshakes().leave(conversation);
     }
 
     private void completions() {
@@ -95,7 +176,7 @@ final class RdmaLink implements QueuePair.Completions, Replies, Conversation.Con
         try {
             pair.reapAfterEvent();
         } catch (IOException | RuntimeException e) {
-            LOG.error("link from {} failed", peer, e);
+            LOG.error("link from {} failed", peer(), e);
             close();
         }
     }
@@ -107,6 +188,11 @@ final class RdmaLink implements QueuePair.Completions, Replies, Conversation.Con
 
     @Override
     public void sent(int slot) {
+        RdmaHandshake before = handshake;
+        if (before != null) {
+            before.sent(slot);
+            return;
+        }
         freeSends[freeCount++] = slot;
         if (conversation.ended() && freeCount == SENDS) {
             close();
@@ -131,6 +217,11 @@ final class RdmaLink implements QueuePair.Completions, Replies, Conversation.Con
         if (conversation.ended()) {
             return;
         }
+        RdmaHandshake before = handshake;
+        if (before != null) {
+            before.received(slot, length);
+            return;
+        }
         if (freeCount > 0 && waitingCount == 0 && !requests.unfinished()) {
             answer(slot, length);
         } else {
@@ -143,26 +234,43 @@ final class RdmaLink implements QueuePair.Completions, Replies, Conversation.Con
 
     @Override
     public void failed(int status) {
-        LOG.debug("link from {}: completion with status {}", peer, status);
+        LOG.debug("link from {}: completion with status {}", peer(), status);
         close();
     }
 
-    /** The frame of the reply under way. */
+    /** Where the reply under way is written. */
     @Override
     public ByteBuf room(int bytes) {
-        return pair.sendFrame(current);
+        return out();
+    }
+
+    private ByteBuf out() {
+        MessageTls its = tls;
+        return its == null ? pair.sendFrame(current) : its.plain();
     }
 
     private void answer(int slot, int length) {
         current = freeSends[--freeCount];
-        proceed(slot, length);
+        MessageTls its = tls;
+        if (its == null) {
+            proceed(slot, pair.receiveFrame(slot), length);
+            return;
+        }
+        int bytes;
+        try {
+            bytes = its.open(pair.receiveFrame(slot), length);
+        } catch (SSLException e) {
+            listener.log().info("link from {} closed: it {}", peer(), TlsProblem.sentence(e, Role.SERVER));
+            close();
+            return;
+        }
+        proceed(slot, its.opened(), bytes);
     }
 
     /** Does the request, or the next part of it; what comes meanwhile waits. */
-    private void proceed(int slot, int length) {
-        ByteBuf out = pair.sendFrame(current);
+    private void proceed(int slot, ByteBuf in, int length) {
+        ByteBuf out = out();
         out.clear();
-        ByteBuf in = pair.receiveFrame(slot);
         in.setIndex(0, length);
         byte operation = length < RequestHeader.LENGTH ? 0 : RequestHeader.operation(in, 0);
         byte status = status(in, length);
@@ -171,32 +279,37 @@ final class RdmaLink implements QueuePair.Completions, Replies, Conversation.Con
             return;
         }
         if (status == LinkRequests.UNFINISHED) {
-            after(1, () -> goOn(slot, length));
+            after(1, () -> goOn(slot, in, length));
             return;
         }
-        if (conversation.answered(operation, status)) {
+        if (status == Status.BAD_REQUEST && !requests.greeted()) {
+            conversation.refused(operation);
+            conversation.end();
+        } else if (conversation.answered(operation, status)) {
             conversation.end();
         }
         try {
             pair.receive(slot);
-            pair.send(current, out.writerIndex());
+            MessageTls its = tls;
+            int bytes = out.writerIndex();
+            pair.send(current, its == null ? bytes : its.seal(bytes, pair.sendFrame(current)));
         } catch (IOException e) {
-            LOG.debug("link from {}: {}", peer, e.getMessage());
+            LOG.debug("link from {}: {}", peer(), e.getMessage());
             close();
         }
     }
 
-    private void goOn(int slot, int length) {
+    private void goOn(int slot, ByteBuf in, int length) {
         if (closed) {
             return;
         }
         try {
-            proceed(slot, length);
+            proceed(slot, in, length);
             if (!closed) {
                 answerWaiting();
             }
         } catch (RuntimeException e) {
-            LOG.error("link from {} failed", peer, e);
+            LOG.error("link from {} failed", peer(), e);
             close();
         }
     }
@@ -217,7 +330,8 @@ final class RdmaLink implements QueuePair.Completions, Replies, Conversation.Con
 
     @Override
     public String peer() {
-        return peer;
+        Identity identity = requests.identity();
+        return identity.isAnonymous() ? peer : identity + " at " + peer;
     }
 
     @Override
@@ -264,11 +378,16 @@ final class RdmaLink implements QueuePair.Completions, Replies, Conversation.Con
         watched.cancel();
         try {
             pair.close();
-            int _ = id.destroyId();
         } catch (IOException e) {
-            LOG.warn("link from {} does not end as it should: {}", peer, e.getMessage());
+            LOG.warn("link from {} does not end as it should: {}", peer(), e.getMessage());
         }
         conversation.closed();
-        server.gone(this, id, memory);
+        listener.handshakes().leave(conversation);
+        MessageTls its = tls;
+        if (its != null) {
+            its.close();
+        }
+        memory.links--;
+        gone.accept(this);
     }
 }

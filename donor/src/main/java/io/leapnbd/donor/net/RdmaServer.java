@@ -10,9 +10,11 @@ import io.leapnbd.donor.loop.EventLoops;
 import io.leapnbd.donor.loop.LoopTurns;
 import io.leapnbd.donor.rdma.Announcement;
 import io.leapnbd.donor.rdma.MemoryDomain;
+import io.leapnbd.donor.rdma.QueuePair;
 import io.leapnbd.donor.rdma.Rdma;
 import io.leapnbd.donor.rdma.Watched;
 import io.leapnbd.donor.store.SlabStore;
+import io.leapnbd.donor.tls.LinkTls;
 import io.netty.channel.IoEventLoop;
 import java.io.IOException;
 import java.net.InetSocketAddress;
@@ -21,6 +23,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.UUID;
 import java.util.concurrent.RejectedExecutionException;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -52,10 +55,10 @@ public final class RdmaServer implements AutoCloseable {
     private final RdmaCmId listener;
     private final Watched watched;
     private final Map<RdmaCmId, RdmaLink> links = new HashMap<>();
-    private final Map<Key, ExportMemory> memories = new HashMap<>();
+    private final Map<Key, Exposed> memories = new HashMap<>();
     private boolean closed;
 
-    private RdmaServer(SlabStore store, ServerSettings settings) throws IOException {
+    private RdmaServer(SlabStore store, ServerSettings settings, @Nullable LinkTls tls) throws IOException {
         this.store = store;
         this.settings = settings;
         // Its links have frames of their own, registered with the device, and take no other memory.
@@ -65,7 +68,7 @@ public final class RdmaServer implements AutoCloseable {
                 counters,
                 new LinkPlaces(settings.maxLinks()),
                 new LinkMemory(settings.memory()),
-                null,
+                tls,
                 new LimitedLog(LOG));
         Rdma.require();
         channel = RdmaEventChannel.createEventChannel();
@@ -96,7 +99,18 @@ public final class RdmaServer implements AutoCloseable {
      * @throws IOException if there is no RDMA here, or the address is not to be had
      */
     public static RdmaServer start(SlabStore store, ServerSettings settings) throws IOException {
-        return new RdmaServer(store, settings);
+        return start(store, settings, null);
+    }
+
+    /**
+     * Starts with an event loop of its own.
+     *
+     * @param settings the address is an IPv4 one of an RDMA device; of the event loops it takes one
+     * @param tls whom links have to show to be; null serves anybody who connects. The caller closes it after this
+     * @throws IOException if there is no RDMA here, or the address is not to be had
+     */
+    public static RdmaServer start(SlabStore store, ServerSettings settings, @Nullable LinkTls tls) throws IOException {
+        return new RdmaServer(store, settings, tls);
     }
 
     /** What it listens on, with the port that it got. */
@@ -159,12 +173,21 @@ public final class RdmaServer implements AutoCloseable {
             return;
         }
         RdmaLink link = null;
+        Key key = new Key(Rdma.device(id.getVerbs()), announced, shared.tls() == null ? null : id);
         try {
-            ExportMemory memory = memory(id.getVerbs(), announced);
-            link = new RdmaLink(this, shared, loop, id, announced, memory);
+            Exposed exposed = exposed(id.getVerbs(), key);
+            link = new RdmaLink(
+                    shared,
+                    loop,
+                    id.getDestination(),
+                    Rdma.seesAnnouncements() ? announced : null,
+                    exposed.memory(),
+                    (most, first, completions) ->
+                            new QueuePair(id, exposed.domain().domain(), most, first, completions),
+                    gone -> gone(gone, id));
             links.put(id, link);
             int _ = counters.open.incrementAndGet();
-            if (!shared.places().enter(link.conversation())) {
+            if (!link.enter()) {
                 turnAway(link.peer());
                 link.close();
                 return;
@@ -181,6 +204,7 @@ public final class RdmaServer implements AutoCloseable {
                 link.close();
             } else {
                 int _ = id.destroyId();
+                releaseTakenBack();
             }
         }
     }
@@ -190,11 +214,11 @@ public final class RdmaServer implements AutoCloseable {
         shared.log().info("{} turned away: {} links are open", peer, settings.maxLinks());
     }
 
-    private ExportMemory memory(IbvContext device, UUID announced) throws IOException {
-        Key key = new Key(Rdma.device(device), announced);
-        ExportMemory known = memories.get(key);
+    private Exposed exposed(IbvContext device, Key key) throws IOException {
+        Exposed known = memories.get(key);
         if (known == null) {
-            known = new ExportMemory(MemoryDomain.open(device), store, this::wakeUp);
+            RdmaDomain domain = new RdmaDomain(MemoryDomain.open(device));
+            known = new Exposed(domain, new ExportMemory(domain, store, this::wakeUp));
             memories.put(key, known);
         }
         return known;
@@ -210,11 +234,13 @@ public final class RdmaServer implements AutoCloseable {
     }
 
     private void releaseTakenBack() {
-        for (ExportMemory memory : List.copyOf(memories.values())) {
-            memory.releaseTakenBack();
+        for (Exposed exposed : List.copyOf(memories.values())) {
+            exposed.memory().releaseTakenBack();
         }
-        memories.values().removeIf(memory -> {
-            boolean unused = memory.links == 0 && memory.isEmpty();
+        memories.entrySet().removeIf(entry -> {
+            ExportMemory memory = entry.getValue().memory();
+            boolean unused =
+                    memory.links == 0 && (memory.isEmpty() || entry.getKey().only() != null);
             if (unused) {
                 memory.close();
             }
@@ -222,11 +248,15 @@ public final class RdmaServer implements AutoCloseable {
         });
     }
 
-    void gone(RdmaLink link, RdmaCmId id, ExportMemory memory) {
+    private void gone(RdmaLink link, RdmaCmId id) {
         if (links.remove(id, link)) {
             int _ = counters.open.decrementAndGet();
         }
-        memory.links--;
+        try {
+            int _ = id.destroyId();
+        } catch (IOException e) {
+            LOG.warn("link from {} does not end as it should: {}", link.peer(), e.getMessage());
+        }
         releaseTakenBack();
     }
 
@@ -240,7 +270,7 @@ public final class RdmaServer implements AutoCloseable {
     private void end() {
         closed = true;
         List.copyOf(links.values()).forEach(RdmaLink::close);
-        memories.values().forEach(ExportMemory::close);
+        memories.values().forEach(exposed -> exposed.memory().close());
         memories.clear();
         watched.cancel();
         try {
@@ -251,6 +281,14 @@ public final class RdmaServer implements AutoCloseable {
         }
     }
 
-    /** Each device and export has a protection domain of its own. */
-    private record Key(long device, UUID announced) {}
+    /**
+     * What has a protection domain of its own: each export on each device. A queue pair's domain is chosen before anybody has said who he is,
+     * and keys can be guessed. So of a pool every link has one.
+     *
+     * @param only the only link that is in it; null if all of the export are
+     */
+    private record Key(
+            long device, UUID announced, @Nullable RdmaCmId only) {}
+
+    private record Exposed(RdmaDomain domain, ExportMemory memory) {}
 }

@@ -60,6 +60,12 @@ public final class Operation {
      */
     public static final byte RELEASE = 10;
 
+    /**
+     * No request: over RDMA in a pool, what the donor says when it knows the server, and before that may ask. It has the shape of a reply's
+     * header, with {@link Status#OK}.
+     */
+    public static final byte READY = 11;
+
     /** Reads {@code length} bytes at {@code offset} of the slab {@code slab}; they are the reply's payload. */
     public static final byte READ = 16;
 

@@ -10,12 +10,9 @@ import com.ibm.disni.verbs.SVCPollCq;
 import com.ibm.disni.verbs.SVCReqNotify;
 import com.ibm.disni.verbs.StatefulVerbCall;
 import com.ibm.disni.verbs.impl.NatIbvCompChannel;
-import io.leapnbd.donor.memory.MappedMemory;
 import io.leapnbd.donor.verbs.DeviceVerbs;
 import io.netty.buffer.ByteBuf;
-import io.netty.buffer.Unpooled;
 import java.io.IOException;
-import java.lang.foreign.MemorySegment;
 import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.concurrent.locks.ReentrantLock;
@@ -26,12 +23,8 @@ import java.util.concurrent.locks.ReentrantLock;
  *
  * <p>Messages and reads are known by the number of their slot. Posting and reaping allocate nothing. Every method but {@link
  * #stop} is called by one thread.
- *
- * <pre>
- *   memory   | send frame 0 | … | send frame n-1 | receive frame 0 | … | receive frame m-1 |
- * </pre>
  */
-public final class QueuePair implements Transfers, AutoCloseable {
+public final class QueuePair implements AcceptedPair {
 
     private static final int BATCH = 32;
 
@@ -40,17 +33,14 @@ public final class QueuePair implements Transfers, AutoCloseable {
 
     private final RdmaCmId id;
     private final Completions completions;
-    private final int frameBytes;
-    private final int sends;
-    private final MappedMemory memory;
-    private final MemoryDomain.Region region;
+    private final MemoryDomain domain;
+    private final IbvQP pair;
+    private MessageFrames frames;
     private final IbvCompChannel channel;
     private final IbvCQ queue;
     private final IbvWC[] done = new IbvWC[BATCH];
     private final SVCPollCq poll;
     private final SVCReqNotify notify;
-    private final WorkRequests requests;
-    private final ByteBuf[] frames;
     private final Deque<Undo> undo = new ArrayDeque<>();
     private int unacknowledged;
 
@@ -63,62 +53,37 @@ public final class QueuePair implements Transfers, AutoCloseable {
      * Makes everything but the connection, with all receive buffers posted. It is not {@linkplain #arm armed}.
      *
      * @param id bound to the domain's device, without a queue pair
-     * @param reads slots of reads
-     * @param sends slots of messages to send
-     * @param receives buffers for messages that arrive
-     * @param frameBytes of the longest message
+     * @param most what it may have at a time, of each; also after {@link #resize}
+     * @param first what it begins with
      */
-    public QueuePair(
-            RdmaCmId id,
-            MemoryDomain domain,
-            int reads,
-            int sends,
-            int receives,
-            int frameBytes,
-            Completions completions)
+    public QueuePair(RdmaCmId id, MemoryDomain domain, FrameCounts most, FrameCounts first, Completions completions)
             throws IOException {
         this.id = id;
+        this.domain = domain;
         this.completions = completions;
-        this.sends = sends;
-        this.frameBytes = (frameBytes + 63) & -64;
-        long bytes = ((long) (sends + receives) * this.frameBytes + 4095) & -4096L;
         boolean whole = false;
+        // They are in use until the queue pair is gone.
+        undo.push(this::closeFrames);
         try {
-            memory = MappedMemory.reserve(bytes, false);
-            undo.push(memory::close);
-            memory.populate(0, bytes);
-            region = domain.register(memory.address(), Math.toIntExact(bytes), MemoryDomain.Right.LOCAL);
-            undo.push(region::close);
-            frames = new ByteBuf[sends + receives];
-            for (int i = 0; i < frames.length; i++) {
-                frames[i] = window(frame(i), this.frameBytes);
-            }
             channel = domain.context().createCompChannel();
             undo.push(channel::destroyCompChannel);
-            queue = domain.context().createCQ(channel, reads + sends + receives, 0);
+            queue = domain.context().createCQ(channel, most.reads() + most.sends() + most.receives(), 0);
             undo.push(this::destroyQueue);
             IbvQPInitAttr attributes = new IbvQPInitAttr();
             attributes.setSend_cq(queue);
             attributes.setRecv_cq(queue);
             attributes.setQp_type(IbvQP.IBV_QPT_RC);
-            attributes.cap().setMax_send_wr(reads + sends);
-            attributes.cap().setMax_recv_wr(receives);
-            IbvQP pair = id.createQP(domain.domain(), attributes);
+            attributes.cap().setMax_send_wr(most.reads() + most.sends());
+            attributes.cap().setMax_recv_wr(most.receives());
+            pair = id.createQP(domain.domain(), attributes);
             undo.push(id::destroyQP);
             for (int i = 0; i < BATCH; i++) {
                 done[i] = new IbvWC();
             }
             poll = keep(queue.poll(done, BATCH));
             notify = keep(queue.reqNotification(false));
-            long[] addresses = new long[frames.length];
-            for (int i = 0; i < frames.length; i++) {
-                addresses[i] = frame(i);
-            }
-            requests = new WorkRequests(pair, addresses, this.frameBytes, region.localKey(), reads, sends);
-            undo.push(requests::close);
-            for (int i = 0; i < receives; i++) {
-                requests.receive(i);
-            }
+            frames = new MessageFrames(domain, pair, first);
+            frames.receiveAll();
             whole = true;
         } finally {
             if (!whole) {
@@ -127,19 +92,18 @@ public final class QueuePair implements Transfers, AutoCloseable {
         }
     }
 
+    @Override
+    public void resize(FrameCounts counts) throws IOException {
+        MessageFrames before = frames;
+        MessageFrames fresh = new MessageFrames(domain, pair, counts);
+        frames = fresh;
+        before.close();
+        fresh.receiveAll();
+    }
+
     private <T extends StatefulVerbCall<?>> T keep(T call) {
         undo.push(call::free);
         return call;
-    }
-
-    @SuppressWarnings("restricted")
-    private static ByteBuf window(long address, int length) {
-        return Unpooled.wrappedBuffer(
-                MemorySegment.ofAddress(address).reinterpret(length).asByteBuffer());
-    }
-
-    private long frame(int number) {
-        return memory.address() + (long) number * frameBytes;
     }
 
     @Override
@@ -149,27 +113,27 @@ public final class QueuePair implements Transfers, AutoCloseable {
 
     @Override
     public void read(int slot, long to, int localKey, int length, long from, int remoteKey) throws IOException {
-        requests.read(slot, to, localKey, length, from, remoteKey);
+        frames.requests().read(slot, to, localKey, length, from, remoteKey);
     }
 
     @Override
     public ByteBuf sendFrame(int slot) {
-        return frames[slot];
+        return frames.toSend(slot);
     }
 
     @Override
     public void send(int slot, int length) throws IOException {
-        requests.send(slot, length);
+        frames.requests().send(slot, length);
     }
 
     @Override
     public ByteBuf receiveFrame(int slot) {
-        return frames[sends + slot];
+        return frames.received(slot);
     }
 
     @Override
     public void receive(int slot) throws IOException {
-        requests.receive(slot);
+        frames.requests().receive(slot);
     }
 
     @Override
@@ -236,7 +200,7 @@ public final class QueuePair implements Transfers, AutoCloseable {
         }
     }
 
-    /** Ends the connection at once: when this returns the peer cannot read or send anything any more. Any thread. */
+    @Override
     public void stop() {
         life.lock();
         try {
@@ -250,7 +214,6 @@ public final class QueuePair implements Transfers, AutoCloseable {
         }
     }
 
-    /** Gives everything back but the id; when this returns the device does not touch any memory for this pair any more. */
     @Override
     public void close() throws IOException {
         life.lock();
@@ -263,6 +226,12 @@ public final class QueuePair implements Transfers, AutoCloseable {
             undo();
         } finally {
             life.unlock();
+        }
+    }
+
+    private void closeFrames() throws IOException {
+        if (frames != null) {
+            frames.close();
         }
     }
 

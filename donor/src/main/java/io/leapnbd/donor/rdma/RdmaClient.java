@@ -109,7 +109,8 @@ public final class RdmaClient implements RdmaConnection {
     private void connect() throws IOException {
         LocalMemory.OnDevice here = memory.on(id.getVerbs());
         int reads = Math.clamp(Rdma.readsInFlight(id.getVerbs()), 1, shape.mostReads);
-        QueuePair made = new QueuePair(id, here.domain, reads, shape.sends, shape.receives, shape.frameBytes, events);
+        FrameCounts counts = new FrameCounts(reads, shape.sends, shape.receives, shape.frameBytes);
+        QueuePair made = new QueuePair(id, here.domain, counts, counts, events);
         pair = made;
         events.made(made, here.keys, reads);
         try (Arena arena = Arena.ofConfined()) {

@@ -171,9 +171,8 @@ final class LentSlabs {
         if (slab.close()) {
             pool.recycle(slab.slot);
         }
-        Runnable exposure = slab.onTakenBack;
-        if (exposure != null) {
-            exposure.run();
+        for (Runnable reader : slab.readers()) {
+            reader.run();
         }
     }
 }

@@ -5,8 +5,10 @@ import io.leapnbd.donor.protocol.SlabName;
 import io.leapnbd.donor.protocol.Status;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
 import java.util.UUID;
-import org.jspecify.annotations.Nullable;
 
 /**
  * One lending of a slab's memory: from its grant until it is handed back and the last request that uses it has left.
@@ -25,6 +27,8 @@ import org.jspecify.annotations.Nullable;
 final class Slab {
 
     private static final int CLOSED = 1 << 31;
+
+    private static final Runnable[] NOBODY = {};
 
     private static final VarHandle USERS;
 
@@ -77,8 +81,8 @@ final class Slab {
     /** Whether the bytes of pages that are not written <i>are</i> zeros by now. Never false again once it is true. */
     volatile boolean zeroed;
 
-    /** Run when the slab is handed back, with locks held: must not block. Null as long as it is not exposed. */
-    volatile @Nullable Runnable onTakenBack;
+    /** Each is run when the slab is handed back, with locks held: must not block. Empty as long as it is not exposed. */
+    private volatile Runnable[] readers = NOBODY;
 
     @SuppressWarnings("UnusedVariable")
     private volatile int users;
@@ -94,6 +98,28 @@ final class Slab {
         grantedFilling = copies.filling();
         generation = grantVersion;
         this.copies = copies;
+    }
+
+    /**
+     * Somebody reads its memory by himself from now on. Whoever is not {@linkplain #closed told afterwards} that it is handed back already
+     * hears of it.
+     */
+    synchronized void readBy(Runnable onTakenBack) {
+        Runnable[] more = Arrays.copyOf(readers, readers.length + 1);
+        more[readers.length] = onTakenBack;
+        readers = more;
+    }
+
+    /** He does not any more; once for each {@link #readBy}. */
+    synchronized void notReadBy(Runnable onTakenBack) {
+        List<Runnable> fewer = new ArrayList<>(Arrays.asList(readers));
+        boolean _ = fewer.remove(onTakenBack);
+        readers = fewer.toArray(NOBODY);
+    }
+
+    /** Who reads its memory by himself, at this moment. */
+    Runnable[] readers() {
+        return readers;
     }
 
     /** What it is called at its process, as no other slab ever is. */

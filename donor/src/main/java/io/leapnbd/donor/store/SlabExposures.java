@@ -52,6 +52,8 @@ public final class SlabExposures {
      * Lends a slab's memory to readers that do not come through the store. A reader that reads a page while it is being written may see a
      * part of the write.
      *
+     * <p>Several may read the same slab. Each tells its end by itself.
+     *
      * <p>If no {@link #prepare} has come to the slab's end, that is done here, in one go.
      *
      * @param onTakenBack run when the slab is handed back, by whichever thread does that; must not block. From then on the
@@ -63,8 +65,11 @@ public final class SlabExposures {
         if (status != Status.OK || slab == null) {
             return new Exposure(access.counters().ended(status), 0, 0, () -> {});
         }
-        Exposure exposure = new Exposure(Status.OK, slab.data, slabSize, () -> access.leave(slab));
-        slab.onTakenBack = onTakenBack;
+        Exposure exposure = new Exposure(Status.OK, slab.data, slabSize, () -> {
+            slab.notReadBy(onTakenBack);
+            access.leave(slab);
+        });
+        slab.readBy(onTakenBack);
         if (!slab.zeroed) {
             status = prepare(claim, handle, 0, slabSize);
         } else if (slab.closed()) {

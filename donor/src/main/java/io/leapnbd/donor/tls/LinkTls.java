@@ -27,7 +27,7 @@ import javax.net.ssl.SSLSocket;
 import javax.net.ssl.TrustManager;
 
 /**
- * TLS 1.3 for links over TCP, with certificates of one pool on both sides. A donor is its server, a server its client. No session is ever
+ * TLS 1.3 for links, with certificates of one pool on both sides. A donor is its server, a server its client. No session is ever
  * resumed, so every connection shows its certificates. Any thread.
  *
  * <p>Certificates are looked at by a thread of its own: that takes a millisecond or two, in which a loop would answer nobody. The thread is started
@@ -143,6 +143,16 @@ public final class LinkTls implements AutoCloseable {
         SslHandler handler = context.newHandler(allocator, verifier);
         handler.setHandshakeTimeoutMillis(handshakeTimeout.toMillis());
         return handler;
+    }
+
+    /**
+     * For one link over a transport of messages, before the handshake.
+     *
+     * @param mostBytes of the longest message, before it is encrypted
+     * @throws IOException if there is no memory for its buffers
+     */
+    public MessageTls messages(int mostBytes) throws IOException {
+        return new MessageTls(context.newEngine(ByteBufAllocator.DEFAULT), verifier, mostBytes);
     }
 
     /**

@@ -236,7 +236,7 @@ class AuthenticationTest {
         // Only the flood itself ends them.
         restart(settings ->
                 settings.withTimeouts(Duration.ofMinutes(10), Duration.ofMinutes(10), Duration.ofMillis(100)));
-        int flood = 3 * DonorServer.MOST_HANDSHAKES;
+        int flood = 3 * Listener.MOST_HANDSHAKES;
         List<RawLink> half = new ArrayList<>();
         try {
             for (int i = 0; i < flood; i++) {
@@ -247,7 +247,7 @@ class AuthenticationTest {
             Await.until("all have come", () -> donor.server.statistics().accepted() >= flood);
             Await.until(
                     "the oldest have made room",
-                    () -> donor.server.statistics().openLinks() <= DonorServer.MOST_HANDSHAKES);
+                    () -> donor.server.statistics().openLinks() <= Listener.MOST_HANDSHAKES);
             try (RawLink web = claim("web", "a", 1)) {
                 assertThat(web.ask(Operation.PING, 0, 0, 0, 0).status()).isEqualTo(Status.OK);
             }

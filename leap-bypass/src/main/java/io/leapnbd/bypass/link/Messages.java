@@ -67,6 +67,11 @@ final class Messages {
         send(slot, frame.readableBytes());
     }
 
+    /** Whether a hello was sent and not answered. */
+    boolean awaitsHello() {
+        return helloSlot != NONE;
+    }
+
     void helloAnswered() {
         int slot = helloSlot;
         helloSlot = NONE;

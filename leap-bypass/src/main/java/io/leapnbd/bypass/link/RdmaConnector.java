@@ -3,10 +3,12 @@ package io.leapnbd.bypass.link;
 import io.leapnbd.donor.rdma.LocalMemory;
 import io.leapnbd.donor.rdma.Rdma;
 import io.leapnbd.donor.rdma.RdmaClient;
+import io.leapnbd.donor.tls.LinkTls;
 import io.netty.channel.EventLoop;
 import io.netty.channel.IoEventLoop;
 import java.io.IOException;
 import java.time.Duration;
+import java.util.concurrent.Executor;
 import java.util.function.IntFunction;
 import org.jspecify.annotations.Nullable;
 
@@ -23,6 +25,7 @@ public final class RdmaConnector implements DonorConnector {
     private final WriteWatch watch;
     private final boolean busyPoll;
     private final IntFunction<@Nullable LandingFrames> landing;
+    private final @Nullable LinkTls tls;
 
     /**
      * Connects nothing yet.
@@ -33,6 +36,7 @@ public final class RdmaConnector implements DonorConnector {
      * @param busyPoll whether loops look for completions in every turn while something is under way, instead of being woken:
      *     faster, and a processor busy
      * @param landing the frames of a lane's loop, in that memory; null for one that has none
+     * @param tls who the donor has to show to be, and who this server is; null for neither
      * @throws IOException if there is no RDMA on this machine, in one sentence that says what to do
      */
     public RdmaConnector(
@@ -42,7 +46,8 @@ public final class RdmaConnector implements DonorConnector {
             LocalMemory memory,
             WriteWatch watch,
             boolean busyPoll,
-            IntFunction<@Nullable LandingFrames> landing)
+            IntFunction<@Nullable LandingFrames> landing,
+            @Nullable LinkTls tls)
             throws IOException {
         Rdma.require();
         this.donor = donor;
@@ -52,6 +57,7 @@ public final class RdmaConnector implements DonorConnector {
         this.watch = watch;
         this.busyPoll = busyPoll;
         this.landing = landing;
+        this.tls = tls;
     }
 
     @Override
@@ -62,7 +68,7 @@ public final class RdmaConnector implements DonorConnector {
     @Override
     public DonorLink link(EventLoop loop, int lane, LinkSettings settings, long requestTimeoutNanos) {
         DonorResolver resolver = new DonorResolver(address, loop);
-        RdmaDialer dialer = dialer(settings.export(), memory);
+        RdmaDialer dialer = dialer(settings.export(), memory, loop);
         LandingFrames frames = landing.apply(lane);
         ReconnectingLink link = new ReconnectingLink(
                 loop,
@@ -87,11 +93,19 @@ public final class RdmaConnector implements DonorConnector {
     @Override
     public Conversation talk(String export) throws IOException {
         LocalMemory none = new LocalMemory();
-        return new ProtocolConversation(
-                new RdmaExchange(dialer(export, none), address.resolveAll().getFirst(), timeout, none));
+        return new ProtocolConversation(new RdmaExchange(
+                dialer(export, none, null), address.resolveAll().getFirst(), timeout, none));
     }
 
-    private RdmaDialer dialer(String export, LocalMemory reads) {
-        return (to, shape, events) -> new RdmaClient(to, export, reads, shape, (int) timeout.toMillis(), events);
+    /**
+     * The way to the donor.
+     *
+     * @param loop the thread of connections, if others wait for it
+     */
+    private RdmaDialer dialer(String export, LocalMemory reads, @Nullable Executor loop) {
+        RdmaDialer plain =
+                (to, shape, events) -> new RdmaClient(to, export, reads, shape, (int) timeout.toMillis(), events);
+        LinkTls both = tls;
+        return both == null ? plain : new TlsDialer(plain, both, loop);
     }
 }

@@ -10,5 +10,5 @@ import java.net.InetSocketAddress;
 interface RdmaDialer {
 
     /** Begins to connect to an IPv4 address; how that goes on is told to {@code events}, on the thread that takes them. */
-    RdmaConnection dial(InetSocketAddress to, RdmaClient.Shape shape, RdmaClient.Events events) throws IOException;
+    RdmaConnection dial(InetSocketAddress to, RdmaClient.Shape shape, RdmaPeerEvents events) throws IOException;
 }

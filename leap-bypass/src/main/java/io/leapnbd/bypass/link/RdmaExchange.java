@@ -8,6 +8,7 @@ import io.leapnbd.donor.rdma.MemoryKeys;
 import io.leapnbd.donor.rdma.RdmaClient;
 import io.leapnbd.donor.rdma.RdmaConnection;
 import io.leapnbd.donor.rdma.Transfers;
+import io.leapnbd.donor.tls.PoolName;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
 import java.io.IOException;
@@ -16,7 +17,7 @@ import java.time.Duration;
 import org.jspecify.annotations.Nullable;
 
 /** A connection over RDMA on which one request after the other is answered. For one thread. */
-final class RdmaExchange implements Exchange, RdmaClient.Events {
+final class RdmaExchange implements Exchange, RdmaPeerEvents {
 
     private static final RdmaClient.Shape SHAPE =
             new RdmaClient.Shape(1, 1, 2, RequestHeader.LENGTH + Protocol.MAX_RDMA_PAYLOAD);
@@ -28,7 +29,15 @@ final class RdmaExchange implements Exchange, RdmaClient.Events {
     private final RdmaConnection connection;
     private @Nullable Transfers transfers;
     private boolean connected;
+
+    /** Whether both ends are about to show who they are. */
+    private boolean authenticating;
+
     private @Nullable String broken;
+
+    /** Whether that is for a reason which waiting does not mend. */
+    private boolean refused;
+
     private @Nullable ByteBuf answer;
 
     /**
@@ -46,7 +55,11 @@ final class RdmaExchange implements Exchange, RdmaClient.Events {
         try {
             long deadline = System.nanoTime() + timeoutNanos;
             while (!connected) {
-                connection.takeEvents(STEP_MILLIS);
+                Transfers on = transfers;
+                if (authenticating && on != null) {
+                    boolean _ = on.awaitCompletions(STEP_MILLIS);
+                }
+                connection.takeEvents(authenticating ? 0 : STEP_MILLIS);
                 check(deadline);
             }
             open = true;
@@ -84,9 +97,12 @@ final class RdmaExchange implements Exchange, RdmaClient.Events {
     private void check(long deadline) throws IOException {
         String why = broken;
         if (why != null && answer == null) {
-            throw new IOException(why);
+            throw refused ? new RefusedException(why) : new IOException(why);
         }
         if (System.nanoTime() - deadline >= 0) {
+            if (authenticating) {
+                throw new IOException("took too long for the TLS handshake; is it overloaded?");
+            }
             throw new IOException("no answer in " + timeoutNanos / 1_000_000 + " ms");
         }
     }
@@ -97,18 +113,53 @@ final class RdmaExchange implements Exchange, RdmaClient.Events {
     }
 
     @Override
-    public void connected() {
-        connected = true;
+    public void authenticating() {
+        authenticating = true;
     }
 
     @Override
+    public void authenticated(PoolName donor) {
+        // What it may be asked does not depend on its name.
+    }
+
+    @Override
+    public void refused(String why) {
+        if (broken == null) {
+            refused = true;
+            broken = why;
+        }
+    }
+
+    @Override
+    public void connected() {
+        authenticating = false;
+        connected = true;
+    }
+
+    /** What the donor has said before, such as why, is looked at first. */
+    @Override
     public void disconnected(String why) {
-        broken = why;
+        Transfers on = transfers;
+        try {
+            if (on != null) {
+                int _ = on.reap();
+            }
+        } catch (IOException e) {
+            broken(String.valueOf(e.getMessage()));
+        }
+        broken(why);
+    }
+
+    /** The first that is wrong says most. */
+    private void broken(String why) {
+        if (broken == null) {
+            broken = why;
+        }
     }
 
     @Override
     public void readDone(int slot) {
-        broken = "a read ended that nobody has begun";
+        broken("a read ended that nobody has begun");
     }
 
     @Override
@@ -120,20 +171,20 @@ final class RdmaExchange implements Exchange, RdmaClient.Events {
     public void received(int slot, int length) {
         Transfers from = transfers;
         if (from == null || length < ReplyHeader.LENGTH) {
-            broken = "broke the protocol";
+            broken("broke the protocol");
             return;
         }
         answer = Unpooled.copiedBuffer(from.receiveFrame(slot).setIndex(0, length));
         try {
             from.receive(slot);
         } catch (IOException e) {
-            broken = String.valueOf(e.getMessage());
+            broken(String.valueOf(e.getMessage()));
         }
     }
 
     @Override
     public void failed(int why) {
-        broken = "a work request failed with status " + why;
+        broken("a work request failed with status " + why);
     }
 
     @Override

@@ -14,6 +14,7 @@ import io.leapnbd.donor.rdma.RdmaClient;
 import io.leapnbd.donor.rdma.RdmaConnection;
 import io.leapnbd.donor.rdma.Transfers;
 import io.leapnbd.donor.rdma.Watched;
+import io.leapnbd.donor.tls.PoolName;
 import io.netty.buffer.ByteBuf;
 import io.netty.channel.IoEventLoop;
 import java.io.IOException;
@@ -34,7 +35,7 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>Every field belongs to the loop's thread.
  */
-final class RdmaSession implements LinkSession, RdmaClient.Events {
+final class RdmaSession implements LinkSession, RdmaPeerEvents {
 
     private static final int MOST_READS = 64;
 
@@ -61,6 +62,9 @@ final class RdmaSession implements LinkSession, RdmaClient.Events {
     private @Nullable Messages messages;
     private @Nullable Reaper reaper;
     private boolean greeted;
+
+    /** Whether both ends are about to show who they are. */
+    private boolean authenticating;
 
     private long lastAsked;
 
@@ -159,14 +163,45 @@ final class RdmaSession implements LinkSession, RdmaClient.Events {
     }
 
     @Override
+    public void authenticating() {
+        authenticating = true;
+        if (reaper != null) {
+            reaper.posted();
+        }
+    }
+
+    @Override
+    public void authenticated(PoolName peer) {
+        if (live()) {
+            link.donor().showedItself(peer);
+        }
+    }
+
+    /** Before the donor has accepted the link that is for a reason, and later it is the wire. */
+    @Override
+    public void refused(String why) {
+        if (live()) {
+            if (!greeted) {
+                link.donor().unfit(Donor.Unfit.REFUSES);
+            }
+            link.fail(why);
+        }
+    }
+
+    @Override
     public void connected() {
+        authenticating = false;
         if (live()) {
             link.connected();
         }
     }
 
+    /** What the donor has said before, such as why, is looked at first. */
     @Override
     public void disconnected(String why) {
+        if (reaper != null && live()) {
+            reaper.reapLast();
+        }
         broken(why);
     }
 
@@ -213,6 +248,8 @@ final class RdmaSession implements LinkSession, RdmaClient.Events {
         frame.setIndex(0, length);
         if (length < ReplyHeader.LENGTH || length != ReplyHeader.LENGTH + ReplyHeader.payload(frame, 0)) {
             broken("broke the protocol: a message of " + length + " bytes");
+        } else if (!greeted && !waiting.awaitsHello()) {
+            broken("broke the protocol: an answer before the hello");
         } else if (!greeted) {
             helloAnswered(waiting, frame);
         } else {
@@ -417,7 +454,7 @@ final class RdmaSession implements LinkSession, RdmaClient.Events {
     }
 
     boolean somethingUnderWay() {
-        return readsUnderWay() || awaitsReply();
+        return authenticating || readsUnderWay() || awaitsReply();
     }
 
     /** The device touches nothing any more when this returns. */

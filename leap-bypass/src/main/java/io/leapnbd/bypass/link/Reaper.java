@@ -73,6 +73,20 @@ final class Reaper {
         session.endOfTurn();
     }
 
+    /** Takes what there is, whatever was posted: the connection is about to be given up. */
+    void reapLast() {
+        if (stopped || reaping) {
+            return;
+        }
+        reaping = true;
+        try {
+            int _ = transfers.reap();
+        } catch (IOException e) {
+            session.broken(e);
+        }
+        reaping = false;
+    }
+
     /** Something was posted. */
     void posted() {
         if (busyPoll && !pollPending && !stopped && session.somethingUnderWay()) {

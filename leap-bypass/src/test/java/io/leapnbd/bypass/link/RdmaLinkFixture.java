@@ -29,6 +29,10 @@ abstract class RdmaLinkFixture extends LinkFixture {
         }
     };
 
+    WriteWatch watch() {
+        return watch;
+    }
+
     @Override
     LinkTransport transport() {
         return transport(false);

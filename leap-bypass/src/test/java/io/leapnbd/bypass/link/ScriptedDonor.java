@@ -23,6 +23,9 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.UUID;
 import java.util.function.IntFunction;
+import java.util.function.UnaryOperator;
+import javax.net.ssl.SSLContext;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A donor that answers every request as one would unless it is told otherwise; its slabs are filled with their handle. It is reached over
@@ -79,8 +82,24 @@ final class ScriptedDonor implements RdmaDialer {
     /** Whether hellos are not answered either. */
     boolean deaf;
 
+    /** What it shows over RDMA to servers of its pool; null: it uses no TLS. */
+    @Nullable
+    SSLContext shows;
+
+    /** Whether it says nothing in the handshake. */
+    boolean silentInHandshake;
+
+    /** Whether it ends the connection when it has refused the server. */
+    boolean endsAfterAlert;
+
+    /** Whether it does not say that it knows the server. */
+    boolean neverReady;
+
+    /** What a man in the middle makes of what it says after the handshake. */
+    UnaryOperator<ByteBuf> onTheWay = UnaryOperator.identity();
+
     @Override
-    public RdmaConnection dial(InetSocketAddress to, RdmaClient.Shape shape, RdmaClient.Events events) {
+    public RdmaConnection dial(InetSocketAddress to, RdmaClient.Shape shape, RdmaPeerEvents events) {
         ScriptedWire wire = new ScriptedWire(this, shape, events);
         wires.add(wire);
         connections.add(wire);

@@ -21,6 +21,9 @@ final class ScriptedWire implements ScriptedConnection, RdmaConnection {
     /** What was sent, the hello included: copies. */
     final List<ByteBuf> sent = new ArrayList<>();
 
+    /** What was seen on the wire, from the server: copies. */
+    final List<ByteBuf> seen = new ArrayList<>();
+
     /** Reads that were posted. */
     final List<Read> reads = new ArrayList<>();
 
@@ -45,10 +48,12 @@ final class ScriptedWire implements ScriptedConnection, RdmaConnection {
     private final Deque<Completion> happenings = new ArrayDeque<>();
     private final FileDescriptor[] connectionPipe;
     private final FileDescriptor[] completionPipe;
+    private final @Nullable ScriptedTls tls;
 
     ScriptedWire(ScriptedDonor donor, RdmaClient.Shape shape, RdmaClient.Events events) {
         this.donor = donor;
         this.events = events;
+        tls = donor.shows == null ? null : new ScriptedTls(donor.shows);
         Epoll.ensureAvailability();
         try {
             connectionPipe = FileDescriptor.pipe();
@@ -103,7 +108,17 @@ final class ScriptedWire implements ScriptedConnection, RdmaConnection {
 
     @Override
     public void arrives(ByteBuf message) {
+        completes(() -> receives(protect(message)));
+    }
+
+    /** Likewise, whatever it is. */
+    void arrivesAsItIs(ByteBuf message) {
         completes(() -> receives(message));
+    }
+
+    private ByteBuf protect(ByteBuf message) {
+        ScriptedTls its = tls;
+        return its == null ? message : donor.onTheWay.apply(its.sealed(message));
     }
 
     @Override
@@ -241,11 +256,40 @@ final class ScriptedWire implements ScriptedConnection, RdmaConnection {
         @Override
         public void send(int slot, int length) throws IOException {
             post();
-            ByteBuf request = sendFrames[slot].copy(0, length);
-            sent.add(request);
+            ByteBuf message = sendFrames[slot].copy(0, length);
+            // The engine may decrypt where the message lies.
+            seen.add(message.copy());
             completes(() -> events.sent(slot));
+            ScriptedTls its = tls;
+            if (its == null) {
+                asked(message);
+            } else if (its.known) {
+                asked(its.opened(message));
+            } else if (!donor.silentInHandshake) {
+                shake(its, message);
+            }
+        }
+
+        private void shake(ScriptedTls its, ByteBuf message) {
+            ByteBuf said = its.shakes(message);
+            if (its.refused && donor.endsAfterAlert) {
+                // It has arrived, and nobody was woken for it.
+                completions.add(() -> receives(said));
+                breaks();
+                return;
+            }
+            if (said.isReadable()) {
+                completes(() -> receives(said));
+            }
+            if (its.known && !donor.neverReady) {
+                arrives(ScriptedTls.ready());
+            }
+        }
+
+        private void asked(ByteBuf request) {
+            sent.add(request);
             ByteBuf reply = donor.answer(request);
-            hand(() -> receives(reply));
+            hand(() -> receives(protect(reply)));
             greeting = false;
         }
 

@@ -236,9 +236,10 @@ public final class DonorCommand implements Callable<Integer> {
                         + " could use this memory and read what is in it; give --pool FOLDER"
                         + " ('leap-nbd pool --help' says how to make it), or say --insecure");
         pool.require(
-                !transports().contains(Transport.RDMA),
-                "--transport: over RDMA nobody shows who he is, and whoever reaches " + listen
-                        + " could use this memory; lend over --transport tcp with --pool FOLDER, or say --insecure");
+                !transports().contains(Transport.RDMA) || pool.folder() != null,
+                "--transport: over RDMA whoever reaches " + listen
+                        + " could use this memory and read what is in it; give --pool FOLDER"
+                        + " ('leap-nbd pool --help' says how to make it), or say --insecure");
         long slab = slabSize.bytes();
         require(
                 slab >= Protocol.MIN_SLAB_SIZE && slab <= Protocol.MAX_SLAB_SIZE && Long.bitCount(slab) == 1,

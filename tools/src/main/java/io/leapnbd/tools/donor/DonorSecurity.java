@@ -8,6 +8,7 @@ import io.leapnbd.tools.http.SecurityLine;
 import java.net.InetSocketAddress;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
@@ -19,24 +20,32 @@ final class DonorSecurity {
     /**
      * Who may keep pages here, and who sees them on their way.
      *
-     * @param tls what is shown to servers of the pool over TCP; null if there is none
+     * @param tls what is shown to servers of the pool; null if there is none
      */
     static List<SecurityLine> links(HostPort listen, Set<Transport> transports, @Nullable LinkTls tls) {
         List<SecurityLine> all = new ArrayList<>();
         if (transports.contains(Transport.TCP)) {
-            all.add(
-                    tls == null
-                            ? plain("links tcp " + listen, listen)
-                            : new SecurityLine(
-                                    "links tcp " + listen,
-                                    true,
-                                    "TLS 1.3 with servers of pool '" + tls.own().pool()
-                                            + "'; an export is of the server that made it"));
+            all.add(links(Transport.TCP, listen, tls, ""));
         }
         if (transports.contains(Transport.RDMA)) {
-            all.add(plain("links rdma " + listen, listen));
+            all.add(links(
+                    Transport.RDMA,
+                    listen,
+                    tls,
+                    "; what their devices read goes as it is, which is what serve --encrypt is for"));
         }
         return all;
+    }
+
+    private static SecurityLine links(Transport transport, HostPort listen, @Nullable LinkTls tls, String more) {
+        String part = "links " + transport.name().toLowerCase(Locale.ROOT) + " " + listen;
+        return tls == null
+                ? plain(part, listen)
+                : new SecurityLine(
+                        part,
+                        true,
+                        "TLS 1.3 with servers of pool '" + tls.own().pool()
+                                + "'; an export is of the server that made it" + more);
     }
 
     private static SecurityLine plain(String part, HostPort listen) {

@@ -73,7 +73,7 @@ public final class LendingDonor implements AutoCloseable {
      * Starts a donor; when this returns it accepts links.
      *
      * @param transports over which it listens, at the same address
-     * @param pool whose servers alone are served over TCP; null for anybody
+     * @param pool whose servers alone are served; null for anybody
      * @param loops those for TCP; RDMA has one of its own beside them, which runs as they do
      * @param http where the endpoint listens; null for none
      * @param unprotected what protection of the process could not be had, a sentence each, for the status
@@ -167,11 +167,12 @@ public final class LendingDonor implements AutoCloseable {
             at = announce(Transport.TCP, server.address(), tls != null);
         }
         if (transports.contains(Transport.RDMA)) {
-            RdmaServer server = listenOverRdma(store, at, transports.contains(Transport.TCP) ? loops.oneMore() : loops);
+            RdmaServer server =
+                    listenOverRdma(store, at, transports.contains(Transport.TCP) ? loops.oneMore() : loops, tls);
             turns.addAll(server.turns());
             closings.add("RDMA listener", server);
             listeners.add(server::statistics);
-            at = announce(Transport.RDMA, server.address(), false);
+            at = announce(Transport.RDMA, server.address(), tls != null);
         }
         HttpEndpoint endpoint = null;
         List<SecurityLine> security = new CopyOnWriteArrayList<>();
@@ -260,10 +261,11 @@ public final class LendingDonor implements AutoCloseable {
         return address;
     }
 
-    private static RdmaServer listenOverRdma(SlabStore store, HostPort listen, LoopSettings loops) throws IOException {
+    private static RdmaServer listenOverRdma(
+            SlabStore store, HostPort listen, LoopSettings loops, @Nullable LinkTls tls) throws IOException {
         try {
             return RdmaServer.start(
-                    store, ServerSettings.listenOn(listen.resolve()).withLoops(loops));
+                    store, ServerSettings.listenOn(listen.resolve()).withLoops(loops), tls);
         } catch (VerbsException e) {
             throw new IOException("--transport: " + e.getMessage() + "; or lend over --transport tcp", e);
         }

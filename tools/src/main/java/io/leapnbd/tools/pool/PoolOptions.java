@@ -14,16 +14,15 @@ public final class PoolOptions {
     @Option(
             names = "--pool",
             paramLabel = "FOLDER",
-            description =
-                    "Links over TCP use TLS, and both ends show a certificate of one pool. FOLDER is what 'leap-nbd pool"
-                            + " add' made for this machine.")
+            description = "Links use TLS, and both ends show a certificate of one pool. FOLDER is what 'leap-nbd pool"
+                    + " add' made for this machine.")
     private @Nullable Path folder;
 
     @Option(
             names = "--insecure",
             description =
-                    "Go on where nobody shows who he is and nothing is encrypted: over TCP beyond this machine without"
-                            + " --pool, and over RDMA. Only for a network that is all yours.")
+                    "Go on where nobody shows who he is and nothing is encrypted: beyond this machine, and over RDMA, without"
+                            + " --pool. Only for a network that is all yours.")
     private boolean insecure;
 
     @Spec(Target.MIXEE)

@@ -429,7 +429,8 @@ public final class ServeCommand implements Callable<Integer> {
         UnixSockets sockets = unix.sockets();
         List<HostPort> tcp =
                 listen.isEmpty() && sockets.paths().isEmpty() ? List.of(HostPort.parseListen(DEFAULT_LISTEN)) : listen;
-        LinkSecurity security = new LinkSecurity(pool.folder(), pool.insecure());
+        LinkSecurity security = new LinkSecurity(
+                pool.folder(), pool.insecure(), copies.encryption().kind().encrypts());
         String objection = security.objection(addresses);
         require(objection == null, "--donors: " + objection);
         Path folder = stateDir == null ? RunFile.folder() : stateDir;

@@ -63,13 +63,18 @@ final class ServerSecurity {
             return new SecurityLine("donor links", true, "none: the memory is this process's own");
         }
         LinkSecurity security = settings.links();
-        boolean tls = security.pool() != null;
         boolean rdma = settings.donors().stream().anyMatch(donor -> donor.transport() == Transport.RDMA);
+        String over = "";
+        if (rdma) {
+            over = security.pagesEncrypted()
+                    ? "; what RDMA devices read goes without, and is pages, which are encrypted"
+                    : "; pages that RDMA devices read go without, and are not encrypted (--encrypt off)";
+        }
         return new SecurityLine(
                 "donor links",
-                tls && !rdma,
-                tls
-                        ? "TLS 1.3 with donors of the pool" + (rdma ? " over TCP; plain over RDMA" : "")
+                security.pool() != null && !security.exposes(settings.donors()),
+                security.pool() != null
+                        ? "TLS 1.3 with donors of the pool" + over
                         : "plain: whoever sees the network's packets sees pages, and donors do not know who asks");
     }
 

@@ -262,7 +262,7 @@ record ServerStatus(
                     .put("name", donor.name())
                     .put("up", donor.up())
                     .put("authenticated", donor.shown() != null)
-                    .put("encrypted", donor.shown() != null)
+                    .put("encrypted", encrypted(donor))
                     .put("certificate", shown(donor))
                     .put("links", donor.linksUp())
                     .put("slabs_held", held[i])
@@ -431,11 +431,18 @@ record ServerStatus(
         if (donor.shown() != null) {
             return "TLS, " + shown(donor);
         }
-        DonorAddress address = device.donorSet().addressOf(donor);
-        if (address == null) {
+        if (device.donorSet().addressOf(donor) == null) {
             return "here";
         }
-        return tls != null && address.transport() == DonorAddress.Transport.TCP ? "-" : "none";
+        return tls != null ? "-" : "none";
+    }
+
+    /** Whether all that is on the way to a donor is encrypted. What RDMA devices read is as encrypted as pages are. */
+    private boolean encrypted(Donor donor) {
+        DonorAddress address = device.donorSet().addressOf(donor);
+        boolean rdma = address != null && address.transport() == DonorAddress.Transport.RDMA;
+        return donor.shown() != null
+                && (!rdma || settings.copies().encryption().kind().encrypts());
     }
 
     private String encrypted() {

@@ -27,10 +27,10 @@ class LinkSecurityTest {
     void aDonorElsewhereNeedsAPoolOrAWord() {
         List<DonorAddress> far = donors("127.0.0.1,192.0.2.1");
         assertThat(LinkSecurity.NONE.objection(far)).contains("tcp://192.0.2.1:9400", "--pool", "--insecure");
-        assertThat(new LinkSecurity(POOL, false).objection(far)).isNull();
-        assertThat(new LinkSecurity(POOL, false).exposes(far)).isFalse();
-        assertThat(new LinkSecurity(null, true).objection(far)).isNull();
-        assertThat(new LinkSecurity(null, true).exposes(far)).isTrue();
+        assertThat(new LinkSecurity(POOL, false, true).objection(far)).isNull();
+        assertThat(new LinkSecurity(POOL, false, true).exposes(far)).isFalse();
+        assertThat(new LinkSecurity(null, true, true).objection(far)).isNull();
+        assertThat(new LinkSecurity(null, true, true).exposes(far)).isTrue();
     }
 
     @Test
@@ -39,10 +39,32 @@ class LinkSecurityTest {
     }
 
     @Test
-    void overRdmaAPoolIsOfNoUse() {
-        List<DonorAddress> near = donors("rdma://127.0.0.1:9400");
-        assertThat(new LinkSecurity(POOL, false).objection(near)).contains("over RDMA", "--insecure");
-        assertThat(new LinkSecurity(POOL, true).objection(near)).isNull();
-        assertThat(new LinkSecurity(POOL, true).exposes(near)).isTrue();
+    void overRdmaAPoolIsEnoughForPagesThatAreEncrypted() {
+        List<DonorAddress> far = donors("rdma://192.0.2.1:9400");
+        assertThat(new LinkSecurity(POOL, false, true).objection(far)).isNull();
+        assertThat(new LinkSecurity(POOL, false, true).exposes(far)).isFalse();
+    }
+
+    @Test
+    void overRdmaPagesThatAreNotEncryptedNeedAWordAlsoInAPool() {
+        List<DonorAddress> far = donors("192.0.2.2:9400,rdma://192.0.2.1:9400");
+        assertThat(new LinkSecurity(POOL, false, false).objection(far))
+                .contains("rdma://192.0.2.1:9400", "--encrypt", "tcp", "--insecure");
+        assertThat(new LinkSecurity(POOL, true, false).objection(far)).isNull();
+        assertThat(new LinkSecurity(POOL, true, false).exposes(far)).isTrue();
+        assertThat(new LinkSecurity(POOL, false, false).objection(donors("rdma://127.0.0.1:9400")))
+                .isNull();
+    }
+
+    @Test
+    void overRdmaWithoutAPoolAWordIsNeededEverywhere() {
+        for (String donor : List.of("rdma://127.0.0.1:9400", "rdma://192.0.2.1:9400")) {
+            assertThat(new LinkSecurity(null, false, true).objection(donors(donor)))
+                    .contains(donor, "--pool", "--insecure");
+            assertThat(new LinkSecurity(null, true, true).objection(donors(donor)))
+                    .isNull();
+            assertThat(new LinkSecurity(null, true, true).exposes(donors(donor)))
+                    .isTrue();
+        }
     }
 }
