@@ -100,6 +100,26 @@ public final class EventLoops implements AutoCloseable {
     }
 
     /**
+     * Has every loop run a task, and waits for that. Not from one of them.
+     *
+     * @param nanos how long to wait at most
+     * @return whether all of them did
+     */
+    public boolean respond(long nanos) throws InterruptedException {
+        List<Future<?>> asked = new ArrayList<>();
+        for (EventExecutor loop : group) {
+            asked.add(loop.submit(() -> {}));
+        }
+        long end = System.nanoTime() + nanos;
+        for (Future<?> one : asked) {
+            if (!one.await(Math.max(0, end - System.nanoTime()), TimeUnit.NANOSECONDS)) {
+                return false;
+            }
+        }
+        return true;
+    }
+
+    /**
      * Never waits.
      *
      * @return how many descriptors are ready; {@link SelectStrategy#CONTINUE} if none is, which lets the loop see to its tasks

@@ -118,6 +118,17 @@ public final class DonorServer implements AutoCloseable {
         return own == null ? List.of() : own.turns();
     }
 
+    /**
+     * Has its event loops run a task each, and waits for that; a caller's loops are the caller's to ask. Not from one of them.
+     *
+     * @param nanos how long to wait at most
+     * @return whether all of them did
+     */
+    public boolean respond(long nanos) throws InterruptedException {
+        EventLoops own = ownLoops;
+        return own == null || own.respond(nanos);
+    }
+
     /** How things are now. */
     public ServerStatistics statistics() {
         return new ServerStatistics(

@@ -123,6 +123,16 @@ public final class RdmaServer implements AutoCloseable {
         return ownLoop.turns();
     }
 
+    /**
+     * Has its event loop run a task, and waits for that. Not from that loop.
+     *
+     * @param nanos how long to wait at most
+     * @return whether it did
+     */
+    public boolean respond(long nanos) throws InterruptedException {
+        return ownLoop.respond(nanos);
+    }
+
     /** How things are now. */
     public ServerStatistics statistics() {
         return new ServerStatistics(

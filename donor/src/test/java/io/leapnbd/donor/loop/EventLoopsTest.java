@@ -70,6 +70,24 @@ class EventLoopsTest {
         }
     }
 
+    @Test
+    void oneLoopOfSeveralThatStandsStillIsNoticed() throws Exception {
+        try (EventLoops loops = EventLoops.open(new LoopSettings(2, false, false, 0), "test")) {
+            assertThat(loops.respond(TimeUnit.SECONDS.toNanos(WAIT_SECONDS))).isTrue();
+            CountDownLatch end = new CountDownLatch(1);
+            loops.group().next().execute(() -> {
+                try {
+                    end.await();
+                } catch (InterruptedException e) {
+                    Thread.currentThread().interrupt();
+                }
+            });
+            assertThat(loops.respond(TimeUnit.MILLISECONDS.toNanos(50))).isFalse();
+            end.countDown();
+            assertThat(loops.respond(TimeUnit.SECONDS.toNanos(WAIT_SECONDS))).isTrue();
+        }
+    }
+
     @ParameterizedTest
     @ValueSource(booleans = {false, true})
     void aLongTurnIsSeenWhileItLastsAndCountedWhenItIsOver(boolean busyPoll) throws Exception {

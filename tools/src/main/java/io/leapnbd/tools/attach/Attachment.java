@@ -12,6 +12,7 @@ import io.leapnbd.tools.linux.LinuxException;
 import io.leapnbd.tools.linux.Machine;
 import io.leapnbd.tools.linux.Protection;
 import io.leapnbd.tools.linux.SwapArea;
+import io.leapnbd.tools.service.ServiceNotice;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -276,7 +277,8 @@ final class Attachment {
                 Keeper keeper =
                         new Keeper(options.server(), info, attached.index(), driver, events, connections, report)) {
             keeper.rehearse();
-            Ending ending = new Ending(keeper, swapOff, device, report);
+            ServiceNotice notice = ServiceNotice.here();
+            Ending ending = new Ending(keeper, swapOff, device, report, notice);
             ending.onSignal();
             try {
                 if (swap) {
@@ -287,6 +289,7 @@ final class Attachment {
                     changes.close();
                 }
                 ready.accept("ready " + device + " " + options.server().uri() + ", export '" + export + "'" + how);
+                notice.ready(device + " is connected to " + options.server().uri() + how, keeper::turns);
                 if (keeper.run() == Keeper.End.DISCONNECTED) {
                     report.accept(device + " was disconnected by somebody else");
                 }

@@ -2,8 +2,10 @@ package io.leapnbd.tools.attach;
 
 import io.leapnbd.tools.cli.ExitCode;
 import io.leapnbd.tools.linux.SwapArea;
+import io.leapnbd.tools.service.ServiceNotice;
 import java.io.IOException;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.Optional;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
@@ -18,18 +20,23 @@ import org.jspecify.annotations.Nullable;
 final class Ending {
     private static final long RETRY_SECONDS = 10;
 
+    /** What bringing pages home may take before a service manager gives up on it. */
+    private static final Duration PAGES_HOME = Duration.ofMinutes(15);
+
     private final Keeper keeper;
     private final SwapOffChild swapOff;
     private final Path device;
     private final Consumer<String> report;
+    private final ServiceNotice notice;
     private final CountDownLatch finished = new CountDownLatch(1);
     private @Nullable String lastRefusal;
 
-    Ending(Keeper keeper, SwapOffChild swapOff, Path device, Consumer<String> report) {
+    Ending(Keeper keeper, SwapOffChild swapOff, Path device, Consumer<String> report, ServiceNotice notice) {
         this.keeper = keeper;
         this.swapOff = swapOff;
         this.device = device;
         this.report = report;
+        this.notice = notice;
     }
 
     /** From now on, a signal ends the attachment in order. */
@@ -43,6 +50,9 @@ final class Ending {
     }
 
     private void end() {
+        if (finished.getCount() > 0) {
+            notice.stopping("moves all pages of " + device + " back into memory", PAGES_HOME);
+        }
         try {
             while (!swappedOff()) {
                 if (finished.await(RETRY_SECONDS, TimeUnit.SECONDS)) {
@@ -79,6 +89,7 @@ final class Ending {
             refusal = String.valueOf(e.getMessage());
         }
         if (!refusal.equals(lastRefusal)) {
+            notice.status("not detached: " + refusal);
             report.accept("not detached: " + refusal + "; trying again every " + RETRY_SECONDS + " s");
         }
         lastRefusal = refusal;

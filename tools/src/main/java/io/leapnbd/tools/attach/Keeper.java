@@ -10,6 +10,7 @@ import java.io.IOException;
 import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
@@ -68,6 +69,7 @@ final class Keeper implements AutoCloseable {
     private final EventFd wake = new EventFd();
     private final Poll poll;
     private volatile boolean stopped;
+    private final AtomicLong turns = new AtomicLong();
     private long lostAt;
     private long nextAttempt;
     private long wait = SHORTEST_WAIT;
@@ -107,6 +109,19 @@ final class Keeper implements AutoCloseable {
         wake.signal();
     }
 
+    /** Whether {@link #run} goes on: waits for its next turn, so long at most. Any thread but that one. */
+    boolean turns(long nanos) throws InterruptedException {
+        long begin = turns.get();
+        long end = System.nanoTime() + nanos;
+        while (turns.get() == begin) {
+            if (System.nanoTime() - end >= 0) {
+                return false;
+            }
+            TimeUnit.NANOSECONDS.sleep(NOTICE_WAIT);
+        }
+        return true;
+    }
+
     /** Goes the whole way of a reconnection with a connection that the driver does not need. */
     void rehearse() {
         try {
@@ -125,6 +140,7 @@ final class Keeper implements AutoCloseable {
     /** Keeps the device connected until it is told to stop, or the device is gone. */
     End run() throws IOException {
         while (!stopped) {
+            turns.incrementAndGet();
             try {
                 await();
             } catch (LinuxException e) { // the kernel is out of memory for a moment; going on is all that helps

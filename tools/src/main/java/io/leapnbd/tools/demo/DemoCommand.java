@@ -9,6 +9,8 @@ import io.leapnbd.tools.cli.Table;
 import java.io.IOException;
 import java.io.PrintStream;
 import java.nio.ByteBuffer;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.Collections;
 import java.util.EnumMap;
 import java.util.List;
@@ -227,7 +229,10 @@ public final class DemoCommand implements Callable<Integer> {
                 nanos / 1e9);
         out.println();
         out.println("Try next:");
-        out.println("  ./leap-nbd doctor                     what this machine needs to swap to remote memory");
-        out.println("  ./leap-nbd serve --size 1G            a server with a donor inside, at nbd://127.0.0.1/leap");
+        // The launcher of a checkout is beside its sources; an installed one is in the search path.
+        Path launcher = Path.of(System.getProperty("leapnbd.launcher", "leap-nbd"));
+        String name = Files.exists(launcher.resolveSibling("pom.xml")) ? "./leap-nbd" : "leap-nbd";
+        out.println("  " + name + " doctor             what this machine needs to swap to remote memory");
+        out.println("  " + name + " serve --size 1G    a server with a donor inside, at nbd://127.0.0.1/leap");
     }
 }

@@ -21,6 +21,7 @@ import io.leapnbd.tools.memory.HeapNeed;
 import io.leapnbd.tools.memory.MachineMemory;
 import io.leapnbd.tools.pool.PoolFolder;
 import io.leapnbd.tools.pool.PoolOptions;
+import io.leapnbd.tools.service.ServiceNotice;
 import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.nio.file.Path;
@@ -208,8 +209,9 @@ public final class DonorCommand implements Callable<Integer> {
         } catch (IOException e) {
             throw new CommandFailure(ExitCode.FAILED, String.valueOf(e.getMessage()), e);
         }
+        ServiceNotice notice = ServiceNotice.here();
         Exit exit = new Exit(donor::close);
-        Drain.onSignals(donor, drainTimeout, exit);
+        Drain.onSignals(donor, drainTimeout, exit, notice);
         Size keep = keepFree;
         if (keep != null) {
             donor.keepFree(keep.bytes(), meminfo);
@@ -223,6 +225,7 @@ public final class DonorCommand implements Callable<Integer> {
         spec.commandLine()
                 .getOut()
                 .println("ready " + String.join(" ", donor.uris()) + (donor.isInsecure() ? " insecure" : ""));
+        notice.ready("lends " + lent + " at " + donor.uris().getFirst(), donor::respond);
         return exit.await();
     }
 

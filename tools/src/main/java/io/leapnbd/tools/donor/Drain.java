@@ -8,6 +8,7 @@ import io.leapnbd.tools.cli.Durations;
 import io.leapnbd.tools.cli.Exit;
 import io.leapnbd.tools.cli.ExitCode;
 import io.leapnbd.tools.cli.Size;
+import io.leapnbd.tools.service.ServiceNotice;
 import java.time.Duration;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
@@ -30,18 +31,23 @@ final class Drain {
     /** If nothing has come back for so long, what other donors have copies of is not waited for. */
     private static final long STUCK_NANOS = TimeUnit.SECONDS.toNanos(5);
 
+    /** What the process needs to end beside. */
+    private static final Duration CLOSING = Duration.ofSeconds(30);
+
     private final LendingDonor donor;
     private final SlabStore store;
     private final Duration time;
     private final Exit exit;
+    private final ServiceNotice notice;
     private final AtomicInteger signals = new AtomicInteger();
     private final CountDownLatch hurried = new CountDownLatch(1);
 
-    private Drain(LendingDonor donor, Duration time, Exit exit) {
+    private Drain(LendingDonor donor, Duration time, Exit exit, ServiceNotice notice) {
         this.donor = donor;
         store = donor.store();
         this.time = time;
         this.exit = exit;
+        this.notice = notice;
     }
 
     /**
@@ -49,9 +55,10 @@ final class Drain {
      *
      * @param time how long it waits for slabs at most; zero for not at all
      * @param exit what ends the process
+     * @param notice who is told
      */
-    static void onSignals(LendingDonor donor, Duration time, Exit exit) {
-        Drain drain = new Drain(donor, time, exit);
+    static void onSignals(LendingDonor donor, Duration time, Exit exit, ServiceNotice notice) {
+        Drain drain = new Drain(donor, time, exit, notice);
         Signals.register("TERM", drain::signalled);
         Signals.register("INT", drain::signalled);
     }
@@ -59,7 +66,10 @@ final class Drain {
     private void signalled() {
         if (signals.getAndIncrement() > 0) {
             hurried.countDown();
-        } else if (time.isZero() || store.statistics().lentSlabs() == 0) {
+            return;
+        }
+        notice.stopping("ends; what it holds goes to other donors first", time.plus(CLOSING));
+        if (time.isZero() || store.statistics().lentSlabs() == 0) {
             exit.request(ExitCode.OK);
         } else {
             Thread.ofPlatform().name("drain").start(this::run);

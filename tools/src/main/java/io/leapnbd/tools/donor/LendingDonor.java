@@ -25,6 +25,7 @@ import io.leapnbd.tools.http.Page;
 import io.leapnbd.tools.http.RunFile;
 import io.leapnbd.tools.http.SecurityLine;
 import io.leapnbd.tools.pool.PoolFolder;
+import io.leapnbd.tools.service.Pulse;
 import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.nio.file.Path;
@@ -46,6 +47,7 @@ public final class LendingDonor implements AutoCloseable {
 
     private final Closings closings = new Closings();
     private final List<String> uris = new ArrayList<>();
+    private final List<Pulse> pulses = new ArrayList<>();
     private final long startMillis = System.currentTimeMillis();
 
     @SuppressWarnings("NullAway.Init") // Opened by start.
@@ -134,6 +136,16 @@ public final class LendingDonor implements AutoCloseable {
         return insecure;
     }
 
+    /** Whether its event loops do their work; see {@link Pulse#beats}. */
+    boolean respond(long nanos) throws InterruptedException {
+        for (Pulse pulse : pulses) {
+            if (!pulse.beats(nanos)) {
+                return false;
+            }
+        }
+        return true;
+    }
+
     /** Where servers connect, and the endpoint. */
     public List<String> uris() {
         return uris;
@@ -162,6 +174,7 @@ public final class LendingDonor implements AutoCloseable {
         if (transports.contains(Transport.TCP)) {
             DonorServer server = listen(store, listen, loops, tls);
             turns.addAll(server.turns());
+            pulses.add(server::respond);
             closings.add("listener", server);
             listeners.add(server::statistics);
             at = announce(Transport.TCP, server.address(), tls != null);
@@ -170,6 +183,7 @@ public final class LendingDonor implements AutoCloseable {
             RdmaServer server =
                     listenOverRdma(store, at, transports.contains(Transport.TCP) ? loops.oneMore() : loops, tls);
             turns.addAll(server.turns());
+            pulses.add(server::respond);
             closings.add("RDMA listener", server);
             listeners.add(server::statistics);
             at = announce(Transport.RDMA, server.address(), tls != null);

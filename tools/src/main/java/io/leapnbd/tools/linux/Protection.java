@@ -6,6 +6,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
+import java.util.stream.Collectors;
 
 /**
  * What keeps a process alive and moving on a machine that is short of memory, each measure on its own: obtained, or not
@@ -172,7 +173,7 @@ public final class Protection {
     private static Finding cgroup(String name) throws IOException {
         long pid = ProcessHandle.current().pid();
         Cgroup group = Cgroup.of(pid)
-                .filter(own -> own.processes().equals(List.of(pid))
+                .filter(own -> isOfThisProcessAlone(own, pid)
                         && own.get("memory.swap.max").isPresent())
                 .orElse(null);
         if (group == null) {
@@ -186,5 +187,13 @@ public final class Protection {
             group.set("memory.swap.max", "0");
         }
         return ok(Measure.OWN_CGROUP, group.directory().toString());
+    }
+
+    /** Nobody is in it but this process and those that it started: a service's unit, for example. */
+    private static boolean isOfThisProcessAlone(Cgroup group, long pid) {
+        Set<Long> ours =
+                ProcessHandle.current().descendants().map(ProcessHandle::pid).collect(Collectors.toSet());
+        return group.processes().contains(pid)
+                && group.processes().stream().allMatch(one -> one == pid || ours.contains(one));
     }
 }

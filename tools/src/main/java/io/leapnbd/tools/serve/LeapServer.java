@@ -88,6 +88,7 @@ public final class LeapServer implements AutoCloseable {
     private final List<SecurityLine> security = new CopyOnWriteArrayList<>();
     private @Nullable RemoteDevice device;
     private @Nullable LinkTls linkTls;
+    private @Nullable EventLoops loops;
     private @Nullable Recording recording;
 
     private LeapServer(ServerSettings settings) {
@@ -126,6 +127,12 @@ public final class LeapServer implements AutoCloseable {
         return uris;
     }
 
+    /** Whether its event loops do their work; see {@link io.leapnbd.tools.service.Pulse#beats}. */
+    boolean respond(long nanos) throws InterruptedException {
+        EventLoops running = loops;
+        return running == null || running.respond(nanos);
+    }
+
     /** Tells when this server cannot go on; why is logged before. */
     void onEnd(Consumer<Donor> then) {
         RemoteDevice remote = device;
@@ -157,6 +164,7 @@ public final class LeapServer implements AutoCloseable {
             closings.add("TLS", tls);
         }
         EventLoops loops = EventLoops.open(settings.loops(), "loop");
+        this.loops = loops;
         closings.add("event loops", loops);
 
         BufferReserve buffers =

@@ -27,6 +27,7 @@ import io.leapnbd.tools.memory.MachineMemory;
 import io.leapnbd.tools.pool.LinkSecurity;
 import io.leapnbd.tools.pool.PoolFolder;
 import io.leapnbd.tools.pool.PoolOptions;
+import io.leapnbd.tools.service.ServiceNotice;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
@@ -63,6 +64,9 @@ public final class ServeCommand implements Callable<Integer> {
 
     /** What the compilers were seen to use at once while a server warms up. */
     private static final long COMPILERS_MEMORY = 6L << 20;
+
+    /** How long a service manager lets it close what is open. */
+    private static final Duration CLOSING = Duration.ofSeconds(30);
 
     private static final Duration LONGEST_IO_TIMEOUT = Duration.ofSeconds(25);
 
@@ -323,7 +327,12 @@ public final class ServeCommand implements Callable<Integer> {
         } catch (IOException e) {
             throw new CommandFailure(ExitCode.FAILED, String.valueOf(e.getMessage()), e);
         }
-        Exit exit = new Exit(server::close);
+        ServiceNotice notice = ServiceNotice.here();
+        String export = settings.export();
+        Exit exit = new Exit(() -> {
+            notice.stopping("ends; export '" + export + "' keeps its pages", CLOSING);
+            server.close();
+        });
         String soon = PoolFolder.endsSoon(server.linkTls());
         if (soon != null) {
             spec.commandLine().getErr().println(spec.qualifiedName() + ": " + soon);
@@ -335,6 +344,10 @@ public final class ServeCommand implements Callable<Integer> {
                 .getOut()
                 .println("ready " + String.join(" ", server.uris())
                         + (settings.links().exposes(settings.donors()) ? " insecure" : ""));
+        notice.ready(
+                "serves export '" + export + "', " + new Size(settings.size()) + ", at "
+                        + server.uris().getFirst(),
+                server::respond);
         return exit.await();
     }
 

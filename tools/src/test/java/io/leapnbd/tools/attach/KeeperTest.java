@@ -112,6 +112,16 @@ class KeeperTest {
     }
 
     @Test
+    void the_watchdog_sees_whether_the_keeper_goes_on() throws Exception {
+        keeping((keeper, end) -> {
+            assertThat(keeper.turns(TimeUnit.SECONDS.toNanos(LIMIT_SECONDS))).isTrue();
+            keeper.stop();
+            end.get(LIMIT_SECONDS, TimeUnit.SECONDS);
+            assertThat(keeper.turns(TimeUnit.MILLISECONDS.toNanos(50))).isFalse();
+        });
+    }
+
+    @Test
     void a_server_that_is_away_for_a_while_is_waited_for() throws Exception {
         keeping((keeper, end) -> {
             server.close();
