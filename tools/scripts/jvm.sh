@@ -18,9 +18,11 @@ jvm_flags() {
   # What methods did in training is not there to be replayed, and the thread for it has a stack.
   # Netty's search for leaked buffers is for tests: it notes where every 128th buffer was taken. Its events for the flight
   # recorder, which nobody turns on here, bring in the recorder.
+  # The JVM writes its own warnings on a thread of its own: whoever reads them may be swapped out, to this very process.
   # Direct memory is bounded by the budgets of buffers (and by what is there), not by the JVM, which would make a loop wait.
   resident="$common -Dio.netty.leakDetection.level=disabled -Dio.netty.jfr.enabled=false -XX:+UnlockDiagnosticVMOptions
-    -XX:ArchiveRelocationMode=0 -XX:-AOTReplayTraining -XX:+ExitOnOutOfMemoryError"
+    -XX:ArchiveRelocationMode=0 -XX:-AOTReplayTraining -XX:+ExitOnOutOfMemoryError
+    -Xlog:async -XX:AsyncLogBufferSize=102400"
   case $1 in
     # The code cache is there from the start, so that nothing has to be found for it when there is no memory left. So is what the
     # compilers need (NativeHeap), which is bounded: methods are inlined until a compilation has so many nodes, and one that

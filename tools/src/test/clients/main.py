@@ -3,6 +3,7 @@
 import sys
 
 import bad_flags
+import configuration
 import copies
 import donor_faults
 import drains
@@ -78,6 +79,7 @@ def main(words):
         secret_files.run(suite, processes)
         links.run(suite, processes)
         bad_flags.run(suite, processes)
+        configuration.run(suite, processes)
         own_memory.run(suite, processes)
         if beside:
             beside.finish(suite)

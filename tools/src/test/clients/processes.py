@@ -43,7 +43,9 @@ class Processes:
             key: value for key, value in os.environ.items() if not key.startswith("LEAP_NBD_") or key == "LEAP_NBD_JAVA_OPTS"
         }
         # The build was up to date when the suite began; the run folder is ours so that nobody else's processes are in it.
-        self.environment.update(LEAP_NBD_BUILD="no", LEAP_NBD_RUN_DIR=os.path.join(self.folder, "run"), NO_COLOR="1")
+        self.environment.update(
+            LEAP_NBD_BUILD="no", LEAP_NBD_CONFIG="none", LEAP_NBD_RUN_DIR=os.path.join(self.folder, "run"), NO_COLOR="1"
+        )
         self.started = []
         self.names = 0
 

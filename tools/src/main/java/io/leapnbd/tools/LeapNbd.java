@@ -4,8 +4,12 @@ import io.leapnbd.tools.attach.AttachCommand;
 import io.leapnbd.tools.attach.DetachCommand;
 import io.leapnbd.tools.cli.CommonOptions;
 import io.leapnbd.tools.cli.ExitCode;
+import io.leapnbd.tools.cli.LogOptions;
 import io.leapnbd.tools.cli.LogSetup;
 import io.leapnbd.tools.cli.OneLineErrors;
+import io.leapnbd.tools.config.ConfigCommand;
+import io.leapnbd.tools.config.ConfigSource;
+import io.leapnbd.tools.config.Configured;
 import io.leapnbd.tools.demo.DemoCommand;
 import io.leapnbd.tools.doctor.DoctorCommand;
 import io.leapnbd.tools.donor.DonorCommand;
@@ -16,6 +20,7 @@ import io.leapnbd.tools.push.PushCommand;
 import io.leapnbd.tools.replay.ReplayCommand;
 import io.leapnbd.tools.run.RunCommand;
 import io.leapnbd.tools.serve.DrainCommand;
+import io.leapnbd.tools.serve.ReloadCommand;
 import io.leapnbd.tools.serve.ServeCommand;
 import io.leapnbd.tools.serve.SetCommand;
 import io.leapnbd.tools.status.StatusCommand;
@@ -52,7 +57,7 @@ import picocli.CommandLine.Spec;
             "  4    this machine or user lacks something that is needed",
             "",
             "Environment: JAVA_HOME (a JDK 25), LEAP_NBD_LOG (trace, debug, info, warn, error, off), NO_COLOR,",
-            "LEAP_NBD_JAVA_OPTS (more flags for the JVM).",
+            "LEAP_NBD_JAVA_OPTS (more flags for the JVM), LEAP_NBD_CONFIG (the file of settings; none for none).",
             "Begin with 'leap-nbd demo'."
         })
 final class LeapNbd implements Runnable {
@@ -68,7 +73,15 @@ final class LeapNbd implements Runnable {
 
     /** Runs one command and exits with its code. */
     public static void main(String[] args) {
-        System.exit(run(args));
+        int code = run(args);
+        if (stays(args)) {
+            LogSetup.flush();
+        }
+        if (code == ExitCode.OK && System.out.checkError()) {
+            System.err.println("leap-nbd: not all could be written to standard output");
+            code = ExitCode.FAILED;
+        }
+        System.exit(code);
     }
 
     /** Runs one command and returns its exit code. */
@@ -78,10 +91,14 @@ final class LeapNbd implements Runnable {
             System.err.println("leap-nbd: " + complaint);
             return ExitCode.USAGE;
         }
-        if (args.length > 0 && STAYING.contains(args[0])) {
+        if (stays(args)) {
             Hangup.outlive();
         }
-        return commandLine(args).execute(args);
+        return Configured.execute(commandLine(args), args, ConfigSource.here());
+    }
+
+    private static boolean stays(String[] args) {
+        return args.length > 0 && STAYING.contains(args[0]);
     }
 
     /** The command line with all commands, as help shows it. */
@@ -103,14 +120,13 @@ final class LeapNbd implements Runnable {
         }
         CommonOptions.addTo(commandLine);
         commandLine.setExecutionStrategy(result -> {
-            if (CommonOptions.verbose(result)) {
-                LogSetup.verbose();
-            }
+            LogOptions.apply(result);
             return new CommandLine.RunLast().execute(result);
         });
-        OneLineErrors errors = new OneLineErrors();
+        OneLineErrors errors = new OneLineErrors(Configured::explain);
         commandLine.setOut(new PrintWriter(System.out, true, StandardCharsets.UTF_8));
-        commandLine.setErr(new PrintWriter(System.err, true, StandardCharsets.UTF_8));
+        commandLine.setErr(
+                stays(args) ? LogSetup.standardError() : new PrintWriter(System.err, true, StandardCharsets.UTF_8));
         commandLine.setParameterExceptionHandler(errors);
         commandLine.setExecutionExceptionHandler(errors);
         commandLine.setUsageHelpAutoWidth(true);
@@ -126,6 +142,7 @@ final class LeapNbd implements Runnable {
         commands.put("serve", ServeCommand::new);
         commands.put("donor", DonorCommand::new);
         commands.put("pool", PoolCommand::new);
+        commands.put("config", () -> new ConfigCommand(name -> commandLine(new String[] {name})));
         commands.put("attach", AttachCommand::new);
         commands.put("detach", DetachCommand::new);
         commands.put("run", RunCommand::new);
@@ -134,6 +151,7 @@ final class LeapNbd implements Runnable {
         commands.put("status", StatusCommand::new);
         commands.put("top", TopCommand::new);
         commands.put("set", SetCommand::new);
+        commands.put("reload", ReloadCommand::new);
         commands.put("drain", DrainCommand::new);
         commands.put("histogram", HistogramCommand::new);
         commands.put("replay", ReplayCommand::new);

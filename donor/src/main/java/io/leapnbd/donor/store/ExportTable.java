@@ -472,6 +472,15 @@ final class ExportTable {
         tellFenced(fenced);
     }
 
+    void limitOwners(OwnerLimits limits) {
+        lock.lock();
+        try {
+            owners.limit(limits);
+        } finally {
+            lock.unlock();
+        }
+    }
+
     List<OwnerStatistics> owners() {
         lock.lock();
         try {

@@ -13,7 +13,7 @@ final class OwnerAccount {
     final String name;
 
     /** Slabs that it may hold; {@link #UNLIMITED} for as many as there are. */
-    final int limit;
+    volatile int limit;
 
     private final AtomicInteger slabs = new AtomicInteger();
 

@@ -16,13 +16,21 @@ final class OwnerAccounts {
     /** One in so many is for other owners. */
     private static final int OTHERS = 16;
 
-    private final OwnerLimits limits;
+    private OwnerLimits limits;
     private final int slabSize;
     private final Map<String, OwnerAccount> accounts = new HashMap<>();
 
     OwnerAccounts(OwnerLimits limits, int slabSize) {
         this.limits = limits;
         this.slabSize = slabSize;
+    }
+
+    /** Gives all owners other limits; what they have beyond them stays. */
+    void limit(OwnerLimits others) {
+        limits = others;
+        for (OwnerAccount account : accounts.values()) {
+            account.limit = others.slabs(account.name, slabSize);
+        }
     }
 
     /** What one owner may have at most of so many. */

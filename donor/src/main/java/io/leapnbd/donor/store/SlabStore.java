@@ -440,6 +440,15 @@ public final class SlabStore implements SlabControl, AutoCloseable {
         pool.lendAtMost(slabs);
     }
 
+    /**
+     * Lets owners hold so much from now on. Who has more keeps it, and is granted nothing until it has less. Any thread.
+     *
+     * @param limits by owner
+     */
+    public void limitOwners(OwnerLimits limits) {
+        exports.limitOwners(limits);
+    }
+
     /** Slabs in all. */
     public int totalSlabs() {
         return settings.totalSlabs();

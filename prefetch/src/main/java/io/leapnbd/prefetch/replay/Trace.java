@@ -1,6 +1,7 @@
 package io.leapnbd.prefetch.replay;
 
 import java.util.Arrays;
+import org.jspecify.annotations.Nullable;
 
 /** The requests that a device got, in their order. Grows by {@link #add}; for one thread while it grows, for any after. */
 public final class Trace {
@@ -42,6 +43,7 @@ public final class Trace {
     private long demands;
     private long devicePages;
     private boolean writes;
+    private @Nullable String cut;
 
     /** A trace without requests. */
     public Trace() {}
@@ -92,6 +94,16 @@ public final class Trace {
     /** Whether anything was written. */
     public boolean hasWrites() {
         return writes;
+    }
+
+    /** Notes that the file ends in the middle, so that this is the part before. */
+    void cutOff(String where) {
+        cut = where;
+    }
+
+    /** Where the file was cut off, in a sentence, as after a crash of whoever wrote it; null if it is whole. */
+    public @Nullable String cutOff() {
+        return cut;
     }
 
     /** When a request came, in microseconds since the trace's start. */

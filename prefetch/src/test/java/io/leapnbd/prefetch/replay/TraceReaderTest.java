@@ -73,13 +73,26 @@ class TraceReaderTest {
     }
 
     @Test
-    void aGzFileThatIsCutOffIsRefusedWithTheLineItWasCutIn() throws IOException {
+    void aGzFileThatIsCutOffIsReadAsFarAsItGoes() throws IOException { // E11
+        StringBuilder text = new StringBuilder();
+        for (int i = 0; i < 10_000; i++) {
+            text.append(i).append(" R ").append(i * 7919L % 10_007).append(" 3\n");
+        }
+        byte[] whole = zipped(text.toString());
+
+        Trace trace = TraceReader.read(new ByteArrayInputStream(Arrays.copyOf(whole, whole.length / 2)));
+        assertThat(trace.cutOff()).matches("line \\d+: the gz data ends too early");
+        assertThat(trace.size()).isBetween(1000, 9000);
+        assertThat(text(trace)).isEqualTo(text.substring(0, text(trace).length()));
+    }
+
+    @Test
+    void aFileWithoutAnyWholeRequestIsRefused() throws IOException {
         byte[] whole = zipped("1 R 2 3\n");
 
-        assertThatThrownBy(() -> TraceReader.read(new ByteArrayInputStream(Arrays.copyOf(whole, whole.length - 12))))
+        assertThatThrownBy(() -> read("10 R 20 1"))
                 .isInstanceOf(TraceFormatException.class)
-                .hasMessageContaining("line ")
-                .hasMessageContaining("cut off");
+                .hasMessage("line 1: the file is cut off before its first request");
         assertThatThrownBy(() -> TraceReader.read(new ByteArrayInputStream(Arrays.copyOf(whole, 5))))
                 .isInstanceOf(TraceFormatException.class)
                 .hasMessageContaining("line 1: the gz data ends too early");
@@ -126,10 +139,24 @@ class TraceReaderTest {
     }
 
     @Test
-    void aLastLineWithoutALineFeedCountsAsCutOff() {
-        assertThatThrownBy(() -> read("0 R 1 1\n10 R 20 1"))
-                .isInstanceOf(TraceFormatException.class)
-                .hasMessage("line 2: the line is cut off: it does not end with a line feed");
+    void aLastLineWithoutALineFeedCountsAsCutOff() throws IOException { // E11
+        Trace trace = read("0 R 1 1\n10 R 20 1");
+        assertThat(trace.size()).isEqualTo(1);
+        assertThat(trace.cutOff()).isEqualTo("line 2 does not end with a line feed");
+        assertThat(read("0 R 1 1\n# of").cutOff()).isNull();
+    }
+
+    @Test
+    void aRecordingThatWasGoneOnWithIsOneTrace() throws IOException {
+        Trace trace = read("""
+                # started 2026-11-27T10:00:00Z
+                5 R 1 1
+                # started 2026-11-27T10:00:02.000001Z
+                5 R 2 1
+                # started yesterday
+                7 R 3 1
+                """);
+        assertThat(text(trace)).isEqualTo("5 R 1 1\n2000006 R 2 1\n2000008 R 3 1\n");
     }
 
     @Test

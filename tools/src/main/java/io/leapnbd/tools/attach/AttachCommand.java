@@ -4,15 +4,24 @@ import io.leapnbd.tools.cli.CommandFailure;
 import io.leapnbd.tools.cli.CommonOptions;
 import io.leapnbd.tools.cli.Durations;
 import io.leapnbd.tools.cli.ExitCode;
+import io.leapnbd.tools.cli.LogOptions;
+import io.leapnbd.tools.config.Configurable;
+import io.leapnbd.tools.config.Configuration;
+import io.leapnbd.tools.config.InstanceOptions;
+import io.leapnbd.tools.http.RunFile;
 import io.leapnbd.tools.linux.Hangup;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.List;
+import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
@@ -35,8 +44,11 @@ import picocli.CommandLine.Spec;
                     + " keeps that connected. An export never gets a second swap area: the first page says which machine"
                     + " swaps on it, and is wiped when that one detaches."
         })
-public final class AttachCommand implements Callable<Integer> {
+public final class AttachCommand implements Callable<Integer>, Configurable {
     private static final int HIGHEST_PRIORITY = 32767;
+
+    /** Through the queue of the log: who waited for a journal that is swapped out to this device would wait for ever. */
+    private static final Logger log = LoggerFactory.getLogger("io.leapnbd.attach");
 
     @Spec
     private CommandSpec spec = CommandSpec.create();
@@ -44,6 +56,14 @@ public final class AttachCommand implements Callable<Integer> {
     @Mixin
     @SuppressWarnings("UnusedVariable") // picocli and the error handler act on it
     private CommonOptions common = new CommonOptions();
+
+    @Mixin
+    @SuppressWarnings("UnusedVariable") // acted on before the command runs
+    private InstanceOptions config = new InstanceOptions("adopt", "take-over");
+
+    @Mixin
+    @SuppressWarnings("UnusedVariable") // acted on before the command runs
+    private LogOptions logging = new LogOptions();
 
     @Parameters(
             arity = "0..1",
@@ -127,12 +147,29 @@ public final class AttachCommand implements Callable<Integer> {
     public AttachCommand() {}
 
     @Override
+    public void check() {
+        checkNumbers();
+        if (uri != null) {
+            try {
+                var _ = Server.parse(uri);
+            } catch (IllegalArgumentException e) {
+                throw new ParameterException(spec.commandLine(), String.valueOf(e.getMessage()), e);
+            }
+        }
+    }
+
+    @Override
+    public Map<String, String> defaultsOf(String instance, Configuration known) {
+        List<String> sockets = known.elsewhere("serve", instance, "unix");
+        return Map.of("uri", sockets.isEmpty() ? RunFile.socketOf(instance).toString() : sockets.getFirst());
+    }
+
+    @Override
     public Integer call() throws IOException {
         AttachOptions options = options();
         PrintWriter out = spec.commandLine().getOut();
-        PrintWriter err = spec.commandLine().getErr();
         Hangup.ignore(); // the end of an ssh session is no reason to give programs' pages up
-        new Attachment(options, line -> print(err, "attach: " + line), line -> print(out, line)).run();
+        new Attachment(options, line -> log.info("{}", line), line -> print(out, line)).run();
         return ExitCode.OK;
     }
 
@@ -141,7 +178,7 @@ public final class AttachCommand implements Callable<Integer> {
         writer.flush();
     }
 
-    private AttachOptions options() throws IOException {
+    private void checkNumbers() {
         check(connections >= 1 && connections <= 64, "--connections is " + connections + "; use 1 to 64");
         check(
                 priority >= 0 && priority <= HIGHEST_PRIORITY,
@@ -149,10 +186,20 @@ public final class AttachCommand implements Callable<Integer> {
         check(
                 pageCluster == null || (pageCluster >= 0 && pageCluster <= 9),
                 "--page-cluster is " + pageCluster + "; use 0 to 9");
+        var _ = seconds("--timeout", timeout);
+        var _ = seconds("--dead-timeout", deadTimeout);
         try {
             if (device != null) {
                 AttachState.indexOf(device);
             }
+        } catch (IllegalArgumentException e) {
+            throw new ParameterException(spec.commandLine(), String.valueOf(e.getMessage()), e);
+        }
+    }
+
+    private AttachOptions options() throws IOException {
+        checkNumbers();
+        try {
             return new AttachOptions(
                     Server.parse(serverUri()),
                     Optional.ofNullable(device),

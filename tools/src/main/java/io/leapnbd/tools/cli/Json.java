@@ -141,6 +141,11 @@ public final class Json {
     }
 
     private void string(String value) {
+        quote(out, value);
+    }
+
+    /** Adds a text as a JSON string, in quotes. */
+    static void quote(StringBuilder out, String value) {
         out.append('"');
         for (int i = 0; i < value.length(); i++) {
             char c = value.charAt(i);

@@ -2,9 +2,12 @@ package io.leapnbd.tools.cli;
 
 import java.io.PrintWriter;
 import java.util.Locale;
+import java.util.function.BiFunction;
 import picocli.CommandLine;
 import picocli.CommandLine.IExecutionExceptionHandler;
 import picocli.CommandLine.IParameterExceptionHandler;
+import picocli.CommandLine.Model.OptionSpec;
+import picocli.CommandLine.OverwrittenOptionException;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.ParseResult;
 import picocli.CommandLine.UnmatchedArgumentException;
@@ -12,19 +15,29 @@ import picocli.CommandLine.UnmatchedArgumentException;
 /** Turns every exception into one line on standard error and an exit code. */
 public final class OneLineErrors implements IParameterExceptionHandler, IExecutionExceptionHandler {
 
-    /** For the root command. */
-    public OneLineErrors() {}
+    private final BiFunction<CommandLine, String, String> explanation;
+
+    /** That says no more than commands do. */
+    public OneLineErrors() {
+        this((command, line) -> line);
+    }
+
+    /**
+     * For the root command.
+     *
+     * @param explanation adds to a command's complaint where what it complains of is written
+     */
+    public OneLineErrors(BiFunction<CommandLine, String, String> explanation) {
+        this.explanation = explanation;
+    }
 
     @Override
     public int handleParseException(ParameterException e, String[] args) {
         CommandLine command = e.getCommandLine();
         PrintWriter err = command.getErr();
-        StringBuilder line = new StringBuilder(command.getCommandSpec().qualifiedName()).append(": ");
-        if (e instanceof UnmatchedArgumentException unmatched) {
-            line.append(unmatched(unmatched));
-        } else {
-            line.append(firstLine(message(e)));
-        }
+        StringBuilder line = new StringBuilder(command.getCommandSpec().qualifiedName())
+                .append(": ")
+                .append(explanation.apply(command, sentence(e)));
         if (line.indexOf(";") < 0) {
             line.append("; '").append(command.getCommandSpec().qualifiedName()).append(" --help' shows what there is");
         }
@@ -38,7 +51,7 @@ public final class OneLineErrors implements IParameterExceptionHandler, IExecuti
         boolean verbose = CommonOptions.verbose(result);
         String name = command.getCommandSpec().qualifiedName();
         if (e instanceof CommandFailure failure) {
-            err.println(name + ": " + firstLine(String.valueOf(failure.getMessage())));
+            err.println(name + ": " + explanation.apply(command, firstLine(String.valueOf(failure.getMessage()))));
             if (verbose && failure.getCause() != null) {
                 failure.getCause().printStackTrace(err);
             }
@@ -61,6 +74,14 @@ public final class OneLineErrors implements IParameterExceptionHandler, IExecuti
         return bare ? e.getClass().getSimpleName() + ": " + message : message;
     }
 
+    /** What is wrong with a command line, in our words. */
+    public static String sentence(ParameterException e) {
+        if (e instanceof OverwrittenOptionException twice && twice.getOverwritten() instanceof OptionSpec option) {
+            return option.longestName() + " is given twice; give it once";
+        }
+        return e instanceof UnmatchedArgumentException unmatched ? unmatched(unmatched) : firstLine(message(e));
+    }
+
     /** picocli wraps what a converter says into a sentence of its own; ours comes first and reads on. */
     private static String message(ParameterException e) {
         String text = String.valueOf(e.getMessage());
@@ -78,7 +99,8 @@ public final class OneLineErrors implements IParameterExceptionHandler, IExecuti
                         + text.substring(colon).replaceFirst(" is not an? (int|long|short)$", " is not a whole number");
             }
         }
-        return text.isEmpty() ? text : Character.toLowerCase(text.charAt(0)) + text.substring(1);
+        boolean word = text.length() > 1 && Character.isLowerCase(text.charAt(1));
+        return word ? Character.toLowerCase(text.charAt(0)) + text.substring(1) : text;
     }
 
     private static String unmatched(UnmatchedArgumentException e) {
@@ -94,7 +116,7 @@ public final class OneLineErrors implements IParameterExceptionHandler, IExecuti
     }
 
     private static String prefix(ParameterException e) {
-        return e.getArgSpec() instanceof CommandLine.Model.OptionSpec option ? option.longestName() + ": " : "";
+        return e.getArgSpec() instanceof OptionSpec option ? option.longestName() + ": " : "";
     }
 
     private static String firstLine(String text) {

@@ -49,6 +49,9 @@ final class Child implements AutoCloseable {
                 .redirectInput(ProcessBuilder.Redirect.from(new File("/dev/null")));
         builder.environment().put("LEAP_NBD_RUN_DIR", folder.toString());
         builder.environment().put("LEAP_NBD_BUILD", "no");
+        // This machine's own settings are not those of a demo.
+        builder.environment().put("LEAP_NBD_CONFIG", "none");
+        builder.environment().keySet().removeIf(variable -> variable.matches("LEAP_NBD_(SERVE|DONOR|ATTACH)_.*"));
         return new Child(name, log, builder.start());
     }
 

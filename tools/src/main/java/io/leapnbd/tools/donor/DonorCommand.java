@@ -10,11 +10,16 @@ import io.leapnbd.tools.cli.Durations;
 import io.leapnbd.tools.cli.Exit;
 import io.leapnbd.tools.cli.ExitCode;
 import io.leapnbd.tools.cli.HostPort;
+import io.leapnbd.tools.cli.LogOptions;
 import io.leapnbd.tools.cli.LoopOptions;
 import io.leapnbd.tools.cli.Size;
+import io.leapnbd.tools.config.ConfigOptions;
+import io.leapnbd.tools.config.Configurable;
+import io.leapnbd.tools.config.Reload;
 import io.leapnbd.tools.http.EndpointAccessOptions;
 import io.leapnbd.tools.http.EndpointAddress;
 import io.leapnbd.tools.http.EndpointOptions;
+import io.leapnbd.tools.linux.Hangup;
 import io.leapnbd.tools.linux.Protection;
 import io.leapnbd.tools.memory.FittingHeap;
 import io.leapnbd.tools.memory.HeapNeed;
@@ -58,7 +63,10 @@ import picocli.CommandLine.Spec;
                     + " it. With --pool it serves servers of the pool alone, and each export is its server's own.",
             ""
         })
-public final class DonorCommand implements Callable<Integer> {
+public final class DonorCommand implements Callable<Integer>, Configurable {
+
+    /** What can change while it runs. */
+    private static final Set<String> LIVE = Set.of("keep-free", "per-owner", "owners");
 
     private static final Duration LONGEST_LEASE = Duration.ofDays(365);
     private static final Duration LONGEST_DRAIN = Duration.ofDays(1);
@@ -153,8 +161,16 @@ public final class DonorCommand implements Callable<Integer> {
             paramLabel = "FILE",
             description =
                     "Other limits for some owners: lines like 'web1 16G', with the name of a server in the pool, or"
-                            + " anonymous@10.0.0.3 for an address; # begins a comment. Who is not named has --per-owner. It is read at the start.")
+                            + " anonymous@10.0.0.3 for an address; # begins a comment. Who is not named has --per-owner. It is read at the start, and by 'leap-nbd"
+                            + " reload'.")
     private @Nullable Path owners;
+
+    @Mixin
+    private ConfigOptions config = new ConfigOptions();
+
+    @Mixin
+    @SuppressWarnings("UnusedVariable") // acted on before the command runs
+    private LogOptions logging = new LogOptions();
 
     @Mixin
     private LoopOptions loops = new LoopOptions();
@@ -182,11 +198,27 @@ public final class DonorCommand implements Callable<Integer> {
     public DonorCommand() {}
 
     @Override
-    public Integer call() {
+    public void check() {
+        Size lent = lent();
+        check(lent);
+        LoopSettings running = loops.settings(transports().size() - 1);
+        long slabs = lent.bytes() / slabSize.bytes();
+        checkMemory(lent, slabs, running.count() + transports().size() - 1);
+        var _ = httpAccess.address(http, EndpointOptions.DONOR_DEFAULT);
+        var _ = limits();
+    }
+
+    private Size lent() {
         Size lent = memory;
         if (lent == null) {
             throw new ParameterException(spec.commandLine(), "--memory: say how much to lend, like --memory 8G");
         }
+        return lent;
+    }
+
+    @Override
+    public Integer call() {
+        Size lent = lent();
         check(lent);
         LoopSettings running = loops.settings(transports().size() - 1);
         long slabs = lent.bytes() / slabSize.bytes();
@@ -195,6 +227,7 @@ public final class DonorCommand implements Callable<Integer> {
         OwnerLimits limits = limits();
         List<String> lacks = protect();
         LendingDonor donor;
+        Reload reload = new Reload(spec, DonorCommand::new, LIVE);
         try {
             StoreSettings store = StoreSettings.ofMemory(lent.bytes(), Math.toIntExact(slabSize.bytes()))
                     .withLease(lease)
@@ -203,7 +236,7 @@ public final class DonorCommand implements Callable<Integer> {
             if (overcommit) {
                 store = store.withReadySlabs(0).withHugePages(false);
             }
-            donor = LendingDonor.open(store, listen, transports(), pool.folder(), running, endpoint, lacks);
+            donor = LendingDonor.open(store, listen, transports(), pool.folder(), running, endpoint, lacks, reload);
         } catch (IllegalArgumentException e) {
             throw new ParameterException(spec.commandLine(), String.valueOf(e.getMessage()), e);
         } catch (IOException e) {
@@ -212,10 +245,17 @@ public final class DonorCommand implements Callable<Integer> {
         ServiceNotice notice = ServiceNotice.here();
         Exit exit = new Exit(donor::close);
         Drain.onSignals(donor, drainTimeout, exit, notice);
-        Size keep = keepFree;
-        if (keep != null) {
-            donor.keepFree(keep.bytes(), meminfo);
-        }
+        Hangup.then(reload::runAndTell);
+        keepFree(donor);
+        reload.changeBy((changes, read) -> {
+            if (read instanceof DonorCommand other) {
+                // Of the file of limits nobody knows whether it has changed.
+                donor.limitOwners(other.limits());
+                if (changes.containsKey("keep-free")) {
+                    other.keepFree(donor);
+                }
+            }
+        });
         String soon = PoolFolder.endsSoon(donor.tls());
         if (soon != null) {
             remarks.add(soon);
@@ -227,6 +267,11 @@ public final class DonorCommand implements Callable<Integer> {
                 .println("ready " + String.join(" ", donor.uris()) + (donor.isInsecure() ? " insecure" : ""));
         notice.ready("lends " + lent + " at " + donor.uris().getFirst(), donor::respond);
         return exit.await();
+    }
+
+    private void keepFree(LendingDonor donor) {
+        Size keep = keepFree;
+        donor.keepFree(keep == null ? null : keep.bytes(), meminfo);
     }
 
     private void check(Size lent) {
@@ -265,23 +310,10 @@ public final class DonorCommand implements Callable<Integer> {
 
     /** Refuses what does not fit, starts anew for want of heap, and returns what is to be said of the rest. */
     private List<String> fit(Size lent, long slabs, int running) {
-        long certificates = pool.folder() == null ? 0 : HeapNeed.POOL;
-        long heap = HeapNeed.donor(running, slabs) + certificates;
-        long least = HeapNeed.donor(running, 0) + certificates;
-        // A slab's pages have a word each.
-        long words = slabs * slabSize.bytes() / Protocol.PAGE_SIZE * Long.BYTES;
-        MachineMemory machine = MachineMemory.now();
-        if (!overcommit) {
-            machine.check(
-                    "--memory",
-                    lent.bytes(),
-                    words + heap - least,
-                    Math.max(least, Runtime.getRuntime().maxMemory()));
-        }
+        long heap = heap(slabs, running);
+        MachineMemory machine = checkMemory(lent, slabs, running);
         FittingHeap.require(
-                slabs + " slabs of " + slabSize + " and " + running + " event loops",
-                heap,
-                spec.root().commandLine().getParseResult().originalArgs());
+                slabs + " slabs of " + slabSize + " and " + running + " event loops", heap, config.typed(spec));
         List<String> remarks = new ArrayList<>();
         long whole = slabs * slabSize.bytes();
         if (whole < lent.bytes()) {
@@ -293,6 +325,25 @@ public final class DonorCommand implements Callable<Integer> {
                 .ifPresent(little -> remarks.add(little + ", so not all of the " + Size.format(whole)
                         + " can be lent now; end other programs, or lend less"));
         return remarks;
+    }
+
+    private MachineMemory checkMemory(Size lent, long slabs, int running) {
+        long least = heap(0, running);
+        // A slab's pages have a word each.
+        long words = slabs * slabSize.bytes() / Protocol.PAGE_SIZE * Long.BYTES;
+        MachineMemory machine = MachineMemory.now();
+        if (!overcommit) {
+            machine.check(
+                    "--memory",
+                    lent.bytes(),
+                    words + heap(slabs, running) - least,
+                    Math.max(least, Runtime.getRuntime().maxMemory()));
+        }
+        return machine;
+    }
+
+    private long heap(long slabs, int running) {
+        return HeapNeed.donor(running, slabs) + (pool.folder() == null ? 0 : HeapNeed.POOL);
     }
 
     private Set<Transport> transports() {

@@ -9,6 +9,7 @@ import io.leapnbd.donor.net.ServerSettings;
 import io.leapnbd.donor.net.ServerStatistics;
 import io.leapnbd.donor.protocol.PrintableText;
 import io.leapnbd.donor.store.ExportStatistics;
+import io.leapnbd.donor.store.OwnerLimits;
 import io.leapnbd.donor.store.SlabStore;
 import io.leapnbd.donor.store.StoreSettings;
 import io.leapnbd.donor.store.StoreStatistics;
@@ -17,6 +18,7 @@ import io.leapnbd.donor.verbs.VerbsException;
 import io.leapnbd.tools.cli.Closings;
 import io.leapnbd.tools.cli.HostPort;
 import io.leapnbd.tools.cli.Size;
+import io.leapnbd.tools.config.Reload;
 import io.leapnbd.tools.http.Answer;
 import io.leapnbd.tools.http.EndpointAddress;
 import io.leapnbd.tools.http.HttpEndpoint;
@@ -48,6 +50,7 @@ public final class LendingDonor implements AutoCloseable {
     private final Closings closings = new Closings();
     private final List<String> uris = new ArrayList<>();
     private final List<Pulse> pulses = new ArrayList<>();
+    private final List<SecurityLine> security = new CopyOnWriteArrayList<>();
     private final long startMillis = System.currentTimeMillis();
 
     @SuppressWarnings("NullAway.Init") // Opened by start.
@@ -58,7 +61,11 @@ public final class LendingDonor implements AutoCloseable {
     private volatile boolean draining;
     private boolean insecure;
 
-    private LendingDonor() {}
+    private final @Nullable Reload reload;
+
+    private LendingDonor(@Nullable Reload reload) {
+        this.reload = reload;
+    }
 
     /** As {@link #open(StoreSettings, HostPort, Set, PoolFolder, LoopSettings, EndpointAddress, List)}, over TCP, of no pool, with loops that sleep. */
     public static LendingDonor open(
@@ -90,7 +97,25 @@ public final class LendingDonor implements AutoCloseable {
             @Nullable EndpointAddress http,
             List<String> unprotected)
             throws IOException {
-        LendingDonor donor = new LendingDonor();
+        return open(settings, listen, transports, pool, loops, http, unprotected, null);
+    }
+
+    /**
+     * As {@link #open(StoreSettings, HostPort, Set, PoolFolder, LoopSettings, EndpointAddress, List)}.
+     *
+     * @param reload reads settings again when it is asked to; null if there is no file of them
+     */
+    static LendingDonor open(
+            StoreSettings settings,
+            HostPort listen,
+            Set<Transport> transports,
+            @Nullable PoolFolder pool,
+            LoopSettings loops,
+            @Nullable EndpointAddress http,
+            List<String> unprotected,
+            @Nullable Reload reload)
+            throws IOException {
+        LendingDonor donor = new LendingDonor(reload);
         boolean open = false;
         try {
             donor.start(settings, listen, transports, pool, loops, http, unprotected);
@@ -108,20 +133,43 @@ public final class LendingDonor implements AutoCloseable {
         return store;
     }
 
-    /** Lends no more than leaves so much memory to other programs, from now on. At most once. */
-    synchronized void keepFree(long bytes, Path meminfo) {
-        MemoryWatch fresh = new MemoryWatch(store, bytes, meminfo);
-        watch = fresh;
-        closings.add("watch on memory", fresh);
+    /**
+     * Lends no more than leaves so much memory to other programs, from now on.
+     *
+     * @param bytes null for no such limit any more
+     */
+    synchronized void keepFree(@Nullable Long bytes, Path meminfo) {
+        MemoryWatch present = watch;
+        if (draining || (bytes == null ? present == null : present != null && present.keep() == bytes)) {
+            return;
+        }
+        stopWatching();
+        if (bytes == null) {
+            store.lendAtMost(store.totalSlabs());
+        } else {
+            watch = new MemoryWatch(store, bytes, meminfo);
+        }
+    }
+
+    private synchronized void stopWatching() {
+        MemoryWatch present = watch;
+        if (present != null) {
+            present.close();
+            watch = null;
+        }
+    }
+
+    /** Lets owners hold so much from now on. */
+    void limitOwners(OwnerLimits limits) {
+        store.limitOwners(limits);
+        SecurityLine line = DonorSecurity.limits(limits);
+        security.replaceAll(present -> present.part().equals(line.part()) ? line : present);
     }
 
     /** Lends nothing more, and asks servers for all that is lent. For good. */
     synchronized void wantAllBack() {
         draining = true;
-        MemoryWatch present = watch;
-        if (present != null) {
-            present.close();
-        }
+        stopWatching();
         store.lendAtMost(0);
     }
 
@@ -167,6 +215,7 @@ public final class LendingDonor implements AutoCloseable {
         }
         store = SlabStore.open(settings);
         closings.add("store", store);
+        closings.add("watch on memory", this::stopWatching);
         closings.add("account of what is lost", () -> sayWhatIsLost(store));
         List<Supplier<ServerStatistics>> listeners = new ArrayList<>();
         List<LoopTurns> turns = new ArrayList<>();
@@ -189,7 +238,6 @@ public final class LendingDonor implements AutoCloseable {
             at = announce(Transport.RDMA, server.address(), tls != null);
         }
         HttpEndpoint endpoint = null;
-        List<SecurityLine> security = new CopyOnWriteArrayList<>();
         security.addAll(DonorSecurity.links(listen, transports, tls));
         security.add(DonorSecurity.limits(settings.limits()));
         if (http != null) {
@@ -217,15 +265,21 @@ public final class LendingDonor implements AutoCloseable {
                             query -> Answer.line(200, "ok"),
                             "/readyz",
                             query -> Answer.line(200, "ready")),
-                    Map.of());
+                    Map.<String, Page>of(
+                            "/settings",
+                            DonorControl::set,
+                            "/reload",
+                            query -> Answer.line(200, reload == null ? "there is no file of settings" : reload.run())));
             closings.add("HTTP endpoint", opened);
             opened.warnIfExposed();
             endpoint = opened;
             uris.add(opened.uri());
             security.add(opened.security());
         }
+        GrantLog grants = new GrantLog(store);
+        closings.add("log of what is lent", grants);
         closings.add("claims", store::admitNobody);
-        Path file = RunFile.register("donor", endpoint, uris.getFirst());
+        Path file = RunFile.register("donor", endpoint, uris.getFirst(), reload == null ? null : reload.path(), null);
         if (file != null) {
             closings.add("run file", () -> RunFile.remove(file));
         }

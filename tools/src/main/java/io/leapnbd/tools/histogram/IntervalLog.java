@@ -2,6 +2,7 @@ package io.leapnbd.tools.histogram;
 
 import io.leapnbd.bypass.latency.LatencyRecorders;
 import io.leapnbd.tools.linux.PlainFile;
+import io.leapnbd.tools.linux.Rotation;
 import java.io.BufferedOutputStream;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
@@ -10,13 +11,17 @@ import java.nio.ByteBuffer;
 import java.nio.channels.Channels;
 import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.BasicFileAttributes;
 import java.time.Duration;
 import java.util.List;
+import java.util.Objects;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import org.HdrHistogram.Histogram;
 import org.HdrHistogram.HistogramLogWriter;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -25,41 +30,105 @@ import org.slf4j.LoggerFactory;
  * {@code HistogramLogProcessor} of HdrHistogram read: a line a series, tagged {@code read-total} and so on, in nanoseconds.
  * When it ends it writes the last interval, and beside the file, in {@code FILE.total}, the whole run as one interval.
  *
- * <p>A thread of its own writes; event loops are never held up by the disk. The file is replaced when the server starts.
+ * <p>A thread of its own writes; event loops are never held up by the disk. A log that is there is gone on with. One that has grown to
+ * its limit is moved aside ({@link Rotation}), and so are the totals of the run before.
  */
 public final class IntervalLog implements AutoCloseable {
 
     private static final Logger log = LoggerFactory.getLogger(IntervalLog.class);
 
+    /** What every such file begins with. */
+    private static final String TITLE = "#[leap-nbd latencies";
+
+    /** A histogram is one, in 64 bits a byte at most. */
+    private static final int LONGEST_LINE = 1 << 20;
+
     private final LatencyRecorders recorders;
     private final Path file;
     private final long startMillis;
-    private final PrintStream out;
-    private final HistogramLogWriter writer;
+    private final long limit;
     private final CountDownLatch ended = new CountDownLatch(1);
     private final Thread thread;
 
-    /** Owned by {@link #thread}. */
+    private volatile boolean reopening;
+
+    // Owned by the thread once it runs.
+    private FileChannel channel;
+    private PrintStream out;
+    private HistogramLogWriter writer;
+    private @Nullable Object fileKey;
     private boolean failed;
 
     /**
      * Opens the file and starts writing.
      *
      * @param interval above zero
-     * @throws IOException if the file cannot be written, or is a symbolic link or another user's
+     * @param limit bytes of a file; then another one is begun
+     * @throws IOException if the file cannot be written, is a symbolic link or another user's, or is something else than such a log
      */
-    public IntervalLog(LatencyRecorders recorders, Path file, Duration interval, long startMillis) throws IOException {
+    public IntervalLog(LatencyRecorders recorders, Path file, Duration interval, long startMillis, long limit)
+            throws IOException {
         this.recorders = recorders;
         this.file = file;
         this.startMillis = startMillis;
-        this.out = new PrintStream(
-                new BufferedOutputStream(Channels.newOutputStream(PlainFile.replace(file))),
-                false,
-                StandardCharsets.UTF_8);
-        this.writer = header(out, startMillis);
+        this.limit = limit;
+        channel = open(file);
+        out = print(channel);
+        writer = header(out, startMillis);
+        fileKey = key(file);
         long nanos = interval.toNanos();
         this.thread = Thread.ofPlatform().name("histogram-log").daemon().unstarted(() -> run(nanos));
         this.thread.start();
+    }
+
+    private static FileChannel open(Path file) throws IOException {
+        FileChannel channel = PlainFile.append(file);
+        ByteBuffer title = ByteBuffer.allocate(TITLE.length());
+        int read = channel.read(title, 0);
+        if (read > 0 && !new String(title.array(), 0, read, StandardCharsets.US_ASCII).equals(TITLE)) {
+            channel.close();
+            throw new IOException("it is there, and no log of latencies");
+        }
+        PlainFile.endWithWholeLine(channel, LONGEST_LINE);
+        return channel;
+    }
+
+    private static PrintStream print(FileChannel channel) {
+        return new PrintStream(
+                new BufferedOutputStream(Channels.newOutputStream(channel)), false, StandardCharsets.UTF_8);
+    }
+
+    private static @Nullable Object key(Path path) {
+        try {
+            return Files.readAttributes(path, BasicFileAttributes.class).fileKey();
+        } catch (IOException e) {
+            return null;
+        }
+    }
+
+    /** Soon opens the file anew if somebody has moved it. Any thread. */
+    public void reopen() {
+        reopening = true;
+    }
+
+    private void openAnew(boolean full) {
+        if (!full && Objects.equals(key(file), fileKey)) {
+            return;
+        }
+        try {
+            if (full) {
+                Rotation.shift(file);
+            }
+            FileChannel fresh = open(file);
+            writer.close();
+            channel = fresh;
+            out = print(fresh);
+            writer = header(out, System.currentTimeMillis());
+            fileKey = key(file);
+            failed = false;
+        } catch (IOException e) {
+            log.warn("{} cannot be opened anew ({}); what was open is gone on with", file, e.getMessage());
+        }
     }
 
     /** All series as one interval of a log. */
@@ -98,6 +167,10 @@ public final class IntervalLog implements AutoCloseable {
             } catch (InterruptedException e) {
                 last = true;
             }
+            if (reopening) {
+                reopening = false;
+                openAnew(false);
+            }
             writeInterval();
             // An interval that was missed because the disk was slow is not made up for.
             next = Math.max(next + intervalNanos, System.nanoTime());
@@ -118,10 +191,27 @@ public final class IntervalLog implements AutoCloseable {
             failed = true;
             log.warn("{} cannot be written any more; is the disk full? Intervals are missing from here on", file);
         }
+        try {
+            if (channel.position() >= limit) {
+                openAnew(true);
+            }
+        } catch (IOException e) {
+            // It has been told already.
+            failed = true;
+        }
     }
 
     private void writeTotal() {
         Path total = file.resolveSibling(file.getFileName() + ".total");
+        try {
+            Rotation.shift(total);
+            writeTotal(total);
+        } catch (IOException e) {
+            log.warn("{} cannot be written: {}", total, e.getMessage());
+        }
+    }
+
+    private void writeTotal(Path total) throws IOException {
         try (FileChannel to = PlainFile.replace(total)) {
             ByteBuffer text = ByteBuffer.wrap(
                     oneInterval(LatencySeries.of(recorders, null, null), startMillis, System.currentTimeMillis())
@@ -129,14 +219,12 @@ public final class IntervalLog implements AutoCloseable {
             while (text.hasRemaining()) {
                 int _ = to.write(text);
             }
-        } catch (IOException e) {
-            log.warn("{} cannot be written: {}", total, e.getMessage());
         }
     }
 
     private static HistogramLogWriter header(PrintStream out, long startMillis) {
         HistogramLogWriter writer = new HistogramLogWriter(out);
-        writer.outputComment("[leap-nbd latencies in nanoseconds; tags are operation-stage]");
+        writer.outputComment(TITLE.substring(1) + " in nanoseconds; tags are operation-stage]");
         writer.outputLogFormatVersion();
         writer.outputStartTime(startMillis);
         writer.setBaseTime(startMillis);

@@ -95,6 +95,14 @@ public final class EndpointOptions {
                 certificates == null ? file.certificates() : certificates);
     }
 
+    /** The run file of the process whose endpoint this is; null if there is none. */
+    public static @Nullable RunFile runFileOf(EndpointClient client) {
+        return RunFile.running().stream()
+                .filter(file -> client.address().equals(file.http()))
+                .findFirst()
+                .orElse(null);
+    }
+
     /** A client of an endpoint, with what it has to show. */
     static EndpointClient client(HostPort address, @Nullable Path token, @Nullable Path certificates) {
         try {

@@ -32,6 +32,8 @@ import org.slf4j.LoggerFactory;
  * @param uri where it accepts connections; of several addresses, the first
  * @param token the file of the token that its endpoint asks for; null for none
  * @param certificates the folder of the certificates that its endpoint speaks TLS with; null if it does not
+ * @param config its file of settings; null for none
+ * @param instance which of several it is; null for none
  */
 public record RunFile(
         long pid,
@@ -39,7 +41,9 @@ public record RunFile(
         @Nullable HostPort http,
         String uri,
         @Nullable Path token,
-        @Nullable Path certificates) {
+        @Nullable Path certificates,
+        @Nullable Path config,
+        @Nullable String instance) {
 
     /** When a process began is told by another clock than when a file was written. */
     private static final Duration CLOCKS_DIFFER = Duration.ofSeconds(10);
@@ -51,7 +55,7 @@ public record RunFile(
 
     /** One whose endpoint asks for nothing. */
     RunFile(long pid, String role, @Nullable HostPort http, String uri) {
-        this(pid, role, http, uri, null, null);
+        this(pid, role, http, uri, null, null, null, null);
     }
 
     /** A client of its endpoint; null if it has none. */
@@ -75,6 +79,11 @@ public record RunFile(
                 : Path.of("/tmp", "leap-nbd-" + user);
     }
 
+    /** The socket of a server that is an instance, unless its settings name another. */
+    public static Path socketOf(String instance) {
+        return folder().resolve(instance + ".sock");
+    }
+
     /**
      * Writes the file, which only this user may read.
      *
@@ -94,6 +103,12 @@ public record RunFile(
         if (certificates != null) {
             properties.setProperty("certificates", certificates.toString());
         }
+        if (config != null) {
+            properties.setProperty("config", config.toString());
+        }
+        if (instance != null) {
+            properties.setProperty("instance", instance);
+        }
         StringWriter text = new StringWriter();
         properties.store(text, null);
         Path file = folder.resolve(pid + SUFFIX);
@@ -107,8 +122,18 @@ public record RunFile(
         return file;
     }
 
-    /** Writes this process's file; null, and a line in the log, if that cannot be done. */
+    /** As below, of a process without a file of settings. */
     public static @Nullable Path register(String role, @Nullable HttpEndpoint endpoint, String uri) {
+        return register(role, endpoint, uri, null, null);
+    }
+
+    /** Writes this process's file; null, and a line in the log, if that cannot be done. */
+    public static @Nullable Path register(
+            String role,
+            @Nullable HttpEndpoint endpoint,
+            String uri,
+            @Nullable Path config,
+            @Nullable String instance) {
         EndpointAccess access = endpoint == null ? EndpointAccess.OPEN : endpoint.access();
         BearerToken secret = access.token();
         Path tls = access.folder();
@@ -119,7 +144,9 @@ public record RunFile(
                             endpoint == null ? null : endpoint.address(),
                             uri,
                             secret == null ? null : secret.file().toAbsolutePath(),
-                            tls == null ? null : tls.toAbsolutePath())
+                            tls == null ? null : tls.toAbsolutePath(),
+                            config == null ? null : config.toAbsolutePath(),
+                            instance)
                     .write(folder());
         } catch (IOException e) {
             log.warn(
@@ -194,13 +221,16 @@ public record RunFile(
             String http = properties.getProperty("http");
             String token = properties.getProperty("token");
             String certificates = properties.getProperty("certificates");
+            String config = properties.getProperty("config");
             return new RunFile(
                     Long.parseLong(name.substring(0, name.length() - SUFFIX.length())),
                     properties.getProperty("role", "serve"),
                     http == null ? null : HostPort.parseListen(http),
                     properties.getProperty("uri", ""),
                     token == null ? null : Path.of(token),
-                    certificates == null ? null : Path.of(certificates));
+                    certificates == null ? null : Path.of(certificates),
+                    config == null ? null : Path.of(config),
+                    properties.getProperty("instance"));
         } catch (IOException | RuntimeException e) {
             return null;
         }

@@ -30,6 +30,11 @@ public final class Hangup {
         Signals.register("HUP", () -> log.info("hang-up: this process stays; SIGTERM ends it"));
     }
 
+    /** As {@link #outlive}, and something is done, on a thread of its own each time. */
+    public static void then(Runnable task) {
+        Signals.register("HUP", task);
+    }
+
     /** From now on this process, and every child that it starts, ignores it. */
     public static void ignore() throws LinuxException {
         try (Arena arena = Arena.ofConfined()) {

@@ -1,7 +1,9 @@
 package io.leapnbd.tools.linux;
 
 import java.io.IOException;
+import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
+import java.nio.channels.OverlappingFileLockException;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
@@ -24,6 +26,71 @@ public final class PlainFile {
      *     or the system's own
      */
     public static FileChannel replace(Path file) throws IOException {
+        check(file);
+        return FileChannel.open(
+                file,
+                Set.of(
+                        StandardOpenOption.CREATE,
+                        StandardOpenOption.TRUNCATE_EXISTING,
+                        StandardOpenOption.WRITE,
+                        LinkOption.NOFOLLOW_LINKS));
+    }
+
+    /**
+     * Opens a file for writing behind what is in it, and for reading; one that is not there is made, for this user alone to read. Nobody else
+     * who opens it this way gets it meanwhile.
+     *
+     * @throws IOException as {@link #replace}, or if somebody else has it
+     */
+    public static FileChannel append(Path file) throws IOException {
+        check(file);
+        FileChannel channel = FileChannel.open(
+                file,
+                Set.of(
+                        StandardOpenOption.CREATE,
+                        StandardOpenOption.READ,
+                        StandardOpenOption.WRITE,
+                        LinkOption.NOFOLLOW_LINKS),
+                PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rw-------")));
+        boolean held = false;
+        try {
+            held = channel.tryLock() != null;
+        } catch (OverlappingFileLockException e) {
+            // By this very process.
+            held = false;
+        } finally {
+            if (!held) {
+                channel.close();
+            }
+        }
+        if (!held) {
+            throw new IOException("another process writes it; name another");
+        }
+        channel.position(channel.size());
+        return channel;
+    }
+
+    /**
+     * Cuts off what is behind the last line feed: half a line that somebody was writing when he was killed.
+     *
+     * @param most bytes that a line may have; where more have no line feed nothing is cut off
+     */
+    public static void endWithWholeLine(FileChannel file, int most) throws IOException {
+        long size = file.size();
+        ByteBuffer tail = ByteBuffer.allocate((int) Math.min(size, most));
+        while (tail.hasRemaining() && file.read(tail, size - tail.capacity() + tail.position()) > 0) {
+            // It is read whole.
+        }
+        for (int end = tail.position(); end > 0; end--) {
+            if (tail.get(end - 1) == '\n') {
+                file.truncate(size - tail.position() + end);
+                break;
+            }
+        }
+        file.position(file.size());
+    }
+
+    private static void check(Path file) throws IOException {
         if (Files.exists(file, LinkOption.NOFOLLOW_LINKS)) {
             if (Files.isSymbolicLink(file)) {
                 throw new IOException("it is a symbolic link; name the file that it leads to");
@@ -35,13 +102,6 @@ public final class PlainFile {
                 throw new IOException("it is another user's; name another, or remove it");
             }
         }
-        return FileChannel.open(
-                file,
-                Set.of(
-                        StandardOpenOption.CREATE,
-                        StandardOpenOption.TRUNCATE_EXISTING,
-                        StandardOpenOption.WRITE,
-                        LinkOption.NOFOLLOW_LINKS));
     }
 
     /**

@@ -4,12 +4,18 @@ import io.leapnbd.bypass.cache.AccessQueue;
 import io.leapnbd.bypass.cache.AccessQueue.Access;
 import io.leapnbd.nbd.spi.BlockDevice;
 import io.leapnbd.tools.cli.Json;
+import io.leapnbd.tools.cli.OneLineErrors;
+import io.leapnbd.tools.linux.Rotation;
 import java.io.IOException;
 import java.nio.file.FileAlreadyExistsException;
+import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.BasicFileAttributes;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
+import java.util.List;
 import java.util.Locale;
+import java.util.Objects;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
@@ -22,7 +28,9 @@ import org.slf4j.LoggerFactory;
  * part count whole.
  *
  * <p>Event loops put requests into a bounded queue; a thread of its own takes them out and writes. What does not fit is counted,
- * in the file too, and never waited for. A server that is killed loses what is {@value #BLOCK_SECONDS} s old or younger.
+ * in the file too, and never waited for. A server that is killed loses what is {@value #BLOCK_SECONDS} s old or younger, and the next one goes on
+ * with the file. A file that has grown to its limit is moved aside ({@link Rotation}), and so may somebody else do who says so
+ * with {@link #reopen}.
  */
 public final class Recording implements AutoCloseable {
 
@@ -35,13 +43,14 @@ public final class Recording implements AutoCloseable {
     private static final int BLOCK_SECONDS = 1;
 
     private final Path path;
-    private final TraceFile file;
+    private final List<String> about;
+    private final long limit;
     private final AccessQueue queue = new AccessQueue(QUEUE);
-    private final long startNanos = System.nanoTime();
     private final CountDownLatch ending = new CountDownLatch(1);
     private final Thread thread;
 
     private volatile long recorded;
+    private volatile boolean reopening;
     private volatile @Nullable String failure;
 
     // The thread's.
@@ -49,42 +58,69 @@ public final class Recording implements AutoCloseable {
     private long taken;
     private long lastMicros;
     private long droppedBefore;
-    private long writtenNanos = startNanos;
+    private long startNanos;
+    private long writtenNanos;
+    private TraceFile file;
+    private @Nullable Object fileKey;
 
-    private Recording(Path path, TraceFile file) {
+    private Recording(Path path, List<String> about, long limit, TraceFile file) throws IOException {
         this.path = path;
+        this.about = about;
+        this.limit = limit;
         this.file = file;
+        begin();
         thread = Thread.ofPlatform().name("recording").daemon().unstarted(this::run);
     }
 
     /**
-     * Creates the file and starts.
+     * Creates the file, or goes on with a recording that is there, and starts.
      *
-     * @param about what is recorded, a line each, as comments at the head of the file
-     * @throws IOException if the file cannot be written, or exists; the message is one sentence for the operator
+     * @param about what is recorded, a line each, as comments
+     * @param limit bytes of a file; then another one is begun
+     * @throws IOException if the file cannot be written, or is something else; the message is one sentence for the operator
      */
-    public static Recording open(Path path, Iterable<String> about) throws IOException {
-        TraceFile file;
+    public static Recording open(Path path, List<String> about, long limit) throws IOException {
         try {
-            file = new TraceFile(path);
+            Recording recording = new Recording(path, List.copyOf(about), limit, new TraceFile(path));
+            recording.thread.start();
+            return recording;
         } catch (FileAlreadyExistsException e) {
             throw new IOException(
-                    "--record " + path + ": there is such a file, and a recording never replaces one; name another, or"
-                            + " remove it",
+                    "--record " + path
+                            + ": there is such a file, and it is none that a recording goes on with; a recording"
+                            + " never replaces a file, so name another, or remove it",
                     e);
         } catch (IOException e) {
             throw new IOException(
-                    "--record " + path
-                            + " cannot be written; name a file in a folder that exists and that you may write" + " to",
+                    "--record " + path + " cannot be written (" + OneLineErrors.describe(e)
+                            + "); name a file in a folder that exists and that you may write to",
                     e);
         }
-        file.line("# leap-nbd trace: microseconds since the start, R(ead) W(rite) or T(rim), first page, pages");
+    }
+
+    /** The head of a file, or of what is added to one. Times begin anew, and the line says when. */
+    private void begin() throws IOException {
+        fileKey = key(path);
+        startNanos = System.nanoTime();
+        writtenNanos = startNanos;
+        lastMicros = 0;
+        file.line(TraceFile.TITLE + ": microseconds since the start, R(ead) W(rite) or T(rim), first page, pages");
         about.forEach(line -> file.line("# " + line));
-        file.line("# started " + Instant.now().truncatedTo(ChronoUnit.MILLIS));
+        file.line("# started " + Instant.now().truncatedTo(ChronoUnit.MICROS));
         file.write();
-        Recording recording = new Recording(path, file);
-        recording.thread.start();
-        return recording;
+    }
+
+    private static @Nullable Object key(Path path) {
+        try {
+            return Files.readAttributes(path, BasicFileAttributes.class).fileKey();
+        } catch (IOException e) {
+            return null;
+        }
+    }
+
+    /** Soon opens the file anew if somebody has moved it. Any thread. */
+    public void reopen() {
+        reopening = true;
     }
 
     /** A device that does what another does, and has it recorded. */
@@ -130,10 +166,17 @@ public final class Recording implements AutoCloseable {
         try {
             while (!ending.await(POLL_MILLIS, TimeUnit.MILLISECONDS)) {
                 drain();
+                if (reopening) {
+                    reopening = false;
+                    openAnew(false);
+                }
                 long now = System.nanoTime();
                 if (now - writtenNanos >= TimeUnit.SECONDS.toNanos(BLOCK_SECONDS)) {
                     writtenNanos = now;
                     file.write();
+                    if (file.size() >= limit) {
+                        openAnew(true);
+                    }
                 }
             }
             drain();
@@ -146,6 +189,19 @@ public final class Recording implements AutoCloseable {
         }
     }
 
+    /** Goes on in another file: one of the same name, where that one has been moved or is moved now. */
+    private void openAnew(boolean full) throws IOException {
+        file.write();
+        if (full) {
+            Rotation.shift(path);
+        } else if (Objects.equals(key(path), fileKey)) {
+            return;
+        }
+        file.close();
+        file = new TraceFile(path);
+        begin();
+    }
+
     private void drain() throws IOException {
         long dropped = queue.dropped();
         if (dropped > droppedBefore) {
@@ -154,12 +210,15 @@ public final class Recording implements AutoCloseable {
         }
         while (queue.poll(access)) {
             // Loops read the clock before they queue up, so it may seem to run backwards by what that takes.
-            lastMicros = Math.max(lastMicros, (access.nanos() - startNanos) / 1_000);
+            lastMicros = Math.max(lastMicros, Math.max(0, access.nanos() - startNanos) / 1_000);
             file.request(lastMicros, letter(access.kind()), access.page(), access.pages());
             taken++;
             if (file.full()) {
                 writtenNanos = System.nanoTime();
                 file.write();
+                if (file.size() >= limit) {
+                    openAnew(true);
+                }
             }
         }
         recorded = taken;
@@ -173,17 +232,34 @@ public final class Recording implements AutoCloseable {
         };
     }
 
-    /** Writes what is left, and ends. Nobody may use the devices any more. */
+    /** Writes what is left, and ends. Nobody may use the devices any more. May be called again. */
     @Override
     public void close() throws IOException {
+        end(false);
+        String complaint = complaint();
+        log.info("recorded {} requests in {}{}", recorded, path, complaint == null ? "" : "; " + complaint);
+    }
+
+    /** Ends without a trace of it: the server never served. */
+    public void discard() throws IOException {
+        end(true);
+    }
+
+    private void end(boolean discard) throws IOException {
         ending.countDown();
         try {
             thread.join();
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
         }
-        file.close();
-        String complaint = complaint();
-        log.info("recorded {} requests in {}{}", recorded, path, complaint == null ? "" : "; " + complaint);
+        if (!discard) {
+            file.close();
+        } else {
+            boolean fresh = !file.goesOn();
+            file.discard();
+            if (fresh) {
+                Files.deleteIfExists(path);
+            }
+        }
     }
 }

@@ -7,6 +7,7 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.Path;
 import java.util.zip.CRC32;
 import java.util.zip.Deflater;
@@ -14,10 +15,14 @@ import java.util.zip.Deflater;
 /**
  * A file of text that grows in blocks. A block is written by one call, and of a {@code .gz} file each block is a gzip member of
  * its own (RFC 1952, section 2.2), so that the file can be read at any moment, whatever becomes of the one who writes it: up
- * to the last whole block. Nothing is allocated between opening and closing, because a garbage collection would hold up the
- * event loops. For one thread.
+ * to the last whole block. A member says how long it is in a field of its own, so the next writer finds the last whole one
+ * without reading them all, cuts off what is behind it, and goes on. Nothing is allocated between opening and closing, because a garbage
+ * collection would hold up the event loops. For one thread.
  */
 final class TraceFile implements Closeable {
+
+    /** What every such file begins with. */
+    static final String TITLE = "# leap-nbd trace";
 
     /** Bytes of text in a block at most. */
     private static final int BLOCK = 1 << 18;
@@ -25,28 +30,101 @@ final class TraceFile implements Closeable {
     /** Room for any line that is added, and for what does not compress. */
     private static final int SLACK = 1 << 12;
 
+    private static final int MAX_LINE = 4096;
     private static final int MAX_DIGITS = 20;
 
-    /** Magic, deflate, no flags, no time, no extra flags, Unix. */
-    private static final byte[] GZIP_HEADER = {0x1f, (byte) 0x8b, 8, 0, 0, 0, 0, 0, 0, 3};
+    /** Magic, deflate, an extra field, no time, no extra flags, Unix; the extra field's length, name and length of its data. */
+    private static final byte[] GZIP_HEADER = {0x1f, (byte) 0x8b, 8, 4, 0, 0, 0, 0, 0, 3, 8, 0, 'L', 'N', 4, 0};
+
+    /** Header, and the member's length. */
+    private static final int HEADER = GZIP_HEADER.length + Integer.BYTES;
 
     private final FileChannel file;
     private final Deflater deflater;
     private final boolean zipped;
+    private final long begin;
     private final CRC32 crc = new CRC32();
     private final ByteBuffer text = ByteBuffer.allocateDirect(BLOCK + SLACK);
     private final ByteBuffer member = ByteBuffer.allocateDirect(BLOCK + SLACK).order(ByteOrder.LITTLE_ENDIAN);
     private final byte[] digits = new byte[MAX_DIGITS];
 
     /**
-     * Creates the file.
+     * Creates the file, or goes on with one that is there.
      *
-     * @throws java.nio.file.FileAlreadyExistsException if there is one
+     * @throws java.nio.file.FileAlreadyExistsException if what is there is no such file
      */
     TraceFile(Path path) throws IOException {
-        file = PlainFile.create(path);
         zipped = path.toString().endsWith(".gz");
+        file = PlainFile.append(path);
+        boolean ours = false;
+        try {
+            ours = file.size() == 0 || (zipped ? goOnZipped() : goOn());
+            begin = file.position();
+        } finally {
+            if (!ours) {
+                file.close();
+            }
+        }
+        if (!ours) {
+            throw new FileAlreadyExistsException(path.toString());
+        }
         deflater = new Deflater(Deflater.DEFAULT_COMPRESSION, true);
+    }
+
+    private boolean goOn() throws IOException {
+        ByteBuffer title = ByteBuffer.allocate(TITLE.length());
+        int _ = file.read(title, 0);
+        if (!new String(title.array(), StandardCharsets.US_ASCII).equals(TITLE)) {
+            return false;
+        }
+        PlainFile.endWithWholeLine(file, MAX_LINE);
+        return true;
+    }
+
+    /** From member to member, as far as they are whole. */
+    private boolean goOnZipped() throws IOException {
+        ByteBuffer header = ByteBuffer.allocate(HEADER).order(ByteOrder.LITTLE_ENDIAN);
+        long at = 0;
+        long size = file.size();
+        while (at + HEADER <= size) {
+            header.clear();
+            int _ = file.read(header, at);
+            for (int i = 0; i < GZIP_HEADER.length; i++) {
+                if (header.get(i) != GZIP_HEADER[i]) {
+                    return false;
+                }
+            }
+            int length = header.getInt(GZIP_HEADER.length);
+            if (length <= HEADER) {
+                return false;
+            }
+            if (at + length > size) {
+                break;
+            }
+            at += length;
+        }
+        if (at == 0) {
+            return false;
+        }
+        file.truncate(at);
+        file.position(at);
+        return true;
+    }
+
+    /** Bytes in the file. */
+    long size() throws IOException {
+        return file.position();
+    }
+
+    /** Takes back what was written, and closes it: what was there before stays. */
+    void discard() throws IOException {
+        file.truncate(begin);
+        close();
+    }
+
+    /** Whether it was there, with something in it, before it was opened. */
+    boolean goesOn() {
+        return begin > 0;
     }
 
     /** Adds a line, without its line feed. */
@@ -95,11 +173,12 @@ final class TraceFile implements Closeable {
         deflater.setInput(text);
         deflater.finish();
         member.clear();
-        member.put(GZIP_HEADER);
+        member.put(GZIP_HEADER).putInt(0);
         while (!deflater.finished()) {
             int _ = deflater.deflate(member);
         }
-        return member.putInt((int) crc.getValue()).putInt(size).flip();
+        member.putInt((int) crc.getValue()).putInt(size);
+        return member.putInt(GZIP_HEADER.length, member.position()).flip();
     }
 
     private void put(ByteBuffer bytes) throws IOException {

@@ -161,6 +161,12 @@ public final class ReplayCommand implements Callable<Integer> {
         List<List<Replay>> byTrace = new ArrayList<>();
         for (String file : traces) {
             Trace trace = read(file);
+            if (trace.cutOff() != null) {
+                spec.commandLine()
+                        .getErr()
+                        .println(spec.qualifiedName() + ": " + file + ", " + trace.cutOff()
+                                + "; the file is cut off, and what is before that is replayed");
+            }
             if (trace.demands() <= warmUp) {
                 throw new CommandFailure(
                         ExitCode.FAILED,

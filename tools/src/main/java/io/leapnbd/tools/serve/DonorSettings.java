@@ -183,6 +183,22 @@ final class DonorSettings {
         }
     }
 
+    /** Those that are used or come, as {@code --donors} takes them; empty for one in this process. */
+    String names() {
+        List<String> names = new ArrayList<>();
+        for (Donor donor : donors.present()) {
+            DonorAddress address = donors.addressOf(donor);
+            if (address != null && (donor.use() == Donor.Use.USED || donor.use() == Donor.Use.JOINING)) {
+                names.add(name(donor, address));
+            }
+        }
+        return String.join(",", names);
+    }
+
+    private static String name(Donor donor, DonorAddress address) {
+        return address.zone().isEmpty() ? donor.name() : donor.name() + "?zone=" + address.zone();
+    }
+
     /** As {@code set} takes them, and what is on its way. */
     String text() {
         List<String> names = new ArrayList<>();
@@ -192,7 +208,7 @@ final class DonorSettings {
             if (address == null) {
                 continue;
             }
-            String name = address.zone().isEmpty() ? donor.name() : donor.name() + "?zone=" + address.zone();
+            String name = name(donor, address);
             switch (donor.use()) {
                 case USED -> names.add(name);
                 case JOINING -> {

@@ -29,6 +29,7 @@ import io.leapnbd.tools.cli.Closings;
 import io.leapnbd.tools.cli.Durations;
 import io.leapnbd.tools.cli.HostPort;
 import io.leapnbd.tools.cli.OneLineErrors;
+import io.leapnbd.tools.config.Reload;
 import io.leapnbd.tools.histogram.HistogramPage;
 import io.leapnbd.tools.histogram.IntervalLog;
 import io.leapnbd.tools.http.Answer;
@@ -43,7 +44,6 @@ import io.leapnbd.tools.linux.PrivateFolder;
 import io.leapnbd.tools.pool.PoolFolder;
 import io.leapnbd.tools.record.Recording;
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -90,9 +90,13 @@ public final class LeapServer implements AutoCloseable {
     private @Nullable LinkTls linkTls;
     private @Nullable EventLoops loops;
     private @Nullable Recording recording;
+    private @Nullable IntervalLog intervals;
 
-    private LeapServer(ServerSettings settings) {
+    private final @Nullable Reload reload;
+
+    private LeapServer(ServerSettings settings, @Nullable Reload reload) {
         this.settings = settings;
+        this.reload = reload;
     }
 
     /**
@@ -102,7 +106,16 @@ public final class LeapServer implements AutoCloseable {
      * @throws IllegalArgumentException if the settings contradict each other
      */
     public static LeapServer open(ServerSettings settings) throws IOException {
-        LeapServer server = new LeapServer(settings);
+        return open(settings, null);
+    }
+
+    /**
+     * As {@link #open(ServerSettings)}.
+     *
+     * @param reload reads settings again when it is asked to; null if there is no file of them
+     */
+    static LeapServer open(ServerSettings settings, @Nullable Reload reload) throws IOException {
+        LeapServer server = new LeapServer(settings, reload);
         boolean open = false;
         try {
             server.start();
@@ -110,8 +123,8 @@ public final class LeapServer implements AutoCloseable {
             return server;
         } finally {
             if (!open) {
-                server.close();
                 server.discardRecording();
+                server.close();
             }
         }
     }
@@ -191,7 +204,7 @@ public final class LeapServer implements AutoCloseable {
         closings.add("device", remote);
 
         Path trace = settings.record();
-        Recording recorded = trace == null ? null : Recording.open(trace, about(remote));
+        Recording recorded = trace == null ? null : Recording.open(trace, about(remote), settings.fileLimit());
         recording = recorded;
         if (recorded != null) {
             closings.add("recording", recorded);
@@ -213,15 +226,16 @@ public final class LeapServer implements AutoCloseable {
                 .observer(loop -> new LatencyObserver(remote.latencies(loop))));
         closings.add("NBD server", nbd);
 
-        Path intervals = settings.histogramLog();
-        if (intervals != null) {
+        Path latencies = settings.histogramLog();
+        if (latencies != null) {
             try {
-                closings.add(
-                        "histogram log",
-                        new IntervalLog(remote.latencies(), intervals, settings.histogramInterval(), startMillis));
+                IntervalLog opened = new IntervalLog(
+                        remote.latencies(), latencies, settings.histogramInterval(), startMillis, settings.fileLimit());
+                closings.add("histogram log", opened);
+                intervals = opened;
             } catch (IOException e) {
                 throw new IOException(
-                        "--histogram-log " + intervals + " cannot be written (" + OneLineErrors.describe(e)
+                        "--histogram-log " + latencies + " cannot be written (" + OneLineErrors.describe(e)
                                 + "); name a file in a folder that exists",
                         e);
             }
@@ -244,6 +258,11 @@ public final class LeapServer implements AutoCloseable {
         }
 
         security.addAll(ServerSecurity.lines(settings));
+        SettingsControl control = new SettingsControl(
+                settings.export(), settings.links(), remote, settings.copies().onlyThisMachine());
+        if (reload != null) {
+            reload.changeBy((changes, read) -> control.makeRead(changes));
+        }
         HttpEndpoint endpoint = null;
         if (settings.http() != null) {
             endpoint = openEndpoint(
@@ -258,16 +277,41 @@ public final class LeapServer implements AutoCloseable {
                             store,
                             recorded,
                             security,
-                            linkTls));
+                            linkTls),
+                    control);
         }
-        Path file = RunFile.register("serve", endpoint, uris.getFirst());
+        Path file = RunFile.register(
+                "serve",
+                endpoint,
+                uris.getFirst(),
+                reload == null ? null : reload.path(),
+                reload == null ? null : reload.instance());
         if (file != null) {
             closings.add("run file", () -> RunFile.remove(file));
         }
         loops.forgetTurns();
     }
 
-    private HttpEndpoint openEndpoint(EndpointAddress listen, ServerStatus status) {
+    /** Reads settings again, and opens files anew that are written; answers with what came of it. */
+    private Answer reload() {
+        reopenFiles();
+        Reload settings = reload;
+        return Answer.line(200, settings == null ? "there is no file of settings" : settings.run());
+    }
+
+    /** Opens files anew that are written: somebody has moved them. */
+    void reopenFiles() {
+        Recording recorded = recording;
+        if (recorded != null) {
+            recorded.reopen();
+        }
+        IntervalLog log = intervals;
+        if (log != null) {
+            log.reopen();
+        }
+    }
+
+    private HttpEndpoint openEndpoint(EndpointAddress listen, ServerStatus status, SettingsControl control) {
         RemoteDevice remote = status.device();
         HttpEndpoint endpoint = HttpEndpoint.open(
                 listen,
@@ -286,11 +330,9 @@ public final class LeapServer implements AutoCloseable {
                         new HistogramPage(remote.latencies(), startMillis)),
                 Map.<String, Page>of(
                         "/settings",
-                        new SettingsControl(
-                                settings.export(),
-                                settings.links(),
-                                remote,
-                                settings.copies().onlyThisMachine())::set,
+                        control::set,
+                        "/reload",
+                        query -> reload(),
                         "/drain",
                         new DrainControl(status)::drain));
         closings.add("HTTP endpoint", endpoint);
@@ -323,9 +365,8 @@ public final class LeapServer implements AutoCloseable {
 
     /** A server that never served leaves no file in the way of the next one. */
     private void discardRecording() throws IOException {
-        Path trace = settings.record();
-        if (recording != null && trace != null) {
-            Files.deleteIfExists(trace);
+        if (recording != null) {
+            recording.discard();
         }
     }
 

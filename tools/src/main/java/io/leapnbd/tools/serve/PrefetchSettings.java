@@ -34,8 +34,8 @@ public record PrefetchSettings(PrefetchPolicy policy, LeapSettings leap, long ca
     /** Name of the setting for the cache's bytes. */
     static final String CACHE_SIZE = "cache-size";
 
-    private static final String NAMES =
-            String.join(", ", POLICY, HISTORY, SPLIT, MAX_WINDOW, CACHE_SIZE, DonorSettings.NAMES);
+    private static final String NAMES = String.join(
+            ", ", POLICY, HISTORY, SPLIT, MAX_WINDOW, CACHE_SIZE, SettingsControl.LOG_LEVEL, DonorSettings.NAMES);
 
     /** What a server has unless told otherwise. */
     public static final PrefetchSettings DEFAULT =

@@ -13,11 +13,17 @@ import io.leapnbd.tools.cli.Durations;
 import io.leapnbd.tools.cli.Exit;
 import io.leapnbd.tools.cli.ExitCode;
 import io.leapnbd.tools.cli.HostPort;
+import io.leapnbd.tools.cli.LogOptions;
 import io.leapnbd.tools.cli.LoopOptions;
 import io.leapnbd.tools.cli.Size;
+import io.leapnbd.tools.config.Configurable;
+import io.leapnbd.tools.config.Configuration;
+import io.leapnbd.tools.config.InstanceOptions;
+import io.leapnbd.tools.config.Reload;
 import io.leapnbd.tools.http.EndpointAccessOptions;
 import io.leapnbd.tools.http.EndpointOptions;
 import io.leapnbd.tools.http.RunFile;
+import io.leapnbd.tools.linux.Hangup;
 import io.leapnbd.tools.linux.Machine;
 import io.leapnbd.tools.linux.NativeHeap;
 import io.leapnbd.tools.linux.Protection;
@@ -32,9 +38,11 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.HashMap;
 import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.Callable;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
@@ -57,7 +65,11 @@ import picocli.CommandLine.TypeConversionException;
                     + " drops them; donors keep the pages for their lease, so that a server that comes back finds them.",
             ""
         })
-public final class ServeCommand implements Callable<Integer> {
+public final class ServeCommand implements Callable<Integer>, Configurable {
+
+    /** What can change while it runs: as {@code set} has it. */
+    private static final Set<String> LIVE =
+            Set.of("donors", "prefetch", "history", "split", "max-window", "cache-size");
 
     private static final Size EMBEDDED_SIZE = Size.parse("512M");
     private static final String DEFAULT_LISTEN = "127.0.0.1:10809";
@@ -174,7 +186,7 @@ public final class ServeCommand implements Callable<Integer> {
             names = "--record",
             paramLabel = "FILE",
             description = "Write down what clients read, write and trim, for 'replay'; compressed if the name ends in"
-                    + " .gz. The file must not exist.")
+                    + " .gz. A recording that is there is gone on with; no other file is touched.")
     private @Nullable Path record;
 
     @Option(
@@ -228,6 +240,13 @@ public final class ServeCommand implements Callable<Integer> {
     private @Nullable SpillSettings spill;
 
     @Mixin
+    private InstanceOptions config = new InstanceOptions("fresh", "take-over", "lose-missing");
+
+    @Mixin
+    @SuppressWarnings("UnusedVariable") // acted on before the command runs
+    private LogOptions logging = new LogOptions();
+
+    @Mixin
     private LoopOptions loops = new LoopOptions();
 
     @Option(
@@ -279,7 +298,7 @@ public final class ServeCommand implements Callable<Integer> {
             paramLabel = "FILE",
             description =
                     "Write latencies of each interval to FILE for HdrHistogram's tools, and those of the whole run"
-                            + " to FILE.total at the end.")
+                            + " to FILE.total at the end. A log that is there is gone on with.")
     private @Nullable Path histogramLog;
 
     @Option(
@@ -289,6 +308,16 @@ public final class ServeCommand implements Callable<Integer> {
             converter = Durations.Converter.class,
             description = "Default: ${DEFAULT-VALUE}.")
     private Duration histogramInterval = Duration.ofSeconds(1);
+
+    @Option(
+            names = "--file-limit",
+            paramLabel = "SIZE",
+            defaultValue = "1G",
+            converter = Size.Converter.class,
+            description =
+                    "When FILE of --record or --histogram-log has so much it becomes FILE.1, what was FILE.1 becomes FILE.2, and so"
+                            + " on; nine are kept. SIGHUP opens FILE anew, for another program that moves it. Default: ${DEFAULT-VALUE}.")
+    private Size fileLimit = new Size(ServerSettings.DEFAULT_FILE_LIMIT);
 
     @Option(
             names = "--unprotected",
@@ -304,6 +333,22 @@ public final class ServeCommand implements Callable<Integer> {
     public ServeCommand() {}
 
     @Override
+    public void check() {
+        var _ = settings();
+    }
+
+    @Override
+    public Map<String, String> defaultsOf(String instance, Configuration known) {
+        Map<String, String> defaults = new HashMap<>();
+        // Two servers of one machine have two exports. And on two machines with one file they do, too.
+        defaults.put("export", Machine.defaultExport() + "." + instance);
+        if (known.setting("unix") == null && known.setting("listen") == null) {
+            defaults.put("unix", RunFile.socketOf(instance).toString());
+        }
+        return defaults;
+    }
+
+    @Override
     public Integer call() {
         ServerSettings settings = settings();
         // As large as slabs usually are; what they are is known when donors have been asked.
@@ -317,8 +362,9 @@ public final class ServeCommand implements Callable<Integer> {
                     .toList());
         }
         LeapServer server;
+        Reload reload = new Reload(spec, ServeCommand::new, LIVE);
         try {
-            server = LeapServer.open(settings);
+            server = LeapServer.open(settings, reload);
         } catch (IllegalArgumentException e) {
             throw new ParameterException(spec.commandLine(), String.valueOf(e.getMessage()), e);
         } catch (DeviceNeed.HeapTooSmall e) {
@@ -339,6 +385,10 @@ public final class ServeCommand implements Callable<Integer> {
         }
         settings.unprotected().forEach(lack -> spec.commandLine().getErr().println(spec.qualifiedName() + ": " + lack));
         server.onEnd(donor -> exit.request(ExitCode.FAILED));
+        Hangup.then(() -> {
+            server.reopenFiles();
+            reload.runAndTell();
+        });
         collectGarbageOfTheStart();
         spec.commandLine()
                 .getOut()
@@ -438,6 +488,7 @@ public final class ServeCommand implements Callable<Integer> {
         require(
                 patience.compareTo(Duration.ofHours(1)) <= 0,
                 "--wait: " + Durations.format(patience) + " is not in 0s..1h");
+        require(fileLimit.bytes() >= 1 << 20, "--file-limit: " + fileLimit + " is less than 1M; give more");
         require(!histogramInterval.isZero(), "--histogram-interval: has to be above zero, like 1s");
         UnixSockets sockets = unix.sockets();
         List<HostPort> tcp =
@@ -465,6 +516,7 @@ public final class ServeCommand implements Callable<Integer> {
                 histogramInterval,
                 prefetchSettings(),
                 record,
+                fileLimit.bytes(),
                 path,
                 List.of());
     }
@@ -516,7 +568,7 @@ public final class ServeCommand implements Callable<Integer> {
                                 pages)
                         + (settings.links().pool() == null ? 0 : HeapNeed.POOL)
                         + spilled,
-                spec.root().commandLine().getParseResult().originalArgs());
+                config.typed(spec));
     }
 
     private void require(boolean right, String message) {

@@ -32,6 +32,7 @@ import org.jspecify.annotations.Nullable;
  * @param histogramInterval of the log
  * @param prefetch what is fetched ahead, and the cache
  * @param record where to record what clients do; null for nowhere
+ * @param fileLimit bytes after which the log and the recording are moved aside
  * @param path of a request to the donors
  * @param unprotected what protection of the process could not be had, a sentence each
  */
@@ -53,11 +54,59 @@ public record ServerSettings(
         Duration histogramInterval,
         PrefetchSettings prefetch,
         @Nullable Path record,
+        long fileLimit,
         DataPath path,
         List<String> unprotected) {
 
+    /** Of a file that is written as long as the server runs. */
+    static final long DEFAULT_FILE_LIMIT = 1L << 30;
+
     /** Most bytes of a file name before its ending: file systems allow 255, and two files beside it have longer endings. */
     private static final int LONGEST_NAME = 200;
+
+    /** With files of the usual size. */
+    ServerSettings(
+            List<DonorAddress> donors,
+            long size,
+            String export,
+            List<HostPort> tcp,
+            UnixSockets unix,
+            TlsChoice tls,
+            LinkSecurity links,
+            @Nullable EndpointAddress http,
+            CopiesChoice copies,
+            Duration ioTimeout,
+            LoopSettings loops,
+            Path stateDir,
+            TakeoverChoice takeover,
+            @Nullable Path histogramLog,
+            Duration histogramInterval,
+            PrefetchSettings prefetch,
+            @Nullable Path record,
+            DataPath path,
+            List<String> unprotected) {
+        this(
+                donors,
+                size,
+                export,
+                tcp,
+                unix,
+                tls,
+                links,
+                http,
+                copies,
+                ioTimeout,
+                loops,
+                stateDir,
+                takeover,
+                histogramLog,
+                histogramInterval,
+                prefetch,
+                record,
+                DEFAULT_FILE_LIMIT,
+                path,
+                unprotected);
+    }
 
     /** These, with what protection could not be had. */
     ServerSettings withUnprotected(List<String> lacks) {
@@ -79,6 +128,7 @@ public record ServerSettings(
                 histogramInterval,
                 prefetch,
                 record,
+                fileLimit,
                 path,
                 lacks);
     }

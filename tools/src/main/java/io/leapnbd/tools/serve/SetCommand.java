@@ -1,6 +1,7 @@
 package io.leapnbd.tools.serve;
 
 import io.leapnbd.tools.cli.ExitCode;
+import io.leapnbd.tools.http.EndpointClient;
 import io.leapnbd.tools.http.EndpointOptions;
 import java.net.URLEncoder;
 import java.nio.charset.StandardCharsets;
@@ -34,6 +35,7 @@ import picocli.CommandLine.Spec;
             "  donors=LIST      all donors that there are to be, as serve's --donors",
             "  donors+=LIST     adds donors; donors-=LIST removes some",
             "  lose-missing=yes removes donors that do not answer too; what only they hold is lost",
+            "  log-level=LEVEL  trace, debug, info, warn, error or off; of a donor too",
             "",
             "The policy begins anew, without what it has learnt. A donor that is removed is emptied first: while no other donor"
                     + " has room, it stays, and 'status' says so. donors+= takes that back. Name the donors that are in force"
@@ -41,6 +43,9 @@ import picocli.CommandLine.Spec;
             "",
             "Copies: with serve's --replicas N there are always N, and no donor is removed that they need. Without it, adding"
                     + " a donor on a second machine begins to keep two copies, and removing the last but one ends that.",
+            "",
+            "With --save these settings are also written into the server's file of settings, so that it has them when it starts the next"
+                    + " time: into [serve.NAME], or into [serve] if it is no instance. Nothing else in the file is changed.",
             "",
             "The server must run on this machine."
         })
@@ -54,6 +59,9 @@ public final class SetCommand implements Callable<Integer> {
 
     @Option(names = "--json", description = "Show what is in force as JSON, for scripts.")
     private boolean json;
+
+    @Option(names = "--save", description = "Write what is changed into the server's file of settings, too.")
+    private boolean save;
 
     @Parameters(paramLabel = "NAME=VALUE", arity = "0..*", description = "What to change.")
     private List<String> settings = List.of();
@@ -88,7 +96,12 @@ public final class SetCommand implements Callable<Integer> {
             }
             query.add(encoded(name) + "=" + encoded(setting.substring(equals + 1)));
         }
-        spec.commandLine().getOut().print(endpoint.client().put("/settings?" + String.join("&", query)));
+        EndpointClient client = endpoint.client();
+        SavedSettings saved = save ? SavedSettings.of(client, names) : null;
+        spec.commandLine().getOut().print(client.put("/settings?" + String.join("&", query)));
+        if (saved != null) {
+            spec.commandLine().getOut().println(saved.save());
+        }
         spec.commandLine().getOut().flush();
         return ExitCode.OK;
     }

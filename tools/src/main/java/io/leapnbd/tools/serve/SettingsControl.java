@@ -4,9 +4,11 @@ import io.leapnbd.bypass.RemoteDevice;
 import io.leapnbd.bypass.cache.PrefetchFigures;
 import io.leapnbd.prefetch.PageCache;
 import io.leapnbd.tools.cli.Json;
+import io.leapnbd.tools.cli.LogSetup;
 import io.leapnbd.tools.http.Answer;
 import io.leapnbd.tools.pool.LinkSecurity;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -18,6 +20,11 @@ import org.slf4j.LoggerFactory;
 final class SettingsControl {
 
     private static final Logger log = LoggerFactory.getLogger(SettingsControl.class);
+
+    /** Name of the setting for what is logged. */
+    static final String LOG_LEVEL = "log-level";
+
+    private static final List<String> FORMATS = List.of("json", "text", "lines");
 
     private final String export;
     private final RemoteDevice device;
@@ -53,10 +60,56 @@ final class SettingsControl {
             throw new IllegalArgumentException("no export is called '" + of + "'; there is " + export);
         }
         String format = changes.remove("format");
-        if (format != null && !format.equals("json") && !format.equals("text")) {
-            throw new IllegalArgumentException("no format is called " + format + "; there are json, text");
+        if (format != null && !FORMATS.contains(format)) {
+            throw new IllegalArgumentException("no format is called " + format + "; there are json, text, lines");
         }
+        PrefetchSettings after = make(changes);
+        String level = LogSetup.level();
+        if ("json".equals(format)) {
+            Json json = new Json().object().put("export", export);
+            after.putInto(json);
+            json.put("log_level", level);
+            donors.putInto(json);
+            return Answer.ok("application/json", json.endObject() + "\n");
+        }
+        if ("lines".equals(format)) {
+            String names = donors.names();
+            return Answer.line(
+                    200,
+                    (after + " " + LOG_LEVEL + "=" + level).replace(' ', '\n')
+                            + (names.isEmpty() ? "" : "\n" + DonorSettings.ALL + "=" + names));
+        }
+        return Answer.line(200, export + ": " + after + " " + LOG_LEVEL + "=" + level + donors.text());
+    }
+
+    /** As {@link #make}, of what a file of settings has; each has one text, or is not there any more. */
+    void makeRead(Map<String, List<String>> read) {
+        Map<String, String> wanted = new LinkedHashMap<>();
+        read.forEach((name, texts) -> {
+            if (texts.isEmpty()) {
+                throw new IllegalArgumentException(name + ": a server that has some cannot do without; name them");
+            }
+            wanted.put(name, texts.getFirst());
+        });
+        if (!wanted.isEmpty()) {
+            var _ = make(wanted);
+        }
+    }
+
+    /**
+     * Makes changes, all or none.
+     *
+     * @param wanted values by name
+     * @return what is prefetched afterwards
+     * @throws IllegalArgumentException if anything is wrong; then nothing is changed
+     */
+    synchronized PrefetchSettings make(Map<String, String> wanted) {
+        Map<String, String> changes = new LinkedHashMap<>(wanted);
         Map<String, String> ofDonors = DonorSettings.takeFrom(changes);
+        String level = changes.remove(LOG_LEVEL);
+        if (level != null && !LogSetup.isLevel(level)) {
+            throw new IllegalArgumentException(LOG_LEVEL + ": " + LogSetup.complaint(level));
+        }
         PrefetchSettings before = current();
         PrefetchSettings after = before.with(changes);
         // What may be refused late comes first.
@@ -70,12 +123,9 @@ final class SettingsControl {
         if (!changes.isEmpty()) {
             log.info("settings of {} are now {}", export, after);
         }
-        if ("json".equals(format)) {
-            Json json = new Json().object().put("export", export);
-            after.putInto(json);
-            donors.putInto(json);
-            return Answer.ok("application/json", json.endObject() + "\n");
+        if (level != null) {
+            LogSetup.level(level);
         }
-        return Answer.line(200, export + ": " + after + donors.text());
+        return after;
     }
 }

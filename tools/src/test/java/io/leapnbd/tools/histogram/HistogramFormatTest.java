@@ -1,6 +1,7 @@
 package io.leapnbd.tools.histogram;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
 import io.leapnbd.bypass.latency.LatencyRecorders;
@@ -11,6 +12,7 @@ import java.io.ByteArrayInputStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -27,6 +29,7 @@ import org.junit.jupiter.api.io.TempDir;
 
 class HistogramFormatTest {
 
+    private static final long LIMIT = 1L << 30;
     private static final long START = 1_700_000_000_000L;
 
     private final LatencyRecorders recorders = new LatencyRecorders();
@@ -104,7 +107,7 @@ class HistogramFormatTest {
     @Test
     void intervalsOfALogAddUpToItsTotal(@TempDir Path folder) throws Exception {
         Path file = folder.resolve("leap.hlog");
-        IntervalLog log = new IntervalLog(recorders, file, Duration.ofHours(1), START);
+        IntervalLog log = new IntervalLog(recorders, file, Duration.ofHours(1), START, LIMIT);
         loop.record(Operation.FLUSH, Stage.TOTAL, 1_000);
         log.close();
         Map<String, Histogram> intervals = readLog(Files.readAllBytes(file));
@@ -118,11 +121,63 @@ class HistogramFormatTest {
     @Test
     void aLogGrowsWithEachInterval(@TempDir Path folder) throws Exception {
         Path file = folder.resolve("leap.hlog");
-        IntervalLog log = new IntervalLog(recorders, file, Duration.ofMillis(20), START);
+        IntervalLog log = new IntervalLog(recorders, file, Duration.ofMillis(20), START, LIMIT);
         try {
             awaitLines(file, "read-total", 1);
             loop.record(Operation.READ, Stage.TOTAL, 1_000);
             awaitLines(file, "read-total", 2);
+        } finally {
+            log.close();
+        }
+    }
+
+    @Test
+    void aLogIsGoneOnWithAndATotalIsMovedAside(@TempDir Path folder) throws Exception { // E11
+        Path file = folder.resolve("leap.hlog");
+        new IntervalLog(recorders, file, Duration.ofHours(1), START, LIMIT).close();
+        long first = Files.size(file);
+        // Killed in the middle of a line.
+        Files.writeString(file, "Tag=read-total,0.1", StandardOpenOption.APPEND);
+        loop.record(Operation.FLUSH, Stage.TOTAL, 1_000);
+        new IntervalLog(recorders, file, Duration.ofHours(1), START, LIMIT).close();
+
+        assertThat(Files.size(file)).isGreaterThan(first);
+        assertThat(Files.readString(file)).doesNotContain("Tag=read-total,0.1#", "0.1\n");
+        assertThat(readLog(Files.readAllBytes(file))).containsKeys("read-total", "flush-total");
+        assertThat(folder.resolve("leap.hlog.total.1")).exists();
+    }
+
+    @Test
+    void aLogThatHasGrownToItsLimitIsMovedAside(@TempDir Path folder) throws Exception {
+        Path file = folder.resolve("leap.hlog");
+        new IntervalLog(recorders, file, Duration.ofHours(1), START, 1).close();
+        assertThat(readLog(Files.readAllBytes(folder.resolve("leap.hlog.1")))).containsKey("read-total");
+        assertThat(file).content().startsWith("#[leap-nbd latencies").doesNotContain("Tag=");
+    }
+
+    @Test
+    void anotherFileIsNotTakenForALog(@TempDir Path folder) throws Exception { // E11
+        Path file = Files.writeString(folder.resolve("leap.hlog"), "precious");
+        assertThatThrownBy(() -> new IntervalLog(recorders, file, Duration.ofHours(1), START, LIMIT).close())
+                .hasMessageContaining("no log of latencies");
+        assertThat(file).hasContent("precious");
+    }
+
+    @Test
+    void aLogThatSomebodyMovesIsOpenedAnew(@TempDir Path folder) throws Exception {
+        Path file = folder.resolve("leap.hlog");
+        IntervalLog log = new IntervalLog(recorders, file, Duration.ofMillis(20), START, LIMIT);
+        try {
+            awaitLines(file, "read-total", 1);
+            Files.move(file, folder.resolve("elsewhere"));
+            log.reopen();
+            long deadline = System.nanoTime() + Duration.ofSeconds(30).toNanos();
+            while (!Files.exists(file)) {
+                assertThat(System.nanoTime()).as("deadline").isLessThan(deadline);
+                LockSupport.parkNanos(10_000_000);
+            }
+            loop.record(Operation.READ, Stage.TOTAL, 1_000);
+            awaitLines(file, "read-total", 1);
         } finally {
             log.close();
         }

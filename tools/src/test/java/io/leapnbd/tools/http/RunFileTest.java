@@ -138,7 +138,9 @@ class RunFileTest {
                 new HostPort("127.0.0.1", 9480),
                 URI,
                 Path.of("/etc/token"),
-                Path.of("/etc/pki"));
+                Path.of("/etc/pki"),
+                Path.of("/etc/leap-nbd/leap-nbd.toml"),
+                "swap");
         own.write(folder);
         assertThat(RunFile.readAll(folder)).containsExactly(own);
     }

@@ -9,6 +9,8 @@ import io.leapnbd.nbd.NbdUri;
 import io.leapnbd.nbd.client.NbdClient;
 import io.leapnbd.prefetch.LeapSettings;
 import io.leapnbd.prefetch.PrefetchPolicy;
+import io.leapnbd.prefetch.replay.Trace;
+import io.leapnbd.prefetch.replay.TraceReader;
 import io.leapnbd.tools.cli.DonorAddress;
 import io.leapnbd.tools.cli.HostPort;
 import io.leapnbd.tools.donor.LendingDonor;
@@ -94,7 +96,7 @@ class PrefetchingServerTest {
         try (LeapServer server = open(null);
                 NbdClient client = client(server)) {
             assertThat(set(server, "prefetch=stride&history=64&split=2&max-window=16&cache-size=2M&export=leap"))
-                    .matches("leap: prefetch=stride history=64 split=2 max-window=16 cache-size=2M"
+                    .matches("leap: prefetch=stride history=64 split=2 max-window=16 cache-size=2M log-level=[a-z]+"
                             + " donors=tcp://127.0.0.1:\\d+\n");
             assertThat(set(server, "format=json"))
                     .contains("\"policy\": \"stride\"", "\"history\": 64", "\"cache_size\": 2097152");
@@ -164,6 +166,22 @@ class PrefetchingServerTest {
         assertThat(requests)
                 .extracting(line -> Long.parseLong(line.substring(0, line.indexOf(' '))))
                 .isSorted();
+    }
+
+    @Test
+    void aRecordingGoesOnWithThatOfTheServerBefore() throws IOException { // E11
+        Path file = folder.resolve("trace.gz");
+        for (int start = 0; start < 2; start++) {
+            try (LeapServer server = open(file);
+                    NbdClient client = client(server)) {
+                client.read((long) start * PAGE, ByteBuffer.allocate(PAGE));
+            }
+        }
+        Trace trace = TraceReader.read(file);
+        assertThat(trace.cutOff()).isNull();
+        assertThat(trace.size()).isEqualTo(2);
+        assertThat(trace.firstPage(1)).isEqualTo(1);
+        assertThat(trace.micros(1)).isGreaterThan(trace.micros(0));
     }
 
     @Test
