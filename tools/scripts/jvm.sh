@@ -38,7 +38,11 @@ jvm_flags() {
       heap=${2:-32}
       echo "$resident -XX:+DisableExplicitGC -Xms${heap}m -Xmx${heap}m -Xss512k -XX:MaxDirectMemorySize=64g -XX:ReservedCodeCacheSize=32m"
       ;;
-    attach | push)
+    # An agent has few threads, and little to compile.
+    push)
+      echo "$resident -XX:+DisableExplicitGC -Xms16m -Xmx16m -Xss256k -XX:MaxDirectMemorySize=8m -XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=8m"
+      ;;
+    attach)
       echo "$resident -XX:+DisableExplicitGC -Xms16m -Xmx16m -Xss512k -XX:MaxDirectMemorySize=8m -XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=16m"
       ;;
     # What methods did in training is not kept: it would be locked with the rest, and a server is warm after some seconds.

@@ -37,6 +37,7 @@ launch() {
       guarded=yes
       ;;
     attach) guarded=yes ;;
+    push) export MALLOC_ARENA_MAX=1 ;;
     donor) aot=$donor_aot ;;
       # Not guarded: push. The kernel pages out on its thread to make room for what it pushes, which an IO flusher may not.
   esac

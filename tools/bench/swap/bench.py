@@ -16,23 +16,25 @@ LEAP_NBD = os.path.join(HOME, "leap-nbd")
 RIG_SH = os.path.join(HERE, "rig.sh")
 RIG = os.environ.get("RIG", os.path.join(os.environ.get("TMPDIR", "/tmp"), "leap-swap-rig"))
 
-# name: page-cluster, the server's policy, the agent's policy or None
+# name: page-cluster, the server's policy, the agent's policy or None, whether the server is told what is pushed
 MODES = {
-    "default": (3, "none", None),
-    "none": (0, "none", None),
-    "server": (0, "adaptive", None),
-    "server-3": (3, "adaptive", None),
-    "push": (0, "none", "adaptive"),
-    "push-3": (3, "none", "adaptive"),
-    "push-leap": (0, "none", "leap"),
-    "both": (0, "adaptive", "adaptive"),
-    "both-3": (3, "adaptive", "adaptive"),
+    "default": (3, "none", None, False),
+    "none": (0, "none", None, False),
+    "server": (0, "adaptive", None, False),
+    "server-3": (3, "adaptive", None, False),
+    "push": (0, "none", "adaptive", True),
+    "push-3": (3, "none", "adaptive", True),
+    "push-leap": (0, "none", "leap", True),
+    "push-untold": (0, "none", "adaptive", False),
+    "both": (0, "adaptive", "adaptive", True),
+    "both-3": (3, "adaptive", "adaptive", True),
+    "both-untold": (0, "adaptive", "adaptive", False),
 }
 FIGURES = ["p50", "p99", "mean", "major", "seconds", "agent_cpu"]
 HANG_SECONDS = 300
 
 
-def one(build, mib, pattern, work, touches, agent_policy):
+def one(build, mib, pattern, work, touches, agent_policy, server):
     """One run, inside rig.sh run: starts the program in the cgroup, waits until its pages are out, and lets it go."""
     group = os.environ["SWAP_CGROUP"]
 
@@ -49,7 +51,7 @@ def one(build, mib, pattern, work, touches, agent_policy):
     agent = None
     if agent_policy:
         agent = subprocess.Popen(
-            [LEAP_NBD, "push", "--pid", str(program.pid), "--policy", agent_policy], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+            [LEAP_NBD, "push", "--pid", str(program.pid), "--policy", agent_policy, "--page-cluster", "keep", "--server", server], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
         )
         if not agent.stdout.readline().startswith("ready "):
             program.kill()
@@ -92,6 +94,11 @@ def policy(name):
         subprocess.run([LEAP_NBD, "set", "--pid", pid.read().strip(), f"prefetch={name}"], check=True, stdout=subprocess.DEVNULL)
 
 
+def server_uri():
+    """Named, so that an agent that cannot tell it ends instead of being measured."""
+    return f"nbd+unix:///leap?socket={RIG}/nbd.sock"
+
+
 def measure(options, link):
     """All rows of one link: {(pattern, mode): [results]}. Modes alternate, and rounds begin with each mode in turn."""
     if rig("up", "-s", "640M", "-d", link, "-w", 7200).returncode != 0:
@@ -102,12 +109,12 @@ def measure(options, link):
             for pattern in options.patterns:
                 modes = options.modes[round_ % len(options.modes) :] + options.modes[: round_ % len(options.modes)]
                 for mode in modes:
-                    cluster, server, agent = MODES[mode]
+                    cluster, server, agent, told = MODES[mode]
                     policy(server)
                     run = rig(
                         "run", "-l", f"{options.mib // 2}M", "-t", HANG_SECONDS, "-c", cluster, "--",
                         sys.executable, os.path.abspath(__file__), "--build", options.build, "--one", options.mib, pattern, options.work,
-                        options.touches, agent or "",
+                        options.touches, agent or "", server_uri() if told else "none",
                         output=subprocess.PIPE,
                     )  # fmt: skip
                     if run.returncode != 0:
@@ -157,7 +164,7 @@ def markdown(table, options):
 def main():
     parser = argparse.ArgumentParser(prog="tools/bench/swap/run", description=__doc__)
     parser.add_argument("--build", required=True, help=argparse.SUPPRESS)
-    parser.add_argument("--one", nargs=5, help=argparse.SUPPRESS)
+    parser.add_argument("--one", nargs=6, help=argparse.SUPPRESS)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--links", default="0,100,1000", help="microseconds each way; default 0,100,1000")
     parser.add_argument("--patterns", default="seq s10 rev x10,7 t10 rand", help="separated by blanks; what pattern.c knows")
@@ -167,8 +174,8 @@ def main():
     parser.add_argument("--work", type=float, default=0, help="microseconds between touches")
     options = parser.parse_args()
     if options.one:
-        mib, pattern, work, touches, agent = options.one
-        one(options.build, mib, pattern, work, touches, agent)
+        mib, pattern, work, touches, agent, server = options.one
+        one(options.build, mib, pattern, work, touches, agent, server)
     options.modes = options.modes.split(",")
     options.patterns = options.patterns.split()
     unknown = [mode for mode in options.modes if mode not in MODES]

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Swap on leap-nbd for one memory-limited cgroup of this machine, set up and taken down in the only safe order. No nbd driver is needed:
-# nbdfuse and a loop device with direct I/O stand in for it. Needs root, FUSE, and version 1 of the memory controller.
+# nbdfile and a loop device with direct I/O stand in for it. Needs root, FUSE, and version 1 of the memory controller.
 #
 #   rig.sh can                                                       says what is missing, if anything; exit 1 then
 #   rig.sh up [-s SIZE] [-d MICROSECONDS] [-p POLICY] [-w SECONDS]   donor behind a link so long each way, server, device, swapon
@@ -46,8 +46,8 @@ can() {
   [ -e "$RIG/loop" ] && { say "a rig is up in $RIG"; return 1; }
   [ -z "$(swapon --noheadings)" ] || { say 'this machine swaps already'; return 1; }
   [ "$(awk '/MemAvailable/{print int($2/1024)}' /proc/meminfo)" -ge 4000 ] || { say 'less than 4,000 MiB available'; return 1; }
-  for tool in nbdfuse fusermount3 losetup mkswap python3 cc numfmt setsid; do
-    command -v $tool >/dev/null || { say "no $tool (Debian: nbdfuse fuse3 util-linux python3 gcc coreutils)"; return 1; }
+  for tool in umount losetup mkswap python3 cc numfmt setsid; do
+    command -v $tool >/dev/null || { say "no $tool (Debian: mount util-linux python3 gcc coreutils)"; return 1; }
   done
 }
 
@@ -60,6 +60,7 @@ up() {
   cat /proc/sys/vm/swappiness >"$RIG/old-swappiness"
   echo 1 >/proc/sys/vm/swappiness # whatever lies outside the program's group stays in memory
   [ "$RIG/delay" -nt "$here/../delay.c" ] || cc -O2 -o "$RIG/delay" "$here/../delay.c" || return 1
+  [ "$RIG/nbdfile" -nt "$here/nbdfile.c" ] || cc -O2 -o "$RIG/nbdfile" "$here/nbdfile.c" || return 1
   port=$(free_port)
   : >"$RIG/donor.out"
   # Donor and link stand for another machine, which this one's load does not slow down.
@@ -77,8 +78,7 @@ up() {
   background serve "$LEAP_NBD" serve --donors "127.0.0.1:$port" --size "$size" --unix "$RIG/nbd.sock" --export leap \
     --http 127.0.0.1:0 --state-dir "$RIG/state" --prefetch "$policy" --fresh
   until_true "grep -q ^ready '$RIG/serve.out'" || { cat "$RIG/serve.out" >&2; return 1; }
-  # Eight connections: each carries one request at a time, and libfuse has ten threads at most. This bounds what pushing can gain.
-  background fuse chrt -r 1 nbdfuse -C 8 "$RIG/mnt/nbd" "nbd+unix:///leap?socket=$RIG/nbd.sock"
+  background fuse chrt -r 1 "$RIG/nbdfile" "$RIG/mnt" "$RIG/nbd.sock" leap
   until_true "[ -s '$RIG/mnt/nbd' ]" || return 1
   losetup -f --show --direct-io=on "$RIG/mnt/nbd" >"$RIG/loop" || return 1
   device=$(cat "$RIG/loop")
@@ -126,7 +126,7 @@ empty_group() {
 }
 
 down() {
-  local device mount name pid worker
+  local device name pid worker
   empty_group
   if [ -e "$RIG/loop" ]; then
     device=$(cat "$RIG/loop")
@@ -138,11 +138,11 @@ down() {
     rm -f "$RIG/loop"
     until_true "! losetup -a | grep -q '^$device:'"
   fi
-  for mount in "$RIG/mnt/nbd" "$RIG/mnt"; do mountpoint -q "$mount" 2>/dev/null && fusermount3 -u "$mount"; done
+  mountpoint -q "$RIG/mnt" 2>/dev/null && umount "$RIG/mnt"
   for name in fuse serve delay donor; do
     [ -e "$RIG/$name.pid" ] || continue
     pid=$(cat "$RIG/$name.pid")
-    grep -qE 'java|delay|nbdfuse' "/proc/$pid/comm" 2>/dev/null || { rm -f "$RIG/$name.pid"; continue; } # of an earlier boot or run
+    grep -qE 'java|delay|nbdfile' "/proc/$pid/comm" 2>/dev/null || { rm -f "$RIG/$name.pid"; continue; } # of an earlier boot or run
     kill "$pid" 2>/dev/null
     until_true "! kill -0 $pid 2>/dev/null" || kill -9 "$pid"
     rm -f "$RIG/$name.pid"

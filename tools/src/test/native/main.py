@@ -16,6 +16,8 @@ RIG = os.path.join(HOME, "tools/bench/swap/rig.sh")
 LEAP_NBD = os.path.join(HOME, "leap-nbd")
 OUT = os.path.join(os.environ.get("LEAP_NBD_TEST_OUT", os.path.join(HOME, "tools/target/test")), "native")
 PATTERN = os.path.join(HOME, "tools/target/native/pattern")
+FOLDER = os.environ.get("RIG", os.path.join(os.environ.get("TMPDIR", "/tmp"), "leap-swap-rig"))
+CLUSTER = "/proc/sys/vm/page-cluster"
 MIB, LIMIT = 96, "48M"
 HANG_SECONDS = 60
 
@@ -308,9 +310,97 @@ def idle():
         ends_well("idle, and woken", program, 300)
 
 
+def told():
+    # The agent finds the server by the swap area's header, and the server fetches what is pushed before the kernel reads it.
+    with open(os.path.join(FOLDER, "serve.out")) as out:
+        server = next(word for line in out for word in line.split() if word.startswith("http://"))
+
+    def cache():
+        with urllib.request.urlopen(server + "/status", timeout=10) as answer:
+            return json.load(answer)["cache"]
+
+    before = cache()
+    with watched("s10", 6000) as (program, agent):
+        program.go()
+        announced = figures_of_agent_to_the_end(program, agent)
+        ends_well("told", program, 600)
+    hits = cache()["hits"] - before["hits"]
+    check("told: the server is told of what is pushed", announced > 3000, announced)
+    check("told: the kernel's reads find it in the server's cache", hits > announced * 0.8, (hits, announced))
+    with watched("s10", 3000, "--server", "none") as (program, agent):
+        program.go()
+        announced = figures_of_agent_to_the_end(program, agent)
+        ends_well("untold", program, 300)
+    check("untold: nobody is told", announced == 0, announced)
+
+
+def figures_of_agent_to_the_end(program, agent):
+    announced = 0
+    while program.process.poll() is None:
+        announced = agent.status()["announced"]
+        time.sleep(0.02)
+    status = agent.status_until_end()
+    return status["announced"] if status else announced
+
+
+def device():
+    # Whatever pages out to the device is found, and left alone when it has ended; the agent ends when asked.
+    with open(os.path.join(FOLDER, "loop")) as loop:
+        swap = loop.read().strip()
+    with Program("s10", 6000) as program:
+        program.filled()
+        with Agent("--device", swap) as agent:
+            time.sleep(2)
+            program.go()
+            ends_well("device", program, 600)
+            with Program("rev", 6000) as second:
+                second.filled()
+                time.sleep(3)  # found by what it has swapped out
+                second.go()
+                ends_well("device, a program that came later", second, 600)
+            answer = subprocess.run(
+                [LEAP_NBD, "set", "--pid", str(agent.process.pid), "push=off"], stdout=subprocess.PIPE, text=True
+            )
+            check("device: push=off", answer.stdout.startswith("policy off"), answer)
+            agent.process.terminate()
+            check("device: the agent ends when it is told to", agent.process.wait(30) == 0, agent.process.returncode)
+
+
+def page_cluster():
+    # vm.page-cluster is 0 while any agent runs, and goes back with the last one, also when that is killed.
+    def now():
+        with open(CLUSTER) as file:
+            return file.read().strip()
+
+    with open(CLUSTER, "w") as file:
+        file.write("3")
+    with Program("s10", 3000) as program:
+        program.filled()
+        watch = ["--pid", str(program.process.pid)]
+        with Agent(*watch), Agent(*watch, "--page-cluster", "keep") as keeping:
+            check("page cluster: it is 0 while an agent runs", now() == "0", now())
+            with Agent(*watch) as second:
+                keeping.process.kill()
+                second.process.kill()
+                second.process.wait()
+            time.sleep(2)  # for a restoring that must not be
+            check("page cluster: it stays 0 for the other agent when one is killed", now() == "0", now())
+        check("page cluster: it is put back by the last one", wait_for(lambda: now() == "3"), now())
+        with Agent(*watch) as killed:
+            check("page cluster: it is 0 again", now() == "0", now())
+            killed.process.kill()
+            killed.process.wait()
+            check("page cluster: it is put back when the agent was killed", wait_for(lambda: now() == "3"), now())
+        with Agent(*watch, "--page-cluster", "1"):
+            check("page cluster: what was asked for", now() == "1", now())
+        check("page cluster: and back", wait_for(lambda: now() == "3"), now())
+        program.go()
+        ends_well("page cluster", program)
+
+
 SCENARIOS = [
     nothing, stride, reverse, interleaved, threads, leap, random, unmap, killed_agent, killed_program, executed, executed_twice, run, group,
-    settings, idle,
+    settings, idle, page_cluster, told, device,
 ]  # fmt: skip
 
 

@@ -32,19 +32,40 @@ final class CacheWalk implements Runnable {
         deadlineNanos = loop.deadline(System.nanoTime());
     }
 
+    /** Fetches a range. One that is done at once, as a few pages are, allocates nothing. */
+    static void walk(DeviceLoop loop, CachedPages pages, long offset, long length, Completion completion) {
+        long end = offset + length;
+        long next = step(loop, pages, offset, end);
+        if (next == end) {
+            completion.complete(0);
+        } else {
+            new CacheWalk(loop, pages, next, end - next, completion).goOn(next > offset);
+        }
+    }
+
+    private static long step(DeviceLoop loop, CachedPages pages, long from, long end) {
+        try {
+            return pages.prefetch(from, end, PAGES_A_STEP);
+        } catch (RuntimeException | Error e) {
+            loop.defect(e);
+            return end;
+        }
+    }
+
     /** Goes on for a bit. */
     @Override
     public void run() {
         long before = next;
-        try {
-            next = pages.prefetch(before, end, PAGES_A_STEP);
-        } catch (RuntimeException | Error e) {
-            loop.defect(e);
-            next = end;
-        }
+        next = step(loop, pages, before, end);
         if (next == end || System.nanoTime() - deadlineNanos >= 0) {
             completion.complete(0);
-        } else if (next > before) {
+        } else {
+            goOn(next > before);
+        }
+    }
+
+    private void goOn(boolean atOnce) {
+        if (atOnce) {
             loop.steps().add(this);
         } else {
             loop.later(() -> loop.steps().add(this), LATER_MICROS, TimeUnit.MICROSECONDS);

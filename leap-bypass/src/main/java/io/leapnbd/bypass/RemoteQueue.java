@@ -97,7 +97,7 @@ final class RemoteQueue implements DeviceQueue {
     /** Done when all fetches are on their way; a read that comes before one has ended waits for it. */
     @Override
     public void cache(long offset, long length, Completion completion) {
-        new CacheWalk(loop, pages, offset, length, completion).run();
+        CacheWalk.walk(loop, pages, offset, length, completion);
     }
 
     /**

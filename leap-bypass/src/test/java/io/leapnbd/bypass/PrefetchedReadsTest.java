@@ -22,6 +22,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.AfterEach;
@@ -323,6 +324,26 @@ class PrefetchedReadsTest {
         driver.read(0, PAGE);
         Await.until(() -> device.cache().figures().adds() == 8);
         assertThat(device.prefetching().figures().failure()).isNull();
+    }
+
+    @Test
+    void aPolicyLearnsNothingFromReadsThatTheClientHasAnnounced() throws IOException {
+        open(PrefetchPolicy.NONE);
+        writeAll();
+        List<Long> demands = new CopyOnWriteArrayList<>();
+        device.prefetching().choose(PrefetchPolicy.LEAP, (page, hit, connection, nanos, candidates) -> {
+            demands.add(page);
+            return 0;
+        });
+        assertThat(driver.cache(10 * PAGE, 4 * PAGE)).isZero();
+        Await.until(() -> device.cache().figures().adds() == 4);
+        for (int page : new int[] {10, 11, 50, 12, 13, 11}) {
+            assertThat(driver.read((long) page * PAGE, PAGE)).isEqualTo(content(page, 0));
+        }
+        // Announced is announced once.
+        Await.until(() -> demands.size() == 2);
+        assertThat(demands).containsExactly(50L, 11L);
+        assertThat(device.cache().figures().hits()).isEqualTo(4);
     }
 
     @Test

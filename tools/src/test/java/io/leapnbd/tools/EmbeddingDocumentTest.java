@@ -2,8 +2,8 @@ package io.leapnbd.tools;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.leapnbd.nbd.client.NbdClient;
 import io.leapnbd.nbd.NbdUri;
+import io.leapnbd.nbd.client.NbdClient;
 import io.leapnbd.nbd.server.NbdServer;
 import io.leapnbd.tools.cli.ExitCode;
 import io.netty.channel.EventLoopGroup;

@@ -74,7 +74,7 @@ public final class CachedPages {
                     readMissed(client, missFrom, at, into, index + (int) (missFrom - offset));
                     missFrom = next;
                 }
-                if (told) {
+                if (told && !prefetching.announced().take(at >>> Protocol.PAGE_SHIFT)) {
                     prefetching.demanded(
                             at >>> Protocol.PAGE_SHIFT,
                             (int) ((end - at) >>> Protocol.PAGE_SHIFT),
@@ -149,7 +149,7 @@ public final class CachedPages {
 
     /**
      * Fetches the whole pages of a range that a donor has, behind all demands: so many at most, and no more when enough fetches are
-     * under way.
+     * under way. The client has said that it will read them, and the policy learns nothing when it does.
      *
      * @return where to go on; {@code end} when that is all, or all that the cache has room for
      */
@@ -158,6 +158,9 @@ public final class CachedPages {
         for (int i = 0; at + PAGE <= end; i++) {
             if (i == pages || fetches.full()) {
                 return at;
+            }
+            if (prefetching.active()) {
+                prefetching.announced().add(at >>> Protocol.PAGE_SHIFT);
             }
             if (!fetches.fetch(at)) {
                 return end;

@@ -45,6 +45,8 @@ public final class Prefetching {
 
     private final LongAdder heldBack = new LongAdder();
 
+    private final AnnouncedPages announced = new AnnouncedPages();
+
     private final AtomicReference<Chosen> chosen;
 
     /** Of prefetchers that were replaced; guarded by this object's monitor. */
@@ -112,6 +114,11 @@ public final class Prefetching {
      */
     void demanded(long page, int ahead, boolean hit, int connection, long nanos) {
         boolean _ = accesses.offer(AccessQueue.READ, page, ahead, connection, hit, nanos);
+    }
+
+    /** Pages whose reads the policy is not told of. */
+    AnnouncedPages announced() {
+        return announced;
     }
 
     /** Takes note of a write or trim. */

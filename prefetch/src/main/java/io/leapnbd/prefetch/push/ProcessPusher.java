@@ -17,6 +17,8 @@ public final class ProcessPusher {
     /** Nothing to wait for. */
     public static final long FOREVER = Long.MAX_VALUE;
 
+    private static final int TELLS_A_PUSH = 4;
+
     private final TargetMemory memory;
     private final DeviceLimits device;
     private final TouchListener listener;
@@ -121,6 +123,9 @@ public final class ProcessPusher {
         if (gone || settings.policy() == PushSettings.Policy.OFF) {
             return 0;
         }
+        if (memory.tells()) {
+            tellAhead();
+        }
         int room = Math.min(device.room(now), mostWaiting - pushed.waiting());
         if (room <= 0) {
             figures.add(PushFigure.HELD_BACK, 1);
@@ -130,6 +135,9 @@ public final class ProcessPusher {
                 policy.next(batch, Math.min(room, TargetMemory.MOST_AT_ONCE), device.batch(), device.latencyNanos());
         if (count == 0) {
             return 0;
+        }
+        if (policy.untold() && memory.tells()) {
+            memory.tell(batch, count);
         }
         int taken = memory.willNeed(batch, count);
         long after = clock.nanos();
@@ -148,6 +156,16 @@ public final class ProcessPusher {
             figures.add(PushFigure.SLOW, 1);
         }
         return taken;
+    }
+
+    private void tellAhead() {
+        for (int i = 0; i < TELLS_A_PUSH; i++) {
+            int count = policy.ahead(batch, device.batch(), device.latencyNanos());
+            if (count == 0) {
+                return;
+            }
+            memory.tell(batch, count);
+        }
     }
 
     /** When pushing is due again although no fault was seen, on the clock of {@code now}; {@link #FOREVER} if it is not. */

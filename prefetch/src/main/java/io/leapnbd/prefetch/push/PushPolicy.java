@@ -28,6 +28,23 @@ interface PushPolicy {
      */
     int next(long[] pages, int most, int batch, long latencyNanos);
 
+    /** Whether nobody was told of the last batch by {@link #ahead}. */
+    default boolean untold() {
+        return true;
+    }
+
+    /**
+     * Pages farther ahead, which the server of the swap device may fetch already.
+     *
+     * @param pages takes them; at least {@link TargetMemory#MOST_AT_ONCE} long
+     * @param batch as for {@link #next}
+     * @param latencyNanos as for {@link #next}
+     * @return how many; 0 when there are none to be told of now
+     */
+    default int ahead(long[] pages, int batch, long latencyNanos) {
+        return 0;
+    }
+
     /** What is to come back to {@link #fault} with page {@code index} of the last batch. */
     long ticket(int index);
 

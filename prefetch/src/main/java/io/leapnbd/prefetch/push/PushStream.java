@@ -30,6 +30,9 @@ final class PushStream {
     /** The position up to which pages were pushed, or found to be in memory. */
     private long front;
 
+    /** The position up to which the server was told of pages. */
+    private long told;
+
     /** The number that the next pushed page gets. */
     private int pushed;
 
@@ -47,6 +50,7 @@ final class PushStream {
         this.swapping = swapping;
         last = page;
         front = page;
+        told = page;
         lastNanos = nanos;
         confidence = 2;
         interval = 0;
@@ -113,6 +117,9 @@ final class PushStream {
             front = last;
             passed = pushed;
         }
+        if ((told - last) / stride < 0) {
+            told = last;
+        }
     }
 
     /** Its last fault waited for the device: its pages are swapped out. */
@@ -156,6 +163,15 @@ final class PushStream {
     /** Up to here pages were pushed, or need not be. */
     void front(long position) {
         front = position;
+    }
+
+    long told() {
+        return told;
+    }
+
+    /** Up to here the server was told of pages, or need not be. */
+    void told(long position) {
+        told = position;
     }
 
     int nextNumber() {

@@ -20,6 +20,11 @@ final class StreamPushPolicy implements PushPolicy {
     static final int LEAST_LEAD = 16;
     static final int MOST_LEAD = 256;
 
+    /** Steps that the server is told ahead of a stream that has hit: this many times its lead, and at most so many. */
+    private static final int TOLD_LEADS = 4;
+
+    static final int MOST_TOLD = 1024;
+
     /** Places that are looked at in one go to find the next pages that are swapped out. */
     static final int LONGEST_LOOK = 512;
 
@@ -49,6 +54,8 @@ final class StreamPushPolicy implements PushPolicy {
     private int turn;
 
     private int batchStream;
+
+    private boolean untold;
     private int dropped;
 
     StreamPushPolicy(TargetMemory memory) {
@@ -157,7 +164,38 @@ final class StreamPushPolicy implements PushPolicy {
                     int count = look(stream, pages, Math.min(Math.min(missing, most), batch));
                     if (count > 0) {
                         batchStream = index;
+                        untold = (stream.front() - stream.told()) / stream.stride() > 0;
+                        if (untold) {
+                            stream.told(stream.front());
+                        }
                         turn = index + 1;
+                        return count;
+                    }
+                }
+            }
+        }
+        return 0;
+    }
+
+    @Override
+    public boolean untold() {
+        return untold;
+    }
+
+    /** A stream that has hit often is trusted with more of the server's memory than of the process's. */
+    @Override
+    public int ahead(long[] pages, int batch, long latencyNanos) {
+        for (int i = 0; i < STREAMS; i++) {
+            PushStream stream = streams[(turn + i) & (STREAMS - 1)];
+            if (stream.hits() >= GOOD && wants(stream)) {
+                int far = Math.min(MOST_TOLD, TOLD_LEADS * stream.lead(batch, latencyNanos));
+                long missing = far - (stream.told() - stream.last()) / stream.stride();
+                if (missing >= Math.min(far / 4, TargetMemory.MOST_AT_ONCE)) {
+                    int steps = (int) Math.min(missing, TargetMemory.MOST_AT_ONCE);
+                    int count = memory.swapped(stream.told() + stream.stride(), stream.stride(), steps, found);
+                    stream.told(stream.told() + steps * stream.stride());
+                    if (count > 0) {
+                        System.arraycopy(found, 0, pages, 0, count);
                         return count;
                     }
                 }

@@ -30,4 +30,17 @@ public interface TargetMemory {
      * @return how many it took, from the first on; or {@link #GONE}, {@link #REFUSED}
      */
     int willNeed(long[] pages, int count);
+
+    /** Whether somebody is there to be {@linkplain #tell told}. */
+    default boolean tells() {
+        return false;
+    }
+
+    /**
+     * Tells the server of the swap device that these pages will be asked for: it fetches them from farther away, and they take none of
+     * the process's memory yet. A hint; nobody waits for it.
+     *
+     * @param count 1 to {@link #MOST_AT_ONCE}
+     */
+    default void tell(long[] pages, int count) {}
 }

@@ -4,6 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.leapnbd.prefetch.LeapSettings;
 import io.leapnbd.prefetch.push.PushSettings.Policy;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.SplittableRandom;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -36,6 +38,34 @@ class ProcessPusherTest {
         assertThat(kernel.figures().accuracy()).isGreaterThan(0.95);
         assertThat(kernel.get(PushFigure.HITS)).isEqualTo(kernel.minors).isEqualTo(kernel.touchedTimes);
         assertThat(kernel.get(PushFigure.MAJOR)).isEqualTo(kernel.majors);
+    }
+
+    @Test
+    void theServerIsToldOfEachPageOnceAndFartherAheadThanTheKernelIsAsked() {
+        ScriptedKernel kernel = kernel();
+        List<Long> server = new ArrayList<>();
+        kernel.server = server;
+        for (long page = 0; page < 20_000; page += 10) {
+            kernel.touch(page);
+        }
+        assertThat(server).doesNotHaveDuplicates();
+        assertThat(server.size()).isGreaterThan((int) kernel.get(PushFigure.PUSHED) * 9 / 10);
+        long lastTold = server.getLast();
+        assertThat(lastTold - 20_000).as("pages ahead").isGreaterThan(StreamPushPolicy.MOST_LEAD * 10L);
+        assertThat(lastTold - 20_000).isLessThanOrEqualTo(StreamPushPolicy.MOST_TOLD * 10L);
+        assertThat(kernel.majors).isLessThan(20);
+    }
+
+    @Test
+    void theServerIsNotToldOfWhatRandomFaultsDoNotAskFor() {
+        ScriptedKernel kernel = kernel();
+        List<Long> server = new ArrayList<>();
+        kernel.server = server;
+        SplittableRandom random = new SplittableRandom(7);
+        for (int i = 0; i < 20_000; i++) {
+            kernel.touch(random.nextInt(PAGES));
+        }
+        assertThat(server.size()).isLessThan((int) kernel.majors / 50);
     }
 
     @Test

@@ -4,8 +4,11 @@ import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.HashMap;
 import java.util.HashSet;
+import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Set;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A kernel with one process, in which time passes only when the process works or waits: pages are resident, in the swap cache, on their way, or out.
@@ -36,6 +39,10 @@ final class ScriptedKernel implements TargetMemory {
 
     /** Whether it is told which pages are out; else all seem to be. */
     boolean showsPages = true;
+
+    /** The server of the swap device, if there is one: pages that it was told of, in this order. */
+    @Nullable
+    List<Long> server;
 
     boolean ended;
     long majors;
@@ -140,6 +147,18 @@ final class ScriptedKernel implements TargetMemory {
             }
         }
         return found;
+    }
+
+    @Override
+    public boolean tells() {
+        return server != null;
+    }
+
+    @Override
+    public void tell(long[] pages, int count) {
+        for (int i = 0; i < count; i++) {
+            Objects.requireNonNull(server).add(pages[i]);
+        }
     }
 
     @Override

@@ -5,9 +5,12 @@ import io.leapnbd.tools.cli.CommonOptions;
 import io.leapnbd.tools.cli.Durations;
 import io.leapnbd.tools.cli.ExitCode;
 import io.leapnbd.tools.cli.LogOptions;
+import io.leapnbd.tools.client.Server;
 import io.leapnbd.tools.config.Configurable;
 import io.leapnbd.tools.config.Configuration;
 import io.leapnbd.tools.config.InstanceOptions;
+import io.leapnbd.tools.http.EndpointAccessOptions;
+import io.leapnbd.tools.http.EndpointAddress;
 import io.leapnbd.tools.http.RunFile;
 import io.leapnbd.tools.linux.Hangup;
 import java.io.IOException;
@@ -139,6 +142,25 @@ public final class AttachCommand implements Callable<Integer>, Configurable {
     private @Nullable Integer pageCluster;
 
     @Option(
+            names = "--push",
+            description =
+                    "Push pages for the programs that page out to the device, the 24 with the most there: the kernel reads"
+                            + " their next pages before they touch them. Sets --page-cluster to 0, if it is not given.")
+    private boolean push;
+
+    @Option(
+            names = "--http",
+            paramLabel = "HOST:PORT",
+            defaultValue = "none",
+            description =
+                    "Where /status, /metrics and /histogram of --push are answered, and 'leap-nbd set --pid' changes it."
+                            + " Default: ${DEFAULT-VALUE}.")
+    private String http = "none";
+
+    @Mixin
+    private EndpointAccessOptions httpAccess = new EndpointAccessOptions();
+
+    @Option(
             names = "--no-host-settings",
             description = "Do not change the machine's vm.* settings; 'leap-nbd doctor' shows which ones would be.")
     private boolean noHostSettings;
@@ -188,6 +210,8 @@ public final class AttachCommand implements Callable<Integer>, Configurable {
                 "--page-cluster is " + pageCluster + "; use 0 to 9");
         var _ = seconds("--timeout", timeout);
         var _ = seconds("--dead-timeout", deadTimeout);
+        check(!push || !noSwap, "--push is for a device that is swapped on: leave out --no-swap");
+        check(push || http.equals("none"), "--http shows figures of --push: give both, or neither");
         try {
             if (device != null) {
                 AttachState.indexOf(device);
@@ -199,6 +223,8 @@ public final class AttachCommand implements Callable<Integer>, Configurable {
 
     private AttachOptions options() throws IOException {
         checkNumbers();
+        Optional<EndpointAddress> figures = Optional.ofNullable(httpAccess.address(http, null));
+        Optional<Integer> cluster = Optional.ofNullable(pageCluster);
         try {
             return new AttachOptions(
                     Server.parse(serverUri()),
@@ -209,10 +235,12 @@ public final class AttachCommand implements Callable<Integer>, Configurable {
                     !noSwap,
                     priority,
                     !noDiscard,
-                    Optional.ofNullable(pageCluster),
+                    push ? cluster.or(() -> Optional.of(0)) : cluster,
                     !noHostSettings,
                     adopt,
                     takeOver,
+                    push,
+                    figures,
                     AttachState.DIRECTORY);
         } catch (IllegalArgumentException e) {
             throw new ParameterException(spec.commandLine(), String.valueOf(e.getMessage()), e);

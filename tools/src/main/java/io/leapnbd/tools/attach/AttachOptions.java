@@ -1,5 +1,7 @@
 package io.leapnbd.tools.attach;
 
+import io.leapnbd.tools.client.Server;
+import io.leapnbd.tools.http.EndpointAddress;
 import java.nio.file.Path;
 import java.util.Optional;
 
@@ -18,6 +20,8 @@ import java.util.Optional;
  * @param hostSettings whether to change the machine's settings
  * @param adopt whether to do nothing but take over a device that is attached
  * @param takeOver whether to overwrite what the export's first page has
+ * @param push whether to push pages for what pages out to the device
+ * @param pushHttp where figures of that are shown; empty for nowhere
  * @param directory of the state files
  */
 record AttachOptions(
@@ -33,4 +37,6 @@ record AttachOptions(
         boolean hostSettings,
         boolean adopt,
         boolean takeOver,
+        boolean push,
+        Optional<EndpointAddress> pushHttp,
         Path directory) {}

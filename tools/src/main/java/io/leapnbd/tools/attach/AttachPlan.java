@@ -1,5 +1,8 @@
 package io.leapnbd.tools.attach;
 
+import io.leapnbd.tools.client.ExportInfo;
+import io.leapnbd.tools.client.FirstPage;
+import io.leapnbd.tools.client.Server;
 import io.leapnbd.tools.linux.Machine;
 import io.leapnbd.tools.linux.SwapArea;
 import io.leapnbd.tools.linux.SwapOwner;

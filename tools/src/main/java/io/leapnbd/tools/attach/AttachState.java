@@ -1,7 +1,7 @@
 package io.leapnbd.tools.attach;
 
-import io.leapnbd.tools.linux.KernelFile;
 import io.leapnbd.tools.linux.PrivateFolder;
+import io.leapnbd.tools.linux.StartTime;
 import java.io.IOException;
 import java.io.Reader;
 import java.io.StringWriter;
@@ -56,7 +56,7 @@ record AttachState(
         return new AttachState(
                 device.path(),
                 pid,
-                started(pid).orElse(0L),
+                StartTime.of(pid).orElse(0L),
                 identity.uri(),
                 identity.content(),
                 device.bytes(),
@@ -171,17 +171,6 @@ record AttachState(
 
     /** Whether the resident process lives. */
     boolean isAlive() {
-        return started(pid).map(ticks -> ticks == started).orElse(false);
-    }
-
-    /** When a process started, in clock ticks since boot: field 22 of its stat file. */
-    static Optional<Long> started(long pid) {
-        return KernelFile.read(Path.of("/proc/" + pid + "/stat")).flatMap(AttachState::startedIn);
-    }
-
-    /** The command name, in parentheses, may hold spaces and parentheses itself. */
-    static Optional<Long> startedIn(String stat) {
-        String[] fields = stat.substring(stat.lastIndexOf(')') + 1).strip().split(" ", -1);
-        return fields.length > 19 ? Optional.of(Long.parseLong(fields[19])) : Optional.empty();
+        return StartTime.of(pid).map(ticks -> ticks == started).orElse(false);
     }
 }

@@ -1,5 +1,6 @@
 package io.leapnbd.tools.attach;
 
+import io.leapnbd.tools.client.ExportInfo;
 import io.leapnbd.tools.linux.SwapArea;
 import java.io.IOException;
 import java.nio.file.Path;

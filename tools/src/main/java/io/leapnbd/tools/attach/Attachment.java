@@ -3,6 +3,10 @@ package io.leapnbd.tools.attach;
 import io.leapnbd.nbd.protocol.Transmission;
 import io.leapnbd.tools.cli.CommandFailure;
 import io.leapnbd.tools.cli.ExitCode;
+import io.leapnbd.tools.client.ExportInfo;
+import io.leapnbd.tools.client.FirstPage;
+import io.leapnbd.tools.client.Server;
+import io.leapnbd.tools.host.HostLock;
 import io.leapnbd.tools.linux.Capability;
 import io.leapnbd.tools.linux.Errno;
 import io.leapnbd.tools.linux.FdChannel;
@@ -12,6 +16,7 @@ import io.leapnbd.tools.linux.LinuxException;
 import io.leapnbd.tools.linux.Machine;
 import io.leapnbd.tools.linux.Protection;
 import io.leapnbd.tools.linux.SwapArea;
+import io.leapnbd.tools.push.DevicePush;
 import io.leapnbd.tools.service.ServiceNotice;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -45,7 +50,7 @@ final class Attachment {
     private final Consumer<String> ready;
     private final Deque<Undo> undoings = new ArrayDeque<>();
     private String export;
-    private @Nullable AttachLock changes;
+    private @Nullable HostLock changes;
     /** A device that others used before this process was there: not to be disconnected when something fails. */
     private @Nullable Path adopted;
 
@@ -162,24 +167,24 @@ final class Attachment {
 
     /** Of two processes that attach one export at the same time, the second is told so. */
     private void lockExport(String content) throws IOException {
-        Path file = AttachLock.export(
+        Path file = HostLock.export(
                 options.directory(), content.isEmpty() ? options.server().uri() : content);
-        AttachLock lock = AttachLock.tryTake(file)
+        HostLock lock = HostLock.tryTake(file)
                 .orElseThrow(() -> new CommandFailure(
                         ExitCode.FAILED,
                         exportWords() + " is attached, or being attached, by another process of this machine"
-                                + AttachLock.holder(file).map(pid -> ", " + pid).orElse("")));
+                                + HostLock.holder(file).map(pid -> ", " + pid).orElse("")));
         push(lock::close);
     }
 
     /** Until it swaps: whoever attaches meanwhile, whichever export, has to see what we see. */
     private void lockChanges() throws IOException {
-        Path file = AttachLock.changes(options.directory());
-        AttachLock lock = AttachLock.take(file, System.nanoTime() + CHANGES_LIMIT)
+        Path file = HostLock.changes(options.directory());
+        HostLock lock = HostLock.take(file, System.nanoTime() + CHANGES_LIMIT)
                 .orElseThrow(() -> new CommandFailure(
                         ExitCode.FAILED,
                         "another process of this machine"
-                                + AttachLock.holder(file)
+                                + HostLock.holder(file)
                                         .map(pid -> ", " + pid + ",")
                                         .orElse("")
                                 + " attaches or detaches an export and does not come to an end"));
@@ -288,6 +293,7 @@ final class Attachment {
                 if (changes != null) {
                     changes.close();
                 }
+                startPushing(device);
                 ready.accept("ready " + device + " " + options.server().uri() + ", export '" + export + "'" + how);
                 notice.ready(device + " is connected to " + options.server().uri() + how, keeper::turns);
                 if (keeper.run() == Keeper.End.DISCONNECTED) {
@@ -381,6 +387,20 @@ final class Attachment {
         hostSettings.apply(settings).forEach(report);
         if (!options.hostSettings()) {
             hostSettings.missing(needed).forEach(report);
+        }
+    }
+
+    /** Where it is not possible, the device is attached all the same: pushing is a hint. */
+    private void startPushing(Path device) {
+        if (options.push()) {
+            try {
+                DevicePush pushing = DevicePush.start(
+                        device, options.server(), options.pushHttp().orElse(null), report);
+                push(pushing::close);
+            } catch (IOException | RuntimeException e) {
+                // Whatever it is, like an address that is in use: the kernel swaps on the device by now.
+                report.accept("nothing is pushed: " + e.getMessage() + "; 'leap-nbd doctor push' says what is missing");
+            }
         }
     }
 

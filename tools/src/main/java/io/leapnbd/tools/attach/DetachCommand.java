@@ -3,6 +3,8 @@ package io.leapnbd.tools.attach;
 import io.leapnbd.tools.cli.CommandFailure;
 import io.leapnbd.tools.cli.CommonOptions;
 import io.leapnbd.tools.cli.ExitCode;
+import io.leapnbd.tools.client.Server;
+import io.leapnbd.tools.host.HostLock;
 import io.leapnbd.tools.linux.Capability;
 import io.leapnbd.tools.linux.Cgroup;
 import io.leapnbd.tools.linux.Errno;
@@ -93,11 +95,11 @@ public final class DetachCommand implements Callable<Integer> {
         if (state.isPresent() && state.get().isAlive()) {
             becomeShell(target, state.get().pid());
         }
-        Path changes = AttachLock.changes(AttachState.DIRECTORY);
-        AttachLock lock = AttachLock.take(changes, System.nanoTime() + CHANGES_LIMIT)
+        Path changes = HostLock.changes(AttachState.DIRECTORY);
+        HostLock lock = HostLock.take(changes, System.nanoTime() + CHANGES_LIMIT)
                 .orElseThrow(() -> new CommandFailure(
                         ExitCode.FAILED,
-                        "process " + AttachLock.holder(changes).orElse("?")
+                        "process " + HostLock.holder(changes).orElse("?")
                                 + " attaches or detaches an export: try again later"));
         try (lock) {
             refuseAdopted(target);

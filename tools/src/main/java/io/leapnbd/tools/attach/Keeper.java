@@ -1,5 +1,7 @@
 package io.leapnbd.tools.attach;
 
+import io.leapnbd.tools.client.ExportInfo;
+import io.leapnbd.tools.client.Server;
 import io.leapnbd.tools.linux.Errno;
 import io.leapnbd.tools.linux.EventFd;
 import io.leapnbd.tools.linux.FdChannel;

@@ -2,6 +2,8 @@ package io.leapnbd.tools.attach;
 
 import io.leapnbd.tools.cli.CommandFailure;
 import io.leapnbd.tools.cli.ExitCode;
+import io.leapnbd.tools.client.FirstPage;
+import io.leapnbd.tools.client.Server;
 import io.leapnbd.tools.linux.FdChannel;
 import io.leapnbd.tools.linux.Machine;
 import io.leapnbd.tools.linux.SwapHeader;

@@ -6,7 +6,9 @@ import io.leapnbd.tools.linux.MemoryGroup;
 import io.leapnbd.tools.linux.PageFaultEvents;
 import io.leapnbd.tools.linux.ProcessMemory;
 import io.leapnbd.tools.linux.SwapArea;
+import io.leapnbd.tools.push.SwapServerSearch;
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -15,6 +17,7 @@ import java.util.Optional;
 /** What {@code leap-nbd push} needs; each thing is tried on this very process. */
 final class PushChecks {
     private static final long PAGE = 4096;
+    private static final Path PAGE_CLUSTER = Path.of("/proc/sys/vm/page-cluster");
 
     private PushChecks() {}
 
@@ -26,6 +29,8 @@ final class PushChecks {
                 KernelFile.read(Path.of("/proc/sys/kernel/perf_event_paranoid")).orElse("not there")));
         checks.add(pages());
         checks.add(swap());
+        checks.add(server());
+        checks.add(pageCluster(Files.isWritable(PAGE_CLUSTER)));
         checks.add(group());
         return checks;
     }
@@ -81,6 +86,28 @@ final class PushChecks {
         } catch (IOException e) {
             return Check.fail("swap", "this kernel cannot swap", "use one with CONFIG_SWAP");
         }
+    }
+
+    private static Check server() {
+        String name = "server of the swap device";
+        try {
+            return Check.ok(name, SwapServerSearch.found() + " is told what is pushed");
+        } catch (IOException e) {
+            return Check.warn(
+                    name,
+                    "nobody is told what is pushed: " + e.getMessage(),
+                    "push works without; to have pages fetched together, let 'leap-nbd serve' run on this machine");
+        }
+    }
+
+    static Check pageCluster(boolean writable) {
+        String name = "vm.page-cluster";
+        return writable
+                ? Check.ok(name, "can be set to 0 while pages are pushed")
+                : Check.warn(
+                        name,
+                        "cannot be set: neighbours on the device take the room of pushed pages",
+                        "run as root, or: sysctl -w vm.page-cluster=0");
     }
 
     private static Check group() {

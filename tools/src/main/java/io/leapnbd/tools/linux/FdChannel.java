@@ -31,6 +31,7 @@ public final class FdChannel implements ByteChannel {
     private static final int TCP_KEEPIDLE = 4;
     private static final int TCP_KEEPINTVL = 5;
     private static final int TCP_KEEPCNT = 6;
+    private static final int MSG_DONTWAIT = 0x40;
     private static final int MSG_NOSIGNAL = 0x4000;
     private static final int SHUT_RDWR = 2;
     private static final int STAGING = 16 * 1024;
@@ -184,6 +185,35 @@ public final class FdChannel implements ByteChannel {
             }
         }
         return total;
+    }
+
+    /**
+     * Sends what can be sent at once, for a thread that must not wait. Allocates nothing.
+     *
+     * @return how many bytes; 0 if none can be sent now; a negated error number if the connection is gone
+     */
+    public long sendNow(MemorySegment bytes, long from, long length) {
+        if (!open) {
+            return -Errno.EPIPE;
+        }
+        long sent = calls.call(Call.SENDTO, fd, bytes.address() + from, length, MSG_NOSIGNAL | MSG_DONTWAIT, 0, 0);
+        return sent == -Errno.EAGAIN || sent == -Errno.EINTR ? 0 : sent;
+    }
+
+    /**
+     * Receives what is there, for a thread that must not wait. Allocates nothing.
+     *
+     * @return how many bytes; 0 if none are there; a negated error number if the connection is gone or has been closed
+     */
+    public long receiveNow(MemorySegment into) {
+        if (!open) {
+            return -Errno.EPIPE;
+        }
+        long received = calls.call(Call.RECVFROM, fd, into.address(), into.byteSize(), MSG_DONTWAIT, 0, 0);
+        if (received == 0) {
+            return -Errno.EPIPE;
+        }
+        return received == -Errno.EAGAIN || received == -Errno.EINTR ? 0 : received;
     }
 
     @Override

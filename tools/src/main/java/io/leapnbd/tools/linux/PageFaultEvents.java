@@ -10,7 +10,9 @@ import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 
 /**
@@ -69,6 +71,9 @@ public final class PageFaultEvents implements AutoCloseable {
     private static final long COMM_EXEC = 1L << 24;
     private static final long USE_CLOCKID = 1L << 25;
 
+    /** By threads only. Linux 5.13. */
+    private static final long INHERIT_THREAD = 1L << 35;
+
     private static final int CLOCK_MONOTONIC = 1;
     private static final int FLAG_PID_CGROUP = 4;
     private static final int FLAG_CLOEXEC = 8;
@@ -90,7 +95,11 @@ public final class PageFaultEvents implements AutoCloseable {
     private final PerfRing[] rings;
     private final long[] mappings;
     private final long mappingSize;
+    private final Map<Integer, int[]> ofProcess = new HashMap<>();
     private Scope scope = Scope.ALL_FAULTS;
+
+    /** Whether what is opened now is not inherited by processes. */
+    private boolean alone;
 
     /**
      * Rings for all processors that are online, and nothing that is watched yet.
@@ -129,6 +138,34 @@ public final class PageFaultEvents implements AutoCloseable {
             return any;
         }
         return any;
+    }
+
+    /**
+     * Watches a process and its threads, those to come included, but none of the processes that it will make, until it is {@linkplain
+     * #unwatch left alone}. False if there is none any more.
+     */
+    public boolean watchAlone(int pid) throws IOException {
+        int from = descriptors.size();
+        alone = true;
+        try {
+            boolean any = watch(pid);
+            List<Integer> its = descriptors.subList(from, descriptors.size());
+            ofProcess.put(pid, its.stream().mapToInt(Integer::intValue).toArray());
+            its.clear();
+            return any;
+        } finally {
+            alone = false;
+        }
+    }
+
+    /** Leaves a process alone that is {@linkplain #watchAlone watched alone}. */
+    public void unwatch(int pid) {
+        int[] its = ofProcess.remove(pid);
+        if (its != null) {
+            for (int fd : its) {
+                calls.call(Call.CLOSE, fd);
+            }
+        }
     }
 
     /** Watches whatever runs in a group of the unified hierarchy. */
@@ -177,6 +214,7 @@ public final class PageFaultEvents implements AutoCloseable {
                 FLAGS,
                 USE_CLOCKID
                         | (config != SW_DUMMY && flags != FLAG_PID_CGROUP ? INHERIT : 0)
+                        | (alone ? INHERIT_THREAD : 0)
                         | (faults ? TASK | COMM | COMM_EXEC : 0)
                         | (scope == Scope.USER_FAULTS || config == SW_DUMMY ? EXCLUDE_KERNEL : 0));
         attributes.set(JAVA_INT, WAKEUP_EVENTS, wakeups);
@@ -246,6 +284,7 @@ public final class PageFaultEvents implements AutoCloseable {
 
     @Override
     public void close() {
+        List.copyOf(ofProcess.keySet()).forEach(this::unwatch);
         for (int i = descriptors.size() - 1; i >= 0; i--) {
             calls.call(Call.CLOSE, descriptors.get(i));
         }

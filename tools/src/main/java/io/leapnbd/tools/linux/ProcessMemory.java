@@ -14,10 +14,16 @@ import java.lang.foreign.MemorySegment;
  */
 public final class ProcessMemory implements AutoCloseable {
 
+    /** For {@link #places}. */
+    public static final int ANY_AREA = -1;
+
     private static final int PAGE_SHIFT = 12;
     private static final int MADV_WILLNEED = 3;
     private static final int IOVEC = 16;
     private static final long SWAPPED = 1L << 62;
+    private static final long AREA_MASK = 31;
+    private static final int PLACE_SHIFT = 5;
+    private static final long PLACE_MASK = (1L << 50) - 1;
     private static final int AT_FDCWD = -100;
     private static final int O_RDONLY_CLOEXEC = 0x80000;
     private static final int LONGEST_PATH = 64;
@@ -128,6 +134,40 @@ public final class ProcessMemory implements AutoCloseable {
                 }
             }
             from += reach;
+        }
+        return found;
+    }
+
+    /**
+     * Where pages lie in their swap area.
+     *
+     * @param area only in this one, as pagemap numbers them; {@link #ANY_AREA} for any
+     * @param places takes one for each page, in pages of the area: its device's, if it is a device; -1 for a page that is not there
+     * @return how many are there
+     */
+    public int places(long[] pages, int count, int area, long[] places) {
+        long block = -1;
+        long read = 0;
+        int found = 0;
+        for (int i = 0; i < count; i++) {
+            if (pages[i] / ENTRIES != block) {
+                block = pages[i] / ENTRIES;
+                read = pagemap < 0
+                        ? 0
+                        : calls.call(
+                                Call.PREAD64,
+                                pagemap,
+                                entries.address(),
+                                (long) ENTRIES * Long.BYTES,
+                                block * ENTRIES * Long.BYTES);
+            }
+            long at = pages[i] % ENTRIES * Long.BYTES;
+            long entry = at < read ? entries.get(JAVA_LONG, at) : 0;
+            boolean there = (entry & SWAPPED) != 0 && (area == ANY_AREA || (entry & AREA_MASK) == area);
+            places[i] = there ? entry >>> PLACE_SHIFT & PLACE_MASK : -1;
+            if (there) {
+                found++;
+            }
         }
         return found;
     }

@@ -1,12 +1,12 @@
 package io.leapnbd.tools.push;
 
 import io.leapnbd.prefetch.LeapSettings;
-import io.leapnbd.prefetch.push.DeviceLimits;
 import io.leapnbd.prefetch.push.PushSettings;
 import io.leapnbd.tools.cli.CommandFailure;
 import io.leapnbd.tools.cli.CommonOptions;
 import io.leapnbd.tools.cli.Exit;
 import io.leapnbd.tools.cli.ExitCode;
+import io.leapnbd.tools.client.Server;
 import io.leapnbd.tools.http.EndpointAccessOptions;
 import io.leapnbd.tools.http.EndpointAddress;
 import io.leapnbd.tools.linux.LinuxException;
@@ -17,6 +17,7 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.util.EnumSet;
 import java.util.Objects;
+import java.util.OptionalInt;
 import java.util.concurrent.Callable;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
@@ -41,7 +42,8 @@ import picocli.CommandLine.Spec;
         customSynopsis = {
             "leap-nbd push --pid PID [OPTIONS]",
             "       leap-nbd push --cgroup DIRECTORY [OPTIONS]",
-            "       leap-nbd push --unit NAME [OPTIONS]"
+            "       leap-nbd push --unit NAME [OPTIONS]",
+            "       leap-nbd push --device DEVICE [OPTIONS]"
         })
 public final class PushCommand implements Callable<Integer> {
 
@@ -68,6 +70,14 @@ public final class PushCommand implements Callable<Integer> {
     private @Nullable String unit;
 
     @Option(
+            names = "--device",
+            paramLabel = "DEVICE",
+            description =
+                    "All programs that have pages on this swap device, like /dev/nbd0: the 24 with the most. Ends when it is"
+                            + " not swapped to any more. 'leap-nbd attach --push' does the same for its own device.")
+    private @Nullable Path device;
+
+    @Option(
             names = "--policy",
             paramLabel = "NAME",
             defaultValue = "adaptive",
@@ -88,6 +98,26 @@ public final class PushCommand implements Callable<Integer> {
     private int maxWindow = LeapSettings.PUBLISHED.maxWindow();
 
     @Option(
+            names = "--server",
+            paramLabel = "auto|none|URI",
+            defaultValue = "auto",
+            description =
+                    "The server of the swap device, which is told what will be read: it fetches that at once, and learns"
+                            + " nothing from it. auto: one that runs on this machine and keeps one of its swap areas. Default:"
+                            + " ${DEFAULT-VALUE}.")
+    private String server = "auto";
+
+    @Option(
+            names = "--page-cluster",
+            paramLabel = "keep|0..9",
+            defaultValue = "0",
+            description =
+                    "Set vm.page-cluster while this runs: the kernel reads 2^N pages at once when it swaps in. With more"
+                            + " than 0 it brings neighbours on the device, which take the room of what is pushed. keep leaves it"
+                            + " as it is. Default: ${DEFAULT-VALUE}.")
+    private String pageCluster = "0";
+
+    @Option(
             names = "--http",
             paramLabel = "HOST:PORT",
             defaultValue = "none",
@@ -97,6 +127,12 @@ public final class PushCommand implements Callable<Integer> {
 
     @Mixin
     private EndpointAccessOptions httpAccess = new EndpointAccessOptions();
+
+    @Option(
+            names = "--put-back",
+            hidden = true,
+            description = "Put back the machine's settings of agents that were killed, and end.")
+    private boolean putBack;
 
     @Option(names = "--unprotected", description = "Do not lock this process in memory, nor run it ahead of others.")
     private boolean unprotected;
@@ -109,28 +145,42 @@ public final class PushCommand implements Callable<Integer> {
 
     @Override
     public Integer call() {
-        if (Stream.of(pid, cgroup, unit).filter(Objects::nonNull).count() != 1) {
+        if (putBack) {
+            PageCluster.putBack(this::say);
+            return ExitCode.OK;
+        }
+        if (Stream.of(pid, cgroup, unit, device).filter(Objects::nonNull).count() != 1) {
             throw new ParameterException(
-                    spec.commandLine(), "name what to push for: one of --pid, --cgroup and --unit, like --pid 1234");
+                    spec.commandLine(),
+                    "name what to push for: one of --pid, --cgroup, --unit and --device, like --pid 1234");
         }
         PushSettings settings = settings();
         EndpointAddress endpoint = httpAccess.address(http, null);
-        Watched watched = pid != null ? Watched.process(pid) : Watched.group(group());
+        SwapServerSearch search = search();
+        AnnouncedReads announced = announced(search);
+        OptionalInt cluster = pageCluster();
+        Watched watched = watched();
+        PageCluster pages = cluster.isPresent() ? PageCluster.set(cluster.getAsInt(), this::say) : null;
         protect();
         PushService service;
         try {
-            service = PushService.open(watched, settings, new DeviceLimits(), endpoint);
+            service = PushService.open(watched, settings, announced, search, endpoint);
         } catch (LinuxException e) {
+            close(pages);
             throw new CommandFailure(
                     ExitCode.NOT_POSSIBLE_HERE,
                     "page faults cannot be watched (" + e.getMessage()
                             + "); run as root, or see what 'leap-nbd doctor push' says",
                     e);
         } catch (IOException e) {
+            close(pages);
             throw new CommandFailure(ExitCode.FAILED, String.valueOf(e.getMessage()), e);
         }
-        Exit exit = new Exit(service::close);
-        service.start(exit);
+        Exit exit = new Exit(() -> {
+            service.close();
+            close(pages);
+        });
+        service.start(exit::request);
         spec.commandLine().getOut().println("ready " + service.description());
         spec.commandLine().getOut().flush();
         return exit.await();
@@ -142,6 +192,64 @@ public final class PushCommand implements Callable<Integer> {
         } catch (IllegalArgumentException e) {
             throw new ParameterException(spec.commandLine(), String.valueOf(e.getMessage()), e);
         }
+    }
+
+    private @Nullable SwapServerSearch search() {
+        return switch (server) {
+            case "none" -> null;
+            case "auto" -> SwapServerSearch.amongRunning();
+            default -> {
+                try {
+                    yield SwapServerSearch.at(Server.parse(server));
+                } catch (IllegalArgumentException e) {
+                    throw new ParameterException(spec.commandLine(), "--server: " + e.getMessage(), e);
+                }
+            }
+        };
+    }
+
+    /** A server that was named has to be there; one that was not may come. */
+    private AnnouncedReads announced(@Nullable SwapServerSearch search) {
+        AnnouncedReads announced = new AnnouncedReads();
+        if (search != null) {
+            try {
+                announced.use(search.find());
+            } catch (IOException e) {
+                if (!server.equals("auto")) {
+                    throw new CommandFailure(ExitCode.UNREACHABLE, "--server: " + e.getMessage(), e);
+                }
+            }
+        }
+        return announced;
+    }
+
+    private OptionalInt pageCluster() {
+        if (pageCluster.equals("keep")) {
+            return OptionalInt.empty();
+        }
+        if (!pageCluster.matches("[0-9]")) {
+            throw new ParameterException(
+                    spec.commandLine(), "--page-cluster is '" + pageCluster + "'; use keep, or 0 to 9");
+        }
+        return OptionalInt.of(Integer.parseInt(pageCluster));
+    }
+
+    private static void close(@Nullable PageCluster pages) {
+        if (pages != null) {
+            pages.close();
+        }
+    }
+
+    private void say(String line) {
+        spec.commandLine().getErr().println("push: " + line);
+        spec.commandLine().getErr().flush();
+    }
+
+    private Watched watched() {
+        if (pid != null) {
+            return Watched.process(pid);
+        }
+        return device != null ? Watched.device(device.toAbsolutePath().normalize()) : Watched.group(group());
     }
 
     private MemoryGroup group() {
@@ -174,7 +282,7 @@ public final class PushCommand implements Callable<Integer> {
         for (Protection.Finding finding :
                 Protection.apply(EnumSet.of(Measure.LOCKED, Measure.OOM_SPARED, Measure.REALTIME), "push")) {
             if (!finding.ok()) {
-                spec.commandLine().getErr().println("push: not protected: " + finding);
+                say("not protected: " + finding);
             }
         }
     }

@@ -54,6 +54,10 @@ final class PushMetrics {
                 .from(sink -> sink.accept(status.agent().records()));
         metrics.counter("leap_push_records_lost_total", "Records that perf's rings had no room for.")
                 .from(sink -> sink.accept(status.events().lost()));
+        metrics.counter("leap_push_announced_total", "Pages that the swap device's server was told of beforehand.")
+                .from(sink -> sink.accept(status.announced().announced()));
+        metrics.counter("leap_push_announcements_dropped_total", "Pushed pages that the server was not told of.")
+                .from(sink -> sink.accept(status.announced().dropped()));
         return metrics.registry();
     }
 

@@ -2,13 +2,13 @@ package io.leapnbd.tools.push;
 
 import io.leapnbd.prefetch.push.DeviceLimits;
 import io.leapnbd.prefetch.push.PushSettings;
-import io.leapnbd.tools.cli.Exit;
 import io.leapnbd.tools.cli.ExitCode;
 import io.leapnbd.tools.http.Answer;
 import io.leapnbd.tools.http.EndpointAddress;
 import io.leapnbd.tools.http.HttpEndpoint;
 import io.leapnbd.tools.http.MetricsPage;
 import io.leapnbd.tools.http.RunFile;
+import io.leapnbd.tools.linux.IoFlusher;
 import io.leapnbd.tools.linux.LinuxException;
 import io.leapnbd.tools.linux.MemoryGroup;
 import io.leapnbd.tools.linux.PageFaultEvents;
@@ -20,6 +20,7 @@ import java.util.Optional;
 import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
+import java.util.function.IntConsumer;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -36,6 +37,8 @@ final class PushService implements AutoCloseable {
     private static final int RING_PAGES = 256;
 
     private static final long LOOK_MILLIS = 250;
+    private static final int LOOKS_A_SECOND = 4;
+    private static final int MOST_LOOKS = 64;
     private static final long TIMER_SLACK_NANOS = 1_000;
 
     /** The part of the memory that the target may have in which pushed pages may lie untouched: one eighth, so that they cannot push out much of
@@ -45,6 +48,8 @@ final class PushService implements AutoCloseable {
     private final Watched watched;
     private final PageFaultEvents events;
     private final PushTargets targets;
+    private final AnnouncedReads announced;
+    private final @Nullable SwapServerSearch search;
     private final PushAgent agent;
     private final PushStatus status;
     private final @Nullable HttpEndpoint endpoint;
@@ -56,24 +61,33 @@ final class PushService implements AutoCloseable {
     /** Housekeeping's. */
     private boolean warned;
 
+    /** Housekeeping's: looks until the server is sought again, and for how many the next time. */
+    private int looksUntilSearch;
+
+    private int looksBetween = LOOKS_A_SECOND;
+
     private PushService(
             Watched watched,
             PageFaultEvents events,
             PushTargets targets,
+            AnnouncedReads announced,
+            @Nullable SwapServerSearch search,
             PushAgent agent,
             @Nullable EndpointAddress http) {
         this.watched = watched;
         this.events = events;
         this.targets = targets;
+        this.announced = announced;
+        this.search = search;
         this.agent = agent;
-        status = new PushStatus(watched, events, targets, agent);
+        status = new PushStatus(watched, events, targets, announced, agent);
         endpoint = http == null
                 ? null
                 : HttpEndpoint.open(
                         http,
                         Map.of(
                                 "/status",
-                                query -> Answer.ok("application/json", status.json()),
+                                status::answer,
                                 "/metrics",
                                 new MetricsPage(PushMetrics.registry(status)),
                                 "/histogram",
@@ -87,16 +101,25 @@ final class PushService implements AutoCloseable {
     /**
      * Begins to watch; nothing is pushed before {@link #start}.
      *
+     * @param announced with a connection to the swap device's server, or none yet
+     * @param search finds that server; null if none is to be told
      * @throws LinuxException if the kernel does not allow it
      * @throws IOException in one sentence, if there is nothing to watch
      */
-    static PushService open(Watched watched, PushSettings settings, DeviceLimits device, @Nullable EndpointAddress http)
+    static PushService open(
+            Watched watched,
+            PushSettings settings,
+            AnnouncedReads announced,
+            @Nullable SwapServerSearch search,
+            @Nullable EndpointAddress http)
             throws IOException {
+        DeviceLimits device = new DeviceLimits();
         PageFaultEvents events = new PageFaultEvents(RING_PAGES);
         try {
             watched.begin(events);
-            PushTargets targets = new PushTargets(device, settings);
-            return new PushService(watched, events, targets, new PushAgent(events, targets, device), http);
+            PushTargets targets = new PushTargets(device, settings, announced);
+            return new PushService(
+                    watched, events, targets, announced, search, new PushAgent(events, targets, device), http);
         } catch (IOException | RuntimeException e) {
             events.close();
             throw e;
@@ -117,32 +140,49 @@ final class PushService implements AutoCloseable {
         }
     }
 
-    /** Pushes from now on, until closed or until the target has ended; then the process may end too. */
-    void start(Exit exit) {
-        Thread thread = Thread.ofPlatform().name("push").unstarted(() -> run(exit));
+    /**
+     * Pushes from now on, until closed or until the target has ended.
+     *
+     * @param ended is told so, once or more, with an exit code; on any thread
+     */
+    void start(IntConsumer ended) {
+        Thread thread = Thread.ofPlatform().name("push").unstarted(() -> run(ended));
         loop = thread;
         thread.start();
-        housekeeping.scheduleWithFixedDelay(() -> look(exit), 0, LOOK_MILLIS, TimeUnit.MILLISECONDS);
+        housekeeping.scheduleWithFixedDelay(() -> look(ended), 0, LOOK_MILLIS, TimeUnit.MILLISECONDS);
     }
 
-    private void run(Exit exit) {
+    private void run(IntConsumer ended) {
         try {
             TimerSlack.set(TIMER_SLACK_NANOS);
+            mayPageOut();
             agent.run();
         } catch (LinuxException | RuntimeException e) {
             log.error("the agent ends", e);
-            exit.request(ExitCode.FAILED);
+            ended.accept(ExitCode.FAILED);
         }
     }
 
-    private void look(Exit exit) {
+    /** Beside a keeper of swap, whose threads are IO flushers: the kernel makes room for pushed pages on this thread, by paging out. */
+    private static void mayPageOut() {
+        try {
+            if (IoFlusher.isSet()) {
+                IoFlusher.set(false);
+            }
+        } catch (LinuxException e) {
+            log.debug("whether this thread is an IO flusher is not known: {}", e.getMessage());
+        }
+    }
+
+    private void look(IntConsumer ended) {
         try {
             if (watched.hasEnded()) {
-                exit.request(ExitCode.OK);
+                ended.accept(ExitCode.OK);
                 return;
             }
             watched.refresh(events);
             warnOfSharedGroup();
+            findServer();
             int count = Math.max(1, targets.live().size());
             for (PushTarget target : targets.live()) {
                 long limit = MemoryGroup.of(target.pid())
@@ -152,6 +192,25 @@ final class PushService implements AutoCloseable {
             }
         } catch (IOException | RuntimeException e) {
             log.warn("{}", e.getMessage());
+        }
+    }
+
+    /** Again and again, for it may be started later, or anew. */
+    private void findServer() {
+        if (search == null || announced.connected()) {
+            looksBetween = LOOKS_A_SECOND;
+            looksUntilSearch = 0;
+            return;
+        }
+        if (--looksUntilSearch > 0) {
+            return;
+        }
+        looksUntilSearch = looksBetween;
+        looksBetween = Math.min(looksBetween * 2, MOST_LOOKS);
+        try {
+            announced.use(search.find());
+        } catch (IOException e) {
+            log.debug("no server is told what is pushed: {}", e.getMessage());
         }
     }
 
@@ -180,6 +239,7 @@ final class PushService implements AutoCloseable {
         }
         if (loop == null || !loop.isAlive()) {
             agent.close();
+            announced.close();
             events.close();
         }
     }

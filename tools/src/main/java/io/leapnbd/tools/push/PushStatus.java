@@ -13,8 +13,10 @@ import java.io.ByteArrayOutputStream;
 import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import org.HdrHistogram.Histogram;
 
 /** What an agent does, for people and programs. Any thread. */
@@ -22,15 +24,21 @@ final class PushStatus {
 
     private static final double NANOS_A_MICRO = 1_000;
 
+    private static final Set<String> SETTINGS =
+            Set.of("policy", "history", "split", "max_window", "max-window", "pid", "format");
+
     private final Watched watched;
     private final PageFaultEvents events;
     private final PushTargets targets;
+    private final AnnouncedReads announced;
     private final PushAgent agent;
 
-    PushStatus(Watched watched, PageFaultEvents events, PushTargets targets, PushAgent agent) {
+    PushStatus(
+            Watched watched, PageFaultEvents events, PushTargets targets, AnnouncedReads announced, PushAgent agent) {
         this.watched = watched;
         this.events = events;
         this.targets = targets;
+        this.announced = announced;
         this.agent = agent;
     }
 
@@ -42,8 +50,21 @@ final class PushStatus {
         return agent;
     }
 
+    AnnouncedReads announced() {
+        return announced;
+    }
+
     PageFaultEvents events() {
         return events;
+    }
+
+    /** What {@code /status} answers: text for people if that is asked for, else JSON. */
+    Answer answer(Map<String, String> query) {
+        return query.getOrDefault("format", "json").equals("text")
+                ? Answer.ok(
+                        "text/plain; charset=utf-8",
+                        PushText.of(this, watched.description(), events.scope().label()))
+                : Answer.ok("application/json", json());
     }
 
     String json() {
@@ -56,7 +77,15 @@ final class PushStatus {
                 .put("records", agent.records())
                 .put("records_lost", events.lost())
                 .put("turns", agent.turns())
-                .put("turned_away", targets.turnedAway());
+                .put("turned_away", targets.turnedAway())
+                .put("announced", announced.announced())
+                .put("announcements_dropped", announced.dropped());
+        String server = announced.uri();
+        if (server == null) {
+            json.putNull("server");
+        } else {
+            json.put("server", server);
+        }
         settings(json, settings);
         processes(json, "processes", targets.live());
         processes(json, "ended", targets.ended());
@@ -127,8 +156,34 @@ final class PushStatus {
                 pid.isEmpty() ? "nothing was pushed for yet" : "process " + pid + " is not pushed for; see /status");
     }
 
-    /** Changes settings, of one process ({@code pid=}) or of all. */
+    /**
+     * Changes settings, of one process ({@code pid=}) or of all. {@code push=off}: for none any more; {@code push=on} or {@code 0}: for all again;
+     * {@code push=PID}: for this one only.
+     */
     Answer set(Map<String, String> query) {
+        Map<String, String> wishes = new HashMap<>(query);
+        String only = wishes.remove("push");
+        if (only != null) {
+            if (only.matches("[1-9][0-9]{0,9}")) {
+                Map<String, String> one = Map.of("pid", only);
+                target(one); // there has to be one, before the others are left alone
+                set(Map.of("policy", PushSettings.Policy.OFF.label()));
+                wishes.put("pid", only);
+            } else if (!List.of("on", "off", "0").contains(only)) {
+                throw new IllegalArgumentException("push: '" + only + "' is neither on, off, nor a process id");
+            }
+            wishes.putIfAbsent("policy", only.equals("off") ? "off" : "adaptive");
+        }
+        for (String name : wishes.keySet()) {
+            if (!SETTINGS.contains(name)) {
+                throw new IllegalArgumentException("no setting is called '" + name
+                        + "'; there are push, policy, history, split, max_window and pid");
+            }
+        }
+        return change(wishes);
+    }
+
+    private Answer change(Map<String, String> query) {
         PushSettings before = query.containsKey("pid") ? target(query).pusher().settings() : targets.settings();
         LeapSettings leap = before.leap();
         PushSettings wanted = new PushSettings(
@@ -137,11 +192,23 @@ final class PushStatus {
                 new LeapSettings(
                         number(query, "history", leap.history()),
                         number(query, "split", leap.split()),
-                        number(query, "max_window", leap.maxWindow())));
+                        number(
+                                query,
+                                query.containsKey("max-window") ? "max-window" : "max_window",
+                                leap.maxWindow())));
         if (query.containsKey("pid")) {
             target(query).pusher().reconfigure(wanted);
         } else {
             targets.reconfigure(wanted);
+        }
+        if (query.getOrDefault("format", "json").equals("text")) {
+            return Answer.ok(
+                    "text/plain; charset=utf-8",
+                    "policy " + wanted.policy().label() + ", history "
+                            + wanted.leap().history() + ", split "
+                            + wanted.leap().split() + ", max_window "
+                            + wanted.leap().maxWindow()
+                            + (query.containsKey("pid") ? ", for process " + query.get("pid") : "") + "\n");
         }
         Json json = new Json().object();
         settings(json, wanted);

@@ -17,6 +17,7 @@ final class PushTarget implements TargetMemory, AutoCloseable {
     private static final long LONGEST_WAIT = TimeUnit.SECONDS.toNanos(60);
 
     private final int pid;
+    private final AnnouncedReads announced;
     private final ProcessMemory memory = new ProcessMemory(MOST_AT_ONCE);
     private final ProcessPusher pusher;
     private final Recorder untilTouched = new Recorder(1_000, LONGEST_WAIT, 2);
@@ -25,8 +26,9 @@ final class PushTarget implements TargetMemory, AutoCloseable {
     private volatile int lastError;
     private volatile boolean seesPages;
 
-    PushTarget(int pid, DeviceLimits device, PushSettings settings) {
+    PushTarget(int pid, DeviceLimits device, PushSettings settings, AnnouncedReads announced) {
         this.pid = pid;
+        this.announced = announced;
         pusher = new ProcessPusher(this, device, settings, this::touched);
     }
 
@@ -61,6 +63,16 @@ final class PushTarget implements TargetMemory, AutoCloseable {
         }
         lastError = -taken;
         return taken == -Errno.ESRCH ? GONE : REFUSED;
+    }
+
+    @Override
+    public boolean tells() {
+        return announced.connected();
+    }
+
+    @Override
+    public void tell(long[] pages, int count) {
+        announced.announce(memory, pages, count);
     }
 
     /** Any thread. */

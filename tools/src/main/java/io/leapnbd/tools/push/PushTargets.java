@@ -19,6 +19,7 @@ final class PushTargets {
     private static final int SHOWN = 16;
 
     private final DeviceLimits device;
+    private final AnnouncedReads announced;
     private volatile PushSettings settings;
     private final @Nullable PushTarget[] targets = new PushTarget[MOST];
     private final List<PushTarget> live = new CopyOnWriteArrayList<>();
@@ -26,8 +27,9 @@ final class PushTargets {
     private @Nullable PushTarget last;
     private volatile long turnedAway;
 
-    PushTargets(DeviceLimits device, PushSettings settings) {
+    PushTargets(DeviceLimits device, PushSettings settings, AnnouncedReads announced) {
         this.device = device;
+        this.announced = announced;
         this.settings = settings;
     }
 
@@ -53,7 +55,7 @@ final class PushTargets {
     PushTarget begin(int pid) {
         for (int i = 0; i < MOST; i++) {
             if (targets[i] == null) {
-                PushTarget target = new PushTarget(pid, device, settings);
+                PushTarget target = new PushTarget(pid, device, settings, announced);
                 if (!target.open()) {
                     target.close();
                     turnedAway++;

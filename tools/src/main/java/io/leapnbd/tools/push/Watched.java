@@ -12,7 +12,7 @@ import java.util.Optional;
 import java.util.Set;
 
 /** What an agent pushes for: a process and what it starts, or what runs in a cgroup. */
-sealed interface Watched {
+sealed interface Watched permits Watched.Program, Watched.Group, Watched.OldGroup, Swapping {
 
     /** Begins to watch; called once. */
     void begin(PageFaultEvents events) throws IOException;
@@ -31,6 +31,10 @@ sealed interface Watched {
 
     static Watched process(int pid) {
         return new Program(pid);
+    }
+
+    static Watched device(Path device) {
+        return new Swapping(device);
     }
 
     static Watched group(MemoryGroup group) {

@@ -47,7 +47,13 @@ import picocli.CommandLine.Spec;
             "With --save these settings are also written into the server's file of settings, so that it has them when it starts the next"
                     + " time: into [serve.NAME], or into [serve] if it is no instance. Nothing else in the file is changed.",
             "",
-            "The server must run on this machine."
+            "Of 'leap-nbd push' and 'attach --push', with --pid AGENT:",
+            "",
+            "  push=off|on|PID  for nobody, for all, or for one process only; 0 is on",
+            "  policy=POLICY    adaptive, leap or off; with pid=PID for one process",
+            "  history=, split=, max-window=  of leap, as above",
+            "",
+            "The server or agent must run on this machine."
         })
 public final class SetCommand implements Callable<Integer> {
 

@@ -85,6 +85,9 @@ public final class TopCommand implements Callable<Integer> {
 
     /** One picture, ending with a line feed. */
     static String picture(EndpointClient client, Sample before, Sample now) {
+        if (PushPicture.fits(now)) {
+            return PushPicture.of(client.address().toString(), before, now);
+        }
         StringBuilder out = new StringBuilder();
         out.append(String.format(
                 Locale.ROOT,

@@ -2,6 +2,8 @@ package io.leapnbd.tools.attach;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.leapnbd.tools.client.ExportInfo;
+import io.leapnbd.tools.client.Server;
 import io.leapnbd.tools.linux.Machine;
 import io.leapnbd.tools.linux.SwapArea;
 import io.leapnbd.tools.linux.SwapOwner;

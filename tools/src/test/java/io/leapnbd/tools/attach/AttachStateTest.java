@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.leapnbd.tools.linux.HostSetting;
+import io.leapnbd.tools.linux.StartTime;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -24,7 +25,7 @@ class AttachStateTest {
         return new AttachState(
                 DEVICE,
                 pid,
-                AttachState.started(pid).orElse(0L),
+                StartTime.of(pid).orElse(0L),
                 "nbd+unix:///leap?socket=/run/leap.sock",
                 "id-1",
                 1L << 30,
@@ -87,12 +88,6 @@ class AttachStateTest {
         assertThat(state.isOf(new NbdDevice(7, 1L << 30, 4711, "", 2))).isFalse();
         assertThat(state.isOf(new NbdDevice(8, 1L << 30, 4711, "leap-nbd 1 content=id-1", 2)))
                 .isFalse();
-    }
-
-    @Test
-    void a_command_name_with_spaces_and_parentheses_does_not_shift_the_fields() {
-        String stat = "42 (a) b (c)) S 1 42 42 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 13 0 98765 1 2";
-        assertThat(AttachState.startedIn(stat)).contains(98765L);
     }
 
     @Test

@@ -2,6 +2,7 @@ package io.leapnbd.tools.attach;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.leapnbd.tools.client.ExportInfo;
 import io.leapnbd.tools.linux.SwapArea;
 import java.io.IOException;
 import java.nio.file.Files;

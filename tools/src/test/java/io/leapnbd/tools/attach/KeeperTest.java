@@ -2,6 +2,7 @@ package io.leapnbd.tools.attach;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.leapnbd.tools.client.Server;
 import io.leapnbd.tools.linux.Errno;
 import io.leapnbd.tools.linux.FdChannel;
 import io.leapnbd.tools.linux.LinuxException;

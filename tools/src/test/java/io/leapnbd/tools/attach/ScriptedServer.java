@@ -1,5 +1,7 @@
 package io.leapnbd.tools.attach;
 
+import io.leapnbd.tools.client.FirstPage;
+import io.leapnbd.tools.client.Server;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.net.StandardProtocolFamily;

@@ -3,6 +3,8 @@ package io.leapnbd.tools.attach;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.leapnbd.tools.client.ExportInfo;
+import io.leapnbd.tools.client.Server;
 import io.leapnbd.tools.linux.Endpoint;
 import java.io.IOException;
 import java.io.UncheckedIOException;

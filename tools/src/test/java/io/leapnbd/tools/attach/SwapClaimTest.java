@@ -4,6 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.leapnbd.tools.cli.CommandFailure;
+import io.leapnbd.tools.client.FirstPage;
+import io.leapnbd.tools.client.Server;
 import io.leapnbd.tools.linux.FdChannel;
 import io.leapnbd.tools.linux.Machine;
 import io.leapnbd.tools.linux.SwapHeader;

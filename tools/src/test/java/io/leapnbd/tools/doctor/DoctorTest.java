@@ -143,6 +143,8 @@ class DoctorTest {
         assertThat(PushChecks.faults(java.util.Optional.empty(), "2").status()).isEqualTo(Check.Status.OK);
         assertThat(PushChecks.all())
                 .extracting(Check::name)
-                .contains("process_madvise", "page fault events", "pagemap");
+                .contains("process_madvise", "page fault events", "pagemap", "server of the swap device");
+        assertThat(PushChecks.pageCluster(true).status()).isEqualTo(Check.Status.OK);
+        assertThat(PushChecks.pageCluster(false).remedy()).contains("run as root");
     }
 }

@@ -1,6 +1,7 @@
 package io.leapnbd.tools.push;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import com.sun.management.ThreadMXBean;
@@ -31,7 +32,7 @@ class PushAgentTest {
     private static final int PAGES = 10_240;
 
     private final DeviceLimits device = new DeviceLimits();
-    private final PushTargets targets = new PushTargets(device, PushSettings.DEFAULT);
+    private final PushTargets targets = new PushTargets(device, PushSettings.DEFAULT, new AnnouncedReads());
 
     @BeforeEach
     void perfIsAllowed() {
@@ -123,7 +124,7 @@ class PushAgentTest {
     void statusNamesWhatIsWatchedAndSettingsChangeWithIt() throws IOException {
         try (PageFaultEvents events = new PageFaultEvents(1);
                 PushAgent agent = new PushAgent(events, targets, device)) {
-            PushStatus status = new PushStatus(Watched.process(self()), events, targets, agent);
+            PushStatus status = new PushStatus(Watched.process(self()), events, targets, new AnnouncedReads(), agent);
             targets.begin(self());
             assertThat(status.json())
                     .contains("\"watches\": \"process " + self() + "\"", "\"policy\": \"adaptive\"", "\"hits\": 0");
@@ -139,6 +140,39 @@ class PushAgentTest {
             assertThat(PushMetrics.registry(status).scrape().size()).isGreaterThan(10);
             assertThat(new String(status.histogram(Map.of()).body(), StandardCharsets.UTF_8))
                     .contains("Percentile");
+        }
+    }
+
+    @Test
+    void statusIsTextForPeople() throws IOException {
+        try (PageFaultEvents events = new PageFaultEvents(1);
+                PushAgent agent = new PushAgent(events, targets, device)) {
+            PushStatus status = new PushStatus(Watched.process(self()), events, targets, new AnnouncedReads(), agent);
+            targets.begin(self());
+            String text = new String(status.answer(Map.of("format", "text")).body(), StandardCharsets.UTF_8);
+            assertThat(text)
+                    .contains(
+                            "push for process " + self() + ", policy adaptive", "no server of the swap device is told")
+                    .containsPattern("process +policy +faults +major +pushed +hits")
+                    .containsPattern("\\n" + self() + " ");
+        }
+    }
+
+    @Test
+    void pushIsSetForAllForNoneOrForOneProcess() throws IOException {
+        try (PageFaultEvents events = new PageFaultEvents(1);
+                PushAgent agent = new PushAgent(events, targets, device)) {
+            PushStatus status = new PushStatus(Watched.process(self()), events, targets, new AnnouncedReads(), agent);
+            PushTarget target = Objects.requireNonNull(targets.begin(self()));
+            status.set(Map.of("push", "off"));
+            assertThat(target.pusher().settings().policy()).isEqualTo(PushSettings.Policy.OFF);
+            status.set(Map.of("push", Integer.toString(self())));
+            assertThat(target.pusher().settings().policy()).isEqualTo(PushSettings.Policy.ADAPTIVE);
+            assertThat(targets.settings().policy()).isEqualTo(PushSettings.Policy.OFF);
+            status.set(Map.of("push", "0"));
+            assertThat(targets.settings().policy()).isEqualTo(PushSettings.Policy.ADAPTIVE);
+            assertThatThrownBy(() -> status.set(Map.of("push", "yes"))).hasMessageContaining("neither on, off");
+            assertThatThrownBy(() -> status.set(Map.of("polcy", "off"))).hasMessageContaining("no setting is called");
         }
     }
 }

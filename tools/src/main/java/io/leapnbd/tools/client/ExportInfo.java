@@ -1,4 +1,4 @@
-package io.leapnbd.tools.attach;
+package io.leapnbd.tools.client;
 
 import java.util.Optional;
 import java.util.regex.Matcher;
@@ -11,22 +11,22 @@ import java.util.regex.Pattern;
  * @param flags the transmission flags of the protocol document
  * @param description free text; a server that names its contents has {@code content=ID} in it
  */
-record ExportInfo(long size, int flags, String description) {
+public record ExportInfo(long size, int flags, String description) {
     private static final Pattern CONTENT = Pattern.compile("(?:^|[\\s,;])content=([^\\s,;]+)");
 
     /** What names the bytes behind the export: another one means that what was written before is gone. */
-    Optional<String> content() {
+    public Optional<String> content() {
         Matcher matcher = CONTENT.matcher(description);
         return matcher.find() ? Optional.of(matcher.group(1)) : Optional.empty();
     }
 
     /** Whether all of these {@link io.leapnbd.nbd.protocol.Transmission} flags are set. */
-    boolean has(int wanted) {
+    public boolean has(int wanted) {
         return (flags & wanted) == wanted;
     }
 
     /** Why a server that says {@code this} now is not the one that said {@code before}; nothing when it is. */
-    Optional<String> differenceFrom(ExportInfo before) {
+    public Optional<String> differenceFrom(ExportInfo before) {
         if (size != before.size) {
             return Optional.of("the export has " + size + " bytes, it had " + before.size);
         }

@@ -1,4 +1,4 @@
-package io.leapnbd.tools.attach;
+package io.leapnbd.tools.host;
 
 import static java.util.Objects.requireNonNull;
 
@@ -22,30 +22,33 @@ import org.jspecify.annotations.Nullable;
  * A lock of this host, on a file in the folder of the state files. The kernel lets it go when the process ends, however that
  * is. The file has the process id of who holds it, for messages, and stays.
  */
-final class AttachLock implements AutoCloseable {
+public final class HostLock implements AutoCloseable {
+    /** Of the folder, if it is made: {@code status} of other users looks for servers there. */
+    static final String FOLDER_MODE = "rwxr-xr-x";
+
     private static final long RETRY_MILLIS = 100;
     private static final int LONGEST_PID = 20;
 
     private final FileChannel channel;
 
-    private AttachLock(FileChannel channel) {
+    private HostLock(FileChannel channel) {
         this.channel = channel;
     }
 
     /** Held by whoever changes what is attached, for that long: two of them would not see each other's device. */
-    static Path changes(Path directory) {
+    public static Path changes(Path directory) {
         return directory.resolve("changes.lock");
     }
 
     /** Held by the process that keeps one export connected, for as long as it does. */
-    static Path export(Path directory, String identity) {
+    public static Path export(Path directory, String identity) {
         UUID name = UUID.nameUUIDFromBytes(identity.getBytes(StandardCharsets.UTF_8));
         return directory.resolve("export-" + name + ".lock");
     }
 
     /** The lock, or nothing when another process holds it. */
-    static Optional<AttachLock> tryTake(Path file) throws IOException {
-        PrivateFolder.require(requireNonNull(file.toAbsolutePath().getParent()), AttachState.FOLDER_MODE);
+    public static Optional<HostLock> tryTake(Path file) throws IOException {
+        PrivateFolder.require(requireNonNull(file.toAbsolutePath().getParent()), FOLDER_MODE);
         FileChannel channel = FileChannel.open(
                 file,
                 StandardOpenOption.CREATE,
@@ -59,7 +62,7 @@ final class AttachLock implements AutoCloseable {
             }
             byte[] pid = Long.toString(ProcessHandle.current().pid()).getBytes(StandardCharsets.US_ASCII);
             channel.truncate(0).write(ByteBuffer.wrap(pid), 0);
-            return Optional.of(new AttachLock(channel));
+            return Optional.of(new HostLock(channel));
         } catch (IOException | RuntimeException e) {
             channel.close();
             throw e;
@@ -67,9 +70,9 @@ final class AttachLock implements AutoCloseable {
     }
 
     /** Waits for the lock; nothing when it is not to be had before {@code deadline} by {@link System#nanoTime}. */
-    static Optional<AttachLock> take(Path file, long deadline) throws IOException {
+    public static Optional<HostLock> take(Path file, long deadline) throws IOException {
         while (true) {
-            Optional<AttachLock> lock = tryTake(file);
+            Optional<HostLock> lock = tryTake(file);
             if (lock.isPresent() || System.nanoTime() - deadline >= 0) {
                 return lock;
             }
@@ -91,7 +94,7 @@ final class AttachLock implements AutoCloseable {
     }
 
     /** Who holds the lock, for a message; empty when that is not known. */
-    static Optional<String> holder(Path file) {
+    public static Optional<String> holder(Path file) {
         try {
             String pid = Files.readString(file).strip();
             return pid.isEmpty() || pid.length() > LONGEST_PID ? Optional.empty() : Optional.of(pid);

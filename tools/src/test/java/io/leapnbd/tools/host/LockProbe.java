@@ -1,4 +1,4 @@
-package io.leapnbd.tools.attach;
+package io.leapnbd.tools.host;
 
 import java.io.IOException;
 import java.nio.file.Path;
@@ -8,7 +8,7 @@ final class LockProbe {
     private LockProbe() {}
 
     public static void main(String[] args) throws IOException {
-        System.out.println(AttachLock.tryTake(Path.of(args[0])).isPresent() ? "held" : "refused");
+        System.out.println(HostLock.tryTake(Path.of(args[0])).isPresent() ? "held" : "refused");
         System.in.read();
     }
 }

@@ -1,4 +1,4 @@
-package io.leapnbd.tools.attach;
+package io.leapnbd.tools.client;
 
 import io.leapnbd.nbd.protocol.Transmission;
 import io.leapnbd.nbd.spi.Command;
@@ -12,18 +12,18 @@ import java.nio.channels.ByteChannel;
  * transmission phase. Each call ends with its reply taken, so the socket can be handed to the kernel afterwards. Deadlines are
  * the channel's. Belongs to one thread.
  */
-final class FirstPage {
-    static final int SIZE = 4096;
+public final class FirstPage {
+    public static final int SIZE = 4096;
 
     private final ByteChannel channel;
     private long cookie;
 
-    FirstPage(ByteChannel channel) {
+    public FirstPage(ByteChannel channel) {
         this.channel = channel;
     }
 
     /** A server answered with this error number of the NBD set; the connection is as good as before. */
-    static final class Refused extends IOException {
+    public static final class Refused extends IOException {
         private static final long serialVersionUID = 1;
 
         Refused(String what, int error) {
@@ -36,14 +36,14 @@ final class FirstPage {
      *
      * @throws Refused when the server cannot read it: it may be lost
      */
-    ByteBuffer read() throws IOException {
+    public ByteBuffer read() throws IOException {
         request(Command.READ);
         reply("a read");
         return receive(SIZE);
     }
 
     /** Writes what remains of {@code page}, which is 4 KiB. */
-    void write(ByteBuffer page) throws IOException {
+    public void write(ByteBuffer page) throws IOException {
         request(Command.WRITE);
         send(page.duplicate());
         reply("a write");

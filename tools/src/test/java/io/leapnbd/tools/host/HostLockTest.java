@@ -1,4 +1,4 @@
-package io.leapnbd.tools.attach;
+package io.leapnbd.tools.host;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
@@ -10,10 +10,10 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /** E1: of two that attach one export at the same time, one is told so. */
-class AttachLockTest {
+class HostLockTest {
     @Test
     void a_lock_is_one_processs_until_it_is_killed(@TempDir Path directory) throws Exception {
-        Path file = AttachLock.export(directory.resolve("run"), "content-1");
+        Path file = HostLock.export(directory.resolve("run"), "content-1");
         Process other = new ProcessBuilder(
                         ProcessHandle.current().info().command().orElse("java"),
                         "-Xmx32m",
@@ -25,25 +25,24 @@ class AttachLockTest {
                 .start();
         try {
             assertThat(other.inputReader().readLine()).isEqualTo("held");
-            assertThat(AttachLock.tryTake(file)).isEmpty();
-            assertThat(AttachLock.holder(file)).contains(Long.toString(other.pid()));
+            assertThat(HostLock.tryTake(file)).isEmpty();
+            assertThat(HostLock.holder(file)).contains(Long.toString(other.pid()));
         } finally {
             other.destroyForcibly();
         }
         assertThat(other.waitFor(60, TimeUnit.SECONDS)).isTrue();
-        Optional<AttachLock> lock = AttachLock.tryTake(file);
+        Optional<HostLock> lock = HostLock.tryTake(file);
         assertThat(lock).isPresent();
         lock.orElseThrow().close();
     }
 
     @Test
     void different_exports_do_not_keep_each_other_out(@TempDir Path directory) throws IOException {
-        try (AttachLock one =
-                        AttachLock.tryTake(AttachLock.export(directory, "one")).orElseThrow();
-                AttachLock two =
-                        AttachLock.tryTake(AttachLock.export(directory, "two")).orElseThrow()) {
+        try (HostLock one = HostLock.tryTake(HostLock.export(directory, "one")).orElseThrow();
+                HostLock two =
+                        HostLock.tryTake(HostLock.export(directory, "two")).orElseThrow()) {
             assertThat(one).isNotSameAs(two);
-            assertThat(AttachLock.take(AttachLock.export(directory, "one"), System.nanoTime()))
+            assertThat(HostLock.take(HostLock.export(directory, "one"), System.nanoTime()))
                     .isEmpty();
         }
     }

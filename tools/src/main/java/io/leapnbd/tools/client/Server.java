@@ -1,4 +1,4 @@
-package io.leapnbd.tools.attach;
+package io.leapnbd.tools.client;
 
 import io.leapnbd.nbd.NbdUri;
 import io.leapnbd.nbd.client.NbdHandshake;
@@ -22,7 +22,7 @@ import java.util.Optional;
  * @param endpoints where to connect, tried in order
  * @param export its name; empty for the server's default one
  */
-record Server(String uri, List<Endpoint> endpoints, String export) {
+public record Server(String uri, List<Endpoint> endpoints, String export) {
 
     private static final String NO_TLS = "the kernel's NBD client speaks no TLS";
 
@@ -35,14 +35,14 @@ record Server(String uri, List<Endpoint> endpoints, String export) {
      *
      * @param name of the export, as the server says it
      */
-    record Link(FdChannel channel, ExportInfo info, String name) {}
+    public record Link(FdChannel channel, ExportInfo info, String name) {}
 
     /**
      * Reads a URI, or the path of a Unix socket, which stands for the server's default export.
      *
      * @throws IllegalArgumentException in one sentence, when it is wrong or its host has no address
      */
-    static Server parse(String text) {
+    public static Server parse(String text) {
         if (text.regionMatches(true, 0, "nbds:", 0, 5)) {
             throw new IllegalArgumentException("nbds: means TLS, but " + NO_TLS + ": " + INSTEAD);
         }
@@ -73,7 +73,7 @@ record Server(String uri, List<Endpoint> endpoints, String export) {
     }
 
     /** Whether this text, of the same kind as {@link #uri}, names the same export at the same place. */
-    boolean isAt(String other) {
+    public boolean isAt(String other) {
         if (other.equals(uri)) {
             return true;
         }
@@ -86,7 +86,7 @@ record Server(String uri, List<Endpoint> endpoints, String export) {
     }
 
     /** What is to be said of pages on their way to this server; empty if they stay on this machine. */
-    Optional<String> exposure() {
+    public Optional<String> exposure() {
         return endpoints.stream()
                 .filter(endpoint -> endpoint instanceof Endpoint.Inet inet
                         && !inet.address().isLoopbackAddress())
@@ -96,7 +96,7 @@ record Server(String uri, List<Endpoint> endpoints, String export) {
     }
 
     /** Connects and shakes hands, until {@code deadline} by {@link System#nanoTime} at the latest. */
-    Link open(long deadline) throws IOException {
+    public Link open(long deadline) throws IOException {
         IOException last = new IOException("no address");
         for (Endpoint endpoint : endpoints) {
             FdChannel channel;
