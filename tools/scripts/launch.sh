@@ -26,6 +26,12 @@ set_class_path() {
 launch() {
   runtime=$1 dist=$2 launcher=$3
   shift 3
+  case $(readlink /proc/self/cwd) in
+    *' (deleted)')
+      echo "leap-nbd: the folder that this was started in is gone; cd to one that exists" >&2
+      exit 1
+      ;;
+  esac
   name_caches "$runtime" "$dist"
   set_class_path "$dist/lib"
   guarded=no
@@ -37,9 +43,9 @@ launch() {
       guarded=yes
       ;;
     attach) guarded=yes ;;
+    # Not guarded. The kernel pages out on its thread to make room for what it pushes, which an IO flusher may not.
     push) export MALLOC_ARENA_MAX=1 ;;
     donor) aot=$donor_aot ;;
-      # Not guarded: push. The kernel pages out on its thread to make room for what it pushes, which an IO flusher may not.
   esac
   flags=$(jvm_flags "${1:-}" "${LEAP_NBD_HEAP:-}")
   [ -e "$aot" ] && [ -z "${LEAP_NBD_LIBDISNI:-}" ] || aot=

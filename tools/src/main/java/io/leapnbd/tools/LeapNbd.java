@@ -85,7 +85,8 @@ final class LeapNbd implements Runnable {
     }
 
     /** Runs one command and returns its exit code. */
-    static int run(String... args) {
+    static int run(String... given) {
+        String[] args = spelled(given);
         String complaint = LogSetup.complaint();
         if (!complaint.isEmpty()) {
             System.err.println("leap-nbd: " + complaint);
@@ -95,6 +96,21 @@ final class LeapNbd implements Runnable {
             Hangup.outlive();
         }
         return Configured.execute(commandLine(args), args, ConfigSource.here());
+    }
+
+    /** Help and version, asked for as people know it from other programs: {@code help}, {@code help serve}, {@code version}. */
+    private static String[] spelled(String[] given) {
+        if (given.length == 0) {
+            return given;
+        }
+        return switch (given[0]) {
+            case "help" ->
+                given.length == 1
+                        ? new String[] {"--help"}
+                        : COMMANDS.containsKey(given[1]) ? new String[] {given[1], "--help"} : new String[] {given[1]};
+            case "version" -> given.length == 1 ? new String[] {"--version"} : given;
+            default -> given;
+        };
     }
 
     private static boolean stays(String[] args) {

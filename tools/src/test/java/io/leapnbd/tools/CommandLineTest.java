@@ -5,9 +5,12 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.leapnbd.tools.cli.ExitCode;
 import java.io.PrintWriter;
 import java.io.StringWriter;
+import java.nio.file.Path;
 import java.util.ArrayDeque;
 import java.util.Deque;
+import java.util.List;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import picocli.CommandLine;
@@ -111,8 +114,8 @@ class CommandLineTest {
                 "replay a --latency 1h | is not in 0s..10s",
                 "replay a --bandwidth 0 | a link that carries nothing",
                 "replay a --warm-up -1 | is less than 0",
-                "replay a --leap-split 40 | cannot be split by 40",
-                "replay a --leap-window 65 | is out of range: 1 to 64",
+                "replay a --split 40 | cannot be split by 40",
+                "replay a --max-window 65 | is out of range: 1 to 64",
                 "trace | say 'leap-nbd trace generate'",
                 "trace generate | missing required parameter: 'KIND'",
                 "trace generate zigzag | there is no kind of trace",
@@ -216,5 +219,35 @@ class CommandLineTest {
                 .setOut(new PrintWriter(out, true))
                 .setErr(new PrintWriter(err, true))
                 .execute(words);
+    }
+
+    /** E14: people say help and version as words, too. */
+    @Test
+    void helpAndVersionMayBeWords() {
+        for (String[] words :
+                List.of(new String[] {"help"}, new String[] {"help", "serve"}, new String[] {"version"})) {
+            assertThat(LeapNbd.run(words)).isEqualTo(ExitCode.OK);
+        }
+        assertThat(LeapNbd.run("help", "nothing")).isEqualTo(ExitCode.USAGE);
+    }
+
+    /** E13: a donor that does not answer had the exit code of any failure. */
+    @Test
+    void aServerWhoseDonorsDoNotAnswerSaysSoByItsExitCode(@TempDir Path folder) {
+        assertThat(LeapNbd.commandLine()
+                        .execute(
+                                "serve",
+                                "--donors",
+                                "127.0.0.1:1",
+                                "--size",
+                                "64M",
+                                "--wait",
+                                "0s",
+                                "--unprotected",
+                                "--unix",
+                                folder.resolve("socket").toString(),
+                                "--state-dir",
+                                folder.toString()))
+                .isEqualTo(ExitCode.UNREACHABLE);
     }
 }

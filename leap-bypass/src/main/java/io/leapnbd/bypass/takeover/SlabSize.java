@@ -3,6 +3,7 @@ package io.leapnbd.bypass.takeover;
 import io.leapnbd.bypass.link.Conversation;
 import io.leapnbd.bypass.link.DonorConnector;
 import io.leapnbd.bypass.link.Greeted;
+import io.leapnbd.bypass.link.NoAnswerException;
 import io.leapnbd.bypass.link.RefusedException;
 import io.leapnbd.donor.protocol.Hello;
 import io.leapnbd.donor.protocol.HelloReply;
@@ -33,7 +34,7 @@ public final class SlabSize {
                 return found.get();
             }
             if (System.nanoTime() - deadline >= 0) {
-                throw new IOException("no donor answers, and it is not known how large its slabs are; start one");
+                throw new NoAnswerException("no donor answers, and it is not known how large its slabs are; start one");
             }
             try {
                 Thread.sleep(AGAIN_MILLIS);

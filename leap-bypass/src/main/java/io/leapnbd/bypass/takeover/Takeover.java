@@ -5,6 +5,7 @@ import io.leapnbd.bypass.link.Conversation;
 import io.leapnbd.bypass.link.DonorConnector;
 import io.leapnbd.bypass.link.DonorStanding;
 import io.leapnbd.bypass.link.Greeted;
+import io.leapnbd.bypass.link.NoAnswerException;
 import io.leapnbd.bypass.map.DeviceNeed;
 import io.leapnbd.bypass.map.LockedStateFile;
 import io.leapnbd.bypass.map.Member.State;
@@ -83,8 +84,11 @@ public final class Takeover {
                 Verdict verdict = TakeoverCheck.check(recorded, greetings, settings.options(locked.boot()));
                 switch (verdict) {
                     case Refused refused -> {
-                        if (refused.waitFor().isEmpty() || System.nanoTime() - deadline >= 0) {
+                        if (refused.waitFor().isEmpty()) {
                             throw new IOException(refused.sentence());
+                        }
+                        if (System.nanoTime() - deadline >= 0) {
+                            throw new NoAnswerException(refused.sentence());
                         }
                         sayWaiting(refused);
                     }

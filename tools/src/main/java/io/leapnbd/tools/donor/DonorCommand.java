@@ -5,6 +5,7 @@ import io.leapnbd.donor.loop.LoopSettings;
 import io.leapnbd.donor.protocol.Protocol;
 import io.leapnbd.donor.store.OwnerLimits;
 import io.leapnbd.donor.store.StoreSettings;
+import io.leapnbd.donor.verbs.VerbsException;
 import io.leapnbd.tools.cli.CommandFailure;
 import io.leapnbd.tools.cli.Durations;
 import io.leapnbd.tools.cli.Exit;
@@ -240,7 +241,9 @@ public final class DonorCommand implements Callable<Integer>, Configurable {
         } catch (IllegalArgumentException e) {
             throw new ParameterException(spec.commandLine(), String.valueOf(e.getMessage()), e);
         } catch (IOException e) {
-            throw new CommandFailure(ExitCode.FAILED, String.valueOf(e.getMessage()), e);
+            boolean noDevice = e.getCause() instanceof VerbsException;
+            throw new CommandFailure(
+                    noDevice ? ExitCode.NOT_POSSIBLE_HERE : ExitCode.FAILED, String.valueOf(e.getMessage()), e);
         }
         ServiceNotice notice = ServiceNotice.here();
         Exit exit = new Exit(donor::close);

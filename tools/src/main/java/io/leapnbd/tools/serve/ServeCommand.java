@@ -1,6 +1,7 @@
 package io.leapnbd.tools.serve;
 
 import io.leapnbd.bypass.cipher.Encryption;
+import io.leapnbd.bypass.link.NoAnswerException;
 import io.leapnbd.bypass.map.DeviceNeed;
 import io.leapnbd.bypass.spill.SpillSettings;
 import io.leapnbd.donor.loop.LoopSettings;
@@ -370,6 +371,8 @@ public final class ServeCommand implements Callable<Integer>, Configurable {
         } catch (DeviceNeed.HeapTooSmall e) {
             fitHeap(settings, e.slabs());
             throw new CommandFailure(ExitCode.FAILED, String.valueOf(e.getMessage()), e);
+        } catch (NoAnswerException e) {
+            throw new CommandFailure(ExitCode.UNREACHABLE, String.valueOf(e.getMessage()), e);
         } catch (IOException e) {
             throw new CommandFailure(ExitCode.FAILED, String.valueOf(e.getMessage()), e);
         }
