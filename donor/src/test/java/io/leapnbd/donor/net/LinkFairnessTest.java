@@ -392,6 +392,7 @@ class LinkFairnessTest {
         assertThat(store.read(claim, 1, offset, PAGE, into, 0)).isEqualTo(Status.OK);
         byte[] bytes = new byte[PAGE];
         into.getBytes(0, bytes);
+        into.release();
         return bytes;
     }
 

@@ -96,6 +96,10 @@ class MendingTest {
         eventLoop.turn();
 
         assertThat(seals.isOpen(0)).as("nobody has answered").isTrue();
+        for (Silent link : links) {
+            link.answerWrites();
+        }
+        assertThat(seals.isOpen(0)).as("all copies are alike").isFalse();
     }
 
     /** A donor that has the page, and answers no write. */
@@ -103,6 +107,16 @@ class MendingTest {
 
         /** Of each write, whether it is spare. */
         private final List<Boolean> spareWrites = new ArrayList<>();
+
+        private final List<LinkRequest> unanswered = new ArrayList<>();
+
+        void answerWrites() {
+            for (LinkRequest write : unanswered) {
+                write.postNanos = write.startNanos;
+                write.outcome = LinkRequest.Outcome.OK;
+                write.completion.linkDone(write, write.startNanos);
+            }
+        }
 
         @Override
         public boolean ready() {
@@ -113,6 +127,7 @@ class MendingTest {
         public void post(LinkRequest request) {
             if (request.operation == Operation.WRITE) {
                 spareWrites.add(request.spare);
+                unanswered.add(request);
             } else {
                 request.postNanos = request.startNanos;
                 Objects.requireNonNull(request.buffer).setBytes(request.bufferIndex, page, 0, PAGE);
