@@ -1,5 +1,5 @@
 #!/bin/bash
-# The rdma suite: run.sh [PART ...], of layers, probe, verify, stopped, swap, killed, copies, pool, stranger, cost; none named: all. README.md describes it.
+# The rdma suite: run.sh [PART ...], of layers, probe, verify, stopped, swap, killed, pool, stranger; none named: all of these. copies and cost are run by name. README.md describes it.
 set -u
 # Whatever ends this suite, or the one that runs it, ends the guest too.
 [ "${LEAP_NBD_RDMA_SUITE:-}" = "$$" ] || LEAP_NBD_RDMA_SUITE=$$ exec setpriv --pdeathsig TERM -- "$BASH" "$0" "$@"
@@ -7,7 +7,7 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 home=$(cd "$here/../../../.." && pwd)
 out=${LEAP_NBD_TEST_OUT:-$home/tools/target/test}/rdma
 build=$home/tools/target/rdma
-lib=$home/tools/target/dist/lib
+lib=$home/tools/target/builds/current/lib
 mkdir -p "$out" "$build/classes"
 
 # Nothing was found out: under CI that is a failure.

@@ -1,11 +1,11 @@
 # All of the suite, in one guest: layer by layer, so that a failure names its layer. Sourced by the lab.
-# An argument: the parts to run, of: layers probe verify stopped swap killed copies pool stranger cost.
+# An argument: the parts to run, of: layers probe verify stopped swap killed copies pool stranger cost. None: all but copies and cost.
 export JAVA_HOME=$SHORT_JAVA LEAP_NBD_BUILD=no NO_COLOR=1
 # The launcher's AOT cache was made on another processor: what it holds of code is left out. Code that the JVM compiles is
 # translated again by the emulator, so only what is hot is compiled: a start takes three quarters of the time.
 cached="-XX:+UnlockDiagnosticVMOptions -XX:-AOTAdapterCaching -XX:-AOTStubCaching -XX:TieredStopAtLevel=1"
 export LEAP_NBD_JAVA_OPTS="$cached -XX:CompileThresholdScaling=10"
-parts=" ${*:-layers probe verify stopped swap killed pool stranger cost} "
+parts=" ${*:-layers probe verify stopped swap killed pool stranger} "
 socket=/run/leap.sock
 uri="nbd+unix:///leap?socket=$socket"
 
@@ -76,7 +76,7 @@ note "ib_read_lat: typical ${reference:=1000} us, woken by events ${woken:=1000}
 
 # java CLASS ARGUMENT...: as the launcher does it, so that its cache fits.
 java() {
-  local lib=$HOME_DIR/tools/target/dist/lib class_path jar
+  local lib=$HOME_DIR/tools/target/builds/current/lib class_path jar
   class_path=$(ls $lib/donor-*.jar)
   for jar in "$lib"/*.jar; do class_path=$class_path:$jar; done
   $JAVA_HOME/bin/java -XX:+UseSerialGC -XX:+UseCompactObjectHeaders -XX:-UsePerfData ${cached% *} \
@@ -91,7 +91,7 @@ if part pool; then
     local name=$1 export=$2 port=$3
     shift 3
     timeout 120 ./leap-nbd serve --export "$export" --donors "rdma://$ADDRESS:$port" --size 8M --unix /run/$name.sock --unprotected \
-      --io-timeout 15s --wait 1s --state-dir /run/state-$name --threads 1 --http none "$@" >"$OUT/$name.out" 2>&1
+      --io-timeout 15s --wait 60s --state-dir /run/state-$name --threads 1 --http none "$@" >"$OUT/$name.out" 2>&1
   }
   start donor_pool donor --memory 32M --slab-size 1M --transport rdma --listen $ADDRESS:9600 --pool "$pools/ours/h1" --unprotected \
     --drain-timeout 0s || return 1

@@ -21,7 +21,7 @@ expect 'detach' detach
 
 echo '-- attach that did not come through the launcher'
 guest_start attach "export $in_guest; umount /sys/fs/cgroup
-  classes=\$(ls /mnt/host$home/tools/target/dist/lib/*.jar | tr '\n' ':')
+  classes=\$(ls /mnt/host$home/tools/target/builds/current/lib/*.jar | tr '\n' ':')
   exec \$JAVA_HOME/bin/java -Xmx16m --enable-native-access=ALL-UNNAMED -cp \$classes io.leapnbd.tools.LeapNbd \
     attach nbd://$HOST_IP:10809"
 expect 'attach' await attach ^ready 90 || give_up 'not attached'
