@@ -9,16 +9,20 @@ import java.io.IOException;
 import java.net.Socket;
 import java.security.GeneralSecurityException;
 import java.security.KeyStore;
+import java.security.Principal;
+import java.security.PrivateKey;
 import java.security.cert.X509Certificate;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
+import java.util.concurrent.atomic.AtomicInteger;
 import javax.net.ssl.KeyManager;
 import javax.net.ssl.KeyManagerFactory;
 import javax.net.ssl.SSLContext;
 import javax.net.ssl.SSLEngine;
 import javax.net.ssl.SSLSocket;
 import javax.net.ssl.TrustManager;
+import javax.net.ssl.X509ExtendedKeyManager;
 import javax.net.ssl.X509ExtendedTrustManager;
 import org.jspecify.annotations.Nullable;
 
@@ -82,6 +86,56 @@ public final class TestPool {
         SSLContext context = SSLContext.getInstance("TLSv1.3");
         context.init(keys, new TrustManager[] {new Credulous()}, null);
         return context;
+    }
+
+    /** One whose connections may resume sessions of each other. {@code asked} counts how often a certificate is asked for. */
+    public static SSLContext client(PoolAuthority.Issued shown, AtomicInteger asked) throws GeneralSecurityException {
+        SSLContext context = SSLContext.getInstance("TLSv1.3");
+        context.init(new KeyManager[] {new Counting(shown, asked)}, new TrustManager[] {new Credulous()}, null);
+        return context;
+    }
+
+    private static final class Counting extends X509ExtendedKeyManager {
+
+        private final PoolAuthority.Issued shown;
+        private final AtomicInteger asked;
+
+        Counting(PoolAuthority.Issued shown, AtomicInteger asked) {
+            this.shown = shown;
+            this.asked = asked;
+        }
+
+        @Override
+        public String chooseClientAlias(String[] types, Principal @Nullable [] issuers, @Nullable Socket socket) {
+            int _ = asked.incrementAndGet();
+            return "own";
+        }
+
+        @Override
+        public String[] getClientAliases(String type, Principal @Nullable [] issuers) {
+            return new String[] {"own"};
+        }
+
+        @Override
+        public X509Certificate[] getCertificateChain(String alias) {
+            return new X509Certificate[] {shown.certificate()};
+        }
+
+        @Override
+        public PrivateKey getPrivateKey(String alias) {
+            return shown.key();
+        }
+
+        @Override
+        public String @Nullable [] getServerAliases(String type, Principal @Nullable [] issuers) {
+            return null;
+        }
+
+        @Override
+        public @Nullable String chooseServerAlias(
+                String type, Principal @Nullable [] issuers, @Nullable Socket socket) {
+            return null;
+        }
     }
 
     private static final class Credulous extends X509ExtendedTrustManager {

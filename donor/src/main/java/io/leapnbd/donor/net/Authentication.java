@@ -3,6 +3,7 @@ package io.leapnbd.donor.net;
 import io.leapnbd.donor.protocol.Operation;
 import io.leapnbd.donor.protocol.ReplyHeader;
 import io.leapnbd.donor.protocol.Status;
+import io.leapnbd.donor.tls.HandshakeLimit;
 import io.leapnbd.donor.tls.LinkTls;
 import io.leapnbd.donor.tls.Role;
 import io.leapnbd.donor.tls.TlsProblem;
@@ -55,6 +56,7 @@ final class Authentication extends ChannelInboundHandlerAdapter {
             SslHandler tls = ctx.pipeline().get(SslHandler.class);
             link.identified(LinkTls.peer(tls.engine().getSession()).identity());
             ctx.pipeline().get(CloseByTls.class).known();
+            ctx.pipeline().remove(HandshakeLimit.class);
             ctx.pipeline().remove(this);
         } catch (SSLException e) {
             refused(ctx, e);

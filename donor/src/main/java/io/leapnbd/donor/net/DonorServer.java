@@ -3,6 +3,7 @@ package io.leapnbd.donor.net;
 import io.leapnbd.donor.loop.EventLoops;
 import io.leapnbd.donor.loop.LoopTurns;
 import io.leapnbd.donor.store.SlabStore;
+import io.leapnbd.donor.tls.HandshakeLimit;
 import io.leapnbd.donor.tls.LinkTls;
 import io.netty.bootstrap.ServerBootstrap;
 import io.netty.buffer.PooledByteBufAllocator;
@@ -185,6 +186,7 @@ public final class DonorServer implements AutoCloseable {
         if (tls != null) {
             boolean _ = shared.handshakes().enter(link.conversation());
             channel.pipeline()
+                    .addLast(new HandshakeLimit())
                     .addLast(new CloseByTls(shared.settings().lingerTimeout()))
                     .addLast(tls.handler(channel.alloc(), shared.settings().helloTimeout()))
                     .addLast(new Authentication(shared, link));

@@ -1,5 +1,6 @@
 package io.leapnbd.donor.net;
 
+import io.leapnbd.donor.tls.HandshakeLimit;
 import io.netty.util.internal.PlatformDependent;
 import java.util.ArrayDeque;
 import java.util.Deque;
@@ -29,8 +30,8 @@ final class LinkMemory {
     /** Likewise when there is little memory left. */
     private static final int SMALL_RECEIVE = 16 << 10;
 
-    /** What TLS may keep for a link: one record that has not arrived whole. It has memory of its own for that. */
-    private static final int TLS_KEEPS = 17 << 10;
+    /** What TLS may keep for a link: all of an unfinished handshake, later one record that has not arrived whole (17 KiB). */
+    private static final int TLS_KEEPS = HandshakeLimit.MOST;
 
     private static final int QUANTUM = 64 << 10;
 

@@ -87,10 +87,12 @@ final class RdmaHandshake {
         } catch (SSLException e) {
             refuse(TlsProblem.sentence(e, Role.SERVER));
             tls.lastWords(out);
-            send(slot, out);
+            boolean _ = send(slot, out);
             return;
         }
-        send(slot, out);
+        if (!send(slot, out)) {
+            return;
+        }
         switch (step) {
             case RECEIVE -> receive();
             case TASK -> look(in);
@@ -149,18 +151,21 @@ final class RdmaHandshake {
         int slot = free[--freeCount];
         ByteBuf out = pair.sendFrame(slot).clear();
         ReplyHeader.encode(out, 0, Operation.HELLO, Status.UNAUTHENTICATED, 0, 0, 0);
-        send(slot, out.writerIndex(ReplyHeader.LENGTH));
+        boolean _ = send(slot, out.writerIndex(ReplyHeader.LENGTH));
     }
 
-    private void send(int slot, ByteBuf out) {
+    /** False if the link has ended of it. */
+    private boolean send(int slot, ByteBuf out) {
         if (!out.isReadable()) {
             sent(slot);
-            return;
+            return link.isOpen();
         }
         try {
             pair.send(slot, out.readableBytes());
+            return true;
         } catch (IOException e) {
             broken(e);
+            return false;
         }
     }
 

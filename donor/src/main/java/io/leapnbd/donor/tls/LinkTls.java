@@ -3,10 +3,12 @@ package io.leapnbd.donor.tls;
 import io.netty.buffer.ByteBufAllocator;
 import io.netty.handler.ssl.ClientAuth;
 import io.netty.handler.ssl.OpenSsl;
+import io.netty.handler.ssl.ReferenceCountedOpenSslEngine;
 import io.netty.handler.ssl.SslContext;
 import io.netty.handler.ssl.SslContextBuilder;
 import io.netty.handler.ssl.SslHandler;
 import io.netty.handler.ssl.SslProvider;
+import io.netty.internal.tcnative.SSL;
 import io.netty.util.ReferenceCountUtil;
 import java.io.IOException;
 import java.net.Socket;
@@ -20,6 +22,7 @@ import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
 import javax.net.ssl.KeyManager;
 import javax.net.ssl.SSLContext;
+import javax.net.ssl.SSLEngine;
 import javax.net.ssl.SSLException;
 import javax.net.ssl.SSLPeerUnverifiedException;
 import javax.net.ssl.SSLSession;
@@ -141,6 +144,7 @@ public final class LinkTls implements AutoCloseable {
      */
     public SslHandler handler(ByteBufAllocator allocator, Duration handshakeTimeout) {
         SslHandler handler = context.newHandler(allocator, verifier);
+        withoutTickets(handler.engine());
         handler.setHandshakeTimeoutMillis(handshakeTimeout.toMillis());
         return handler;
     }
@@ -152,7 +156,17 @@ public final class LinkTls implements AutoCloseable {
      * @throws IOException if there is no memory for its buffers
      */
     public MessageTls messages(int mostBytes) throws IOException {
-        return new MessageTls(context.newEngine(ByteBufAllocator.DEFAULT), verifier, mostBytes);
+        SSLEngine engine = context.newEngine(ByteBufAllocator.DEFAULT);
+        withoutTickets(engine);
+        return new MessageTls(engine, verifier, mostBytes);
+    }
+
+    /** Who has a ticket could come back without a certificate, also past its end. Turning off the context's cache would not do: tickets need none. */
+    private static void withoutTickets(SSLEngine engine) {
+        if (!(engine instanceof ReferenceCountedOpenSslEngine open)) {
+            throw new IllegalStateException("links need OpenSSL's engine, and this is " + engine.getClass());
+        }
+        SSL.setOptions(open.sslPointer(), SSL.SSL_OP_NO_TICKET);
     }
 
     /**

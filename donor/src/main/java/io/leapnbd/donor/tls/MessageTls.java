@@ -14,6 +14,7 @@ import javax.net.ssl.SSLEngineResult;
 import javax.net.ssl.SSLEngineResult.HandshakeStatus;
 import javax.net.ssl.SSLEngineResult.Status;
 import javax.net.ssl.SSLException;
+import org.jspecify.annotations.Nullable;
 
 /**
  * TLS 1.3 of one link over a transport of messages, as RDMA is one: first the handshake, then every message of the link, encrypted. A message
@@ -61,8 +62,10 @@ public final class MessageTls implements AutoCloseable {
         // The engine wants room for a record before it looks how long its plaintext is.
         half = sealedLength(mostBytes) + MappedMemory.GRANULE - 1 & -MappedMemory.GRANULE;
         boolean whole = false;
+        @Nullable MappedMemory reserved = null;
         try {
-            memory = MappedMemory.reserve(2L * half, false);
+            reserved = MappedMemory.reserve(2L * half, false);
+            memory = reserved;
             openedBytes = window(memory.address(), half);
             plainBytes = window(memory.address() + half, half);
             opened = Unpooled.wrappedBuffer(openedBytes.duplicate());
@@ -72,6 +75,10 @@ public final class MessageTls implements AutoCloseable {
         } finally {
             if (!whole) {
                 boolean _ = ReferenceCountUtil.release(engine);
+                MappedMemory taken = reserved;
+                if (taken != null) {
+                    taken.close();
+                }
             }
         }
     }

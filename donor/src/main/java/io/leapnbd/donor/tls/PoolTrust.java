@@ -32,6 +32,9 @@ final class PoolTrust extends X509ExtendedTrustManager {
     /** Of the keys' use only the signature counts in TLS 1.3, whatever the cipher's name. */
     private static final String AUTHENTICATION = "UNKNOWN";
 
+    /** Certificates that a peer may show: its own, its authority's, and one to spare. */
+    private static final int LONGEST = 3;
+
     private final X509TrustManager authority;
     private final Role peers;
 
@@ -70,6 +73,13 @@ final class PoolTrust extends X509ExtendedTrustManager {
 
     private void check(X509Certificate[] chain, boolean client) throws CertificateException {
         X509Certificate its = chain[0];
+        if (chain.length > LONGEST) {
+            // To look at a long one takes milliseconds, and others wait for it.
+            throw refused(
+                    "comes with " + (chain.length - 1) + " others; a pool's needs none beside its authority's",
+                    null,
+                    CertificateVerifier.X509_V_ERR_CERT_CHAIN_TOO_LONG);
+        }
         try {
             its.checkValidity();
         } catch (CertificateExpiredException e) {

@@ -25,7 +25,9 @@ import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.UnaryOperator;
+import javax.net.ssl.SSLContext;
 import javax.net.ssl.SSLException;
 import javax.net.ssl.SSLSocket;
 import org.jspecify.annotations.Nullable;
@@ -270,5 +272,47 @@ class AuthenticationTest {
         record[7] = (byte) (60_000 >> 8);
         record[8] = (byte) 60_000;
         return record;
+    }
+
+    /** Who has a ticket of an earlier connection, and its secret, came in without key and certificate. */
+    @Test
+    void everyConnectionShowsItsCertificateAnew() throws Exception {
+        AtomicInteger asked = new AtomicInteger();
+        SSLContext one = TestPool.client(pool.issue(Role.SERVER, "web"), asked);
+        for (int connection = 1; connection <= 3; connection++) {
+            Socket plain = RawLink.connected(donor.address());
+            try (RawLink link =
+                    new RawLink(one.getSocketFactory().createSocket(plain, "localhost", plain.getPort(), true))) {
+                // Tickets come behind the handshake, with the first reply.
+                assertThat(link.hello(Hellos.observe("a")).status()).isEqualTo(Status.OK);
+                assertThat(asked).hasValue(connection);
+            }
+        }
+    }
+
+    /** While a certificate is looked at, what arrives is kept: it has a bound. */
+    @Test
+    void aPeerThatIsNotKnownMayNotSendMoreThanAHandshakeTakes() throws Exception {
+        try (Socket stranger = RawLink.connected(donor.address())) {
+            stranger.setSoTimeout(60_000);
+            // A record whose length says 16 KiB, again and again; no handshake is ever whole.
+            byte[] record = new byte[5 + (16 << 10)];
+            record[0] = 22;
+            record[1] = 3;
+            record[2] = 3;
+            record[3] = 64;
+            record[5] = 1;
+            record[6] = 1;
+            assertThatThrownBy(() -> {
+                        for (int i = 0; i < 1024; i++) {
+                            stranger.getOutputStream().write(record);
+                        }
+                        if (stranger.getInputStream().read() < 0) {
+                            throw new IOException("ended");
+                        }
+                    })
+                    .isInstanceOf(IOException.class);
+        }
+        Await.until("its link is gone", () -> donor.server.statistics().openLinks() == 0);
     }
 }

@@ -1,5 +1,6 @@
 package io.leapnbd.bypass.link;
 
+import io.leapnbd.donor.tls.HandshakeLimit;
 import io.leapnbd.donor.tls.LinkTls;
 import io.leapnbd.donor.tls.Role;
 import io.leapnbd.donor.tls.TlsProblem;
@@ -42,6 +43,7 @@ final class DonorAuthentication extends ChannelInboundHandlerAdapter {
         try {
             SslHandler tls = ctx.pipeline().get(SslHandler.class);
             session.authenticated(LinkTls.peer(tls.engine().getSession()));
+            ctx.pipeline().remove(HandshakeLimit.class);
             ctx.pipeline().remove(this);
             ctx.fireChannelActive();
         } catch (SSLException e) {

@@ -3,6 +3,7 @@ package io.leapnbd.bypass.link;
 import io.leapnbd.donor.protocol.Hello;
 import io.leapnbd.donor.protocol.HelloReply;
 import io.leapnbd.donor.protocol.Status;
+import io.leapnbd.donor.tls.HandshakeLimit;
 import io.leapnbd.donor.tls.LinkTls;
 import io.leapnbd.donor.tls.PoolName;
 import io.netty.bootstrap.Bootstrap;
@@ -130,6 +131,7 @@ final class TcpSession implements LinkSession {
             @Override
             protected void initChannel(Channel fresh) {
                 fresh.pipeline()
+                        .addLast(new HandshakeLimit())
                         .addLast(both.handler(fresh.alloc(), connectTimeout))
                         .addLast(new DonorAuthentication(TcpSession.this))
                         .addLast(reader);

@@ -103,10 +103,12 @@ final class TlsOverRdma implements RdmaConnection, RdmaPeerEvents {
         } catch (SSLException e) {
             refuse(TlsProblem.sentence(e, Role.DONOR));
             tls.lastWords(out);
-            send(out);
+            boolean _ = send(out);
             return;
         }
-        send(out);
+        if (!send(out)) {
+            return;
+        }
         if (step == MessageTls.Step.TASK) {
             look(in, slot);
             return;
@@ -133,18 +135,20 @@ final class TlsOverRdma implements RdmaConnection, RdmaPeerEvents {
         }
     }
 
-    /** Sends a message of the handshake, if it is any. */
-    private void send(ByteBuf out) {
+    /** Sends a message of the handshake, if it is any. False if the connection has ended of it. */
+    private boolean send(ByteBuf out) {
         if (!out.isReadable()) {
             tellRefusal();
-            return;
+            return true;
         }
         sending = true;
         try {
             connected(transfers).send(SLOT, out.readableBytes());
+            return true;
         } catch (IOException e) {
             sending = false;
             broken(e);
+            return false;
         }
     }
 
