@@ -29,8 +29,15 @@ final class GrantLog implements AutoCloseable {
     private final ScheduledExecutorService thread = Executors.newSingleThreadScheduledExecutor(
             Thread.ofPlatform().name("log-of-grants").daemon().factory());
 
-    /** By identity, as they were at the last look. The thread's. */
-    private Map<Object, ExportStatistics> before = new HashMap<>();
+    /** As they were at the last look. The thread's. */
+    private Map<Key, ExportStatistics> before = new HashMap<>();
+
+    /** An identity may have several exports, and several identities may have exports of one name. */
+    private record Key(Object identity, String name) {
+        static Key of(ExportStatistics export) {
+            return new Key(export.identity(), export.name());
+        }
+    }
 
     /** Looks from now on. */
     GrantLog(SlabStore store) {
@@ -41,10 +48,11 @@ final class GrantLog implements AutoCloseable {
     private void look() {
         try {
             StoreStatistics statistics = store.statistics();
-            Map<Object, ExportStatistics> now = new HashMap<>();
+            Map<Key, ExportStatistics> now = new HashMap<>();
             for (ExportStatistics export : statistics.exports()) {
-                now.put(export.identity(), export);
-                ExportStatistics last = before.remove(export.identity());
+                Key key = Key.of(export);
+                now.put(key, export);
+                ExportStatistics last = before.remove(key);
                 tell(export, last, statistics.slabSize());
             }
             for (ExportStatistics gone : before.values()) {
