@@ -44,27 +44,40 @@ public final class LogOptions {
     }
 
     /**
+     * Checks what commands are told; nothing is changed.
+     *
+     * @throws ParameterException if one of them is told nonsense
+     */
+    public static void check(ParseResult result) {
+        for (CommandLine command : result.asCommandLineList()) {
+            ParseResult parsed = command.getParseResult();
+            String level = parsed.matchedOptionValue(LEVEL, (String) null);
+            String format = parsed.matchedOptionValue(FORMAT, (String) null);
+            if (level != null && !LogSetup.isLevel(level)) {
+                throw new ParameterException(command, LEVEL + ": " + LogSetup.complaint(level));
+            }
+            if (format != null && LogFormat.Kind.of(format) == null) {
+                throw new ParameterException(
+                        command, FORMAT + ": '" + format + "' is none of text, json and journal; choose one of them");
+            }
+        }
+    }
+
+    /**
      * Logs as the command that is run is told to.
      *
      * @throws ParameterException if it is told nonsense
      */
     public static void apply(ParseResult result) {
+        check(result);
         boolean verbose = CommonOptions.verbose(result);
         String level = null;
         for (CommandLine command : result.asCommandLineList()) {
             ParseResult parsed = command.getParseResult();
             level = parsed.matchedOptionValue(LEVEL, level);
             String format = parsed.matchedOptionValue(FORMAT, (String) null);
-            if (level != null && !LogSetup.isLevel(level)) {
-                throw new ParameterException(command, LEVEL + ": " + LogSetup.complaint(level));
-            }
-            if (format != null) {
-                LogFormat.Kind kind = LogFormat.Kind.of(format);
-                if (kind == null) {
-                    throw new ParameterException(
-                            command,
-                            FORMAT + ": '" + format + "' is none of text, json and journal; choose one of them");
-                }
+            LogFormat.Kind kind = format == null ? null : LogFormat.Kind.of(format);
+            if (kind != null) {
                 LogSetup.format(kind);
             }
         }

@@ -8,12 +8,14 @@ import io.leapnbd.tools.linux.PrivateFolder;
 import java.io.IOException;
 import java.nio.charset.CharacterCodingException;
 import java.nio.file.Files;
+import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermission;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 import org.tomlj.Toml;
@@ -52,19 +54,36 @@ final class ConfigReader {
             if (Files.size(path) > LARGEST) {
                 throw new ConfigException(path + " is larger than 1 MiB, so it is no file of settings; name another");
             }
-            if (Files.getPosixFilePermissions(path).contains(PosixFilePermission.OTHERS_WRITE)) {
+            // From here on one file, wherever links lead meanwhile.
+            Path real = path.toRealPath();
+            Set<PosixFilePermission> rights = Files.getPosixFilePermissions(real, LinkOption.NOFOLLOW_LINKS);
+            if (rights.contains(PosixFilePermission.OTHERS_WRITE)) {
                 throw new ConfigException(path + " may be changed by everybody on this machine; chmod o-w " + path);
             }
-            if (!PrivateFolder.isOwn(path.toRealPath())) {
+            if (rights.contains(PosixFilePermission.GROUP_WRITE)) {
+                throw new ConfigException(path + " may be changed by its group; chmod g-w " + path);
+            }
+            if (!PrivateFolder.isOwn(real)) {
                 throw new ConfigException(
                         path + " belongs to another user, who could change what runs here; chown root " + path);
             }
-            return Files.readString(path);
+            requireUnmovable(path, real);
+            return Files.readString(real);
         } catch (CharacterCodingException e) {
             throw new ConfigException(path + " is not text in UTF-8; save it as such");
         } catch (IOException e) {
             throw new ConfigException(path + " cannot be read (" + OneLineErrors.describe(e)
                     + "); this user has to have the right to read it");
+        }
+    }
+
+    /** Nobody else may put another file, or a link to one, in its place. */
+    private static void requireUnmovable(Path path, Path real) throws ConfigException {
+        try {
+            PrivateFolder.requireUnmovable(path);
+            PrivateFolder.requireUnmovable(real);
+        } catch (IOException e) {
+            throw new ConfigException(String.valueOf(e.getMessage()));
         }
     }
 

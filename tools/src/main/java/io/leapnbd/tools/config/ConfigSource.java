@@ -1,6 +1,7 @@
 package io.leapnbd.tools.config;
 
 import java.nio.file.Files;
+import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
@@ -34,7 +35,8 @@ public record ConfigSource(Map<String, String> environment, Path usual) {
         String variable = environment.get(VARIABLE);
         String named = option != null ? option : variable == null || variable.isEmpty() ? null : variable;
         if (named == null) {
-            return Files.exists(usual) ? usual : null;
+            // A link that leads nowhere is no absence: whoever made it meant some file.
+            return Files.notExists(usual, LinkOption.NOFOLLOW_LINKS) ? null : usual;
         }
         return named.equals(NONE) ? null : Path.of(named);
     }

@@ -1,6 +1,7 @@
 package io.leapnbd.tools.config;
 
 import io.leapnbd.tools.cli.CommandFailure;
+import io.leapnbd.tools.cli.LogOptions;
 import io.leapnbd.tools.cli.OneLineErrors;
 import io.leapnbd.tools.config.ConfigFile.Section;
 import java.util.ArrayList;
@@ -71,6 +72,7 @@ record ConfigTarget(String command, @Nullable String instance) {
             return e.problems();
         }
         try {
+            LogOptions.check(line.getParseResult());
             if (isStarted(file) && line.getCommandSpec().userObject() instanceof Configurable configurable) {
                 configurable.check();
             }

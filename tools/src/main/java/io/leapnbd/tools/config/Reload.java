@@ -188,7 +188,7 @@ public final class Reload {
         try {
             root.parseArgs(typed.toArray(String[]::new));
             Configuration known = Configured.load(command, typed, source);
-            root.parseArgs(known.arguments().toArray(String[]::new));
+            LogOptions.check(root.parseArgs(known.arguments().toArray(String[]::new)));
             if (command.getCommandSpec().userObject() instanceof Configurable configurable) {
                 configurable.check();
             }

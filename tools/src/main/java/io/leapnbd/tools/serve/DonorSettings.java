@@ -12,6 +12,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Collectors;
 import picocli.CommandLine.TypeConversionException;
@@ -183,12 +184,21 @@ final class DonorSettings {
         }
     }
 
-    /** Those that are used or come, as {@code --donors} takes them; empty for one in this process. */
+    /** As a file of settings names them: also those that leave, as a server that starts has to ask whoever may hold pages. */
     String names() {
+        return names(Set.of(Donor.Use.USED, Donor.Use.JOINING, Donor.Use.LEAVING, Donor.Use.DISOWNED));
+    }
+
+    /** Those of them that leave. */
+    String leaving() {
+        return names(Set.of(Donor.Use.LEAVING, Donor.Use.DISOWNED));
+    }
+
+    private String names(Set<Donor.Use> uses) {
         List<String> names = new ArrayList<>();
         for (Donor donor : donors.present()) {
             DonorAddress address = donors.addressOf(donor);
-            if (address != null && (donor.use() == Donor.Use.USED || donor.use() == Donor.Use.JOINING)) {
+            if (address != null && uses.contains(donor.use())) {
                 names.add(name(donor, address));
             }
         }

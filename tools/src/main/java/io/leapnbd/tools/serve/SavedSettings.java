@@ -32,6 +32,9 @@ record SavedSettings(
         @Nullable String instance,
         Set<String> keys) {
 
+    /** Donors that are on their way out. */
+    static final String LEAVING = "leaving";
+
     private static final Set<String> LISTS = Set.of(DonorSettings.ALL);
 
     /**
@@ -68,18 +71,25 @@ record SavedSettings(
     /** Writes those that are in force now; returns what was written, in a line. */
     String save() {
         Map<String, String> values = new LinkedHashMap<>();
+        String leaving = "";
         for (String line : client.put("/settings?format=lines").lines().toList()) {
             int equals = line.indexOf('=');
             if (equals > 0 && keys.contains(line.substring(0, equals))) {
                 values.put(line.substring(0, equals), line.substring(equals + 1));
+            } else if (line.startsWith(LEAVING + "=") && keys.contains(DonorSettings.ALL)) {
+                leaving = line.substring(equals + 1);
             }
         }
         String section = "[" + role + (instance == null ? "" : "." + instance) + "]";
         try {
             List<String> changed = ConfigEdit.save(file, role, instance, values, LISTS);
-            return changed.isEmpty()
-                    ? file + " has it already"
-                    : file + ": written into " + section + ": " + String.join(", ", changed);
+            return (changed.isEmpty()
+                            ? file + " has it already"
+                            : file + ": written into " + section + ": " + String.join(", ", changed))
+                    + (leaving.isEmpty()
+                            ? ""
+                            : "; " + leaving
+                                    + " stays there while it may hold pages, so save once more when it has left");
         } catch (ConfigException e) {
             throw new CommandFailure(ExitCode.FAILED, String.valueOf(e.getMessage()), e);
         }

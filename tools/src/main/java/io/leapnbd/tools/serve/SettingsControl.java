@@ -74,10 +74,12 @@ final class SettingsControl {
         }
         if ("lines".equals(format)) {
             String names = donors.names();
+            String leaving = donors.leaving();
             return Answer.line(
                     200,
                     (after + " " + LOG_LEVEL + "=" + level).replace(' ', '\n')
-                            + (names.isEmpty() ? "" : "\n" + DonorSettings.ALL + "=" + names));
+                            + (names.isEmpty() ? "" : "\n" + DonorSettings.ALL + "=" + names)
+                            + (leaving.isEmpty() ? "" : "\n" + SavedSettings.LEAVING + "=" + leaving));
         }
         return Answer.line(200, export + ": " + after + " " + LOG_LEVEL + "=" + level + donors.text());
     }
