@@ -11,9 +11,7 @@ import java.nio.ByteBuffer;
 import java.nio.channels.Channels;
 import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.attribute.BasicFileAttributes;
 import java.time.Duration;
 import java.util.List;
 import java.util.Objects;
@@ -75,7 +73,7 @@ public final class IntervalLog implements AutoCloseable {
         channel = open(file);
         out = print(channel);
         writer = header(out, startMillis);
-        fileKey = key(file);
+        fileKey = PlainFile.key(file);
         long nanos = interval.toNanos();
         this.thread = Thread.ofPlatform().name("histogram-log").daemon().unstarted(() -> run(nanos));
         this.thread.start();
@@ -98,21 +96,13 @@ public final class IntervalLog implements AutoCloseable {
                 new BufferedOutputStream(Channels.newOutputStream(channel)), false, StandardCharsets.UTF_8);
     }
 
-    private static @Nullable Object key(Path path) {
-        try {
-            return Files.readAttributes(path, BasicFileAttributes.class).fileKey();
-        } catch (IOException e) {
-            return null;
-        }
-    }
-
     /** Soon opens the file anew if somebody has moved it. Any thread. */
     public void reopen() {
         reopening = true;
     }
 
     private void openAnew(boolean full) {
-        if (!full && Objects.equals(key(file), fileKey)) {
+        if (!full && Objects.equals(PlainFile.key(file), fileKey)) {
             return;
         }
         try {
@@ -124,7 +114,7 @@ public final class IntervalLog implements AutoCloseable {
             channel = fresh;
             out = print(fresh);
             writer = header(out, System.currentTimeMillis());
-            fileKey = key(file);
+            fileKey = PlainFile.key(file);
             failed = false;
         } catch (IOException e) {
             log.warn("{} cannot be opened anew ({}); what was open is gone on with", file, e.getMessage());

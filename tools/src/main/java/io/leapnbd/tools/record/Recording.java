@@ -5,12 +5,12 @@ import io.leapnbd.bypass.cache.AccessQueue.Access;
 import io.leapnbd.nbd.spi.BlockDevice;
 import io.leapnbd.tools.cli.Json;
 import io.leapnbd.tools.cli.OneLineErrors;
+import io.leapnbd.tools.linux.PlainFile;
 import io.leapnbd.tools.linux.Rotation;
 import java.io.IOException;
 import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.attribute.BasicFileAttributes;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
 import java.util.List;
@@ -100,7 +100,7 @@ public final class Recording implements AutoCloseable {
 
     /** The head of a file, or of what is added to one. Times begin anew, and the line says when. */
     private void begin() throws IOException {
-        fileKey = key(path);
+        fileKey = PlainFile.key(path);
         startNanos = System.nanoTime();
         writtenNanos = startNanos;
         lastMicros = 0;
@@ -108,14 +108,6 @@ public final class Recording implements AutoCloseable {
         about.forEach(line -> file.line("# " + line));
         file.line("# started " + Instant.now().truncatedTo(ChronoUnit.MICROS));
         file.write();
-    }
-
-    private static @Nullable Object key(Path path) {
-        try {
-            return Files.readAttributes(path, BasicFileAttributes.class).fileKey();
-        } catch (IOException e) {
-            return null;
-        }
     }
 
     /** Soon opens the file anew if somebody has moved it. Any thread. */
@@ -194,7 +186,7 @@ public final class Recording implements AutoCloseable {
         file.write();
         if (full) {
             Rotation.shift(path);
-        } else if (Objects.equals(key(path), fileKey)) {
+        } else if (Objects.equals(PlainFile.key(path), fileKey)) {
             return;
         }
         file.close();

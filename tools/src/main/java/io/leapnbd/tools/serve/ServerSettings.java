@@ -64,50 +64,6 @@ public record ServerSettings(
     /** Most bytes of a file name before its ending: file systems allow 255, and two files beside it have longer endings. */
     private static final int LONGEST_NAME = 200;
 
-    /** With files of the usual size. */
-    ServerSettings(
-            List<DonorAddress> donors,
-            long size,
-            String export,
-            List<HostPort> tcp,
-            UnixSockets unix,
-            TlsChoice tls,
-            LinkSecurity links,
-            @Nullable EndpointAddress http,
-            CopiesChoice copies,
-            Duration ioTimeout,
-            LoopSettings loops,
-            Path stateDir,
-            TakeoverChoice takeover,
-            @Nullable Path histogramLog,
-            Duration histogramInterval,
-            PrefetchSettings prefetch,
-            @Nullable Path record,
-            DataPath path,
-            List<String> unprotected) {
-        this(
-                donors,
-                size,
-                export,
-                tcp,
-                unix,
-                tls,
-                links,
-                http,
-                copies,
-                ioTimeout,
-                loops,
-                stateDir,
-                takeover,
-                histogramLog,
-                histogramInterval,
-                prefetch,
-                record,
-                DEFAULT_FILE_LIMIT,
-                path,
-                unprotected);
-    }
-
     /** These, with what protection could not be had. */
     ServerSettings withUnprotected(List<String> lacks) {
         return new ServerSettings(

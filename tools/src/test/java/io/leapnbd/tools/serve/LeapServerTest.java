@@ -334,6 +334,7 @@ class LeapServerTest {
                 Duration.ofSeconds(1),
                 PrefetchSettings.DEFAULT,
                 null,
+                ServerSettings.DEFAULT_FILE_LIMIT,
                 DataPath.BYPASS,
                 List.of());
     }
@@ -357,6 +358,7 @@ class LeapServerTest {
                 s.histogramInterval(),
                 s.prefetch(),
                 s.record(),
+                s.fileLimit(),
                 s.path(),
                 s.unprotected());
     }
@@ -380,6 +382,7 @@ class LeapServerTest {
                 s.histogramInterval(),
                 s.prefetch(),
                 s.record(),
+                s.fileLimit(),
                 s.path(),
                 s.unprotected());
     }
@@ -403,6 +406,7 @@ class LeapServerTest {
                 s.histogramInterval(),
                 s.prefetch(),
                 s.record(),
+                s.fileLimit(),
                 s.path(),
                 s.unprotected());
     }
@@ -426,6 +430,7 @@ class LeapServerTest {
                 s.histogramInterval(),
                 s.prefetch(),
                 s.record(),
+                s.fileLimit(),
                 s.path(),
                 s.unprotected());
     }

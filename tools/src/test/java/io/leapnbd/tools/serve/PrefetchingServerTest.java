@@ -227,6 +227,7 @@ class PrefetchingServerTest {
                 Duration.ofSeconds(1),
                 SETTINGS,
                 record,
+                ServerSettings.DEFAULT_FILE_LIMIT,
                 DataPath.BYPASS,
                 List.of());
     }
