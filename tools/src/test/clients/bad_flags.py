@@ -10,6 +10,7 @@ from processes import CLIENT_DEADLINE, LAUNCHER, Donor, Server, die_with_parent,
 
 USAGE = 2
 FAILED = 1
+NO_DONOR = 3
 ABSENT = "127.0.0.1:1"
 PROCESSORS = len(os.sched_getaffinity(0))
 
@@ -143,9 +144,9 @@ def donors_too_small(processes):
 
 
 def donor_away(processes):
-    require_refusal(served(processes, [ABSENT]), FAILED, [ABSENT])
+    require_refusal(served(processes, [ABSENT]), NO_DONOR, [ABSENT])
     there = Donor(processes, "64M").ready().address
-    require_refusal(served(processes, [there, ABSENT]), FAILED, [ABSENT])
+    require_refusal(served(processes, [there, ABSENT]), NO_DONOR, [ABSENT])
 
 
 def donors_of_other_slab_sizes(processes):
@@ -157,7 +158,7 @@ def donor_is_no_donor(processes):
     """Something else answers at that address: here, an NBD server."""
     server = Server(processes, "16M").ready()
     address = server.uri("nbd").removeprefix("nbd://").split("/")[0]
-    require_refusal(served(processes, [address]), FAILED, [address])
+    require_refusal(served(processes, [address]), NO_DONOR, [address])
 
 
 def donors_in_another_order(processes):
