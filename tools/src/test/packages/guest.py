@@ -10,7 +10,7 @@ from box import NotHere
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 PRELOAD = os.path.join(HERE, "../kernel/preload/xstate.c")
-LIMIT = 540
+LIMIT = 1500
 
 DROP_INS = {
     "leap-nbd-donor": "donor --memory 160M --slab-size 8M --drain-timeout 2s",

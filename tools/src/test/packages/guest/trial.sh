@@ -27,7 +27,7 @@ look() {
   tries=0
   until [ -e "$folder/looked$round" ]; do
     tries=$((tries + 1))
-    [ $tries -lt 600 ] || die "the program does not come to an end after $1"
+    [ $tries -lt 3000 ] || die "the program does not come to an end after $1"
     sleep 0.2
   done
   [ "$(cat "$folder/looked$round")" = 0 ] || die "after $1 $(cat "$folder/looked$round") pages are wrong"
@@ -61,7 +61,7 @@ sleep 2
 tries=0
 until [ "$(systemctl is-active leap-nbd-attach@swap)" = active ]; do
   tries=$((tries + 1))
-  [ $tries -lt 300 ] || die "attach does not come back"
+  [ $tries -lt 3000 ] || die "attach does not come back"
   sleep 0.2
 done
 journalctl --no-pager -u leap-nbd-attach@swap | grep -q '(adopted)' || die "attach has not adopted its device"
