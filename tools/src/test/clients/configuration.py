@@ -171,6 +171,12 @@ def set_is_written_back(processes):
     )
     assert text.replace('log-level = "debug"\n', "") == expected, text
     assert os.stat(serving.config).st_mode & 0o777 == 0o640
+    # A file that could not be read again is no place to save in: then nothing is set either.
+    write(serving.config, text + "size = \n")
+    said = leap(processes, "set", "--pid", str(serving.child.pid), "--save", "prefetch=leap", fails=True)
+    assert serving.config in said and "nothing was changed" in said, said
+    assert "prefetch=none" in in_force(processes, serving)
+    write(serving.config, text)
     # It is in force already, and reading it changes nothing more.
     assert "after a restart" not in leap(processes, "reload", "--pid", str(serving.child.pid))
     assert "prefetch=none" in in_force(processes, serving)

@@ -213,6 +213,15 @@ class ConfigurationTest {
                 .allMatch(line -> line.startsWith("leap-nbd config check: " + file + ":"));
     }
 
+    @Test
+    void everyWrongValueOfASectionIsListed() throws IOException {
+        write("[serve.swap]\nsize = \"8X\"\nwait = \"soon\"\nhistory = 33\nthreads = \"many\"\n");
+        assertThat(run("config", "check", file.toString())).isEqualTo(ExitCode.USAGE);
+        for (int line : new int[] {2, 3, 5}) {
+            assertThat(err.toString()).contains(file + ":" + line + ": [serve.swap]");
+        }
+    }
+
     @ParameterizedTest
     @CsvSource({
         "LEAP_NBD_SERVE_SISE,1,did you mean 'size'?",

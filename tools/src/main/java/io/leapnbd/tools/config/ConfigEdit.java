@@ -57,6 +57,15 @@ public final class ConfigEdit {
         }
     }
 
+    /**
+     * Looks whether a file can be changed: it can be read, and says nothing that the parser does not take.
+     *
+     * @throws ConfigException if not
+     */
+    public static void requireSound(Path path) throws ConfigException {
+        var _ = ConfigReader.read(path);
+    }
+
     /** The text with other values. */
     static String edited(
             Path path,

@@ -56,11 +56,24 @@ record ConfigTarget(String command, @Nullable String instance) {
         try {
             root.parseArgs(typed().toArray(String[]::new));
             Configuration known = Configured.load(line, typed(), file, environment);
+            // All that is wrong is said at once, not only the first of it.
+            line.getCommandSpec().parser().collectErrors(true);
             root.parseArgs(known.arguments().toArray(String[]::new));
-            return line;
         } catch (ParameterException e) {
             throw new ConfigException(Configured.explain(line, OneLineErrors.sentence(e)));
         }
+        List<String> wrong = new ArrayList<>();
+        for (Exception error : line.getParseResult().errors()) {
+            wrong.add(Configured.explain(
+                    line,
+                    error instanceof ParameterException known
+                            ? OneLineErrors.sentence(known)
+                            : OneLineErrors.describe(error)));
+        }
+        if (!wrong.isEmpty()) {
+            throw new ConfigException(wrong);
+        }
+        return line;
     }
 
     /** What is wrong with it, each a sentence with its place; nothing is started. */

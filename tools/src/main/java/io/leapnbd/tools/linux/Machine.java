@@ -67,7 +67,8 @@ public record Machine(UUID id, UUID boot, String name) {
         return hostName() + ", process " + ProcessHandle.current().pid();
     }
 
-    private static String hostName() {
+    /** This machine's name, as the kernel has it. */
+    public static String hostName() {
         String name = KernelFile.read(HOST_NAME).orElseGet(Machine::nameByAddress);
         return name.substring(0, Math.min(name.length(), LONGEST_HOST));
     }

@@ -30,6 +30,6 @@ public final class PoolCommand implements Callable<Integer> {
     public Integer call() {
         throw new ParameterException(
                 spec.commandLine(),
-                "say 'pool create FOLDER' or 'pool add FOLDER MACHINE'; 'leap-nbd pool --help' has more");
+                "say 'pool create FOLDER MACHINE…' or 'pool add FOLDER MACHINE'; 'leap-nbd pool --help' has more");
     }
 }

@@ -2,6 +2,7 @@ package io.leapnbd.tools.pool;
 
 import io.leapnbd.donor.store.Identity;
 import io.leapnbd.donor.tls.PoolAuthority;
+import io.leapnbd.donor.tls.Role;
 import io.leapnbd.tools.cli.CommandFailure;
 import io.leapnbd.tools.cli.ExitCode;
 import java.io.IOException;
@@ -10,6 +11,8 @@ import java.nio.file.Path;
 import java.security.GeneralSecurityException;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
@@ -22,14 +25,26 @@ import picocli.CommandLine.Spec;
 @Command(
         name = "create",
         sortOptions = false,
-        description = {"Makes a pool: a folder with the key and certificate of its authority.", ""})
+        description = {
+            "Makes a pool: a folder with the key and certificate of its authority, and a folder in it for each machine.",
+            ""
+        })
 public final class PoolCreate implements Callable<Integer> {
 
     /** To make a new pool means to visit every machine, so it is rare; machines' certificates end sooner. */
     private static final Duration LIFE = Duration.ofDays(3650);
 
-    @Parameters(paramLabel = "FOLDER", description = "Is made, with mode 0700.")
+    private static final List<Role> ALL = List.of(Role.values());
+
+    @Parameters(index = "0", paramLabel = "FOLDER", description = "Is made, with mode 0700.")
     private Path folder = Path.of("");
+
+    @Parameters(
+            index = "1..*",
+            arity = "0..*",
+            paramLabel = "MACHINE",
+            description = "Host names of machines that lend or borrow. 'pool add' adds more, and has options.")
+    private List<String> machines = List.of();
 
     @Option(
             names = "--name",
@@ -50,11 +65,24 @@ public final class PoolCreate implements Callable<Integer> {
             throw new ParameterException(
                     spec.commandLine(), "--name: '" + name + "' is not 1 to 64 of a-z, 0-9, '.', '-' and '_'");
         }
+        List<MachineFolder> folders;
+        try {
+            folders = machines.stream()
+                    .map(machine -> MachineFolder.of(folder, machine))
+                    .distinct()
+                    .toList();
+        } catch (IllegalArgumentException e) {
+            throw new ParameterException(spec.commandLine(), String.valueOf(e.getMessage()), e);
+        }
         PoolAuthority.Issued made;
+        List<Instant> ends = new ArrayList<>();
         try {
             made = PoolAuthority.create(name, Instant.now(), LIFE);
             PemFiles.folder(folder);
             PemFiles.write(folder, "ca", made);
+            for (MachineFolder machine : folders) {
+                ends.add(machine.make(machine.host(), List.of(), ALL, MachineFolder.DEFAULT_DAYS));
+            }
         } catch (IOException e) {
             throw new CommandFailure(ExitCode.FAILED, String.valueOf(e.getMessage()), e);
         } catch (GeneralSecurityException e) {
@@ -62,11 +90,23 @@ public final class PoolCreate implements Callable<Integer> {
         }
         PrintWriter out = spec.commandLine().getOut();
         out.println("made pool '" + name + "' in " + folder + ", good until "
-                + PoolAdd.day(made.certificate().getNotAfter().toInstant()));
+                + MachineFolder.day(made.certificate().getNotAfter().toInstant()));
         out.println("who has " + folder.resolve(PoolFolder.AUTHORITY_KEY)
                 + " can join the pool: keep it, and copy it nowhere but to a safe");
-        out.println("next, for each machine:");
-        out.println("  leap-nbd pool add " + PoolAdd.quoted(folder) + " MACHINE");
+        if (folders.isEmpty()) {
+            out.println("next, for each machine:");
+            out.println("  leap-nbd pool add " + MachineFolder.quoted(folder) + " MACHINE");
+            return ExitCode.OK;
+        }
+        for (int i = 0; i < folders.size(); i++) {
+            folders.get(i).sayMade(out, folders.get(i).host(), ALL, ends.get(i));
+        }
+        out.println("next:");
+        for (MachineFolder machine : folders) {
+            machine.sayCopy(out);
+        }
+        MachineFolder.sayUse(out, "a machine", ALL);
+        out.println("the folders hold keys: once they are there, remove them here");
         return ExitCode.OK;
     }
 }

@@ -41,7 +41,7 @@ record SavedSettings(
      * Of some settings, before they are changed.
      *
      * @param names as {@code set} takes them
-     * @throws CommandFailure if the process has no file to write them to
+     * @throws CommandFailure if the process has no file to write them to, or that file is broken
      */
     static SavedSettings of(EndpointClient client, Collection<String> names) {
         RunFile process = EndpointOptions.runFileOf(client);
@@ -64,6 +64,12 @@ record SavedSettings(
         }
         if (keys.isEmpty()) {
             throw new CommandFailure(ExitCode.USAGE, "--save: say what to change and write, like prefetch=leap");
+        }
+        try {
+            // Before anything is changed: what could not be saved is not set either.
+            ConfigEdit.requireSound(file);
+        } catch (ConfigException e) {
+            throw new CommandFailure(ExitCode.USAGE, "--save: " + e.getMessage() + "; nothing was changed", e);
         }
         return new SavedSettings(client, file, process.role(), process.instance(), keys);
     }

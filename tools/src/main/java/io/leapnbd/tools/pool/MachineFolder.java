@@ -1,0 +1,152 @@
+package io.leapnbd.tools.pool;
+
+import io.leapnbd.donor.tls.PoolAuthority;
+import io.leapnbd.donor.tls.PoolName;
+import io.leapnbd.donor.tls.Role;
+import io.leapnbd.nbd.tls.Credentials;
+import io.leapnbd.nbd.tls.TlsFolder;
+import io.leapnbd.tools.linux.Machine;
+import io.netty.util.NetUtil;
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.security.GeneralSecurityException;
+import java.security.cert.X509Certificate;
+import java.time.Duration;
+import java.time.Instant;
+import java.time.ZoneOffset;
+import java.util.ArrayList;
+import java.util.EnumMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.regex.Pattern;
+
+/**
+ * The folder in a pool's that is for one machine: the certificates it shows, their keys, and the authority's certificate.
+ *
+ * @param pool the pool's folder
+ * @param host the machine's name, in small letters, and the folder's
+ */
+record MachineFolder(Path pool, String host) {
+
+    /** How long certificates are good for, if nothing is said. */
+    static final int DEFAULT_DAYS = 730;
+
+    /** What a shell takes as it is. */
+    private static final Pattern PLAIN = Pattern.compile("[A-Za-z0-9_@%+=:,./-]+");
+
+    private static final Pattern HOST = Pattern.compile("[A-Za-z0-9]([A-Za-z0-9.-]{0,252}[A-Za-z0-9])?");
+
+    /**
+     * Names a machine of a pool.
+     *
+     * @throws IllegalArgumentException in a sentence, if that is no host name
+     */
+    static MachineFolder of(Path pool, String machine) {
+        if (!HOST.matcher(machine).matches() || NetUtil.createByteArrayFromIpAddressString(machine) != null) {
+            throw new IllegalArgumentException("'" + machine + "' is no host name");
+        }
+        return new MachineFolder(pool, machine.toLowerCase(Locale.ROOT));
+    }
+
+    /** Whether clients may reach a machine by that. */
+    static boolean isAddress(String text) {
+        return HOST.matcher(text).matches() || NetUtil.createByteArrayFromIpAddressString(text) != null;
+    }
+
+    Path path() {
+        return pool.resolve(host);
+    }
+
+    /**
+     * Makes certificates and the folder.
+     *
+     * @param identity whose exports the machine has
+     * @param addresses more names and addresses for the certificates
+     * @param roles at least one
+     * @param days 1 to 3650
+     * @return when they end: sooner than asked for if the pool does
+     * @throws IOException in one sentence, if the pool cannot be read or the folder is there
+     * @throws GeneralSecurityException if this Java makes no certificates
+     */
+    Instant make(String identity, List<String> addresses, List<Role> roles, int days)
+            throws IOException, GeneralSecurityException {
+        if (!Files.exists(pool.resolve(PoolFolder.AUTHORITY_KEY))) {
+            throw new IOException(pool + " is no pool: it has no " + PoolFolder.AUTHORITY_KEY
+                    + "; 'leap-nbd pool create " + quoted(pool) + "' makes one");
+        }
+        Credentials read = new TlsFolder(pool).credentials("ca");
+        X509Certificate own = read.chain().getFirst();
+        PoolAuthority authority = new PoolAuthority(read.key(), own);
+        Instant now = Instant.now();
+        Instant until = now.plus(Duration.ofDays(days));
+        if (now.isAfter(own.getNotAfter().toInstant())) {
+            throw new IOException("the pool in " + pool + " has ended, on "
+                    + day(own.getNotAfter().toInstant()) + "; make a new one, and add every machine to that");
+        }
+        List<String> hosts = new ArrayList<>(List.of(host));
+        hosts.addAll(addresses);
+        Map<Role, PoolAuthority.Issued> all = new EnumMap<>(Role.class);
+        Instant ends = until;
+        for (Role role : roles) {
+            PoolAuthority.Issued made = authority.issue(
+                    new PoolName(poolName(own), role, role == Role.SERVER ? identity : host), hosts, now, until);
+            all.put(role, made);
+            ends = made.certificate().getNotAfter().toInstant();
+        }
+        PemFiles.folder(path());
+        PemFiles.certificate(path().resolve(PoolFolder.AUTHORITY), own);
+        for (Map.Entry<Role, PoolAuthority.Issued> one : all.entrySet()) {
+            PemFiles.write(path(), one.getKey().label(), one.getValue());
+        }
+        return ends;
+    }
+
+    /** Says what was made. */
+    void sayMade(PrintWriter out, String identity, List<Role> roles, Instant ends) {
+        out.println("made " + path() + " for machine " + host
+                + (roles.contains(Role.SERVER) ? ", whose exports belong to '" + identity + "'" : "") + "; good until "
+                + day(ends));
+    }
+
+    /** Says how the folder comes to its machine. */
+    void sayCopy(PrintWriter out) {
+        boolean here = host.equals(Machine.hostName().toLowerCase(Locale.ROOT));
+        out.println(
+                here
+                        ? "  mkdir -p /etc/leap-nbd && cp -rp " + quoted(path()) + " /etc/leap-nbd/pool"
+                        : "  ssh root@" + host + " mkdir -p /etc/leap-nbd && scp -rp " + quoted(path()) + " root@"
+                                + host + ":/etc/leap-nbd/pool");
+    }
+
+    /** Says how a machine lends, and how one borrows. */
+    static void sayUse(PrintWriter out, String on, List<Role> roles) {
+        if (roles.contains(Role.DONOR)) {
+            out.println("  on " + on + ", to lend:    leap-nbd donor --memory 8G --listen 0.0.0.0:9400 --pool"
+                    + " /etc/leap-nbd/pool");
+        }
+        if (roles.contains(Role.SERVER)) {
+            out.println("  on " + on + ", to borrow:  leap-nbd serve --donors MACHINE,MACHINE --size 12G --unix"
+                    + " /run/leap-nbd/leap.sock --pool /etc/leap-nbd/pool");
+        }
+    }
+
+    /** As {@code pool create} has put it into the authority's subject. */
+    private static String poolName(X509Certificate authority) {
+        String subject = authority.getSubjectX500Principal().getName();
+        return subject.substring(subject.lastIndexOf(' ') + 1);
+    }
+
+    /** A day in UTC, as {@code 2027-01-31}. */
+    static String day(Instant time) {
+        return time.atZone(ZoneOffset.UTC).toLocalDate().toString();
+    }
+
+    /** For a shell. */
+    static String quoted(Path path) {
+        String text = path.toString();
+        return PLAIN.matcher(text).matches() ? text : "'" + text.replace("'", "'\\''") + "'";
+    }
+}

@@ -1,0 +1,72 @@
+package io.leapnbd.tools.pool;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.leapnbd.donor.tls.LinkTls;
+import io.leapnbd.tools.cli.ExitCode;
+import io.leapnbd.tools.linux.Machine;
+import java.io.PrintWriter;
+import java.io.StringWriter;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Locale;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import picocli.CommandLine;
+
+/** One command makes a pool with its machines, and says what is next. */
+class PoolCreateTest {
+
+    private final StringWriter out = new StringWriter();
+    private final StringWriter err = new StringWriter();
+
+    @TempDir
+    private Path parent;
+
+    private int pool(String... args) {
+        return new CommandLine(new PoolCommand())
+                .setOut(new PrintWriter(out, true))
+                .setErr(new PrintWriter(err, true))
+                .execute(args);
+    }
+
+    @Test
+    void aPoolHasAFolderForEachMachineThatIsNamed() throws Exception {
+        Path folder = parent.resolve("pool");
+        assertThat(pool("create", folder.toString(), "h2", "H3", "h2")).isEqualTo(ExitCode.OK);
+        for (String host : new String[] {"h2", "h3"}) {
+            try (LinkTls donor = new PoolFolder(folder.resolve(host)).donor();
+                    LinkTls server = new PoolFolder(folder.resolve(host)).server()) {
+                assertThat(donor.own().name()).isEqualTo(host);
+                assertThat(server.own().name()).isEqualTo(host);
+            }
+            assertThat(out.toString())
+                    .contains("scp -rp " + folder.resolve(host) + " root@" + host + ":/etc/leap-nbd/pool");
+        }
+        assertThat(out.toString()).contains("--pool /etc/leap-nbd/pool", "remove them here");
+    }
+
+    @Test
+    void aFolderForThisMachineIsCopiedWithoutANetwork() {
+        String here = Machine.hostName().toLowerCase(Locale.ROOT);
+        Path folder = parent.resolve("pool");
+        assertThat(pool("create", folder.toString(), here)).isEqualTo(ExitCode.OK);
+        assertThat(out.toString()).contains("cp -rp " + folder.resolve(here) + " /etc/leap-nbd/pool");
+        assertThat(out.toString()).doesNotContain("scp");
+    }
+
+    @Test
+    void aMachineThatHasNoNameIsRefusedBeforeAnythingIsMade() {
+        Path folder = parent.resolve("pool");
+        assertThat(pool("create", folder.toString(), "h2", "10.0.0.3")).isEqualTo(ExitCode.USAGE);
+        assertThat(err.toString()).contains("'10.0.0.3' is no host name");
+        assertThat(Files.exists(folder)).isFalse();
+    }
+
+    @Test
+    void withoutMachinesTheNextCommandIsSaid() {
+        Path folder = parent.resolve("pool");
+        assertThat(pool("create", folder.toString())).isEqualTo(ExitCode.OK);
+        assertThat(out.toString()).contains("leap-nbd pool add " + folder + " MACHINE");
+    }
+}
