@@ -42,8 +42,11 @@ jvm_flags() {
     push)
       echo "$resident -XX:+DisableExplicitGC -Xms16m -Xmx16m -Xss256k -XX:MaxDirectMemorySize=8m -XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=8m"
       ;;
+    # One that keeps a device connected has next to nothing to do. With --push it starts itself anew with more.
     attach)
-      echo "$resident -XX:+DisableExplicitGC -Xms16m -Xmx16m -Xss512k -XX:MaxDirectMemorySize=8m -XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=16m"
+      heap=${2:-8}
+      echo "$resident -XX:+DisableExplicitGC -Xms${heap}m -Xmx${heap}m -Xmn2m -Xss256k -XX:MaxDirectMemorySize=8m -XX:TieredStopAtLevel=1
+        -XX:InitialCodeCacheSize=1m -XX:ReservedCodeCacheSize=4m"
       ;;
     # What methods did in training is not kept: it would be locked with the rest, and a server is warm after some seconds.
     train) echo "$common -Dio.netty.jfr.enabled=false -Xmx64m -XX:MaxDirectMemorySize=64g -XX:+UnlockDiagnosticVMOptions -XX:-AOTRecordTraining" ;;

@@ -42,7 +42,12 @@ launch() {
       export MALLOC_ARENA_MAX=1 MALLOC_TRIM_THRESHOLD_=1073741824 MALLOC_MMAP_THRESHOLD_=1073741824
       guarded=yes
       ;;
-    attach) guarded=yes ;;
+    attach)
+      # Of a server's archive it would have 30 MiB in memory. Where the runtime has one of its own, that is enough, and a second slower.
+      export MALLOC_ARENA_MAX=1
+      guarded=yes
+      [ ! -e "$runtime/lib/server/classes_coh.jsa" ] || aot=
+      ;;
     # Not guarded. The kernel pages out on its thread to make room for what it pushes, which an IO flusher may not.
     push) export MALLOC_ARENA_MAX=1 ;;
     donor) aot=$donor_aot ;;

@@ -141,6 +141,13 @@ guest_server() {
     --unix /run/leap.sock --http none --cache-size 4M --insecure $serve_options"
   await $server ^ready 120
 }
+# The same, and it attaches itself: one process. 'ready' comes when the kernel swaps.
+guest_swap_server() {
+  server=server$((++servers))
+  guest_start $server "export $in_guest; exec $guest_program serve --donors $donors --size $1 --swap --swap-timeout 6s \
+    --unix /run/leap.sock --http none --cache-size 4M --insecure $serve_options"
+  await $server ^ready 120
+}
 servers=0 serve_options=
 
 # attach URI [OPTION ...] in the guest, resident under the name 'attach'.

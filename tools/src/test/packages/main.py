@@ -341,20 +341,25 @@ def pages_explain_themselves(state):
 def units_are_right(state):
     """systemd finds no fault in the units, and counts them as safe"""
     box = state.running()
-    units = "leap-nbd-donor.service leap-nbd-serve@swap.service leap-nbd-attach@swap.service leap-nbd.target leap-nbd-tidy.service"
+    units = "leap-nbd-donor.service leap-nbd-serve@swap.service leap-nbd-attach@swap.service leap-nbd-swap@swap.service leap-nbd.target"
+    units += " leap-nbd-tidy.service"
     said = box.run(f"systemd-analyze verify --man=no {units}", check=False)
     assert said.returncode == 0 and said.stderr == "", said.stderr
-    for unit, most in (("leap-nbd-donor", 4), ("leap-nbd-serve@swap", 4), ("leap-nbd-attach@swap", 6)):
+    for unit, most in (("leap-nbd-donor", 4), ("leap-nbd-serve@swap", 4), ("leap-nbd-attach@swap", 6), ("leap-nbd-swap@swap", 6)):
         level = box.run(f"systemd-analyze security --no-pager {unit}", check=False).stdout.splitlines()[-1]
         assert float(re.search(r": ([0-9.]+) ", level).group(1)) < most, level
     after = box.run("systemctl show -P After leap-nbd-attach@swap.service").stdout.split()
     assert "leap-nbd-serve@swap.service" in after and "network-online.target" in after, after
     # The kernel names a swap device by the mount that it was opened in, which must not end before it does.
     for setting in ("ProtectSystem", "ProtectHome", "PrivateTmp", "PrivateDevices", "ProtectKernelModules", "ProtectHostname"):
-        value = box.run(f"systemctl show -P {setting} leap-nbd-attach@swap.service").stdout.strip()
-        assert value == "no", f"{setting} gives attach a mount namespace of its own"
+        for unit in ("leap-nbd-attach@swap", "leap-nbd-swap@swap"):
+            value = box.run(f"systemctl show -P {setting} {unit}.service").stdout.strip()
+            assert value == "no", f"{setting} gives {unit} a mount namespace of its own"
     before = box.run("systemctl show -P Before leap-nbd-serve@swap.service").stdout.split()
     assert "dev-nbd0.swap" in before, before
+    # One server of an export at a time, whichever unit it is in.
+    excluded = box.run("systemctl show -P Conflicts leap-nbd-swap@swap.service").stdout.split()
+    assert {"leap-nbd-serve@swap.service", "leap-nbd-attach@swap.service"} <= set(excluded), excluded
 
 
 def options_of(state):

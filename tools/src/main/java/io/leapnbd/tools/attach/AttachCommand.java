@@ -13,6 +13,8 @@ import io.leapnbd.tools.http.EndpointAccessOptions;
 import io.leapnbd.tools.http.EndpointAddress;
 import io.leapnbd.tools.http.RunFile;
 import io.leapnbd.tools.linux.Hangup;
+import io.leapnbd.tools.memory.FittingHeap;
+import io.leapnbd.tools.memory.HeapNeed;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Path;
@@ -22,6 +24,7 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.concurrent.Callable;
+import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -48,8 +51,6 @@ import picocli.CommandLine.Spec;
                     + " swaps on it, and is wiped when that one detaches."
         })
 public final class AttachCommand implements Callable<Integer>, Configurable {
-    private static final int HIGHEST_PRIORITY = 32767;
-
     /** Through the queue of the log: who waited for a journal that is swapped out to this device would wait for ever. */
     private static final Logger log = LoggerFactory.getLogger("io.leapnbd.attach");
 
@@ -61,7 +62,6 @@ public final class AttachCommand implements Callable<Integer>, Configurable {
     private CommonOptions common = new CommonOptions();
 
     @Mixin
-    @SuppressWarnings("UnusedVariable") // acted on before the command runs
     private InstanceOptions config = new InstanceOptions("adopt", "take-over");
 
     @Mixin
@@ -189,9 +189,14 @@ public final class AttachCommand implements Callable<Integer>, Configurable {
     @Override
     public Integer call() throws IOException {
         AttachOptions options = options();
+        if (push) {
+            FittingHeap.require("--push", HeapNeed.ATTACH_PUSH, config.typed(spec));
+        }
         PrintWriter out = spec.commandLine().getOut();
         Hangup.ignore(); // the end of an ssh session is no reason to give programs' pages up
-        new Attachment(options, line -> log.info("{}", line), line -> print(out, line)).run();
+        Consumer<String> report = line -> log.info("{}", line);
+        NbdDriver.load(report);
+        new Attachment(options, report, new AttachProcess(report, line -> print(out, line))).run();
         return ExitCode.OK;
     }
 
@@ -201,18 +206,16 @@ public final class AttachCommand implements Callable<Integer>, Configurable {
     }
 
     private void checkNumbers() {
-        check(connections >= 1 && connections <= 64, "--connections is " + connections + "; use 1 to 64");
-        check(
-                priority >= 0 && priority <= HIGHEST_PRIORITY,
-                "--priority is " + priority + "; use 0 to " + HIGHEST_PRIORITY);
-        check(
-                pageCluster == null || (pageCluster >= 0 && pageCluster <= 9),
-                "--page-cluster is " + pageCluster + "; use 0 to 9");
-        var _ = seconds("--timeout", timeout);
-        var _ = seconds("--dead-timeout", deadTimeout);
         check(!push || !noSwap, "--push is for a device that is swapped on: leave out --no-swap");
         check(push || http.equals("none"), "--http shows figures of --push: give both, or neither");
         try {
+            AttachChecks.connections("--connections", connections);
+            AttachChecks.priority("--priority", priority);
+            if (pageCluster != null) {
+                AttachChecks.pageCluster("--page-cluster", pageCluster);
+            }
+            AttachChecks.seconds("--timeout", timeout);
+            AttachChecks.seconds("--dead-timeout", deadTimeout);
             if (device != null) {
                 AttachState.indexOf(device);
             }
@@ -230,8 +233,8 @@ public final class AttachCommand implements Callable<Integer>, Configurable {
                     Server.parse(serverUri()),
                     Optional.ofNullable(device),
                     connections,
-                    seconds("--timeout", timeout),
-                    seconds("--dead-timeout", deadTimeout),
+                    AttachChecks.seconds("--timeout", timeout),
+                    AttachChecks.seconds("--dead-timeout", deadTimeout),
                     !noSwap,
                     priority,
                     !noDiscard,
@@ -257,13 +260,6 @@ public final class AttachCommand implements Callable<Integer>, Configurable {
                 .map(AttachState::uri)
                 .orElseThrow(() -> new CommandFailure(
                         ExitCode.FAILED, device + " was not attached by leap-nbd; it cannot be taken over"));
-    }
-
-    private int seconds(String option, Duration value) {
-        check(
-                value.toSeconds() >= 1 && value.toSeconds() <= 86_400,
-                option + " is " + Durations.format(value) + "; use 1s to 24h");
-        return (int) value.toSeconds();
     }
 
     private void check(boolean right, String otherwise) {

@@ -39,4 +39,9 @@ record AttachOptions(
         boolean takeOver,
         boolean push,
         Optional<EndpointAddress> pushHttp,
-        Path directory) {}
+        Path directory) {
+    /** All of it but the server, which is not there yet. */
+    interface Asked {
+        AttachOptions of(Server server);
+    }
+}

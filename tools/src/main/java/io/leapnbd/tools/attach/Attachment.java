@@ -7,19 +7,15 @@ import io.leapnbd.tools.client.ExportInfo;
 import io.leapnbd.tools.client.FirstPage;
 import io.leapnbd.tools.client.Server;
 import io.leapnbd.tools.host.HostLock;
-import io.leapnbd.tools.linux.Capability;
 import io.leapnbd.tools.linux.Errno;
 import io.leapnbd.tools.linux.FdChannel;
 import io.leapnbd.tools.linux.GenericNetlink;
 import io.leapnbd.tools.linux.HostSetting;
 import io.leapnbd.tools.linux.LinuxException;
 import io.leapnbd.tools.linux.Machine;
-import io.leapnbd.tools.linux.Protection;
 import io.leapnbd.tools.linux.SwapArea;
 import io.leapnbd.tools.push.DevicePush;
-import io.leapnbd.tools.service.ServiceNotice;
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
@@ -34,7 +30,7 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * One attached device from the first connection to the last: what is done is pushed on a stack of undoings, and undone
- * from the top when a later step fails.
+ * from the top when a later step fails. It belongs to the thread that calls {@link #run}.
  */
 final class Attachment {
     private static final long CONNECT_LIMIT = TimeUnit.SECONDS.toNanos(10);
@@ -47,7 +43,7 @@ final class Attachment {
 
     private final AttachOptions options;
     private final Consumer<String> report;
-    private final Consumer<String> ready;
+    private final Resident resident;
     private final Deque<Undo> undoings = new ArrayDeque<>();
     private String export;
     private @Nullable HostLock changes;
@@ -60,22 +56,18 @@ final class Attachment {
      * An attachment that does nothing yet.
      *
      * @param report where lines for people go
-     * @param ready where the one line goes that says that the device is there
+     * @param resident the process that the device lives in
      */
-    Attachment(AttachOptions options, Consumer<String> report, Consumer<String> ready) {
+    Attachment(AttachOptions options, Consumer<String> report, Resident resident) {
         this.options = options;
         export = options.server().export();
         this.report = report;
-        this.ready = ready;
+        this.resident = resident;
     }
 
-    /** Attaches, stays, and detaches when the process is told to end. */
+    /** Attaches, stays, and detaches when the process is told to end. The driver is loaded, see {@link NbdDriver#load}. */
     void run() throws IOException {
-        loadDriver();
-        try (NbdDriver driver = NbdDriver.open()
-                .orElseThrow(() -> new CommandFailure(
-                        ExitCode.NOT_POSSIBLE_HERE,
-                        "this kernel has no nbd driver: modprobe nbd, or install the kernel's extra modules"))) {
+        try (NbdDriver driver = NbdDriver.open().orElseThrow(NbdDriver::missing)) {
             try {
                 start(driver);
             } catch (IOException | RuntimeException e) {
@@ -85,7 +77,7 @@ final class Attachment {
                     throw new CommandFailure(
                             ExitCode.FAILED,
                             (adopted == null ? swapping : adopted) + " stays attached with nobody to reconnect it ("
-                                    + e.getMessage() + "); run the same leap-nbd attach again, or leap-nbd detach",
+                                    + e.getMessage() + "); run the same command again, or leap-nbd detach",
                             e);
                 }
                 undoAll();
@@ -209,7 +201,7 @@ final class Attachment {
         int index = connect(driver, info, channels, identity.text());
         push(() -> driver.disconnect(index));
         NbdDevice device = remember(index, identity);
-        keep(driver, info, device, channels.toArray(FdChannel[]::new), swapOff, swap.isPresent(), "");
+        keep(driver, info, device, channels.toArray(FdChannel[]::new), swapOff, swap.isPresent());
     }
 
     /** Keeps a device connected whose resident process has died. Its sockets are in the driver only. */
@@ -225,14 +217,7 @@ final class Attachment {
         DeviceIdentity identity = new DeviceIdentity(
                 known.content(), known.swap(), known.flags(), options.server().uri());
         remember(device.index(), identity);
-        keep(
-                driver,
-                attached.export(),
-                device,
-                new FdChannel[device.connections()],
-                swapOff,
-                startSwapping,
-                " (adopted)");
+        keep(driver, attached.export(), device, new FdChannel[device.connections()], swapOff, startSwapping);
     }
 
     private NbdDevice remember(int index, DeviceIdentity identity) throws IOException {
@@ -257,13 +242,8 @@ final class Attachment {
     }
 
     private SwapOffChild protect() throws IOException {
-        SwapOffChild swapOff = SwapOffChild.start(); // the last fork
+        SwapOffChild swapOff = resident.protect();
         push(swapOff::close);
-        for (Protection.Finding finding : Protection.apply(Protection.SWAP_PATH, "attach")) {
-            if (!finding.ok()) {
-                report.accept("not protected: " + finding);
-            }
-        }
         applyHostSettings();
         return swapOff;
     }
@@ -274,28 +254,31 @@ final class Attachment {
             NbdDevice attached,
             @Nullable FdChannel[] connections,
             SwapOffChild swapOff,
-            boolean swap,
-            String how)
+            boolean swap)
             throws IOException {
         Path device = attached.path();
         try (GenericNetlink events = NbdDriver.events();
                 Keeper keeper =
                         new Keeper(options.server(), info, attached.index(), driver, events, connections, report)) {
-            keeper.rehearse();
-            ServiceNotice notice = ServiceNotice.here();
-            Ending ending = new Ending(keeper, swapOff, device, report, notice);
-            ending.onSignal();
+            Ending ending = new Ending(keeper, swapOff, device, report);
+            resident.begins(ending);
             try {
+                if (adopted == null) {
+                    keeper.rehearse();
+                } else {
+                    keeper.restore(); // the server that died may have been this very process's predecessor
+                }
                 if (swap) {
-                    startSwapping(device, info);
-                    swapping = device;
+                    ending.unlessBegun(() -> {
+                        startSwapping(device, info);
+                        swapping = device;
+                    });
                 }
                 if (changes != null) {
                     changes.close();
                 }
                 startPushing(device);
-                ready.accept("ready " + device + " " + options.server().uri() + ", export '" + export + "'" + how);
-                notice.ready(device + " is connected to " + options.server().uri() + how, keeper::turns);
+                resident.ready(new Resident.Device(device, options.server(), export, adopted != null), keeper::turns);
                 if (keeper.run() == Keeper.End.DISCONNECTED) {
                     report.accept(device + " was disconnected by somebody else");
                 }
@@ -303,22 +286,6 @@ final class Attachment {
             } finally {
                 ending.finished();
             }
-        }
-    }
-
-    private void loadDriver() throws IOException {
-        if (!Capability.CAP_SYS_ADMIN.held()) {
-            throw new CommandFailure(ExitCode.NOT_POSSIBLE_HERE, "attaching needs root (capability CAP_SYS_ADMIN)");
-        }
-        if (Files.isDirectory(Path.of("/sys/module/nbd"))) {
-            return;
-        }
-        try {
-            new ProcessBuilder("/sbin/modprobe", "nbd").inheritIO().start().waitFor();
-        } catch (IOException e) {
-            report.accept("cannot load the nbd module: " + e.getMessage());
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
         }
     }
 
@@ -395,7 +362,7 @@ final class Attachment {
         if (options.push()) {
             try {
                 DevicePush pushing = DevicePush.start(
-                        device, options.server(), options.pushHttp().orElse(null), report);
+                        device, options.server(), options.pushHttp().orElse(null), resident.hasRunFile(), report);
                 push(pushing::close);
             } catch (IOException | RuntimeException e) {
                 // Whatever it is, like an address that is in use: the kernel swaps on the device by now.

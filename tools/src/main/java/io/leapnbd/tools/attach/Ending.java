@@ -1,6 +1,5 @@
 package io.leapnbd.tools.attach;
 
-import io.leapnbd.tools.cli.ExitCode;
 import io.leapnbd.tools.linux.SwapArea;
 import io.leapnbd.tools.service.ServiceNotice;
 import java.io.IOException;
@@ -15,7 +14,7 @@ import org.jspecify.annotations.Nullable;
 /**
  * What the resident process does when a signal tells it to end: it ends swapping while the keeper still keeps the
  * connection, and only then lets the keeper go. When swapping cannot be ended, it says so, keeps everything, and tries
- * again. Runs as a shutdown hook, beside the thread of the keeper, which goes on during a JVM's shutdown.
+ * again. {@link #end} runs in a shutdown hook, beside the thread of the keeper, which goes on during a JVM's shutdown.
  */
 final class Ending {
     private static final long RETRY_SECONDS = 10;
@@ -27,21 +26,31 @@ final class Ending {
     private final SwapOffChild swapOff;
     private final Path device;
     private final Consumer<String> report;
-    private final ServiceNotice notice;
     private final CountDownLatch finished = new CountDownLatch(1);
     private @Nullable String lastRefusal;
+    private boolean begun;
 
-    Ending(Keeper keeper, SwapOffChild swapOff, Path device, Consumer<String> report, ServiceNotice notice) {
+    Ending(Keeper keeper, SwapOffChild swapOff, Path device, Consumer<String> report) {
         this.keeper = keeper;
         this.swapOff = swapOff;
         this.device = device;
         this.report = report;
-        this.notice = notice;
     }
 
-    /** From now on, a signal ends the attachment in order. */
-    void onSignal() {
-        Runtime.getRuntime().addShutdownHook(new Thread(this::end, "detach"));
+    /** Something that must not be done any more when the end has begun. */
+    interface Step {
+        void run() throws IOException;
+    }
+
+    /** Does it, unless the end has begun: then nobody would undo it. */
+    synchronized void unlessBegun(Step step) throws IOException {
+        if (!begun) {
+            step.run();
+        }
+    }
+
+    private synchronized void begin() {
+        begun = true;
     }
 
     /** Everything is undone, or given up: the process may end. */
@@ -49,28 +58,29 @@ final class Ending {
         finished.countDown();
     }
 
-    private void end() {
-        if (finished.getCount() > 0) {
-            notice.stopping("moves all pages of " + device + " back into memory", PAGES_HOME);
+    /**
+     * Ends swapping, however often that is refused, and returns when all is undone.
+     *
+     * @param notice is told what it does
+     * @return false if all had ended before
+     */
+    boolean end(ServiceNotice notice) throws InterruptedException {
+        if (finished.getCount() == 0) {
+            return false;
         }
-        try {
-            while (!swappedOff()) {
-                if (finished.await(RETRY_SECONDS, TimeUnit.SECONDS)) {
-                    return;
-                }
+        begin();
+        notice.stopping("moves all pages of " + device + " back into memory", PAGES_HOME);
+        while (!swappedOff(notice)) {
+            if (finished.await(RETRY_SECONDS, TimeUnit.SECONDS)) {
+                return true;
             }
-            if (finished.getCount() == 0) {
-                return; // not a signal, but the ordinary end
-            }
-            keeper.stop();
-            finished.await();
-        } catch (InterruptedException e) {
-            return;
         }
-        Runtime.getRuntime().halt(ExitCode.OK); // 143 would say that the signal killed it
+        keeper.stop();
+        finished.await();
+        return true;
     }
 
-    private boolean swappedOff() {
+    private boolean swappedOff(ServiceNotice notice) {
         if (finished.getCount() == 0) {
             return true;
         }

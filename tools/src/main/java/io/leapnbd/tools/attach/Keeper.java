@@ -114,6 +114,7 @@ final class Keeper implements AutoCloseable {
     /** Whether {@link #run} goes on: waits for its next turn, so long at most. Any thread but that one. */
     boolean turns(long nanos) throws InterruptedException {
         long begin = turns.get();
+        wake.signal();
         long end = System.nanoTime() + nanos;
         while (turns.get() == begin) {
             if (System.nanoTime() - end >= 0) {
@@ -136,6 +137,18 @@ final class Keeper implements AutoCloseable {
         } catch (IOException e) {
             report.accept("the server takes no further connection (" + e.getMessage()
                     + "); reconnecting is tried all the same when it is needed");
+        }
+    }
+
+    /**
+     * Offers the driver a connection for each whose socket is not known, once: of a device that is taken over they are dead if its
+     * server has died too. What it does not take now {@link #run} sees to.
+     */
+    void restore() throws IOException {
+        for (int i = 0; i < connections.length && !stopped; i++) {
+            if (connections[i] == null) {
+                reconnect(i);
+            }
         }
     }
 

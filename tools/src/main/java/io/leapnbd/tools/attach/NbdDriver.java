@@ -1,14 +1,20 @@
 package io.leapnbd.tools.attach;
 
+import io.leapnbd.tools.cli.CommandFailure;
+import io.leapnbd.tools.cli.ExitCode;
+import io.leapnbd.tools.linux.Capability;
 import io.leapnbd.tools.linux.FdChannel;
 import io.leapnbd.tools.linux.GenericNetlink;
 import io.leapnbd.tools.linux.NetlinkReader;
 import io.leapnbd.tools.linux.NetlinkWriter;
 import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Consumer;
 
 /**
  * The kernel's nbd driver through its generic netlink family (linux/nbd-netlink.h). Needs the capability SYS_ADMIN.
@@ -61,6 +67,35 @@ final class NbdDriver implements Keeper.Driver, AutoCloseable {
     private NbdDriver(GenericNetlink netlink, int family) {
         this.netlink = netlink;
         this.family = family;
+    }
+
+    /**
+     * Loads the driver's module if it is not there. Starts a process for that.
+     *
+     * @param report where a line for people goes
+     * @throws CommandFailure if this process may not attach devices
+     */
+    static void load(Consumer<String> report) {
+        if (!Capability.CAP_SYS_ADMIN.held()) {
+            throw new CommandFailure(ExitCode.NOT_POSSIBLE_HERE, "attaching needs root (capability CAP_SYS_ADMIN)");
+        }
+        if (Files.isDirectory(Path.of("/sys/module/nbd"))) {
+            return;
+        }
+        try {
+            new ProcessBuilder("/sbin/modprobe", "nbd").inheritIO().start().waitFor();
+        } catch (IOException e) {
+            report.accept("cannot load the nbd module: " + e.getMessage());
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
+    }
+
+    /** Says that the kernel has none. */
+    static CommandFailure missing() {
+        return new CommandFailure(
+                ExitCode.NOT_POSSIBLE_HERE,
+                "this kernel has no nbd driver: modprobe nbd, or install the kernel's extra modules");
     }
 
     /** Opens the driver; nothing when the kernel has no nbd (its module is not loaded). */

@@ -19,7 +19,7 @@ final class SwapOffChild implements AutoCloseable {
     // trap: a terminal that ends, Ctrl-C there, or a service that is stopped signals everybody, and this one is needed
     // then.
     private static final String SCRIPT =
-            "trap '' HUP INT QUIT TERM; while read -r device; do message=$(LC_ALL=C swapoff \"$device\" 2>&1) && echo ok || echo \"failed $message\"; done";
+            "trap '' HUP INT QUIT TERM USR1; while read -r device; do message=$(LC_ALL=C swapoff \"$device\" 2>&1) && echo ok || echo \"failed $message\"; done";
 
     private final Process process;
     private final BufferedReader answers;

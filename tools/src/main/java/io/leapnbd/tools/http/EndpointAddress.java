@@ -41,8 +41,7 @@ public record EndpointAddress(HostPort address, boolean demanded, EndpointAccess
     }
 
     /** Why it is not to be opened: other machines reach it, and it asks nobody anything; null if it may be. A host that is not known may. */
-    @Nullable
-    String objection() {
+    public @Nullable String objection() {
         InetSocketAddress at = address.resolve();
         return at.isUnresolved() ? null : access.objection(address, at.getAddress());
     }

@@ -35,6 +35,11 @@ public final class Hangup {
         Signals.register("HUP", task);
     }
 
+    /** Something is done at SIGUSR1, on a thread of its own. */
+    public static void onUser(Runnable task) {
+        Signals.register("USR1", task);
+    }
+
     /** From now on this process, and every child that it starts, ignores it. */
     public static void ignore() throws LinuxException {
         try (Arena arena = Arena.ofConfined()) {

@@ -11,8 +11,8 @@ import java.lang.foreign.Arena;
  * calling thread and those it starts.
  */
 public final class IoFlusher {
-    private static final int PR_SET_IO_FLUSHER = 57;
-    private static final int PR_GET_IO_FLUSHER = 58;
+    static final int PR_SET_IO_FLUSHER = 57;
+    static final int PR_GET_IO_FLUSHER = 58;
 
     private IoFlusher() {}
 

@@ -40,6 +40,7 @@ public final class ProcessMemory implements AutoCloseable {
     private int pid;
     private int pidfd = -1;
     private int pagemap = -1;
+    private boolean ioFlusher;
 
     /** For calls with at most so many ranges. */
     public ProcessMemory(int mostRanges) {
@@ -51,6 +52,7 @@ public final class ProcessMemory implements AutoCloseable {
     public int open(int pid) {
         release();
         this.pid = pid;
+        ioFlusher = calls.call(Call.PRCTL, IoFlusher.PR_GET_IO_FLUSHER, 0, 0, 0) == 1;
         long fd = calls.call(Call.PIDFD_OPEN, pid, 0);
         if (fd < 0) {
             return (int) fd;
@@ -175,6 +177,10 @@ public final class ProcessMemory implements AutoCloseable {
     /**
      * Asks for pages to be read from the swap device into memory; neighbours in one range.
      *
+     * <p>The kernel makes room for them on this thread, by paging out, which it does not do for an IO flusher. In a process that swap goes
+     * through the thread is one. So it is none during this call alone, in which it holds up neither a safepoint nor a
+     * lock of this process: a page fault of its own, at any other time, could wait for the very loops that wait for it.
+     *
      * @return how many were asked for, from the first on; or a negated error number
      */
     public int willNeed(long[] pages, int count) {
@@ -199,7 +205,13 @@ public final class ProcessMemory implements AutoCloseable {
             ranges.set(JAVA_LONG, at, start << PAGE_SHIFT);
             ranges.set(JAVA_LONG, at + Long.BYTES, (end - start) << PAGE_SHIFT);
         }
+        if (ioFlusher) {
+            calls.call(Call.PRCTL, IoFlusher.PR_SET_IO_FLUSHER, 0, 0, 0);
+        }
         long bytes = calls.call(Call.PROCESS_MADVISE, pidfd, ranges.address(), used, MADV_WILLNEED, 0);
+        if (ioFlusher) {
+            calls.call(Call.PRCTL, IoFlusher.PR_SET_IO_FLUSHER, 1, 0, 0);
+        }
         return (int) (bytes < 0 ? bytes : bytes >> PAGE_SHIFT);
     }
 

@@ -26,6 +26,12 @@ public final class HeapNeed {
     /** What certificates, and TLS of the JDK while donors are asked at the start, take beside. */
     public static final long POOL = 4 * MIB;
 
+    /** What pushing for 24 processes takes in the process that has the swap device. */
+    public static final long PUSH = 8 * MIB;
+
+    /** Of {@code attach --push}; without it the launcher's heap suffices. */
+    public static final long ATTACH_PUSH = 16 * MIB;
+
     private static final long DONOR = 28 * MIB;
     private static final long DONOR_LOOP = MIB / 2;
 

@@ -23,14 +23,16 @@ public final class DevicePush implements AutoCloseable {
      *
      * @param server of the device, which is told what is pushed; it may come later
      * @param http where figures are shown and settings changed; null for nowhere
+     * @param registered whether other commands find this process by a file already; else it gets one
      * @param report where a line for people goes when it has ended
      * @throws IOException in one sentence, if that is not possible here
      */
-    public static DevicePush start(Path device, Server server, @Nullable EndpointAddress http, Consumer<String> report)
+    public static DevicePush start(
+            Path device, Server server, @Nullable EndpointAddress http, boolean registered, Consumer<String> report)
             throws IOException {
         AnnouncedReads announced = new AnnouncedReads();
         PushService service = PushService.open(
-                Watched.device(device), PushSettings.DEFAULT, announced, SwapServerSearch.at(server), http);
+                Watched.device(device), PushSettings.DEFAULT, announced, SwapServerSearch.at(server), http, registered);
         AtomicBoolean said = new AtomicBoolean();
         service.start(_ -> {
             if (said.compareAndSet(false, true)) {

@@ -164,7 +164,7 @@ public final class PushCommand implements Callable<Integer> {
         protect();
         PushService service;
         try {
-            service = PushService.open(watched, settings, announced, search, endpoint);
+            service = PushService.open(watched, settings, announced, search, endpoint, false);
         } catch (LinuxException e) {
             close(pages);
             throw new CommandFailure(

@@ -8,7 +8,6 @@ import io.leapnbd.tools.http.EndpointAddress;
 import io.leapnbd.tools.http.HttpEndpoint;
 import io.leapnbd.tools.http.MetricsPage;
 import io.leapnbd.tools.http.RunFile;
-import io.leapnbd.tools.linux.IoFlusher;
 import io.leapnbd.tools.linux.LinuxException;
 import io.leapnbd.tools.linux.MemoryGroup;
 import io.leapnbd.tools.linux.PageFaultEvents;
@@ -73,7 +72,8 @@ final class PushService implements AutoCloseable {
             AnnouncedReads announced,
             @Nullable SwapServerSearch search,
             PushAgent agent,
-            @Nullable EndpointAddress http) {
+            @Nullable EndpointAddress http,
+            boolean registered) {
         this.watched = watched;
         this.events = events;
         this.targets = targets;
@@ -95,7 +95,7 @@ final class PushService implements AutoCloseable {
                                 "/healthz",
                                 query -> Answer.line(200, "ok")),
                         Map.of("/settings", status::set));
-        runFile = RunFile.register("push", endpoint, "push:" + watched.description());
+        runFile = registered ? null : RunFile.register("push", endpoint, "push:" + watched.description());
     }
 
     /**
@@ -103,6 +103,8 @@ final class PushService implements AutoCloseable {
      *
      * @param announced with a connection to the swap device's server, or none yet
      * @param search finds that server; null if none is to be told
+     * @param http where figures are shown; null for nowhere
+     * @param registered whether the process has a run file already, of which there can be one
      * @throws LinuxException if the kernel does not allow it
      * @throws IOException in one sentence, if there is nothing to watch
      */
@@ -111,7 +113,8 @@ final class PushService implements AutoCloseable {
             PushSettings settings,
             AnnouncedReads announced,
             @Nullable SwapServerSearch search,
-            @Nullable EndpointAddress http)
+            @Nullable EndpointAddress http,
+            boolean registered)
             throws IOException {
         DeviceLimits device = new DeviceLimits();
         PageFaultEvents events = new PageFaultEvents(RING_PAGES);
@@ -119,7 +122,14 @@ final class PushService implements AutoCloseable {
             watched.begin(events);
             PushTargets targets = new PushTargets(device, settings, announced);
             return new PushService(
-                    watched, events, targets, announced, search, new PushAgent(events, targets, device), http);
+                    watched,
+                    events,
+                    targets,
+                    announced,
+                    search,
+                    new PushAgent(events, targets, device),
+                    http,
+                    registered);
         } catch (IOException | RuntimeException e) {
             events.close();
             throw e;
@@ -155,22 +165,10 @@ final class PushService implements AutoCloseable {
     private void run(IntConsumer ended) {
         try {
             TimerSlack.set(TIMER_SLACK_NANOS);
-            mayPageOut();
             agent.run();
         } catch (LinuxException | RuntimeException e) {
             log.error("the agent ends", e);
             ended.accept(ExitCode.FAILED);
-        }
-    }
-
-    /** Beside a keeper of swap, whose threads are IO flushers: the kernel makes room for pushed pages on this thread, by paging out. */
-    private static void mayPageOut() {
-        try {
-            if (IoFlusher.isSet()) {
-                IoFlusher.set(false);
-            }
-        } catch (LinuxException e) {
-            log.debug("whether this thread is an IO flusher is not known: {}", e.getMessage());
         }
     }
 

@@ -1,18 +1,14 @@
 package io.leapnbd.tools.serve;
 
 import io.leapnbd.bypass.cipher.Encryption;
-import io.leapnbd.bypass.link.NoAnswerException;
-import io.leapnbd.bypass.map.DeviceNeed;
 import io.leapnbd.bypass.spill.SpillSettings;
 import io.leapnbd.donor.loop.LoopSettings;
 import io.leapnbd.donor.protocol.Protocol;
 import io.leapnbd.prefetch.LeapSettings;
 import io.leapnbd.prefetch.PrefetchPolicy;
-import io.leapnbd.tools.cli.CommandFailure;
+import io.leapnbd.tools.attach.SwapOptions;
 import io.leapnbd.tools.cli.DonorAddress;
 import io.leapnbd.tools.cli.Durations;
-import io.leapnbd.tools.cli.Exit;
-import io.leapnbd.tools.cli.ExitCode;
 import io.leapnbd.tools.cli.HostPort;
 import io.leapnbd.tools.cli.LogOptions;
 import io.leapnbd.tools.cli.LoopOptions;
@@ -24,18 +20,10 @@ import io.leapnbd.tools.config.Reload;
 import io.leapnbd.tools.http.EndpointAccessOptions;
 import io.leapnbd.tools.http.EndpointOptions;
 import io.leapnbd.tools.http.RunFile;
-import io.leapnbd.tools.linux.Hangup;
 import io.leapnbd.tools.linux.Machine;
-import io.leapnbd.tools.linux.NativeHeap;
-import io.leapnbd.tools.linux.Protection;
-import io.leapnbd.tools.memory.FittingHeap;
-import io.leapnbd.tools.memory.HeapNeed;
 import io.leapnbd.tools.memory.MachineMemory;
 import io.leapnbd.tools.pool.LinkSecurity;
-import io.leapnbd.tools.pool.PoolFolder;
 import io.leapnbd.tools.pool.PoolOptions;
-import io.leapnbd.tools.service.ServiceNotice;
-import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -75,12 +63,6 @@ public final class ServeCommand implements Callable<Integer>, Configurable {
     private static final Size EMBEDDED_SIZE = Size.parse("512M");
     private static final String DEFAULT_LISTEN = "127.0.0.1:10809";
 
-    /** What the compilers were seen to use at once while a server warms up. */
-    private static final long COMPILERS_MEMORY = 6L << 20;
-
-    /** How long a service manager lets it close what is open. */
-    private static final Duration CLOSING = Duration.ofSeconds(30);
-
     private static final Duration LONGEST_IO_TIMEOUT = Duration.ofSeconds(25);
 
     private static final Duration DEFAULT_MEMBER_TIMEOUT = Duration.ofSeconds(1);
@@ -118,6 +100,9 @@ public final class ServeCommand implements Callable<Integer>, Configurable {
 
     @Mixin
     private UnixOptions unix = new UnixOptions();
+
+    @Mixin
+    private SwapOptions swap = new SwapOptions();
 
     @Mixin
     private PoolOptions pool = new PoolOptions();
@@ -241,7 +226,7 @@ public final class ServeCommand implements Callable<Integer>, Configurable {
     private @Nullable SpillSettings spill;
 
     @Mixin
-    private InstanceOptions config = new InstanceOptions("fresh", "take-over", "lose-missing");
+    private InstanceOptions config = new InstanceOptions("fresh", "take-over", "lose-missing", "swap-take-over");
 
     @Mixin
     @SuppressWarnings("UnusedVariable") // acted on before the command runs
@@ -336,6 +321,7 @@ public final class ServeCommand implements Callable<Integer>, Configurable {
     @Override
     public void check() {
         var _ = settings();
+        var _ = swap.device(List.of());
     }
 
     @Override
@@ -352,64 +338,9 @@ public final class ServeCommand implements Callable<Integer>, Configurable {
     @Override
     public Integer call() {
         ServerSettings settings = settings();
-        // As large as slabs usually are; what they are is known when donors have been asked.
-        fitHeap(settings, DeviceNeed.slabs(settings.size(), Protocol.DEFAULT_SLAB_SIZE));
-        if (!unprotected) {
-            NativeHeap.touch(COMPILERS_MEMORY);
-            // Before the loops' threads are started, which inherit it.
-            settings = settings.withUnprotected(Protection.apply(Protection.SWAP_PATH, "serve").stream()
-                    .filter(finding -> !finding.ok())
-                    .map(finding -> "not protected: " + finding)
-                    .toList());
-        }
-        LeapServer server;
+        List<String> typed = config.typed(spec);
         Reload reload = new Reload(spec, ServeCommand::new, LIVE);
-        try {
-            server = LeapServer.open(settings, reload);
-        } catch (IllegalArgumentException e) {
-            throw new ParameterException(spec.commandLine(), String.valueOf(e.getMessage()), e);
-        } catch (DeviceNeed.HeapTooSmall e) {
-            fitHeap(settings, e.slabs());
-            throw new CommandFailure(ExitCode.FAILED, String.valueOf(e.getMessage()), e);
-        } catch (NoAnswerException e) {
-            throw new CommandFailure(ExitCode.UNREACHABLE, String.valueOf(e.getMessage()), e);
-        } catch (IOException e) {
-            throw new CommandFailure(ExitCode.FAILED, String.valueOf(e.getMessage()), e);
-        }
-        ServiceNotice notice = ServiceNotice.here();
-        String export = settings.export();
-        Exit exit = new Exit(() -> {
-            notice.stopping("ends; export '" + export + "' keeps its pages", CLOSING);
-            server.close();
-        });
-        String soon = PoolFolder.endsSoon(server.linkTls());
-        if (soon != null) {
-            spec.commandLine().getErr().println(spec.qualifiedName() + ": " + soon);
-        }
-        settings.unprotected().forEach(lack -> spec.commandLine().getErr().println(spec.qualifiedName() + ": " + lack));
-        server.onEnd(donor -> exit.request(ExitCode.FAILED));
-        Hangup.then(() -> {
-            server.reopenFiles();
-            reload.runAndTell();
-        });
-        collectGarbageOfTheStart();
-        spec.commandLine()
-                .getOut()
-                .println("ready " + String.join(" ", server.uris())
-                        + (settings.links().exposes(settings.donors()) ? " insecure" : ""));
-        notice.ready(
-                "serves export '" + export + "', " + new Size(settings.size()) + ", at "
-                        + server.uris().getFirst(),
-                server::respond);
-        return exit.await();
-    }
-
-    /**
-     * Nothing of a start is needed later. And a full collection is rare from here on, so its code is brought into memory, where it
-     * stays ({@link Protection.Measure#LOCKED}), while there is memory.
-     */
-    private static void collectGarbageOfTheStart() {
-        System.gc();
+        return new ServeProcess(spec, typed, reload, swap.device(typed)).run(settings, unprotected);
     }
 
     private CopiesChoice copies(List<DonorAddress> addresses) {
@@ -493,7 +424,14 @@ public final class ServeCommand implements Callable<Integer>, Configurable {
                 "--wait: " + Durations.format(patience) + " is not in 0s..1h");
         require(fileLimit.bytes() >= 1 << 20, "--file-limit: " + fileLimit + " is less than 1M; give more");
         require(!histogramInterval.isZero(), "--histogram-interval: has to be above zero, like 1s");
-        UnixSockets sockets = unix.sockets();
+        // Over one of its own the kernel reaches it whatever becomes of the network.
+        UnixSockets sockets = unix.sockets(swap.given() ? RunFile.socketOf("swap") : null);
+        require(
+                !swap.given() || !unprotected,
+                "--unprotected: not for a server that this machine swaps on; leave it out, or --swap");
+        require(
+                !swap.given() || !addresses.isEmpty(),
+                "--swap: this machine gains nothing by swapping to its own memory; name donors with --donors");
         List<HostPort> tcp =
                 listen.isEmpty() && sockets.paths().isEmpty() ? List.of(HostPort.parseListen(DEFAULT_LISTEN)) : listen;
         LinkSecurity security = new LinkSecurity(
@@ -548,30 +486,6 @@ public final class ServeCommand implements Callable<Integer>, Configurable {
         } catch (IllegalArgumentException e) {
             throw new ParameterException(spec.commandLine(), String.valueOf(e.getMessage()), e);
         }
-    }
-
-    /** Starts this process anew with the heap that it needs, if it has less. */
-    private void fitHeap(ServerSettings settings, long slabs) {
-        int loops = settings.loops().count();
-        SpillSettings file = settings.copies().spill();
-        int donors = Math.max(1, settings.donors().size()) + (file == null ? 0 : 1);
-        long spilled = file == null ? 0 : HeapNeed.spill(file.size() / Protocol.DEFAULT_SLAB_SIZE + 1);
-        long pages = settings.prefetch().cacheLimit() / Protocol.PAGE_SIZE;
-        FittingHeap.require(
-                loops + " event loops with links to " + donors + " donors, a device of " + slabs
-                        + " slabs and a cache of "
-                        + Size.format(settings.prefetch().cacheLimit()),
-                HeapNeed.server(
-                                loops,
-                                donors,
-                                slabs,
-                                Math.max(
-                                        settings.copies().replicas(),
-                                        settings.copies().most()),
-                                pages)
-                        + (settings.links().pool() == null ? 0 : HeapNeed.POOL)
-                        + spilled,
-                config.typed(spec));
     }
 
     private void require(boolean right, String message) {

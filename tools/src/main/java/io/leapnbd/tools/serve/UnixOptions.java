@@ -61,15 +61,21 @@ final class UnixOptions {
     /** For picocli. */
     UnixOptions() {}
 
-    UnixSockets sockets() {
-        for (Path path : unix) {
+    /**
+     * The sockets.
+     *
+     * @param usual of a server that needs one, if none is named; else null
+     */
+    UnixSockets sockets(@Nullable Path usual) {
+        List<Path> paths = unix.isEmpty() && usual != null ? List.of(usual) : unix;
+        for (Path path : paths) {
             int length = path.toString().getBytes(StandardCharsets.UTF_8).length;
             require(
                     length <= MAX_SOCKET_PATH,
                     "--unix: a socket's path has at most " + MAX_SOCKET_PATH + " bytes; this one has " + length);
         }
         require(
-                !unix.isEmpty() || (mode == null && group == null),
+                !paths.isEmpty() || (mode == null && group == null),
                 (mode != null ? "--unix-mode" : "--unix-group") + ": there is no Unix socket; name one with --unix");
         String text = mode == null ? group == null ? "0600" : "0660" : mode;
         require(MODE.matcher(text).matches(), "--unix-mode: '" + text + "' is no mode; write it like 0660");
@@ -83,7 +89,7 @@ final class UnixOptions {
                 rights.add(RIGHTS[bit]);
             }
         }
-        return new UnixSockets(unix, new UnixAccess(rights, principal()));
+        return new UnixSockets(paths, new UnixAccess(rights, principal()));
     }
 
     private @Nullable GroupPrincipal principal() {

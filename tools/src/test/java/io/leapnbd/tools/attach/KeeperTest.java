@@ -2,6 +2,7 @@ package io.leapnbd.tools.attach;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.leapnbd.tools.client.ExportInfo;
 import io.leapnbd.tools.client.Server;
 import io.leapnbd.tools.linux.Errno;
 import io.leapnbd.tools.linux.FdChannel;
@@ -162,6 +163,35 @@ class KeeperTest {
             server.drop();
             assertThat(end.get(LIMIT_SECONDS, TimeUnit.SECONDS)).isEqualTo(Keeper.End.DISCONNECTED);
         });
+    }
+
+    @Test
+    void a_device_whose_process_has_died_gets_a_connection_at_once() throws Exception {
+        Server target = ScriptedServer.at(path);
+        ExportInfo info = info(target);
+        try (Keeper keeper = new Keeper(target, info, 0, driver, NbdDriver.events(), new FdChannel[2], lines::add)) {
+            keeper.restore();
+            assertThat(driver.taken).hasSize(2);
+            awaitLine("was lost before, and is back");
+        }
+    }
+
+    @Test
+    void a_connection_that_lives_as_far_as_the_kernel_knows_is_left_alone() throws Exception {
+        Server target = ScriptedServer.at(path);
+        ExportInfo info = info(target);
+        driver.notNoticed.set(1);
+        try (Keeper keeper = new Keeper(target, info, 0, driver, NbdDriver.events(), new FdChannel[1], lines::add)) {
+            keeper.restore();
+            assertThat(driver.taken).isEmpty();
+            assertThat(lines).isEmpty();
+        }
+    }
+
+    private static ExportInfo info(Server target) throws IOException {
+        Server.Link link = target.open(System.nanoTime() + TimeUnit.SECONDS.toNanos(LIMIT_SECONDS));
+        link.channel().close();
+        return link.info();
     }
 
     @Test
