@@ -51,11 +51,17 @@ switch() {
   tidy
 }
 
+# By what runs: a command line is whatever its process says. A container has files of its own under the same names.
 running() {
   for process in /proc/[0-9]*; do
-    command=$(tr '\0' '\n' <"$process/cmdline" 2>/dev/null | sed -n '/^io\.leapnbd\.tools\.LeapNbd$/{n;p;}') || continue
-    [ -n "$command" ] && tr '\0' '\n' <"$process/cmdline" | head -n 1 | grep -qF "$base/" || continue
-    echo "${process#/proc/} $command"
+    exe=$(readlink "$process/exe" 2>/dev/null) || continue
+    case $exe in
+      "$base"/*" (deleted)") ;;
+      "$base"/*) [ "$process/exe" -ef "$exe" ] || continue ;;
+      *) continue ;;
+    esac
+    command=$(tr '\0' '\n' <"$process/cmdline" 2>/dev/null | sed -n '/^io\.leapnbd\.tools\.LeapNbd$/{n;s/[^a-z-]//g;p;}') || true
+    echo "${process#/proc/} ${command:-java}"
   done
 }
 

@@ -380,6 +380,7 @@ def options_of(state):
                 f"[Service]\nExecStart=\nExecStart=/usr/bin/leap-nbd {command} {line}\n",
             )
     # Shorter than in the package, so that this suite is.
+    box.put("/etc/systemd/system/leap-nbd-serve@swap.service.d/nice.conf", "[Service]\nNice=0\n")
     box.put("/etc/systemd/system/leap-nbd-serve@.service.d/watchdog.conf", "[Service]\nWatchdogSec=4s\n")
     box.run("systemctl daemon-reload")
 
@@ -501,6 +502,31 @@ def swap_survives(state):
     state.guest.finish()
 
 
+def what_runs_is_told_by_its_program(state):
+    """What runs from a package is told by its program, not by what its command line says"""
+    base = os.path.join(OUT, "base")
+    shutil.rmtree(base, ignore_errors=True)
+    scripts = os.path.join(base, "package", "scripts")
+    os.makedirs(scripts)
+    os.makedirs(os.path.join(base, "1"))
+    shutil.copy(os.path.join(HOME, "tools/packaging/versions.sh"), scripts)
+    shutil.copy(os.path.join(HOME, "tools/scripts/builds.sh"), scripts)
+    shell = os.path.join(base, "1", "java")
+    shutil.copy(os.path.realpath("/bin/sh"), shell)
+    words = ["-c", "read end; :", "io.leapnbd.tools.LeapNbd", "serve"]
+    pretends = subprocess.Popen([shell, *words], executable="/bin/sh", stdin=subprocess.PIPE)
+    hides = subprocess.Popen(["/usr/bin/innocent", *words], executable=shell, stdin=subprocess.PIPE)
+    gone = subprocess.Popen([shell, "-c", "read end; :"], stdin=subprocess.PIPE)
+    try:
+        said = run(os.path.join(scripts, "versions.sh"), "running").stdout.splitlines()
+        assert sorted(said) == sorted([f"{hides.pid} serve", f"{gone.pid} java"]), said
+        os.remove(shell)
+        assert len(run(os.path.join(scripts, "versions.sh"), "running").stdout.splitlines()) == 2
+    finally:
+        for one in (pretends, hides, gone):
+            one.communicate(b"\n")
+
+
 def a_build_leaves_what_runs_alone(state):
     """A build of the checkout leaves what runs from it alone: E9"""
     launcher = os.path.join(HOME, "leap-nbd")
@@ -560,6 +586,7 @@ def main():
         removal_is_refused_for_swap,
         removal_is_refused_for_pages,
         purge_leaves_nothing,
+        what_runs_is_told_by_its_program,
         swap_survives,
         a_build_leaves_what_runs_alone,
     ):

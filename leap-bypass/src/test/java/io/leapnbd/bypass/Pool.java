@@ -14,6 +14,7 @@ import java.security.cert.X509Certificate;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
+import java.util.function.Predicate;
 import javax.net.ssl.KeyManager;
 import javax.net.ssl.KeyManagerFactory;
 import javax.net.ssl.SSLContext;
@@ -55,6 +56,13 @@ public final class Pool {
     public LinkCredentials credentials(Role role, String name) throws GeneralSecurityException {
         PoolAuthority.Issued own = issue(role, name);
         return new LinkCredentials(own.key(), List.of(own.certificate()), List.of(authority.certificate()));
+    }
+
+    /** Likewise, and refuses some of it. */
+    public LinkCredentials credentials(Role role, String name, Predicate<X509Certificate> revoked)
+            throws GeneralSecurityException {
+        LinkCredentials all = credentials(role, name);
+        return new LinkCredentials(all.key(), all.chain(), all.authorities(), revoked);
     }
 
     /** The donor's end. */

@@ -31,6 +31,7 @@ public final class MappedMemory implements AutoCloseable {
     private static final int MAP_PRIVATE_ANONYMOUS_NORESERVE = 0x02 | 0x20 | 0x4000;
     private static final int MADV_DONTNEED = 4;
     private static final int MADV_HUGEPAGE = 14;
+    private static final int MADV_NOHUGEPAGE = 15;
     private static final int MADV_DONTDUMP = 16;
     private static final int MADV_POPULATE_WRITE = 23;
     private static final int MLOCK_ONFAULT = 1;
@@ -86,6 +87,23 @@ public final class MappedMemory implements AutoCloseable {
             memory.close();
             throw e;
         }
+    }
+
+    /**
+     * Reserves as {@link #reserve}, for what is small and may be had often, as by strangers: it takes no more memory than its length, also where the kernel
+     * makes every page that is touched a huge one.
+     *
+     * @throws MemoryException if the kernel refuses
+     */
+    public static MappedMemory reserveSmall(long length) throws MemoryException {
+        MappedMemory memory = reserve(length, false);
+        int errno = SystemCalls.madvise(memory.mapped, memory.mappedLength, MADV_NOHUGEPAGE);
+        // A kernel that is built without huge pages knows no such wish.
+        if (errno != 0 && errno != Errno.EINVAL) {
+            memory.close();
+            throw new MemoryException("cannot do without huge pages", errno);
+        }
+        return memory;
     }
 
     /** All of it, closed with an arena. Who takes it does not close this. */

@@ -65,6 +65,9 @@ final class RdmaLink implements QueuePair.Completions, Replies, Conversation.Con
     /** What messages are for until the peer is known; null if it is, or need not be. */
     private @Nullable RdmaHandshake handshake;
 
+    /** Told at the end to whoever ends links of peers that are not believed any more. */
+    private Runnable unwatch = () -> {};
+
     private final int[] freeSends = new int[SENDS];
     private int freeCount = SENDS;
 
@@ -110,20 +113,41 @@ final class RdmaLink implements QueuePair.Completions, Replies, Conversation.Con
         LinkTls shared = listener.tls();
         MessageTls own = shared == null ? null : shared.messages(FRAME);
         boolean whole = false;
+        @Nullable AcceptedPair made = null;
+        @Nullable Watched watches = null;
         try {
             FrameCounts all = counts();
-            pair = maker.make(all, own == null ? all : RdmaHandshake.COUNTS, this);
-            watched = Watched.on(loop, pair.descriptor(), this::completions);
-            pair.arm();
+            made = maker.make(all, own == null ? all : RdmaHandshake.COUNTS, this);
+            watches = Watched.on(loop, made.descriptor(), this::completions);
+            made.arm();
             whole = true;
         } finally {
-            if (!whole && own != null) {
-                own.close();
+            if (!whole) {
+                undo(made, watches, own);
             }
         }
+        pair = made;
+        watched = watches;
         tls = own;
         handshake = own == null ? null : new RdmaHandshake(listener, this, pair, own);
         memory.links++;
+    }
+
+    /** Of a link that did not come to be: nobody else closes these. */
+    private static void undo(@Nullable AcceptedPair made, @Nullable Watched watches, @Nullable MessageTls own) {
+        if (watches != null) {
+            watches.cancel();
+        }
+        if (made != null) {
+            try {
+                made.close();
+            } catch (IOException e) {
+                LOG.warn("a link that did not come to be does not end as it should: {}", e.getMessage());
+            }
+        }
+        if (own != null) {
+            own.close();
+        }
     }
 
     private FrameCounts counts() {
@@ -150,10 +174,12 @@ final class RdmaLink implements QueuePair.Completions, Replies, Conversation.Con
     /** The peer has shown who it is: from here on it may ask, and is told so. Nothing of the handshake is on its way. */
     void authenticated(PoolName name) {
         MessageTls its = tls;
-        if (its == null) {
+        LinkTls shared = listener.tls();
+        if (its == null || shared == null) {
             return;
         }
         handshake = null;
+        unwatch = shared.watch(its.session(), () -> execute(this::close));
         requests.identified(name.identity());
         try {
             pair.resize(counts());
@@ -375,6 +401,7 @@ final class RdmaLink implements QueuePair.Completions, Replies, Conversation.Con
             return;
         }
         closed = true;
+        unwatch.run();
         watched.cancel();
         try {
             pair.close();

@@ -208,7 +208,8 @@ public final class RdmaServer implements AutoCloseable {
             parameters.setRetry_count(RETRIES);
             parameters.setRnr_retry_count(RETRIES);
             id.accept(parameters);
-        } catch (IOException e) {
+        } catch (IOException | IllegalStateException e) {
+            // The second: the loop does not wait on it.
             shared.log().info("a link over RDMA cannot be opened: {}", String.valueOf(e.getMessage()));
             if (link != null) {
                 link.close();

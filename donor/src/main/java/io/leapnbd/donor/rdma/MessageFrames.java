@@ -28,7 +28,7 @@ final class MessageFrames implements AutoCloseable {
         int number = counts.sends() + counts.receives();
         int frameBytes = (counts.frameBytes() + 63) & -64;
         long bytes = ((long) number * frameBytes + 4095) & -4096L;
-        memory = MappedMemory.reserve(bytes, false);
+        memory = MappedMemory.reserveSmall(bytes);
         boolean whole = false;
         try {
             memory.populate(0, bytes);

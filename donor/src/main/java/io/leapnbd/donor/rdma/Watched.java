@@ -7,6 +7,7 @@ import io.netty.channel.epoll.EpollIoHandle;
 import io.netty.channel.epoll.EpollIoOps;
 import io.netty.channel.unix.FileDescriptor;
 import io.netty.util.concurrent.Future;
+import java.io.UncheckedIOException;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -38,7 +39,12 @@ public final class Watched implements EpollIoHandle {
         }
         IoRegistration registration = registered.getNow();
         watched.registration = registration;
-        long _ = registration.submit(EpollIoOps.EPOLLIN);
+        try {
+            long _ = registration.submit(EpollIoOps.EPOLLIN);
+        } catch (UncheckedIOException e) {
+            watched.cancel();
+            throw new IllegalStateException("the event loop does not wait on descriptor " + descriptor, e);
+        }
         return watched;
     }
 

@@ -1,6 +1,8 @@
 package io.leapnbd.donor.tls;
 
 import io.netty.buffer.ByteBufAllocator;
+import io.netty.channel.Channel;
+import io.netty.channel.ChannelFuture;
 import io.netty.handler.ssl.ClientAuth;
 import io.netty.handler.ssl.OpenSsl;
 import io.netty.handler.ssl.ReferenceCountedOpenSslEngine;
@@ -17,9 +19,14 @@ import java.security.cert.CertificateException;
 import java.security.cert.X509Certificate;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.List;
+import java.util.Set;
 import java.util.concurrent.ArrayBlockingQueue;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
 import javax.net.ssl.KeyManager;
 import javax.net.ssl.SSLContext;
 import javax.net.ssl.SSLEngine;
@@ -43,19 +50,25 @@ public final class LinkTls implements AutoCloseable {
 
     private static final String PROTOCOL = "TLSv1.3";
 
-    private final PoolName own;
-    private final Instant ends;
-    private final SslContext context;
-    private final LinkCredentials credentials;
-    private final PoolTrust trust;
+    /** What is used for new connections. */
+    private record Use(PoolName own, Instant ends, SslContext context, LinkCredentials credentials, PoolTrust trust) {}
+
+    /** A link that is there. */
+    private record Shown(List<X509Certificate> chain, Runnable cut) {}
+
+    private final Role role;
+    private final Set<Shown> links = ConcurrentHashMap.newKeySet();
     private final ThreadPoolExecutor verifier;
 
-    private LinkTls(PoolName own, Instant ends, SslContext context, LinkCredentials credentials, PoolTrust trust) {
-        this.own = own;
-        this.ends = ends;
-        this.context = context;
-        this.credentials = credentials;
-        this.trust = trust;
+    /** Written under this object's lock, under which contexts are used too: one that is given back is not to be used. */
+    private volatile Use use;
+
+    /** Likewise. */
+    private volatile int rereads;
+
+    private LinkTls(Role role, Use use) {
+        this.role = role;
+        this.use = use;
         verifier = new ThreadPoolExecutor(
                 1,
                 1,
@@ -72,7 +85,7 @@ public final class LinkTls implements AutoCloseable {
      * @throws IOException in one sentence, if these are not a donor's credentials, or of no use
      */
     public static LinkTls donor(LinkCredentials credentials) throws IOException {
-        return of(credentials, Role.DONOR, Role.SERVER);
+        return new LinkTls(Role.DONOR, of(credentials, Role.DONOR));
     }
 
     /**
@@ -81,10 +94,10 @@ public final class LinkTls implements AutoCloseable {
      * @throws IOException in one sentence, if these are not a server's credentials, or of no use
      */
     public static LinkTls server(LinkCredentials credentials) throws IOException {
-        return of(credentials, Role.SERVER, Role.DONOR);
+        return new LinkTls(Role.SERVER, of(credentials, Role.SERVER));
     }
 
-    private static LinkTls of(LinkCredentials credentials, Role role, Role peers) throws IOException {
+    private static Use of(LinkCredentials credentials, Role role) throws IOException {
         if (!OpenSsl.isAvailable()) {
             throw new IOException("TLS cannot be used: its library does not load on this machine: "
                     + OpenSsl.unavailabilityCause().getMessage());
@@ -110,7 +123,8 @@ public final class LinkTls implements AutoCloseable {
                     + "; make a new one with 'leap-nbd pool add'");
         }
         try {
-            PoolTrust trust = new PoolTrust(credentials.authorities(), peers);
+            PoolTrust trust = new PoolTrust(
+                    credentials.authorities(), credentials.revoked(), role == Role.DONOR ? Role.SERVER : Role.DONOR);
             X509Certificate[] chain = credentials.chain().toArray(new X509Certificate[0]);
             SslContextBuilder builder = role == Role.DONOR
                     ? SslContextBuilder.forServer(credentials.key(), chain).clientAuth(ClientAuth.REQUIRE)
@@ -121,7 +135,7 @@ public final class LinkTls implements AutoCloseable {
                     .trustManager(trust)
                     .protocols(PROTOCOL)
                     .build();
-            return new LinkTls(name, ends, context, credentials, trust);
+            return new Use(name, ends, context, credentials, trust);
         } catch (GeneralSecurityException | SSLException | IllegalArgumentException e) {
             throw new IOException("the certificates cannot be used: " + e.getMessage(), e);
         }
@@ -129,12 +143,12 @@ public final class LinkTls implements AutoCloseable {
 
     /** Whose certificate this end shows. */
     public PoolName own() {
-        return own;
+        return use.own();
     }
 
     /** When its certificate ends, or that of the authority if that is sooner. Connections that are open then stay open. */
     public Instant ends() {
-        return ends;
+        return use.ends();
     }
 
     /**
@@ -143,9 +157,21 @@ public final class LinkTls implements AutoCloseable {
      * @param handshakeTimeout for the whole handshake
      */
     public SslHandler handler(ByteBufAllocator allocator, Duration handshakeTimeout) {
-        SslHandler handler = context.newHandler(allocator, verifier);
+        SslHandler handler;
+        synchronized (this) {
+            handler = use.context().newHandler(allocator, verifier);
+        }
         withoutTickets(handler.engine());
         handler.setHandshakeTimeoutMillis(handshakeTimeout.toMillis());
+        handler.handshakeFuture().addListener(done -> {
+            if (done.isSuccess()) {
+                Channel channel = handler.handshakeFuture().getNow();
+                Runnable end = watch(handler.engine().getSession(), () -> {
+                    ChannelFuture _ = channel.close();
+                });
+                channel.closeFuture().addListener(closed -> end.run());
+            }
+        });
         return handler;
     }
 
@@ -156,9 +182,99 @@ public final class LinkTls implements AutoCloseable {
      * @throws IOException if there is no memory for its buffers
      */
     public MessageTls messages(int mostBytes) throws IOException {
-        SSLEngine engine = context.newEngine(ByteBufAllocator.DEFAULT);
+        SSLEngine engine;
+        synchronized (this) {
+            engine = use.context().newEngine(ByteBufAllocator.DEFAULT);
+        }
         withoutTickets(engine);
         return new MessageTls(engine, verifier, mostBytes);
+    }
+
+    /**
+     * Keeps a link in mind whose peer has shown who it is.
+     *
+     * @param cut ends the link, if its peer is not believed any more; on any thread, perhaps at once
+     * @return to be run when the link has ended
+     */
+    public Runnable watch(SSLSession session, Runnable cut) {
+        List<X509Certificate> chain;
+        try {
+            chain = Stream.of(session.getPeerCertificates())
+                    .map(X509Certificate.class::cast)
+                    .toList();
+        } catch (SSLPeerUnverifiedException e) {
+            chain = List.of();
+        }
+        Shown shown = new Shown(chain, cut);
+        boolean _ = links.add(shown);
+        if (rereads > 0) {
+            // Its handshake may have begun before.
+            try {
+                verifier.execute(() -> {
+                    boolean _ = check(shown);
+                });
+            } catch (RejectedExecutionException e) {
+                cut.run();
+            }
+        }
+        return () -> {
+            boolean _ = links.remove(shown);
+        };
+    }
+
+    private boolean check(Shown shown) {
+        boolean believed =
+                !shown.chain().isEmpty() && use.trust().believes(shown.chain().toArray(new X509Certificate[0]));
+        if (!believed) {
+            shown.cut().run();
+        }
+        return believed;
+    }
+
+    /** Files that were read, and are not in use yet. */
+    public final class Reread {
+
+        private final Use fresh;
+
+        private Reread(Use fresh) {
+            this.fresh = fresh;
+        }
+
+        /** Uses them for new connections, and ends those whose peers are not believed any more; returns how many. */
+        public int use() {
+            Use before;
+            synchronized (LinkTls.this) {
+                before = use;
+                use = fresh;
+                rereads = rereads + 1;
+            }
+            boolean _ = ReferenceCountUtil.release(before.context());
+            int cut = 0;
+            for (Shown link : links) {
+                cut += check(link) ? 0 : 1;
+            }
+            return cut;
+        }
+
+        /** Forgets them. */
+        public void discard() {
+            boolean _ = ReferenceCountUtil.release(fresh.context());
+        }
+    }
+
+    /**
+     * Looks at credentials that were read again; nothing changes yet.
+     *
+     * @throws IOException in one sentence, if they are of no use, or another machine's
+     */
+    public Reread reread(LinkCredentials credentials) throws IOException {
+        Use fresh = of(credentials, role);
+        if (!fresh.own().name().equals(own().name())) {
+            boolean _ = ReferenceCountUtil.release(fresh.context());
+            throw new IOException("the certificate is that of '" + fresh.own().name() + "' now, and this process is '"
+                    + own().name() + "'; restart it to make it the other one");
+        }
+        return new Reread(fresh);
     }
 
     /** Who has a ticket could come back without a certificate, also past its end. Turning off the context's cache would not do: tickets need none. */
@@ -175,10 +291,11 @@ public final class LinkTls implements AutoCloseable {
      * @param socket that is connected; it is closed with what is returned
      */
     public SSLSocket over(Socket socket) throws IOException {
+        Use now = use;
         SSLContext blocking;
         try {
             blocking = SSLContext.getInstance(PROTOCOL);
-            blocking.init(new KeyManager[] {new OwnKey(credentials)}, new TrustManager[] {trust}, null);
+            blocking.init(new KeyManager[] {new OwnKey(now.credentials())}, new TrustManager[] {now.trust()}, null);
         } catch (GeneralSecurityException e) {
             throw new IOException("this Java has no TLS 1.3: " + e.getMessage(), e);
         }
@@ -208,8 +325,8 @@ public final class LinkTls implements AutoCloseable {
 
     /** To be called when all its connections are closed. */
     @Override
-    public void close() {
+    public synchronized void close() {
         verifier.shutdownNow();
-        boolean _ = ReferenceCountUtil.release(context);
+        boolean _ = ReferenceCountUtil.release(use.context());
     }
 }

@@ -14,6 +14,7 @@ import javax.net.ssl.SSLEngineResult;
 import javax.net.ssl.SSLEngineResult.HandshakeStatus;
 import javax.net.ssl.SSLEngineResult.Status;
 import javax.net.ssl.SSLException;
+import javax.net.ssl.SSLSession;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -64,7 +65,7 @@ public final class MessageTls implements AutoCloseable {
         boolean whole = false;
         @Nullable MappedMemory reserved = null;
         try {
-            reserved = MappedMemory.reserve(2L * half, false);
+            reserved = MappedMemory.reserveSmall(2L * half);
             memory = reserved;
             openedBytes = window(memory.address(), half);
             plainBytes = window(memory.address() + half, half);
@@ -233,6 +234,11 @@ public final class MessageTls implements AutoCloseable {
      */
     public PoolName peer() throws SSLException {
         return LinkTls.peer(engine.getSession());
+    }
+
+    /** What was agreed on, after the handshake. */
+    public SSLSession session() {
+        return engine.getSession();
     }
 
     /** Where the next message is written, before {@link #seal}. It is the same buffer for all. */

@@ -33,8 +33,8 @@ import java.util.List;
  */
 public final class PoolAuthority {
 
-    /** Clocks of machines may differ by so much when a certificate is new. */
-    private static final Duration CLOCKS = Duration.ofHours(1);
+    /** Clocks of machines may differ by so much when a certificate is new: it begins so long before it is made. */
+    public static final Duration CLOCKS = Duration.ofHours(1);
 
     private static final String EC = "1.2.840.10045.2.1";
     private static final String P256 = "1.2.840.10045.3.1.7";

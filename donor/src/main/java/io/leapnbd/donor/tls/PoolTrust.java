@@ -14,6 +14,7 @@ import java.security.cert.X509Certificate;
 import java.time.ZoneOffset;
 import java.util.Date;
 import java.util.List;
+import java.util.function.Predicate;
 import javax.net.ssl.SSLEngine;
 import javax.net.ssl.TrustManager;
 import javax.net.ssl.TrustManagerFactory;
@@ -37,17 +38,21 @@ final class PoolTrust extends X509ExtendedTrustManager {
 
     private final X509TrustManager authority;
     private final Role peers;
+    private final Predicate<X509Certificate> revoked;
 
     /**
      * For one end.
      *
+     * @param revoked which certificates are refused all the same
      * @param peers the only role that is believed
      * @throws GeneralSecurityException if the authorities' certificates cannot be used
      */
-    PoolTrust(List<X509Certificate> authorities, Role peers) throws GeneralSecurityException {
+    PoolTrust(List<X509Certificate> authorities, Predicate<X509Certificate> revoked, Role peers)
+            throws GeneralSecurityException {
         // What an alert is called is asked of the library.
         OpenSsl.ensureAvailability();
         this.peers = peers;
+        this.revoked = revoked;
         KeyStore store = KeyStore.getInstance("PKCS12");
         try {
             store.load(null, null);
@@ -106,7 +111,23 @@ final class PoolTrust extends X509ExtendedTrustManager {
                     e,
                     CertificateVerifier.X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY);
         }
+        if (revoked.test(its)) {
+            throw refused(
+                    "is of a machine that was taken out of the pool; make that machine a new one with 'leap-nbd pool add'",
+                    null,
+                    CertificateVerifier.X509_V_ERR_CERT_REVOKED);
+        }
         requireRole(its, null);
+    }
+
+    /** As for a link that is there: whether it would be let in now. */
+    boolean believes(X509Certificate[] chain) {
+        try {
+            check(chain, peers == Role.SERVER);
+            return true;
+        } catch (CertificateException e) {
+            return false;
+        }
     }
 
     /** Also of a certificate that was refused already: that it has another role says more than that its use is another. */

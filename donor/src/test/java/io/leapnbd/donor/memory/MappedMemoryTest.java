@@ -8,6 +8,7 @@ import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import org.assertj.core.api.Assumptions;
 import org.junit.jupiter.api.Test;
 
 class MappedMemoryTest {
@@ -21,6 +22,16 @@ class MappedMemoryTest {
             memory.populate(8L * MIB, 4L * MIB);
             assertThat(kilobytes(memory, "Rss:")).isEqualTo(4 * 1024);
             assertThat(RawMemory.getVolatile(memory.address() + 8L * MIB)).isZero();
+        }
+    }
+
+    /** Strangers have some of it, and where huge pages come unasked a touch would take 2 MiB. */
+    @Test
+    void aSmallMappingHasNoHugePages() throws MemoryException {
+        Assumptions.assumeThat(Path.of("/sys/kernel/mm/transparent_hugepage")).exists();
+        try (MappedMemory memory = MappedMemory.reserveSmall(64 << 10)) {
+            memory.populate(0, 64 << 10);
+            assertThat(line(memory, "VmFlags:").split(" ")).contains("nh");
         }
     }
 

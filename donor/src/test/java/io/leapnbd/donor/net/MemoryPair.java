@@ -35,6 +35,11 @@ final class MemoryPair implements AcceptedPair {
     private ByteBuf[] sendFrames = new ByteBuf[0];
     private ByteBuf[] receiveFrames = new ByteBuf[0];
     private boolean armed;
+
+    /** Whether it cannot be armed, or waited on. */
+    boolean failsToArm;
+
+    boolean hasNoDescriptor;
     private boolean closed;
 
     MemoryPair(FrameCounts first, QueuePair.Completions completions) throws IOException {
@@ -123,7 +128,7 @@ final class MemoryPair implements AcceptedPair {
 
     @Override
     public int descriptor() {
-        return pipe[0].intValue();
+        return hasNoDescriptor ? 1 << 20 : pipe[0].intValue();
     }
 
     @Override
@@ -159,7 +164,10 @@ final class MemoryPair implements AcceptedPair {
     }
 
     @Override
-    public synchronized void arm() {
+    public synchronized void arm() throws IOException {
+        if (failsToArm) {
+            throw new IOException("cannot be armed");
+        }
         armed = true;
         if (!done.isEmpty()) {
             armed = false;

@@ -151,6 +151,33 @@ class RdmaAuthenticationTest {
         return made.get();
     }
 
+    /** Nobody else knows of its queue pair. */
+    @Test
+    void aLinkThatDoesNotComeToBeLeavesNoQueuePair() throws Exception {
+        for (boolean unarmed : new boolean[] {true, false}) {
+            AtomicReference<MemoryPair> made = new AtomicReference<>();
+            ExportMemory memory = new ExportMemory(new Keys(), store, () -> {});
+            assertThatThrownBy(() -> loop.submit(() -> new RdmaLink(
+                                    listener,
+                                    loop,
+                                    SOMEWHERE,
+                                    null,
+                                    memory,
+                                    (most, first, completions) -> {
+                                        MemoryPair pair = new MemoryPair(first, completions);
+                                        pair.failsToArm = unarmed;
+                                        pair.hasNoDescriptor = !unarmed;
+                                        made.set(pair);
+                                        return pair;
+                                    },
+                                    _ -> {}))
+                            .get(30, TimeUnit.SECONDS))
+                    .cause()
+                    .isInstanceOf(unarmed ? IOException.class : IllegalStateException.class);
+            assertThat(made.get().isClosed()).isTrue();
+        }
+    }
+
     private MessagePeer peer(PoolAuthority.@Nullable Issued shown) throws Exception {
         return new MessagePeer(connect(), shown);
     }

@@ -124,9 +124,9 @@ class PoolAuthorityTest {
                         Instant.now(),
                         Instant.now().plusSeconds(3600))
                 .certificate();
-        PoolTrust donors = new PoolTrust(List.of(authority.certificate()), Role.SERVER);
+        PoolTrust donors = new PoolTrust(List.of(authority.certificate()), its -> false, Role.SERVER);
         donors.checkClientTrusted(new X509Certificate[] {server}, "any");
-        PoolTrust servers = new PoolTrust(List.of(authority.certificate()), Role.DONOR);
+        PoolTrust servers = new PoolTrust(List.of(authority.certificate()), its -> false, Role.DONOR);
         assertThatThrownBy(() -> servers.checkServerTrusted(new X509Certificate[] {server}, "any"))
                 .hasMessageContaining("is that of a server (h1), and a donor's is needed");
     }

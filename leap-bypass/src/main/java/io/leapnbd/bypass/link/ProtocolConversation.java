@@ -44,7 +44,7 @@ final class ProtocolConversation implements Conversation {
         answer.skipBytes(ReplyHeader.LENGTH);
         if (status == Status.OTHER_IDENTITY) {
             String owner = PrintableText.of(answer.toString(StandardCharsets.UTF_8));
-            throw new RefusedException(
+            throw RefusedException.ownedByAnother(
                     "refuses this server: export " + PrintableText.of(hello.export()) + " belongs to '" + owner
                             + "' there; give this one another --export, or a certificate of that identity");
         }

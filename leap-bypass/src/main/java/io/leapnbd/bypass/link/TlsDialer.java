@@ -33,7 +33,7 @@ final class TlsDialer implements RdmaDialer {
     public RdmaConnection dial(InetSocketAddress to, RdmaClient.Shape shape, RdmaPeerEvents events) throws IOException {
         RdmaClient.Shape encrypted = new RdmaClient.Shape(
                 shape.mostReads(), shape.sends(), shape.receives(), MessageTls.sealedLength(shape.frameBytes()));
-        TlsOverRdma layer = new TlsOverRdma(tls.messages(shape.frameBytes()), loop, events);
+        TlsOverRdma layer = new TlsOverRdma(tls, tls.messages(shape.frameBytes()), loop, events);
         boolean dialled = false;
         try {
             layer.over(plain.dial(to, encrypted, layer));

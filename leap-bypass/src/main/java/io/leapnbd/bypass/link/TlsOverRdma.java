@@ -6,6 +6,7 @@ import io.leapnbd.donor.protocol.Status;
 import io.leapnbd.donor.rdma.MemoryKeys;
 import io.leapnbd.donor.rdma.RdmaConnection;
 import io.leapnbd.donor.rdma.Transfers;
+import io.leapnbd.donor.tls.LinkTls;
 import io.leapnbd.donor.tls.MessageTls;
 import io.leapnbd.donor.tls.PoolName;
 import io.leapnbd.donor.tls.Role;
@@ -13,6 +14,8 @@ import io.leapnbd.donor.tls.TlsProblem;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
 import java.io.IOException;
+import java.util.ArrayDeque;
+import java.util.Queue;
 import java.util.concurrent.Executor;
 import java.util.concurrent.RejectedExecutionException;
 import javax.net.ssl.SSLException;
@@ -40,6 +43,7 @@ final class TlsOverRdma implements RdmaConnection, RdmaPeerEvents {
         REFUSED
     }
 
+    private final LinkTls pool;
     private final MessageTls tls;
     private final @Nullable Executor loop;
     private final RdmaPeerEvents owner;
@@ -54,13 +58,25 @@ final class TlsOverRdma implements RdmaConnection, RdmaPeerEvents {
     /** Whether the frame of {@link #SLOT} is on its way. */
     private boolean sending;
 
-    /** What has to wait for that. */
+    /** The rest of a message, which has to wait for that. */
     private @Nullable Runnable afterSending;
+
+    /** Whether a certificate is being looked at. */
+    private boolean looking;
+
+    /** Messages that arrived meanwhile, of a connection that is not open. Frames are received into again only when they were read, so there are few. */
+    private final Queue<Runnable> waiting = new ArrayDeque<>();
 
     /** Why one end refuses the other, until that is told. */
     private @Nullable String refusal;
 
-    TlsOverRdma(MessageTls tls, @Nullable Executor loop, RdmaPeerEvents owner) {
+    /** Told at the end to whoever ends links of peers that are not believed any more. */
+    private Runnable unwatch = () -> {};
+
+    private boolean closed;
+
+    TlsOverRdma(LinkTls pool, MessageTls tls, @Nullable Executor loop, RdmaPeerEvents owner) {
+        this.pool = pool;
         this.tls = tls;
         this.loop = loop;
         this.owner = owner;
@@ -128,8 +144,13 @@ final class TlsOverRdma implements RdmaConnection, RdmaPeerEvents {
             goOn(in, slot);
             return;
         }
+        looking = true;
         try {
-            tls.runTask(others, () -> goOn(in, slot));
+            tls.runTask(others, () -> {
+                looking = false;
+                goOn(in, slot);
+                takeWaiting();
+            });
         } catch (RejectedExecutionException e) {
             owner.disconnected("too many certificates wait to be looked at");
         }
@@ -191,10 +212,34 @@ final class TlsOverRdma implements RdmaConnection, RdmaPeerEvents {
             next.run();
         }
         tellRefusal();
+        takeWaiting();
+    }
+
+    private boolean isBusy() {
+        return sending || looking || afterSending != null;
+    }
+
+    private void takeWaiting() {
+        while (!isBusy()) {
+            Runnable next = waiting.poll();
+            if (next == null) {
+                return;
+            }
+            next.run();
+        }
     }
 
     @Override
     public void received(int slot, int length) {
+        if (stage != Stage.OPEN && (isBusy() || !waiting.isEmpty())) {
+            // One message after the other: each is read when what came of the one before has left.
+            waiting.add(() -> take(slot, length));
+        } else {
+            take(slot, length);
+        }
+    }
+
+    private void take(int slot, int length) {
         ByteBuf frame = connected(transfers).receiveFrame(slot);
         switch (stage) {
             case HANDSHAKE -> {
@@ -244,11 +289,7 @@ final class TlsOverRdma implements RdmaConnection, RdmaPeerEvents {
         }
         again(slot);
         stage = Stage.OPEN;
-        if (sending) {
-            afterSending = this::opens;
-        } else {
-            opens();
-        }
+        opens();
     }
 
     /** Every frame is the owner's from here on. */
@@ -261,8 +302,18 @@ final class TlsOverRdma implements RdmaConnection, RdmaPeerEvents {
             tellRefusal();
             return;
         }
+        Executor its = loop;
+        if (its != null) {
+            unwatch = pool.watch(tls.session(), () -> its.execute(this::cut));
+        }
         owner.authenticated(donor);
         owner.connected();
+    }
+
+    private void cut() {
+        if (!closed) {
+            disconnected("its certificate is not believed any more");
+        }
     }
 
     @Override
@@ -324,6 +375,9 @@ final class TlsOverRdma implements RdmaConnection, RdmaPeerEvents {
 
     @Override
     public void close() {
+        closed = true;
+        unwatch.run();
+        waiting.clear();
         RdmaConnection ended = connection;
         if (ended != null) {
             ended.close();

@@ -10,19 +10,25 @@ import org.jspecify.annotations.Nullable;
  * @param address as the operator named it
  * @param found what it said; null if it did not answer
  * @param problem why it did not; null if it did
+ * @param refused whether one end refuses the other, so that waiting does not help; then {@code problem} follows the donor's name
  */
 record Greeting(
         int donor,
         String address,
         @Nullable Found found,
-        @Nullable String problem) {
+        @Nullable String problem,
+        boolean refused) {
 
     static Greeting of(int donor, String address, Found found) {
-        return new Greeting(donor, address, found, null);
+        return new Greeting(donor, address, found, null, false);
     }
 
     static Greeting none(int donor, String address, String problem) {
-        return new Greeting(donor, address, null, problem);
+        return new Greeting(donor, address, null, problem, false);
+    }
+
+    static Greeting refused(int donor, String address, String problem) {
+        return new Greeting(donor, address, null, problem, true);
     }
 
     /**

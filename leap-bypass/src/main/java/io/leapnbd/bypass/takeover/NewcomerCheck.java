@@ -64,6 +64,9 @@ public final class NewcomerCheck {
     DonorStanding check(Greeting greeting) {
         String name = greeting.address();
         Found found = greeting.found();
+        if (found == null && greeting.refused()) {
+            throw new IllegalArgumentException("donor " + name + " " + greeting.problem());
+        }
         if (found == null) {
             throw new IllegalArgumentException(
                     "donor " + name + " does not answer: " + greeting.problem() + "; start it first");

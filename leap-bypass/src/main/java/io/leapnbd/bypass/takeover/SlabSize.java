@@ -10,6 +10,8 @@ import io.leapnbd.donor.protocol.HelloReply;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.List;
+import java.util.Queue;
+import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.atomic.AtomicInteger;
 
 /** How large donors' slabs are, which a server has to know before it can offer slabs of its own. Blocking. */
@@ -29,9 +31,14 @@ public final class SlabSize {
         long deadline = System.nanoTime() + patience.toNanos();
         while (true) {
             AtomicInteger found = new AtomicInteger();
-            Parallel.run(donors.size(), donor -> ask(export, donors.get(donor), found));
+            Queue<RefusedException> refusals = new ConcurrentLinkedQueue<>();
+            Parallel.run(donors.size(), donor -> ask(export, donors.get(donor), found, refusals));
             if (found.get() > 0) {
                 return found.get();
+            }
+            RefusedException first = refusals.peek();
+            if (first != null && refusals.size() == donors.size()) {
+                throw first;
             }
             if (System.nanoTime() - deadline >= 0) {
                 throw new NoAnswerException("no donor answers, and it is not known how large its slabs are; start one");
@@ -45,7 +52,8 @@ public final class SlabSize {
         }
     }
 
-    private static void ask(String export, DonorConnector donor, AtomicInteger found) throws IOException {
+    private static void ask(
+            String export, DonorConnector donor, AtomicInteger found, Queue<RefusedException> refusals) {
         try (Conversation conversation = donor.talk(export)) {
             Greeted greeted = conversation.hello(Hello.observe(export, 0));
             HelloReply reply = greeted.reply();
@@ -53,7 +61,8 @@ public final class SlabSize {
                 found.set(reply.slabSize());
             }
         } catch (RefusedException e) {
-            throw new IOException("donor " + donor.donor().name() + " " + e.getMessage(), e);
+            boolean _ =
+                    refusals.add(new RefusedException("donor " + donor.donor().name() + " " + e.getMessage(), e));
         } catch (IOException e) {
             // The start will say so, and why.
         }

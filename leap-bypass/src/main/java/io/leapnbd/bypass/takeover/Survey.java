@@ -36,8 +36,11 @@ final class Survey implements AutoCloseable {
     private final @Nullable Conversation[] conversations;
     private final @Nullable HelloReply[] replies;
     private final @Nullable String[] problems;
+    private final boolean[] refused;
     private final boolean[] answering;
-    private volatile @Nullable RefusedException refused;
+
+    /** A donor at which the export is another server's. */
+    private volatile @Nullable RefusedException owned;
 
     /** Opens nothing yet. */
     Survey(String export, List<DonorConnector> connectors) {
@@ -46,6 +49,7 @@ final class Survey implements AutoCloseable {
         conversations = new Conversation[connectors.size()];
         replies = new HelloReply[connectors.size()];
         problems = new String[connectors.size()];
+        refused = new boolean[connectors.size()];
         answering = new boolean[connectors.size()];
     }
 
@@ -53,27 +57,35 @@ final class Survey implements AutoCloseable {
      * Observes all donors at once.
      *
      * @param lookForOwners whether to find out if the owners still answer; it takes up to three seconds where they have links
-     * @throws RefusedException if one of them does not serve this server, however long it waits
+     * @throws RefusedException if the export is another server's at one of them. One that refuses this server, or is refused by it, for another reason is like
+     *     one that is silent
      */
     List<Greeting> observe(boolean lookForOwners) throws IOException {
         Parallel.run(connectors.size(), this::open);
-        RefusedException why = refused;
-        if (why != null) {
-            throw why;
-        }
+        requireOurs();
         if (lookForOwners) {
             Parallel.run(connectors.size(), this::look);
+            requireOurs();
         }
         List<Greeting> greetings = new ArrayList<>();
         for (int i = 0; i < connectors.size(); i++) {
             HelloReply reply = replies[i];
             String problem = problems[i];
-            greetings.add(
-                    reply != null
-                            ? Greeting.of(i, address(i), found(reply, answering[i]))
-                            : Greeting.none(i, address(i), problem == null ? "no answer" : problem));
+            if (reply != null) {
+                greetings.add(Greeting.of(i, address(i), found(reply, answering[i])));
+            } else {
+                String why = problem == null ? "no answer" : problem;
+                greetings.add(refused[i] ? Greeting.refused(i, address(i), why) : Greeting.none(i, address(i), why));
+            }
         }
         return greetings;
+    }
+
+    private void requireOurs() throws RefusedException {
+        RefusedException why = owned;
+        if (why != null) {
+            throw why;
+        }
     }
 
     String address(int donor) {
@@ -103,11 +115,17 @@ final class Survey implements AutoCloseable {
             Conversation conversation = connectors.get(donor).talk(export);
             conversations[donor] = conversation;
             replies[donor] = greet(conversation);
-        } catch (RefusedException e) {
-            refused = new RefusedException("donor " + address(donor) + " " + e.getMessage(), e);
         } catch (IOException e) {
-            replies[donor] = null;
-            problems[donor] = String.valueOf(e.getMessage());
+            silent(donor, e);
+        }
+    }
+
+    private void silent(int donor, IOException why) {
+        replies[donor] = null;
+        problems[donor] = String.valueOf(why.getMessage());
+        refused[donor] = why instanceof RefusedException;
+        if (why instanceof RefusedException its && its.isOwned()) {
+            owned = new RefusedException("donor " + address(donor) + " " + its.getMessage(), its);
         }
     }
 
@@ -148,11 +166,8 @@ final class Survey implements AutoCloseable {
                 long earliest = asked - TimeUnit.MILLISECONDS.toNanos(again.heardMillisAgo());
                 answering[donor] = earliest - latest > ROUNDING_NANOS;
             }
-        } catch (RefusedException e) {
-            refused = new RefusedException("donor " + address(donor) + " " + e.getMessage(), e);
         } catch (IOException e) {
-            replies[donor] = null;
-            problems[donor] = String.valueOf(e.getMessage());
+            silent(donor, e);
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
         }

@@ -6,6 +6,7 @@ import io.leapnbd.bypass.link.DonorConnector;
 import io.leapnbd.bypass.link.DonorStanding;
 import io.leapnbd.bypass.link.Greeted;
 import io.leapnbd.bypass.link.NoAnswerException;
+import io.leapnbd.bypass.link.RefusedException;
 import io.leapnbd.bypass.map.DeviceNeed;
 import io.leapnbd.bypass.map.LockedStateFile;
 import io.leapnbd.bypass.map.Member.State;
@@ -87,6 +88,7 @@ public final class Takeover {
                         if (refused.waitFor().isEmpty()) {
                             throw new IOException(refused.sentence());
                         }
+                        failIfRefused(refused, greetings);
                         if (System.nanoTime() - deadline >= 0) {
                             throw new NoAnswerException(refused.sentence());
                         }
@@ -173,6 +175,23 @@ public final class Takeover {
             throw new IOException("the pages of " + export + " are encrypted with another key than "
                     + (given == null ? "the state file holds" : "--key-file has")
                     + "; give the right one, or start blank with --fresh");
+        }
+    }
+
+    /** Waiting is of no use where all that is waited for are there, and do not serve this server. */
+    private static void failIfRefused(Refused verdict, List<Greeting> greetings) throws RefusedException {
+        String why = null;
+        for (Greeting greeting : greetings) {
+            if (!verdict.waitFor().contains(greeting.address()) || greeting.found() != null) {
+                continue;
+            }
+            if (!greeting.refused()) {
+                return;
+            }
+            why = why == null ? "donor " + greeting.address() + " " + greeting.problem() : why;
+        }
+        if (why != null) {
+            throw new RefusedException(why);
         }
     }
 

@@ -125,7 +125,8 @@ final class TakeoverCheck {
         for (Greeting greeting : greetings) {
             Found found = greeting.found();
             if (found == null) {
-                warnings.add("donor " + greeting.address() + " does not answer: " + greeting.problem());
+                warnings.add("donor " + greeting.address()
+                        + (greeting.refused() ? " cannot be used: it " : " does not answer: ") + greeting.problem());
                 continue;
             }
             Integer before = place.put(found.incarnation(), greeting.donor());

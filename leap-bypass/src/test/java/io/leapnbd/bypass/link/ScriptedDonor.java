@@ -89,6 +89,9 @@ final class ScriptedDonor implements RdmaDialer {
     /** Whether it says nothing in the handshake. */
     boolean silentInHandshake;
 
+    /** Whether each record of its handshake is a message of its own, all at once, before what they answer is known to have left. */
+    boolean recordsAlone;
+
     /** Whether it ends the connection when it has refused the server. */
     boolean endsAfterAlert;
 

@@ -167,6 +167,16 @@ class TlsRdmaLinkTest extends RdmaLinkFixture {
         assertThat(donor.whyUnused()).startsWith("does not use TLS; start that donor with --pool");
     }
 
+    /** The next one arrives while what came of the one before is on its way, or a certificate is looked at. */
+    @Test
+    void aHandshakeInManyMessagesIsReadInTheirOrder() {
+        script.recordsAlone = true;
+        connect();
+        learnKey(3);
+        assertRead(3);
+        assertThat(script.wires).hasSize(1);
+    }
+
     @Test
     void nothingIsAskedBeforeTheDonorSaysThatItKnowsThisServer() {
         script.neverReady = true;

@@ -13,7 +13,7 @@ public final class NbdTls implements AutoCloseable {
     /** How long an end may wait until the client has taken the message of it. */
     static final long CLOSE_NOTIFY_MILLIS = 1_000;
 
-    private final TlsMethod method;
+    private TlsMethod method;
     private final boolean required;
 
     private NbdTls(TlsMethod method, boolean required) {
@@ -46,13 +46,26 @@ public final class NbdTls implements AutoCloseable {
     }
 
     /** For one connection, on its loop; see {@link TlsMethod#handler}. */
-    ChannelHandler handler(ByteBufAllocator allocator, Consumer<String> established) {
+    synchronized ChannelHandler handler(ByteBufAllocator allocator, Consumer<String> established) {
         return method.handler(allocator, established);
+    }
+
+    /**
+     * Uses what another one has from now on: its files were read later. Clients that are there go on, but those whose certificate is not believed any
+     * more are cut off. Any thread.
+     *
+     * @param fresh of the same kind, and in no use; it is this one's from here on
+     */
+    public synchronized void follow(NbdTls fresh) {
+        TlsMethod before = method;
+        method = fresh.method;
+        method.follow(before);
+        before.retire();
     }
 
     /** To be called when the servers that use it are closed. */
     @Override
-    public void close() {
+    public synchronized void close() {
         method.close();
     }
 }

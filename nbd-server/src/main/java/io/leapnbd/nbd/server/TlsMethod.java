@@ -15,6 +15,14 @@ interface TlsMethod extends AutoCloseable {
      */
     ChannelHandler handler(ByteBufAllocator allocator, Consumer<String> established);
 
+    /** Stands in another one's place from now on. Any thread. */
+    default void follow(TlsMethod before) {}
+
+    /** Another one stands in its place: connections that are there go on. */
+    default void retire() {
+        close();
+    }
+
     /** To be called when the servers that use it are closed. */
     @Override
     void close();

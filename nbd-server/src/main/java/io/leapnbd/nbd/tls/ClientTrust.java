@@ -30,18 +30,20 @@ final class ClientTrust extends X509ExtendedTrustManager {
     private static final Integer URI_KIND = 6;
 
     private final X509ExtendedTrustManager authority;
+    private final RevokedFile revoked;
 
-    private ClientTrust(X509ExtendedTrustManager authority) {
+    private ClientTrust(X509ExtendedTrustManager authority, RevokedFile revoked) {
         this.authority = authority;
+        this.revoked = revoked;
     }
 
-    /** Of an authority, which may have several certificates. */
-    static ClientTrust of(KeyStore certificates) throws GeneralSecurityException {
+    /** Of an authority, which may have several certificates, and without those that were taken out. */
+    static ClientTrust of(KeyStore certificates, RevokedFile revoked) throws GeneralSecurityException {
         TrustManagerFactory trust = TrustManagerFactory.getInstance(TrustManagerFactory.getDefaultAlgorithm());
         trust.init(certificates);
         for (TrustManager one : trust.getTrustManagers()) {
             if (one instanceof X509ExtendedTrustManager its) {
-                return new ClientTrust(its);
+                return new ClientTrust(its, revoked);
             }
         }
         throw new GeneralSecurityException("this Java looks at no certificates");
@@ -65,22 +67,29 @@ final class ClientTrust extends X509ExtendedTrustManager {
         }
     }
 
+    private void require(X509Certificate its) throws CertificateException {
+        if (revoked.refuses(its)) {
+            throw new CertificateException("is of a machine that was taken out of the pool");
+        }
+        requireClient(its);
+    }
+
     @Override
     public void checkClientTrusted(X509Certificate[] chain, String type) throws CertificateException {
         authority.checkClientTrusted(chain, type);
-        requireClient(chain[0]);
+        require(chain[0]);
     }
 
     @Override
     public void checkClientTrusted(X509Certificate[] chain, String type, Socket socket) throws CertificateException {
         authority.checkClientTrusted(chain, type, socket);
-        requireClient(chain[0]);
+        require(chain[0]);
     }
 
     @Override
     public void checkClientTrusted(X509Certificate[] chain, String type, SSLEngine engine) throws CertificateException {
         authority.checkClientTrusted(chain, type, engine);
-        requireClient(chain[0]);
+        require(chain[0]);
     }
 
     @Override

@@ -13,7 +13,7 @@ import java.util.Arrays;
 import java.util.EnumSet;
 import java.util.Set;
 
-/** A file with a secret: this process's user's own or root's, and nobody else may read or change it. Links are not followed. */
+/** A file with a secret: this process's user's own or root's, and nobody else may read, change or replace it. Links are not followed. */
 public final class SecretFile {
 
     private static final Set<PosixFilePermission> OTHERS = EnumSet.of(
@@ -41,12 +41,13 @@ public final class SecretFile {
         }
         try (SeekableByteChannel channel =
                 Files.newByteChannel(file, Set.of(StandardOpenOption.READ, LinkOption.NOFOLLOW_LINKS))) {
-            if (!isOwn(file)) {
+            if (!TrustedPath.isTrusted(file)) {
                 throw new IOException(file + " is another user's, who knows what is in it; make one of your own");
             }
             if (isShared(file)) {
                 throw new IOException("others may read or change the secret in " + file + "; give it mode 0600");
             }
+            TrustedPath.requireUnmovable(file);
             if (channel.size() > most) {
                 throw new IOException(file + " has more than " + most + " bytes; " + form);
             }
@@ -61,11 +62,6 @@ public final class SecretFile {
             String reason = e.getReason();
             throw new IOException(file + " cannot be read: " + (reason == null ? "permission denied" : reason), e);
         }
-    }
-
-    private static boolean isOwn(Path file) throws IOException {
-        Object owner = Files.getAttribute(file, "unix:uid", LinkOption.NOFOLLOW_LINKS);
-        return owner.equals(0) || owner.equals(Files.getAttribute(Path.of("/proc/self"), "unix:uid"));
     }
 
     private static boolean isShared(Path file) throws IOException {

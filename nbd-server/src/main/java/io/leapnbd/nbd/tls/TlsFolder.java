@@ -28,12 +28,13 @@ import javax.net.ssl.KeyManagerFactory;
 import javax.net.ssl.SSLContext;
 import javax.net.ssl.SSLException;
 import javax.net.ssl.TrustManager;
+import javax.net.ssl.X509ExtendedTrustManager;
 import org.jspecify.annotations.Nullable;
 
 /**
  * A folder of certificates, with the names that nbdkit, qemu and libnbd give the files: {@code ca-cert.pem}, and {@code server-cert.pem} and {@code
  * server-key.pem}, or {@code client-cert.pem} and {@code client-key.pem}. Both ends have to show a certificate that the CA of the other's folder has signed.
- * TLS 1.3 and 1.2.
+ * TLS 1.3 and 1.2. Files that others may change or replace are refused.
  *
  * @param path of the folder
  */
@@ -51,6 +52,11 @@ public record TlsFolder(Path path) {
      * @throws IOException in one sentence, if a file is missing, damaged, or open to others
      */
     public SslContext server() throws IOException {
+        return server(clients());
+    }
+
+    /** Likewise, that believes these clients. */
+    public SslContext server(X509ExtendedTrustManager clients) throws IOException {
         if (!OpenSsl.isAvailable()) {
             throw new IOException("TLS cannot be used: its library does not load on this machine: "
                     + OpenSsl.unavailabilityCause().getMessage());
@@ -59,11 +65,11 @@ public record TlsFolder(Path path) {
         try {
             return SslContextBuilder.forServer(own.key(), own.shown())
                     .sslProvider(SslProvider.OPENSSL_REFCNT)
-                    .trustManager(ClientTrust.of(authority()))
+                    .trustManager(clients)
                     .clientAuth(ClientAuth.REQUIRE)
                     .protocols(PROTOCOLS)
                     .build();
-        } catch (GeneralSecurityException | SSLException | IllegalArgumentException e) {
+        } catch (SSLException | IllegalArgumentException e) {
             throw unusable(e);
         }
     }
@@ -122,8 +128,21 @@ public record TlsFolder(Path path) {
             KeyManagerFactory keys = KeyManagerFactory.getInstance(KeyManagerFactory.getDefaultAlgorithm());
             keys.init(own, word);
             SSLContext context = SSLContext.getInstance("TLS");
-            context.init(keys.getKeyManagers(), new TrustManager[] {ClientTrust.of(authority())}, null);
+            context.init(keys.getKeyManagers(), new TrustManager[] {clients()}, null);
             return context;
+        } catch (GeneralSecurityException e) {
+            throw unusable(e);
+        }
+    }
+
+    /**
+     * Which clients a server believes, by what the files have now.
+     *
+     * @throws IOException in one sentence, if a file is missing, damaged, or open to others
+     */
+    public X509ExtendedTrustManager clients() throws IOException {
+        try {
+            return ClientTrust.of(authority(), RevokedFile.in(path));
         } catch (GeneralSecurityException e) {
             throw unusable(e);
         }
@@ -204,7 +223,9 @@ public record TlsFolder(Path path) {
     private byte[] read(String name) throws IOException {
         Path file = path.resolve(name);
         try {
-            return Files.readAllBytes(file);
+            byte[] content = Files.readAllBytes(file);
+            TrustedPath.require(file);
+            return content;
         } catch (NoSuchFileException e) {
             throw new IOException(
                     file + " does not exist; a folder of certificates has " + CA + ", and server-cert.pem and"

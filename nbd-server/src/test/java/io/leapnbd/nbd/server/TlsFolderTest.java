@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.leapnbd.nbd.testing.TestCertificates;
+import io.leapnbd.nbd.tls.PskFile;
 import io.leapnbd.nbd.tls.TlsFolder;
 import io.netty.util.ReferenceCountUtil;
 import java.io.IOException;
@@ -20,6 +21,8 @@ import java.util.Base64;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** Folders of certificates as users have them: with files that are missing, open to others, damaged, or of an older form. */
 class TlsFolderTest {
@@ -56,6 +59,72 @@ class TlsFolderTest {
                 .isInstanceOf(IOException.class)
                 .hasMessage("others may read or change the private key " + path.resolve("server-key.pem")
                         + "; give it mode 0600");
+    }
+
+    /** Who can change what is believed can let himself in. */
+    @ParameterizedTest
+    @ValueSource(strings = {"ca-cert.pem", "server-cert.pem", "server-key.pem"})
+    void a_file_that_others_may_change_or_that_is_another_users_is_refused(String name) throws IOException {
+        Path file = path.resolve(name);
+        for (String mode : new String[] {"rw--w----", "rw-----w-"}) {
+            Files.setPosixFilePermissions(file, PosixFilePermissions.fromString(mode));
+            assertThatThrownBy(folder::server)
+                    .isInstanceOf(IOException.class)
+                    .hasMessage("others may change " + file + "; take that right away: chmod go-w " + file);
+        }
+        Files.setPosixFilePermissions(file, PosixFilePermissions.fromString("rw-------"));
+        assertThat(ReferenceCountUtil.release(folder.server())).isTrue();
+        if (Files.getAttribute(file, "unix:uid").equals(0)) {
+            Files.setAttribute(file, "unix:uid", 54_321);
+            assertThatThrownBy(folder::server)
+                    .isInstanceOf(IOException.class)
+                    .hasMessageContaining(file + " belongs to 54321, who could change it");
+        }
+    }
+
+    @Test
+    void a_folder_in_which_others_may_replace_files_is_refused_and_so_is_one_above_it() throws IOException {
+        Path inner = Files.createDirectories(path.resolve("above/inner"));
+        TlsFolder its = new TestCertificates().folder(inner);
+        for (Path open : new Path[] {inner, inner.getParent()}) {
+            for (String mode : new String[] {"rwxrwxrwx", "rwxrwx---"}) {
+                Files.setPosixFilePermissions(open, PosixFilePermissions.fromString(mode));
+                assertThatThrownBy(its::server)
+                        .isInstanceOf(IOException.class)
+                        .hasMessageStartingWith(
+                                "others may write to the folder " + open.toRealPath() + ", and so replace ");
+                assertThatThrownBy(its::client).isInstanceOf(IOException.class);
+                assertThatThrownBy(its::javaServer).isInstanceOf(IOException.class);
+            }
+            // As /tmp: others may add files, and replace none.
+            Files.setAttribute(open, "unix:mode", 01777);
+            assertThat(ReferenceCountUtil.release(its.server())).isTrue();
+            Files.setPosixFilePermissions(open, PosixFilePermissions.fromString("rwx------"));
+        }
+    }
+
+    @Test
+    void a_link_is_followed_to_where_nobody_else_may_write_only() throws IOException {
+        Path open = Files.createDirectory(path.resolve("open"));
+        Path moved = Files.move(path.resolve("ca-cert.pem"), open.resolve("ca-cert.pem"));
+        Files.createSymbolicLink(path.resolve("ca-cert.pem"), moved);
+        assertThat(ReferenceCountUtil.release(folder.server())).isTrue();
+        Files.setPosixFilePermissions(open, PosixFilePermissions.fromString("rwxrwxrwx"));
+        assertThatThrownBy(folder::server)
+                .isInstanceOf(IOException.class)
+                .hasMessageStartingWith("others may write to the folder " + open.toRealPath());
+    }
+
+    @Test
+    void a_file_of_keys_that_others_may_replace_is_refused() throws IOException {
+        Path inner = Files.createDirectory(path.resolve("keys"));
+        Path keys = inner.resolve("keys.psk");
+        TestCertificates.writeKey(keys, "alice:00112233445566778899aabbccddeeff\n");
+        assertThat(new PskFile(keys).read().count()).isEqualTo(1);
+        Files.setPosixFilePermissions(inner, PosixFilePermissions.fromString("rwxrwxrwx"));
+        assertThatThrownBy(() -> new PskFile(keys).read())
+                .isInstanceOf(IOException.class)
+                .hasMessageStartingWith("others may write to the folder " + inner.toRealPath());
     }
 
     @Test

@@ -8,6 +8,7 @@ import io.leapnbd.nbd.NbdUri;
 import io.leapnbd.nbd.client.NbdClient;
 import io.leapnbd.nbd.spi.Command;
 import io.leapnbd.nbd.testing.Await;
+import io.leapnbd.nbd.testing.CountingKey;
 import io.leapnbd.nbd.testing.MemoryDevice;
 import io.leapnbd.nbd.testing.RawClient;
 import io.leapnbd.nbd.testing.TestCertificates;
@@ -22,6 +23,8 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
+import java.util.concurrent.atomic.AtomicInteger;
+import javax.net.ssl.KeyManager;
 import javax.net.ssl.SSLContext;
 import javax.net.ssl.SSLSocket;
 import javax.net.ssl.TrustManager;
@@ -30,6 +33,8 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** "NBD_OPT_STARTTLS" and the modes of "TLS": who gets in, who does not, and that nothing is taken from outside it. */
 class TlsTest {
@@ -251,6 +256,34 @@ class TlsTest {
             // Others are served as before.
             NbdClient.connect(withTls(server.tcp()), TestServer.PATIENCE).disconnect();
             assertThat(server.server().statistics().protocolViolations.sum()).isEqualTo(2);
+        }
+    }
+
+    /** Who has a ticket of an earlier connection, or its number, would come in without key and certificate, also past its end. */
+    @ParameterizedTest
+    @ValueSource(strings = {"TLSv1.2", "TLSv1.3"})
+    void every_connection_shows_its_certificate_anew(String version) throws Exception {
+        AtomicInteger asked = new AtomicInteger();
+        SSLContext one = SSLContext.getInstance("TLS");
+        one.init(
+                new KeyManager[] {new CountingKey(new TlsFolder(folder.resolve("own")).credentials("client"), asked)},
+                new TrustManager[] {new Trusting()},
+                null);
+        try (TestServer server = serve(required)) {
+            for (int connection = 1; connection <= 3; connection++) {
+                try (RawClient plain = server.raw().greet()) {
+                    plain.option(OPT_STARTTLS);
+                    assertThat(plain.optionReply().type()).isEqualTo(REP_ACK);
+                    try (SSLSocket secured = plain.secure(one, version)) {
+                        // Tickets of TLS 1.3 come behind the handshake, with the first reply.
+                        secured.getOutputStream().write(RawClient.optionBytes(OPT_LIST));
+                        assertThat(secured.getInputStream().readNBytes(OPTION_REPLY_HEADER_SIZE))
+                                .hasSize(OPTION_REPLY_HEADER_SIZE);
+                        assertThat(secured.getSession().getProtocol()).isEqualTo(version);
+                    }
+                }
+                assertThat(asked).hasValue(connection);
+            }
         }
     }
 

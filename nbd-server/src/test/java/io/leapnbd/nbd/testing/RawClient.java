@@ -217,6 +217,15 @@ public final class RawClient implements AutoCloseable {
         return secured;
     }
 
+    /** Likewise, in one version of TLS, like {@code TLSv1.2}. */
+    public SSLSocket secure(SSLContext context, String version) throws IOException {
+        SSLSocket secured =
+                (SSLSocket) context.getSocketFactory().createSocket(socket, "localhost", socket.getPort(), true);
+        secured.setEnabledProtocols(new String[] {version});
+        secured.startHandshake();
+        return secured;
+    }
+
     /** Closes this end's way out only. */
     public void shutdownOutput() throws IOException {
         socket.shutdownOutput();

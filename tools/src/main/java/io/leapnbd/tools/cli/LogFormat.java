@@ -82,7 +82,7 @@ final class LogFormat {
                 printable(out, line.message());
                 out.append('\n');
                 if (line.trace() != null) {
-                    line.trace().lines().forEach(part -> out.append(part).append('\n'));
+                    line.trace().lines().forEach(part -> frame(out, part));
                 }
             }
             case JSON -> {
@@ -105,9 +105,7 @@ final class LogFormat {
                 printable(out, line.message());
                 out.append('\n');
                 if (line.trace() != null) {
-                    line.trace()
-                            .lines()
-                            .forEach(part -> out.append(priority).append(part).append('\n'));
+                    line.trace().lines().forEach(part -> frame(out.append(priority), part));
                 }
             }
         }
@@ -129,7 +127,18 @@ final class LogFormat {
         };
     }
 
-    private static void printable(StringBuilder out, String message) {
+    /** A line of a stack trace, which begins with tabs. */
+    private static void frame(StringBuilder out, String part) {
+        int tabs = 0;
+        while (tabs < part.length() && part.charAt(tabs) == '\t') {
+            tabs++;
+        }
+        printable(out.append(part, 0, tabs), part.substring(tabs));
+        out.append('\n');
+    }
+
+    /** Adds a text, with control characters as people write them. */
+    static void printable(StringBuilder out, String message) {
         for (int i = 0; i < message.length(); i++) {
             char c = message.charAt(i);
             if (Character.isISOControl(c)) {

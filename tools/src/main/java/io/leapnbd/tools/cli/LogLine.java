@@ -10,7 +10,7 @@ import org.jspecify.annotations.Nullable;
  * @param level how bad it is
  * @param logger who says it; empty for a line that a command prints as it is
  * @param message without control characters only after it was formatted
- * @param trace a stack trace of several lines; null for none
+ * @param trace a stack trace of several lines, each of our making ({@link StackText}); null for none
  */
 record LogLine(
         long millis,

@@ -6,7 +6,6 @@ import ch.qos.logback.classic.LoggerContext;
 import ch.qos.logback.classic.spi.Configurator;
 import ch.qos.logback.classic.spi.ILoggingEvent;
 import ch.qos.logback.classic.spi.IThrowableProxy;
-import ch.qos.logback.classic.spi.ThrowableProxyUtil;
 import ch.qos.logback.core.UnsynchronizedAppenderBase;
 import ch.qos.logback.core.spi.ContextAwareBase;
 import java.io.FileDescriptor;
@@ -129,7 +128,7 @@ public final class LogSetup extends ContextAwareBase implements Configurator {
                             event.getLevel(),
                             event.getLoggerName(),
                             event.getFormattedMessage(),
-                            thrown == null ? null : ThrowableProxyUtil.asString(thrown)),
+                            thrown == null ? null : StackText.of(thrown)),
                     // Who asks for debug lines wants all of them.
                     event.getLevel().isGreaterOrEqual(Level.INFO) ? event.getLoggerName() + event.getMessage() : null);
         }

@@ -53,13 +53,13 @@ public final class OneLineErrors implements IParameterExceptionHandler, IExecuti
         if (e instanceof CommandFailure failure) {
             err.println(name + ": " + explanation.apply(command, firstLine(String.valueOf(failure.getMessage()))));
             if (verbose && failure.getCause() != null) {
-                failure.getCause().printStackTrace(err);
+                err.println(StackText.of(failure.getCause()));
             }
             return failure.exitCode();
         }
         err.println(name + ": " + firstLine(describe(e)) + (verbose ? "" : "; --verbose shows where"));
         if (verbose) {
-            e.printStackTrace(err);
+            err.println(StackText.of(e));
         }
         return ExitCode.FAILED;
     }
@@ -120,6 +120,9 @@ public final class OneLineErrors implements IParameterExceptionHandler, IExecuti
     }
 
     private static String firstLine(String text) {
-        return text.lines().findFirst().orElse("");
+        StringBuilder out = new StringBuilder();
+        // A peer's words may be in it.
+        LogFormat.printable(out, text.lines().findFirst().orElse(""));
+        return out.toString();
     }
 }

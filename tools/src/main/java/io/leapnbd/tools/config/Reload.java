@@ -4,6 +4,7 @@ import io.leapnbd.tools.cli.CommandFailure;
 import io.leapnbd.tools.cli.CommonOptions;
 import io.leapnbd.tools.cli.LogOptions;
 import io.leapnbd.tools.cli.OneLineErrors;
+import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -12,6 +13,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.function.Supplier;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -29,6 +31,29 @@ public final class Reload {
 
     private static final Logger log = LoggerFactory.getLogger(Reload.class);
 
+    /** Files of certificates and the like that were read again. */
+    public interface Use {
+
+        /** Uses them from now on; says what was read, in a few words. It cannot fail. */
+        String use();
+
+        /** Forgets them. */
+        void discard();
+    }
+
+    /** Reads such files again. */
+    @FunctionalInterface
+    public interface Reread {
+
+        /**
+         * Reads all of one kind; nothing changes yet.
+         *
+         * @throws IOException in one sentence, if something is wrong
+         */
+        Use read() throws IOException;
+    }
+
+    private final List<Reread> files = new ArrayList<>();
     private final CommandSpec running;
     private final List<String> typed;
     private final ConfigSource source;
@@ -95,6 +120,11 @@ public final class Reload {
         change = maker;
     }
 
+    /** Has these files read again too, whether there is a file of settings or not. */
+    public synchronized void rereads(Reread more) {
+        files.add(more);
+    }
+
     /**
      * Does it.
      *
@@ -102,6 +132,32 @@ public final class Reload {
      * @throws IllegalArgumentException in a sentence, if something is wrong; then nothing has changed
      */
     public synchronized String run() {
+        List<Use> read = new ArrayList<>();
+        boolean whole = false;
+        try {
+            for (Reread one : files) {
+                read.add(one.read());
+            }
+            String settings = path == null && !read.isEmpty() ? "" : runSettings();
+            whole = true;
+            List<String> said = new ArrayList<>();
+            if (!settings.isEmpty()) {
+                said.add(settings);
+            }
+            if (!read.isEmpty()) {
+                said.add("read again: " + read.stream().map(Use::use).collect(Collectors.joining(", ")));
+            }
+            return String.join("; ", said);
+        } catch (IOException e) {
+            throw new IllegalArgumentException("everything stays as it is: " + e.getMessage(), e);
+        } finally {
+            if (!whole) {
+                read.forEach(Use::discard);
+            }
+        }
+    }
+
+    private String runSettings() {
         Path file = path;
         Change maker = change;
         if (file == null) {
@@ -166,7 +222,7 @@ public final class Reload {
 
     /** As {@link #run}, for a signal: what comes of it is a line in the log. */
     public void runAndTell() {
-        if (path == null) {
+        if (path == null && !hasFiles()) {
             log.info("hang-up: this process stays; SIGTERM ends it");
             return;
         }
@@ -177,6 +233,10 @@ public final class Reload {
         } catch (RuntimeException e) {
             log.error("hang-up: everything stays as it is, by a defect", e);
         }
+    }
+
+    private synchronized boolean hasFiles() {
+        return !files.isEmpty();
     }
 
     private CommandSpec read() throws ConfigException {

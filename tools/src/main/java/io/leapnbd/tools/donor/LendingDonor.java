@@ -212,6 +212,10 @@ public final class LendingDonor implements AutoCloseable {
             LinkTls opened = pool.donor();
             tls = opened;
             closings.add("TLS", opened);
+            Reload again = reload;
+            if (again != null) {
+                again.rereads(() -> pool.reread(opened));
+            }
         }
         store = SlabStore.open(settings);
         closings.add("store", store);

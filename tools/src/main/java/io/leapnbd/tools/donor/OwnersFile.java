@@ -1,6 +1,7 @@
 package io.leapnbd.tools.donor;
 
 import io.leapnbd.donor.store.OwnerLimits;
+import io.leapnbd.nbd.tls.TrustedPath;
 import io.leapnbd.tools.cli.Size;
 import java.io.IOException;
 import java.nio.charset.MalformedInputException;
@@ -14,9 +15,12 @@ import picocli.CommandLine.TypeConversionException;
 
 /**
  * The file of {@code donor --owners}: a line an owner, with its name, white space, and how much it may hold. A {@code #} at the beginning of a line
- * or after white space begins a comment.
+ * or after white space begins a comment. What is in it is believed, so others may not change or replace it. Messages show nothing of it: somebody may
+ * have named the wrong file.
  */
 final class OwnersFile {
+
+    private static final long MOST_BYTES = 1 << 20;
 
     private OwnersFile() {}
 
@@ -29,6 +33,9 @@ final class OwnersFile {
     static OwnerLimits read(Path file, long each) throws IOException {
         List<String> lines;
         try {
+            if (Files.size(file) > MOST_BYTES) {
+                throw new IOException("it has more than " + MOST_BYTES + " bytes");
+            }
             lines = Files.readAllLines(file);
         } catch (NoSuchFileException e) {
             throw new IOException(file + " does not exist; write lines like 'anonymous@10.0.0.3 8G' into it", e);
@@ -37,7 +44,9 @@ final class OwnersFile {
         } catch (IOException e) {
             throw new IOException(file + " cannot be read: " + e.getMessage(), e);
         }
+        TrustedPath.require(file);
         Map<String, Long> named = new HashMap<>();
+        Map<String, Integer> places = new HashMap<>();
         for (int i = 0; i < lines.size(); i++) {
             String line = (" " + lines.get(i)).replaceFirst("\\s#.*", "").strip();
             if (line.isEmpty()) {
@@ -46,17 +55,20 @@ final class OwnersFile {
             String where = file + ", line " + (i + 1) + ": ";
             int gap = lastGap(line);
             if (gap < 0) {
-                throw new IOException(where + "'" + line + "' has no size; write it like 'NAME 8G'");
+                throw new IOException(where + "it has no size; write it like 'NAME 8G'");
             }
             String name = line.substring(0, gap).strip();
             long bytes;
             try {
                 bytes = Size.parse(line.substring(gap + 1)).bytes();
             } catch (TypeConversionException e) {
-                throw new IOException(where + e.getMessage(), e);
+                throw new IOException(where + "its last word is no size; write it like 'NAME 8G'", e);
             }
-            if (named.putIfAbsent(name, bytes) != null) {
-                throw new IOException(where + "'" + name + "' is named a second time; leave one of the lines out");
+            named.put(name, bytes);
+            Integer before = places.put(name, i + 1);
+            if (before != null) {
+                throw new IOException(
+                        where + "it names the owner of line " + before + " again; leave one of the lines out");
             }
         }
         return new OwnerLimits(each, named);

@@ -1,5 +1,6 @@
 package io.leapnbd.tools.linux;
 
+import io.leapnbd.nbd.tls.TrustedPath;
 import java.io.IOException;
 import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.Files;
@@ -14,10 +15,6 @@ import java.util.Set;
  * else may make a folder of any name first.
  */
 public final class PrivateFolder {
-
-    private static final int ROOT = 0;
-    private static final int WRITABLE = 022;
-    private static final int STICKY = 01000;
 
     private PrivateFolder() {}
 
@@ -64,12 +61,12 @@ public final class PrivateFolder {
 
     /** Whether a file is this user's or root's own, and no link. */
     public static boolean isOwn(Path file) throws IOException {
-        return !Files.isSymbolicLink(file) && trusted(file);
+        return !Files.isSymbolicLink(file) && TrustedPath.isTrusted(file);
     }
 
     private static void check(Path folder) throws IOException {
         // A link may be somebody else's and lead to a folder of ours: it is looked at, and what it leads to.
-        if (!trusted(folder) || !trusted(folder.toRealPath())) {
+        if (!TrustedPath.isTrusted(folder) || !TrustedPath.isTrusted(folder.toRealPath())) {
             throw new IOException(
                     "the folder " + folder + " belongs to " + Files.getOwner(folder, LinkOption.NOFOLLOW_LINKS)
                             + ", who could change what is in it; remove it, or name a folder of your own");
@@ -88,31 +85,11 @@ public final class PrivateFolder {
     }
 
     /**
-     * Checks that nobody else can put another file or folder in the place of one: those above it, whose mode lets others write, have the
-     * sticky bit, as {@code /tmp} has it.
+     * Checks that nobody else can put another file or folder in the place of one.
      *
      * @throws IOException in one sentence with the remedy, if somebody can
      */
     public static void requireUnmovable(Path file) throws IOException {
-        Path above = file.toAbsolutePath().getParent();
-        if (above == null || !Files.isDirectory(above)) {
-            return;
-        }
-        for (Path at = above.toRealPath(); at != null; at = at.getParent()) {
-            int mode = (Integer) Files.getAttribute(at, "unix:mode", LinkOption.NOFOLLOW_LINKS);
-            if ((mode & WRITABLE) != 0 && (mode & STICKY) == 0) {
-                throw new IOException("others may write to the folder " + at + ", and so replace " + file
-                        + "; name another place, or take that right away: chmod go-w " + at);
-            }
-        }
-    }
-
-    private static boolean trusted(Path file) throws IOException {
-        int owner = owner(file);
-        return owner == ROOT || owner == owner(Path.of("/proc/self/maps"));
-    }
-
-    private static int owner(Path file) throws IOException {
-        return (Integer) Files.getAttribute(file, "unix:uid", LinkOption.NOFOLLOW_LINKS);
+        TrustedPath.requireUnmovable(file);
     }
 }

@@ -4,6 +4,7 @@ import io.leapnbd.donor.tls.PoolAuthority;
 import io.leapnbd.donor.tls.PoolName;
 import io.leapnbd.donor.tls.Role;
 import io.leapnbd.nbd.tls.Credentials;
+import io.leapnbd.nbd.tls.RevokedFile;
 import io.leapnbd.nbd.tls.TlsFolder;
 import io.leapnbd.tools.linux.Machine;
 import io.netty.util.NetUtil;
@@ -45,10 +46,23 @@ record MachineFolder(Path pool, String host) {
      * @throws IllegalArgumentException in a sentence, if that is no host name
      */
     static MachineFolder of(Path pool, String machine) {
-        if (!HOST.matcher(machine).matches() || NetUtil.createByteArrayFromIpAddressString(machine) != null) {
+        if (!isHost(machine)) {
             throw new IllegalArgumentException("'" + machine + "' is no host name");
         }
         return new MachineFolder(pool, machine.toLowerCase(Locale.ROOT));
+    }
+
+    /** Whether that is a host's name, and no address. */
+    static boolean isHost(String name) {
+        return HOST.matcher(name).matches() && NetUtil.createByteArrayFromIpAddressString(name) == null;
+    }
+
+    /** Refuses a folder that no pool was made in. */
+    static void requirePool(Path pool) throws IOException {
+        if (!Files.exists(pool.resolve(PoolFolder.AUTHORITY_KEY))) {
+            throw new IOException(pool + " is no pool: it has no " + PoolFolder.AUTHORITY_KEY
+                    + "; 'leap-nbd pool create " + quoted(pool) + "' makes one");
+        }
     }
 
     /** Whether clients may reach a machine by that. */
@@ -73,14 +87,17 @@ record MachineFolder(Path pool, String host) {
      */
     Instant make(String identity, List<String> addresses, List<Role> roles, int days)
             throws IOException, GeneralSecurityException {
-        if (!Files.exists(pool.resolve(PoolFolder.AUTHORITY_KEY))) {
-            throw new IOException(pool + " is no pool: it has no " + PoolFolder.AUTHORITY_KEY
-                    + "; 'leap-nbd pool create " + quoted(pool) + "' makes one");
-        }
+        requirePool(pool);
         Credentials read = new TlsFolder(pool).credentials("ca");
         X509Certificate own = read.chain().getFirst();
         PoolAuthority authority = new PoolAuthority(read.key(), own);
+        RevokedFile revoked = RevokedFile.in(pool);
         Instant now = Instant.now();
+        Instant since = revoked.before().get(host);
+        if (since != null && now.isBefore(since.plus(PoolAuthority.CLOCKS))) {
+            // It was taken out in this very second.
+            now = since.plus(PoolAuthority.CLOCKS);
+        }
         Instant until = now.plus(Duration.ofDays(days));
         if (now.isAfter(own.getNotAfter().toInstant())) {
             throw new IOException("the pool in " + pool + " has ended, on "
@@ -98,6 +115,9 @@ record MachineFolder(Path pool, String host) {
         }
         PemFiles.folder(path());
         PemFiles.certificate(path().resolve(PoolFolder.AUTHORITY), own);
+        if (!revoked.before().isEmpty()) {
+            PemFiles.revoked(path(), revoked.before());
+        }
         for (Map.Entry<Role, PoolAuthority.Issued> one : all.entrySet()) {
             PemFiles.write(path(), one.getKey().label(), one.getValue());
         }
@@ -128,8 +148,8 @@ record MachineFolder(Path pool, String host) {
                     + " /etc/leap-nbd/pool");
         }
         if (roles.contains(Role.SERVER)) {
-            out.println("  on " + on + ", to borrow:  leap-nbd serve --donors MACHINE,MACHINE --size 12G --unix"
-                    + " /run/leap-nbd/leap.sock --pool /etc/leap-nbd/pool");
+            out.println("  on " + on + ", to swap:    leap-nbd serve --swap --donors MACHINE,MACHINE --size 12G"
+                    + " --pool /etc/leap-nbd/pool");
         }
     }
 

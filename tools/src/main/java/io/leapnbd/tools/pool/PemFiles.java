@@ -1,6 +1,7 @@
 package io.leapnbd.tools.pool;
 
 import io.leapnbd.donor.tls.PoolAuthority;
+import io.leapnbd.nbd.tls.RevokedFile;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.SeekableByteChannel;
@@ -8,13 +9,16 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.FileAttribute;
 import java.nio.file.attribute.PosixFilePermission;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.security.cert.CertificateEncodingException;
 import java.security.cert.X509Certificate;
+import java.time.Instant;
 import java.util.Base64;
+import java.util.Map;
 import java.util.Set;
 
 /** New files of certificates and keys. None is ever written over, and a key is nobody else's to read from its first byte on. */
@@ -60,6 +64,21 @@ final class PemFiles {
         } catch (CertificateEncodingException e) {
             throw new IOException(e);
         }
+    }
+
+    /** Writes who was taken out, in the place of a list that is there, all at once. */
+    static void revoked(Path folder, Map<String, Instant> before) throws IOException {
+        StringBuilder text = new StringBuilder(
+                "# Machines that were taken out of the pool. Certificates that begin before the time are refused. 'leap-nbd pool revoke' writes it.\n");
+        before.forEach(
+                (machine, time) -> text.append(machine).append(' ').append(time).append('\n'));
+        Path part = Files.createTempFile(folder, RevokedFile.NAME, ".new", READABLE);
+        Files.writeString(part, text);
+        Files.move(
+                part,
+                folder.resolve(RevokedFile.NAME),
+                StandardCopyOption.ATOMIC_MOVE,
+                StandardCopyOption.REPLACE_EXISTING);
     }
 
     private static void write(Path file, String kind, String base64, FileAttribute<?> mode) throws IOException {

@@ -14,10 +14,11 @@ import picocli.CommandLine.Spec;
             "Makes certificates, so that machines lend memory only to each other, and nobody reads what is sent.",
             "",
             "'pool create' makes a pool: a folder with the key that signs. Keep it on one machine, which need not be one of the"
-                    + " pool. 'pool add' makes a folder for one machine; copy that there, and name it with --pool.",
+                    + " pool. 'pool add' makes a folder for one machine; copy that there, and name it with --pool."
+                    + " 'pool revoke' takes a machine out.",
             ""
         },
-        subcommands = {PoolCreate.class, PoolAdd.class})
+        subcommands = {PoolCreate.class, PoolAdd.class, PoolRevoke.class})
 public final class PoolCommand implements Callable<Integer> {
 
     @Spec
@@ -30,6 +31,7 @@ public final class PoolCommand implements Callable<Integer> {
     public Integer call() {
         throw new ParameterException(
                 spec.commandLine(),
-                "say 'pool create FOLDER MACHINE…' or 'pool add FOLDER MACHINE'; 'leap-nbd pool --help' has more");
+                "say 'pool create FOLDER MACHINE…', 'pool add FOLDER MACHINE' or 'pool revoke FOLDER MACHINE'; 'leap-nbd pool"
+                        + " --help' has more");
     }
 }

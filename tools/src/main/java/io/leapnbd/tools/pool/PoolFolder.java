@@ -4,7 +4,9 @@ import io.leapnbd.donor.tls.LinkCredentials;
 import io.leapnbd.donor.tls.LinkTls;
 import io.leapnbd.donor.tls.Role;
 import io.leapnbd.nbd.tls.Credentials;
+import io.leapnbd.nbd.tls.RevokedFile;
 import io.leapnbd.nbd.tls.TlsFolder;
+import io.leapnbd.tools.config.Reload;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -57,12 +59,44 @@ public record PoolFolder(Path path) {
                 throw new IOException(path + " has no " + role.label()
                         + "-cert.pem; name a folder that 'leap-nbd pool add'" + " made for a " + role.label());
             }
-            Credentials read = new TlsFolder(path).credentials(role.label());
-            LinkCredentials credentials = new LinkCredentials(read.key(), read.chain(), read.authorities());
+            LinkCredentials credentials = credentials(role);
             return role == Role.DONOR ? LinkTls.donor(credentials) : LinkTls.server(credentials);
         } catch (IOException e) {
             throw new IOException("--pool: " + e.getMessage(), e);
         }
+    }
+
+    private LinkCredentials credentials(Role role) throws IOException {
+        TlsFolder folder = new TlsFolder(path);
+        Credentials read = folder.credentials(role.label());
+        return new LinkCredentials(read.key(), read.chain(), read.authorities(), RevokedFile.in(path)::refuses);
+    }
+
+    /**
+     * Reads the files again, of a process that has read them before.
+     *
+     * @param tls what is in use
+     * @throws IOException in one sentence; then nothing has changed
+     */
+    public Reload.Use reread(LinkTls tls) throws IOException {
+        LinkTls.Reread read;
+        try {
+            read = tls.reread(credentials(tls.own().role()));
+        } catch (IOException e) {
+            throw new IOException("--pool: " + e.getMessage(), e);
+        }
+        return new Reload.Use() {
+            @Override
+            public String use() {
+                int cut = read.use();
+                return "certificates of --pool" + (cut == 0 ? "" : " (" + cut + " links ended)");
+            }
+
+            @Override
+            public void discard() {
+                read.discard();
+            }
+        };
     }
 
     /** What is to be said of a certificate that ends soon; null of another. */
@@ -77,6 +111,6 @@ public record PoolFolder(Path path) {
         return "the certificate of '" + tls.own().name() + "' "
                 + (left.isNegative() ? "has ended" : "ends in " + left.toDays() + " days")
                 + "; links that are open stay open, and no new one is accepted after that: make a new one with 'leap-nbd"
-                + " pool add', and restart";
+                + " pool add', and say 'leap-nbd reload'";
     }
 }

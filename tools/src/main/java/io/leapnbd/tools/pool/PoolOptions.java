@@ -21,8 +21,8 @@ public final class PoolOptions {
     @Option(
             names = "--insecure",
             description =
-                    "Go on where nobody shows who he is and nothing is encrypted: beyond this machine, and over RDMA, without"
-                            + " --pool. Only for a network that is all yours.")
+                    "Go on where nobody shows who he is and nothing is encrypted: links beyond this machine, and over RDMA, without"
+                            + " --pool; clients of 'serve' beyond this machine without TLS. Only for a network that is all yours.")
     private boolean insecure;
 
     @Spec(Target.MIXEE)

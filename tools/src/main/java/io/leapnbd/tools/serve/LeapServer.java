@@ -175,6 +175,10 @@ public final class LeapServer implements AutoCloseable {
         NbdTls tls = settings.tls().open();
         if (tls != null) {
             closings.add("TLS", tls);
+            Reload again = reload;
+            if (again != null) {
+                again.rereads(() -> settings.tls().reread(tls));
+            }
         }
         EventLoops loops = EventLoops.open(settings.loops(), "loop");
         this.loops = loops;
@@ -195,6 +199,10 @@ public final class LeapServer implements AutoCloseable {
             LinkTls opened = pool.server();
             linkTls = opened;
             closings.add("TLS of links", opened);
+            Reload again = reload;
+            if (again != null) {
+                again.rereads(() -> pool.reread(opened));
+            }
         }
         SlabStore store = settings.donors().isEmpty() ? embeddedStore() : null;
         RemoteDevice remote = RemoteDevice.open(deviceContext(store, buffers, linkBuffers), loops.group());
@@ -257,6 +265,10 @@ public final class LeapServer implements AutoCloseable {
             }
         }
 
+        String open = settings.tls().objection(settings.tcp());
+        if (open != null) {
+            log.warn("insecure: {}", open);
+        }
         security.addAll(ServerSecurity.lines(settings));
         SettingsControl control = new SettingsControl(
                 settings.export(), settings.links(), remote, settings.copies().onlyThisMachine());

@@ -434,6 +434,9 @@ public final class ServeCommand implements Callable<Integer>, Configurable {
                 "--swap: this machine gains nothing by swapping to its own memory; name donors with --donors");
         List<HostPort> tcp =
                 listen.isEmpty() && sockets.paths().isEmpty() ? List.of(HostPort.parseListen(DEFAULT_LISTEN)) : listen;
+        TlsChoice clients = tls.choice();
+        String open = clients.objection(tcp);
+        pool.require(open == null, "--listen: " + open);
         LinkSecurity security = new LinkSecurity(
                 pool.folder(), pool.insecure(), copies.encryption().kind().encrypts());
         String objection = security.objection(addresses);
@@ -445,7 +448,7 @@ public final class ServeCommand implements Callable<Integer>, Configurable {
                 name,
                 tcp,
                 sockets,
-                tls.choice(),
+                clients,
                 security,
                 httpAccess.address(http, EndpointOptions.DEFAULT),
                 copies,

@@ -96,7 +96,7 @@ final class ServeProcess {
         spec.commandLine()
                 .getOut()
                 .println("ready " + String.join(" ", server.uris())
-                        + (settings.links().exposes(settings.donors()) ? " insecure" : "")
+                        + (settings.isInsecure() ? " insecure" : "")
                         + swapsOn);
         notice.ready(
                 "serves export '" + export + "', " + new Size(settings.size()) + ", at "

@@ -89,6 +89,11 @@ public record ServerSettings(
                 lacks);
     }
 
+    /** Whether somebody beyond this machine who has shown nothing could read or change pages: at a donor, on the way there, or as a client. */
+    boolean isInsecure() {
+        return links.exposes(donors) || tls.objection(tcp) != null;
+    }
+
     /**
      * Where the export's state is kept; a name is made a file name, distinct names distinct ones. A long one is cut, and has its digest
      * instead of the rest.

@@ -232,6 +232,7 @@ record ServerStatus(
         json.endArray()
                 .put("pool", tls == null ? "" : tls.own().pool())
                 .put("identity", tls == null ? "" : tls.own().name())
+                .put("insecure", settings.isInsecure())
                 .object("export")
                 .put("name", settings.export())
                 .put("size", device.size())

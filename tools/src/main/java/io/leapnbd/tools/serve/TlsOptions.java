@@ -1,7 +1,6 @@
 package io.leapnbd.tools.serve;
 
 import io.leapnbd.nbd.tls.PskFile;
-import io.leapnbd.nbd.tls.PskKeys;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
@@ -28,7 +27,7 @@ final class TlsOptions {
             paramLabel = "FILE",
             description =
                     "Speak TLS with clients that have a key of this file instead: lines of NAME:HEXKEY, as psktool writes and"
-                            + " nbdkit, qemu and libnbd read them, for this user alone to read. It is read once, at the start."
+                            + " nbdkit, qemu and libnbd read them, for this user alone to read. It is read at the start, and by 'leap-nbd reload'."
                             + " Needs OpenSSL 3.")
     private @Nullable Path keys;
 
@@ -67,12 +66,15 @@ final class TlsOptions {
                     "--tls: there is nothing to know clients by; name a folder of certificates with --tls-certificates, or a"
                             + " file of keys with --tls-psk");
         }
-        return new TlsChoice(certificates, keys == null ? null : read(keys), wanted.equals("require"));
+        return new TlsChoice(certificates, keys == null ? null : check(keys), wanted.equals("require"));
     }
 
-    private PskKeys read(Path file) {
+    /** Said now, and read again when the server starts. */
+    private PskFile check(Path file) {
+        PskFile named = new PskFile(file);
         try {
-            return new PskFile(file).read();
+            var _ = named.read();
+            return named;
         } catch (IOException e) {
             throw new ParameterException(command.commandLine(), "--tls-psk: " + e.getMessage(), e);
         }

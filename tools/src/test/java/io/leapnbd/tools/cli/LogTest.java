@@ -50,6 +50,24 @@ class LogTest {
                                 + "\"message\":\"a\\n\\\"b\\\"\",\"exception\":\"x\\n\\ty\"}\n");
     }
 
+    /** Nearly every message of an exception has something that a peer has said. */
+    @Test
+    void whatAPeerSaysInAnExceptionLooksLikeNoLineOfTheLogAndSendsNothingToATerminal() {
+        String said = "x\u001b[2J\u009b\n2025-11-28T02:00:00.123+02:00 ERROR Some: forged\r<0>forged\n\tat forged";
+        Exception thrown = new IOException(said, new IllegalStateException(said));
+        thrown.addSuppressed(new IOException(said));
+        for (LogFormat.Kind kind : LogFormat.Kind.values()) {
+            String text = formatted(kind, ZoneOffset.UTC, line(Level.ERROR, "failed", StackText.of(thrown)));
+            assertThat(text.chars().filter(c -> Character.isISOControl(c) && c != '\n' && c != '\t'))
+                    .isEmpty();
+            assertThat(text.lines().skip(1)).noneMatch(part -> part.matches("(<3>)?(2025|<0>|\tat forged).*"));
+            assertThat(text).contains("IllegalStateException", "Caused by: ", "Suppressed: ", "LogTest");
+        }
+        // Whoever makes a trace in another way.
+        assertThat(formatted(LogFormat.Kind.TEXT, ZoneOffset.UTC, line(Level.ERROR, "failed", "a\u001b[2J\n\tat b")))
+                .endsWith("failed\na\\u001b[2J\n\tat b\n");
+    }
+
     @Test
     void theJournalGetsAPriorityOnEachLineAndNoDate() {
         assertThat(formatted(LogFormat.Kind.JOURNAL, ZoneOffset.UTC, line(Level.ERROR, "bad", "x\ny")))

@@ -8,11 +8,13 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class OwnersFileTest {
 
@@ -47,10 +49,10 @@ class OwnersFileTest {
     @CsvSource(
             delimiter = '|',
             value = {
-                "a 1G/b | line 2: 'b' has no size; write it like 'NAME 8G'",
-                "#/a 1X | line 2: '1X' is not a size; write it like 512M or 2G",
-                "a 1G/b 1G/a 2G | line 3: 'a' is named a second time; leave one of the lines out",
-                "a -1G | line 1: '-1G' is not a size"
+                "a 1G/b | line 2: it has no size; write it like 'NAME 8G'",
+                "#/a 1X | line 2: its last word is no size; write it like 'NAME 8G'",
+                "a 1G/b 1G/a 2G | line 3: it names the owner of line 1 again; leave one of the lines out",
+                "a -1G | line 1: its last word is no size"
             })
     void aWrongLineIsNamedByItsNumber(String lines, String why) throws IOException {
         Path file = file(lines.replace('/', '\n'));
@@ -58,6 +60,29 @@ class OwnersFileTest {
                 .isInstanceOf(IOException.class)
                 .hasMessageStartingWith(file + ", ")
                 .hasMessageContaining(why);
+    }
+
+    /** Somebody may have named the wrong file: the log and the answer to a reload are for more eyes than that. */
+    @ParameterizedTest
+    @ValueSource(strings = {"hunter2", "hunter2 hunter2", "root:hunter2:1:2 x", "hunter2 1G\nhunter2 1G"})
+    void nothingOfAFileThatIsNoneIsShown(String secret) throws IOException {
+        Path file = file(secret + "\n");
+        assertThatThrownBy(() -> OwnersFile.read(file, OwnerLimits.UNLIMITED))
+                .isInstanceOf(IOException.class)
+                .message()
+                .doesNotContain("hunter2");
+    }
+
+    @Test
+    void aFileThatOthersMayChangeOrReplaceIsRefused() throws IOException {
+        Path file = file("a 1G\n");
+        Files.setPosixFilePermissions(file, PosixFilePermissions.fromString("rw-rw-rw-"));
+        assertThatThrownBy(() -> OwnersFile.read(file, 0)).hasMessageStartingWith("others may change " + file);
+        Files.setPosixFilePermissions(file, PosixFilePermissions.fromString("rw-r--r--"));
+        Files.setPosixFilePermissions(folder, PosixFilePermissions.fromString("rwxrwxrwx"));
+        assertThatThrownBy(() -> OwnersFile.read(file, 0)).hasMessageStartingWith("others may write to the folder ");
+        Files.setPosixFilePermissions(folder, PosixFilePermissions.fromString("rwxr-xr-x"));
+        assertThat(OwnersFile.read(file, 0).named()).hasSize(1);
     }
 
     @Test

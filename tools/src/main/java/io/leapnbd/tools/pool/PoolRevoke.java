@@ -1,0 +1,78 @@
+package io.leapnbd.tools.pool;
+
+import io.leapnbd.donor.tls.PoolAuthority;
+import io.leapnbd.nbd.tls.RevokedFile;
+import io.leapnbd.tools.cli.CommandFailure;
+import io.leapnbd.tools.cli.ExitCode;
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Instant;
+import java.time.temporal.ChronoUnit;
+import java.util.Locale;
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.concurrent.Callable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.Parameters;
+import picocli.CommandLine.Spec;
+
+/** {@code leap-nbd pool revoke}. */
+@Command(
+        name = "revoke",
+        sortOptions = false,
+        description = {
+            "Takes a machine out of the pool: all its certificates that were made until now. It writes a list into the pool's folder; copy that to"
+                    + " every machine and say 'leap-nbd reload' there. 'pool add' makes the machine new ones.",
+            ""
+        })
+public final class PoolRevoke implements Callable<Integer> {
+
+    @Parameters(index = "0", paramLabel = "FOLDER", description = "The pool's, which 'pool create' has made.")
+    private Path pool = Path.of("");
+
+    @Parameters(index = "1", paramLabel = "MACHINE", description = "Its host name, as 'pool add' was told it.")
+    private String machine = "";
+
+    @Spec
+    private CommandSpec spec = CommandSpec.create();
+
+    /** For picocli. */
+    public PoolRevoke() {}
+
+    @Override
+    public Integer call() {
+        String host = machine.toLowerCase(Locale.ROOT);
+        if (!MachineFolder.isHost(host)) {
+            throw new ParameterException(spec.commandLine(), "'" + machine + "' is no host name");
+        }
+        try {
+            MachineFolder.requirePool(pool);
+            Map<String, Instant> all = new TreeMap<>(RevokedFile.in(pool).before());
+            // A certificate begins a little before it is made. In this very second some may have been made.
+            all.put(
+                    host,
+                    Instant.now()
+                            .truncatedTo(ChronoUnit.SECONDS)
+                            .minus(PoolAuthority.CLOCKS)
+                            .plusSeconds(1));
+            PemFiles.revoked(pool, all);
+        } catch (IOException e) {
+            throw new CommandFailure(ExitCode.FAILED, String.valueOf(e.getMessage()), e);
+        }
+        Path list = pool.resolve(RevokedFile.NAME);
+        PrintWriter out = spec.commandLine().getOut();
+        out.println(host + " is taken out of the pool: " + list + " says so");
+        if (Files.exists(pool.resolve(host))) {
+            out.println(
+                    "its folder here, " + pool.resolve(host) + ", has keys that are good for nothing now: remove it");
+        }
+        out.println("next, for each machine that stays; until then that one goes on believing " + host + ":");
+        out.println("  scp -p " + MachineFolder.quoted(list)
+                + " root@MACHINE:/etc/leap-nbd/pool/ && ssh root@MACHINE leap-nbd reload");
+        return ExitCode.OK;
+    }
+}

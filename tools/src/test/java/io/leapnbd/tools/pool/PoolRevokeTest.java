@@ -1,0 +1,89 @@
+package io.leapnbd.tools.pool;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.leapnbd.nbd.tls.RevokedFile;
+import io.leapnbd.nbd.tls.TlsFolder;
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.io.StringWriter;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.security.cert.CertificateException;
+import java.security.cert.X509Certificate;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+import picocli.CommandLine;
+
+class PoolRevokeTest {
+
+    @TempDir
+    private Path folder;
+
+    private String pool(String... words) {
+        StringWriter said = new StringWriter();
+        int code = new CommandLine(new PoolCommand())
+                .setOut(new PrintWriter(said))
+                .setErr(new PrintWriter(said))
+                .execute(words);
+        assertThat(code).as(said.toString()).isZero();
+        return said.toString();
+    }
+
+    private X509Certificate certificate(String machine, String role) throws IOException {
+        return new TlsFolder(folder.resolve("pool").resolve(machine))
+                .credentials(role)
+                .chain()
+                .getFirst();
+    }
+
+    /** Of a machine all is refused, whatever its role and identity, and nothing of another one of the same identity. */
+    @Test
+    void whatAMachineHadIsRefusedAndWhatItGetsAfterwardsIsNot() throws Exception {
+        String pool = folder.resolve("pool").toString();
+        pool("create", pool);
+        pool("add", pool, "h1", "10.0.0.1", "other", "--identity", "web");
+        pool("add", pool, "h2", "--identity", "web");
+        assertThat(RevokedFile.in(Path.of(pool)).refuses(certificate("h1", "server")))
+                .isFalse();
+        assertThat(pool("revoke", pool, "H1")).contains("h1 is taken out of the pool", "leap-nbd reload");
+        RevokedFile list = RevokedFile.in(Path.of(pool));
+        for (String role : new String[] {"donor", "server", "client"}) {
+            assertThat(list.refuses(certificate("h1", role))).as(role).isTrue();
+            assertThat(list.refuses(certificate("h2", role))).as(role).isFalse();
+        }
+        X509Certificate[] client = {certificate("h1", "client")};
+        new TlsFolder(folder.resolve("pool/h2")).clients().checkClientTrusted(client, "UNKNOWN");
+        Files.copy(folder.resolve("pool/revoked"), folder.resolve("pool/h2/revoked"));
+        assertThatThrownBy(
+                        () -> new TlsFolder(folder.resolve("pool/h2")).clients().checkClientTrusted(client, "UNKNOWN"))
+                .isInstanceOf(CertificateException.class)
+                .hasMessageContaining("taken out of the pool");
+
+        Files.move(folder.resolve("pool/h1"), folder.resolve("old"));
+        pool("add", pool, "h1");
+        assertThat(list.refuses(certificate("h1", "server"))).isFalse();
+        // Who is new knows who is out.
+        assertThat(RevokedFile.in(folder.resolve("pool/h1"))).isEqualTo(list);
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"h1", "h1 yesterday", "h1 2026-01-01T00:00:00Z more"})
+    void aListThatIsDamagedIsRefusedByItsLine(String line) throws IOException {
+        Files.writeString(folder.resolve("revoked"), "# a comment\n" + line + "\n");
+        assertThatThrownBy(() -> RevokedFile.in(folder))
+                .isInstanceOf(IOException.class)
+                .hasMessageStartingWith(folder.resolve("revoked") + ", line 2: ");
+    }
+
+    @Test
+    void aListThatOthersMayChangeIsRefused() throws IOException {
+        Path list = Files.writeString(folder.resolve("revoked"), "");
+        Files.setPosixFilePermissions(list, PosixFilePermissions.fromString("rw-rw-rw-"));
+        assertThatThrownBy(() -> RevokedFile.in(folder)).hasMessageStartingWith("others may change " + list);
+    }
+}
