@@ -53,8 +53,8 @@ class Spilling:
     def metric(self, name):
         with urllib.request.urlopen(self.server.uri("http") + "/metrics", timeout=20) as answer:
             for line in answer.read().decode().splitlines():
-                if line.startswith(name + " "):
-                    return float(line.split()[1])
+                if line.startswith((name + " ", name + "{")):
+                    return float(line.split()[-1])
         raise AssertionError(f"no metric {name}")
 
     def kill_server(self):

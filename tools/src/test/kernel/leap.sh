@@ -127,10 +127,10 @@ each_page_has_its_copies() {
 hits_make_no_trip() {
   local reads demands hits fetched
   reads=$(($(counted 9481 'leap_lender_requests_total{operation="read"}') + $(counted 9482 'leap_lender_requests_total{operation="read"}')))
-  hits=$(($(counted 9480 'leap_cache_pages_total{event="hit"}') + $(counted 9480 'leap_cache_pages_total{event="hit-in-flight"}')))
-  demands=$((hits + $(counted 9480 'leap_cache_pages_total{event="miss"}')))
+  hits=$(($(counted 9480 'leap_cache_pages_total{event="hit"') + $(counted 9480 'leap_cache_pages_total{event="hit-in-flight"')))
+  demands=$((hits + $(counted 9480 'leap_cache_pages_total{event="miss"')))
   fetched=0
-  for event in added aborted invalidated; do fetched=$((fetched + $(counted 9480 "leap_cache_pages_total{event=\"$event\"}"))); done
+  for event in added aborted invalidated; do fetched=$((fetched + $(counted 9480 "leap_cache_pages_total{event=\"$event\""))); done
   echo "$demands pages demanded, $hits hits, $fetched fetched ahead, $reads reads at the donors"
   ((reads > 0 && hits * 4 > demands && reads <= demands - hits + fetched))
 }

@@ -6,6 +6,7 @@ import io.leapnbd.donor.store.StoreStatistics;
 import io.leapnbd.tools.http.LoopMetrics;
 import io.leapnbd.tools.http.Metrics;
 import io.leapnbd.tools.http.MetricsOf;
+import io.leapnbd.tools.http.ProcessMetrics;
 import io.prometheus.metrics.model.registry.PrometheusRegistry;
 
 /** A donor's counters under their Prometheus names, read when they are asked for. */
@@ -72,7 +73,27 @@ final class DonorMetrics {
                 StoreStatistics::overLimit);
         metrics.gauge("leap_start_time_seconds", "When the donor started, in seconds since 1970.")
                 .from(sink -> sink.accept(status.startMillis() / 1000));
+        metrics.gauge("leap_lender_export_bytes", "What an export holds.", "export", "identity")
+                .from(sink -> {
+                    StoreStatistics now = status.store().statistics();
+                    now.exports()
+                            .forEach(export -> sink.accept(
+                                    (long) export.slabs() * now.slabSize(),
+                                    PrintableText.of(export.name()),
+                                    export.identity().name()));
+                });
+        metrics.gauge("leap_lender_export_links", "Links of an export.", "export", "identity")
+                .from(sink -> status.store()
+                        .statistics()
+                        .exports()
+                        .forEach(export -> sink.accept(
+                                export.links(),
+                                PrintableText.of(export.name()),
+                                export.identity().name())));
+        metrics.gauge("leap_degraded", "How many things are not as they should be; /status names them.")
+                .from(sink -> sink.accept(status.degraded().size()));
         LoopMetrics.add(metrics, status.loops());
+        ProcessMetrics.add(metrics, "donor");
         return metrics.registry();
     }
 }

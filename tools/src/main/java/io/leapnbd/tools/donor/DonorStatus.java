@@ -198,6 +198,11 @@ record DonorStatus(
                         + tls.own().name() + "'\n" + open;
     }
 
+    /** What is not as it should be, a sentence each. */
+    List<String> degraded() {
+        return degraded(store.statistics());
+    }
+
     private List<String> degraded(StoreStatistics now) {
         List<String> complaints = new ArrayList<>(unprotected);
         if (now.lockRefusal() != null) {

@@ -26,6 +26,7 @@ import io.leapnbd.tools.http.MetricsPage;
 import io.leapnbd.tools.http.Page;
 import io.leapnbd.tools.http.RunFile;
 import io.leapnbd.tools.http.SecurityLine;
+import io.leapnbd.tools.http.WebPage;
 import io.leapnbd.tools.pool.PoolFolder;
 import io.leapnbd.tools.service.Pulse;
 import java.io.IOException;
@@ -273,7 +274,8 @@ public final class LendingDonor implements AutoCloseable {
                             "/settings",
                             DonorControl::set,
                             "/reload",
-                            query -> Answer.line(200, reload == null ? "there is no file of settings" : reload.run())));
+                            query -> Answer.line(200, reload == null ? "there is no file of settings" : reload.run())),
+                    WebPage.of("donor"));
             closings.add("HTTP endpoint", opened);
             opened.warnIfExposed();
             endpoint = opened;

@@ -14,7 +14,8 @@ import org.jspecify.annotations.Nullable;
  * from this machine only.
  *
  * <p>A web page that is open in a browser here may ask for pages of loopback too. It gives itself away: it may not send PUT to
- * another origin, a name that was made to resolve to this machine is in the header {@code Host}, and it knows no token.
+ * another origin without naming its own, a name that was made to resolve to this machine is in the header {@code Host}, and it knows no
+ * token. The endpoint's own page has the endpoint's origin.
  *
  * @param access what the endpoint asks for
  */
@@ -36,15 +37,20 @@ record AccessRules(EndpointAccess access) {
                 exchange.getResponseHeaders().set("WWW-Authenticate", "Bearer realm=\"leap-nbd\"");
                 return Answer.line(401, "a token is asked for; name its file with --token-file");
             }
-            return changes && fromWebPage(exchange) ? notFromHere() : null;
+            return changes && fromOtherPage(exchange) ? notFromHere() : null;
         }
         if (changes) {
-            return fromThisMachine(exchange) && isLocal(exchange) && !fromWebPage(exchange) ? null : notFromHere();
+            return fromThisMachine(exchange) && isLocal(exchange) && !fromOtherPage(exchange) ? null : notFromHere();
         }
-        if (access.tls() != null) {
-            return null;
-        }
-        return isLocal(exchange) ? null : Answer.line(403, "ask for it by the name localhost or the address 127.0.0.1");
+        return refusalOfFile(exchange);
+    }
+
+    /** Why a file of the page for browsers is not shown; null if it is. A browser shows no token for it, and there is nothing secret in it. */
+    @Nullable
+    Answer refusalOfFile(HttpExchange exchange) {
+        return access.guarded() || isLocal(exchange)
+                ? null
+                : Answer.line(403, "ask for it by the name localhost or the address 127.0.0.1");
     }
 
     private static Answer notFromHere() {
@@ -58,8 +64,15 @@ record AccessRules(EndpointAccess access) {
         return exchange.getRemoteAddress().getAddress().isLoopbackAddress();
     }
 
-    private static boolean fromWebPage(HttpExchange exchange) {
-        return exchange.getRequestHeaders().containsKey("Origin");
+    /** Whether a web page asks that did not come from this endpoint itself. */
+    private boolean fromOtherPage(HttpExchange exchange) {
+        List<String> origins = values(exchange.getRequestHeaders(), "Origin");
+        List<String> hosts = values(exchange.getRequestHeaders(), "Host");
+        String scheme = access.tls() == null ? "http://" : "https://";
+        return !origins.isEmpty()
+                && !(origins.size() == 1
+                        && hosts.size() == 1
+                        && origins.getFirst().equalsIgnoreCase(scheme + hosts.getFirst()));
     }
 
     /** Whether it is asked for by a name of this machine, in the one header and nowhere else. */

@@ -1,5 +1,6 @@
 package io.leapnbd.tools.http;
 
+import com.sun.net.httpserver.Headers;
 import com.sun.net.httpserver.HttpExchange;
 import com.sun.net.httpserver.HttpServer;
 import com.sun.net.httpserver.HttpsConfigurator;
@@ -47,6 +48,12 @@ public final class HttpEndpoint implements AutoCloseable {
     private static final long STACK = 512 << 10;
 
     private static final long IDLE_SECONDS = 10;
+
+    /** Of the page for browsers: it runs, shows and asks for what comes from here, and nothing else. */
+    private static final String POLICY =
+            "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self';"
+                    + " base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
     private static final String[] PROTOCOLS = {"TLSv1.3", "TLSv1.2"};
 
     private final HttpServer server;
@@ -55,14 +62,15 @@ public final class HttpEndpoint implements AutoCloseable {
     private final ExecutorService threads;
     private final SortedMap<String, Page> pages;
     private final Map<String, Page> actions;
+    private final WebPage web;
 
-    private HttpEndpoint(
-            HttpServer server, EndpointAccess access, SortedMap<String, Page> pages, Map<String, Page> actions) {
+    private HttpEndpoint(HttpServer server, EndpointAccess access, Paths paths) {
         this.server = server;
         this.access = access;
         rules = new AccessRules(access);
-        this.pages = pages;
-        this.actions = actions;
+        pages = new TreeMap<>(paths.pages);
+        actions = paths.actions;
+        web = paths.web;
         ThreadFactory factory =
                 Thread.ofPlatform().name("http-", 0).daemon().stackSize(STACK).factory();
         // One for each connection that has begun a request: half a request keeps its thread, and nobody else waits for
@@ -83,19 +91,29 @@ public final class HttpEndpoint implements AutoCloseable {
      *     about it
      */
     public static HttpEndpoint open(EndpointAddress listen, Map<String, Page> pages, Map<String, Page> actions) {
+        return open(listen, pages, actions, WebPage.NONE);
+    }
+
+    /** As {@link #open(EndpointAddress, Map, Map)}, with files for browsers, which show no token. */
+    public static HttpEndpoint open(
+            EndpointAddress listen, Map<String, Page> pages, Map<String, Page> actions, WebPage web) {
+        Paths paths = new Paths(pages, Map.copyOf(actions), web);
         if (listen.demanded()) {
-            return openAt(listen, pages, actions);
+            return openAt(listen, paths);
         }
         try {
-            return openAt(listen, pages, actions);
+            return openAt(listen, paths);
         } catch (CommandFailure e) {
-            HttpEndpoint other = openAt(listen.anyPort(), pages, actions);
+            HttpEndpoint other = openAt(listen.anyPort(), paths);
             log.info("{} is taken, so status and metrics are at {}", listen.address(), other.address());
             return other;
         }
     }
 
-    private static HttpEndpoint openAt(EndpointAddress at, Map<String, Page> pages, Map<String, Page> actions) {
+    /** What is answered at which path. */
+    private record Paths(Map<String, Page> pages, Map<String, Page> actions, WebPage web) {}
+
+    private static HttpEndpoint openAt(EndpointAddress at, Paths paths) {
         HostPort listen = at.address();
         InetSocketAddress address = listen.resolve();
         if (address.isUnresolved()) {
@@ -108,8 +126,7 @@ public final class HttpEndpoint implements AutoCloseable {
         }
         limitConnections();
         try {
-            return new HttpEndpoint(
-                    server(address, at.access()), at.access(), new TreeMap<>(pages), Map.copyOf(actions));
+            return new HttpEndpoint(server(address, at.access()), at.access(), paths);
         } catch (IOException e) {
             throw new CommandFailure(
                     ExitCode.FAILED,
@@ -184,8 +201,17 @@ public final class HttpEndpoint implements AutoCloseable {
         try (exchange) {
             Answer answer = answer(exchange);
             boolean head = exchange.getRequestMethod().equals("HEAD");
-            exchange.getResponseHeaders().set("Content-Type", answer.contentType());
-            exchange.getResponseHeaders().set("Cache-Control", "no-store");
+            Headers headers = exchange.getResponseHeaders();
+            headers.set("Content-Type", answer.contentType());
+            headers.set("Cache-Control", "no-store");
+            // No other page frames what is here, embeds it or takes it for something else.
+            headers.set("X-Content-Type-Options", "nosniff");
+            headers.set("X-Frame-Options", "DENY");
+            headers.set("Cross-Origin-Resource-Policy", "same-origin");
+            headers.set("Referrer-Policy", "no-referrer");
+            if (web.files().containsKey(exchange.getRequestURI().getPath())) {
+                headers.set("Content-Security-Policy", POLICY);
+            }
             exchange.sendResponseHeaders(answer.status(), head ? -1 : answer.body().length);
             if (!head) {
                 try (OutputStream out = exchange.getResponseBody()) {
@@ -198,7 +224,10 @@ public final class HttpEndpoint implements AutoCloseable {
     private Answer answer(HttpExchange exchange) {
         String method = exchange.getRequestMethod();
         Page action = actions.get(exchange.getRequestURI().getPath());
-        Answer refusal = rules.refusal(exchange, action != null && method.equals("PUT"));
+        Answer file = web.files().get(exchange.getRequestURI().getPath());
+        Answer refusal = file != null
+                ? rules.refusalOfFile(exchange)
+                : rules.refusal(exchange, action != null && method.equals("PUT"));
         if (refusal != null) {
             return refusal;
         }
@@ -208,9 +237,13 @@ public final class HttpEndpoint implements AutoCloseable {
         if (!method.equals("GET") && !method.equals("HEAD")) {
             return Answer.line(405, "only GET and HEAD are answered here");
         }
+        if (file != null) {
+            return file;
+        }
         Page page = pages.get(exchange.getRequestURI().getPath());
         if (page == null) {
-            return Answer.line(404, "nothing here; there are: " + String.join(" ", pages.keySet()));
+            String first = web.files().containsKey("/") ? "/ " : "";
+            return Answer.line(404, "nothing here; there are: " + first + String.join(" ", pages.keySet()));
         }
         return answer(exchange, page);
     }

@@ -3,6 +3,7 @@ package io.leapnbd.tools.http;
 import io.prometheus.metrics.core.metrics.CounterWithCallback;
 import io.prometheus.metrics.core.metrics.GaugeWithCallback;
 import io.prometheus.metrics.model.registry.PrometheusRegistry;
+import io.prometheus.metrics.model.snapshots.Labels;
 import java.util.function.Consumer;
 import java.util.function.DoubleSupplier;
 import java.util.function.Function;
@@ -11,10 +12,28 @@ import java.util.function.Supplier;
 /** Registers numbers that others count, to be read at each scrape. */
 public final class Metrics {
 
-    private final PrometheusRegistry registry = new PrometheusRegistry();
+    private final PrometheusRegistry registry;
+    private final Labels fixed;
 
     /** Starts empty. */
-    public Metrics() {}
+    public Metrics() {
+        this(new PrometheusRegistry(), Labels.EMPTY);
+    }
+
+    private Metrics(PrometheusRegistry registry, Labels fixed) {
+        this.registry = registry;
+        this.fixed = fixed;
+    }
+
+    /** Registers at the same place what has one label more, whose value is always this. */
+    public Metrics with(String label, String value) {
+        return new Metrics(registry, fixed.add(label, value));
+    }
+
+    /** The labels that all that is registered here has. */
+    public Labels fixed() {
+        return fixed;
+    }
 
     /** What is registered so far. */
     public PrometheusRegistry registry() {
@@ -26,6 +45,7 @@ public final class Metrics {
         return values -> CounterWithCallback.builder()
                 .name(name)
                 .help(help)
+                .constLabels(fixed)
                 .labelNames(labels)
                 .callback(callback ->
                         values.accept((value, labelValues) -> callback.call(value.doubleValue(), labelValues)))
@@ -37,6 +57,7 @@ public final class Metrics {
         return values -> GaugeWithCallback.builder()
                 .name(name)
                 .help(help)
+                .constLabels(fixed)
                 .labelNames(labels)
                 .callback(callback ->
                         values.accept((value, labelValues) -> callback.call(value.doubleValue(), labelValues)))
@@ -48,6 +69,7 @@ public final class Metrics {
         GaugeWithCallback.builder()
                 .name(name)
                 .help(help)
+                .constLabels(fixed)
                 .callback(callback -> callback.call(value.getAsDouble()))
                 .register(registry);
     }

@@ -3,6 +3,7 @@ package io.leapnbd.tools.push;
 import io.leapnbd.prefetch.push.PushFigure;
 import io.leapnbd.tools.http.Metrics;
 import io.leapnbd.tools.http.MetricsOf;
+import io.leapnbd.tools.http.ProcessMetrics;
 import io.prometheus.metrics.model.registry.PrometheusRegistry;
 
 /** An agent's counters under their Prometheus names, read when they are asked for. */
@@ -58,6 +59,7 @@ final class PushMetrics {
                 .from(sink -> sink.accept(status.announced().announced()));
         metrics.counter("leap_push_announcements_dropped_total", "Pushed pages that the server was not told of.")
                 .from(sink -> sink.accept(status.announced().dropped()));
+        ProcessMetrics.add(metrics, "push");
         return metrics.registry();
     }
 

@@ -32,6 +32,7 @@ import io.leapnbd.tools.cli.OneLineErrors;
 import io.leapnbd.tools.config.Reload;
 import io.leapnbd.tools.histogram.HistogramPage;
 import io.leapnbd.tools.histogram.IntervalLog;
+import io.leapnbd.tools.histogram.LatencyPage;
 import io.leapnbd.tools.http.Answer;
 import io.leapnbd.tools.http.EndpointAddress;
 import io.leapnbd.tools.http.HttpEndpoint;
@@ -39,6 +40,7 @@ import io.leapnbd.tools.http.MetricsPage;
 import io.leapnbd.tools.http.Page;
 import io.leapnbd.tools.http.RunFile;
 import io.leapnbd.tools.http.SecurityLine;
+import io.leapnbd.tools.http.WebPage;
 import io.leapnbd.tools.linux.Machine;
 import io.leapnbd.tools.linux.PrivateFolder;
 import io.leapnbd.tools.pool.PoolFolder;
@@ -330,6 +332,10 @@ public final class LeapServer implements AutoCloseable {
                 Map.<String, Page>of(
                         "/metrics",
                         new MetricsPage(new ServerMetrics(status).registry()),
+                        "/latencies",
+                        new LatencyPage(remote.latencies(), startMillis),
+                        "/slabs",
+                        new SlabMapPage(remote),
                         "/status",
                         status::page,
                         "/security",
@@ -346,7 +352,8 @@ public final class LeapServer implements AutoCloseable {
                         "/reload",
                         query -> reload(),
                         "/drain",
-                        new DrainControl(status)::drain));
+                        new DrainControl(status)::drain),
+                WebPage.of("serve"));
         closings.add("HTTP endpoint", endpoint);
         endpoint.warnIfExposed();
         uris.add(endpoint.uri());

@@ -6,6 +6,7 @@ import io.leapnbd.bypass.latency.Operation;
 import io.leapnbd.bypass.latency.Stage;
 import io.leapnbd.prefetch.CacheFigures;
 import io.leapnbd.prefetch.PageCache;
+import io.leapnbd.prefetch.PrefetchPolicy;
 import io.leapnbd.tools.cli.Durations;
 import io.leapnbd.tools.cli.Json;
 import io.leapnbd.tools.cli.Size;
@@ -61,6 +62,11 @@ record PrefetchStatus(PrefetchFigures policy, CacheFigures cache, long limit, Hi
     void putInto(Json json) {
         json.object("prefetch");
         settings().putInto(json);
+        json.array("policies");
+        for (PrefetchPolicy each : PrefetchPolicy.values()) {
+            json.add(each.label());
+        }
+        json.endArray();
         json.put("cache_used", (long) cache.slotsInUse() * PageCache.PAGE_SIZE);
         ratio(json, "coverage", coverage());
         ratio(json, "accuracy", accuracy());

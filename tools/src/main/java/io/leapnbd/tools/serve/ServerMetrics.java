@@ -7,6 +7,7 @@ import io.leapnbd.bypass.latency.Stage;
 import io.leapnbd.bypass.link.Donor;
 import io.leapnbd.bypass.path.RepairProgress;
 import io.leapnbd.bypass.path.SealFigures;
+import io.leapnbd.donor.protocol.PrintableText;
 import io.leapnbd.nbd.server.ConnectionInfo;
 import io.leapnbd.nbd.server.ServerStatistics;
 import io.leapnbd.nbd.spi.Command;
@@ -16,6 +17,7 @@ import io.leapnbd.prefetch.PageCache;
 import io.leapnbd.tools.http.LoopMetrics;
 import io.leapnbd.tools.http.Metrics;
 import io.leapnbd.tools.http.MetricsOf;
+import io.leapnbd.tools.http.ProcessMetrics;
 import io.prometheus.metrics.model.registry.PrometheusRegistry;
 import io.prometheus.metrics.model.snapshots.ClassicHistogramBuckets;
 import io.prometheus.metrics.model.snapshots.HistogramSnapshot;
@@ -36,10 +38,16 @@ final class ServerMetrics {
     private static final long[] BOUNDS = bounds();
 
     private final ServerStatus status;
-    private final Metrics metrics = new Metrics();
+
+    /** What is of the process. */
+    private final Metrics process = new Metrics();
+
+    /** What is of its export. */
+    private final Metrics metrics;
 
     ServerMetrics(ServerStatus status) {
         this.status = status;
+        metrics = process.with("export", PrintableText.of(status.settings().export()));
         requests(status.nbd().statistics());
         connections(status.nbd().statistics());
         device(status.device());
@@ -48,7 +56,8 @@ final class ServerMetrics {
         SpillStatus.register(status.device().spill(), metrics);
         cache(status.device().cache());
         prefetch(status.device());
-        LoopMetrics.add(metrics, status.loops());
+        LoopMetrics.add(process, status.loops());
+        ProcessMetrics.add(process, "serve");
         metrics.registry().register(this::latencies);
     }
 
@@ -76,15 +85,15 @@ final class ServerMetrics {
     }
 
     private void connections(ServerStatistics statistics) {
-        metrics.counter("leap_connections_opened_total", "NBD connections accepted.")
+        process.counter("leap_connections_opened_total", "NBD connections accepted.")
                 .from(sink -> sink.accept(statistics.connectionsOpened()));
-        metrics.counter("leap_connections_refused_total", "NBD connections closed because there were too many.")
+        process.counter("leap_connections_refused_total", "NBD connections closed because there were too many.")
                 .from(sink -> sink.accept(statistics.connectionsRefused()));
-        metrics.counter(
+        process.counter(
                         "leap_protocol_violations_total",
                         "NBD connections dropped because the client broke the protocol.")
                 .from(sink -> sink.accept(statistics.protocolViolations()));
-        metrics.gauge("leap_connections", "NBD connections now.")
+        process.gauge("leap_connections", "NBD connections now.")
                 .from(sink -> sink.accept(status.nbd().connections().size()));
         metrics.gauge("leap_requests_in_flight", "Requests that have not been answered yet.")
                 .from(sink -> sink.accept(status.nbd().connections().stream()
@@ -115,7 +124,7 @@ final class ServerMetrics {
                 .from(sink -> sink.accept(device.copiesBalanced()));
         metrics.gauge("leap_degraded", "How many things are not as they should be; /status names them.")
                 .from(sink -> sink.accept(status.degraded().size()));
-        metrics.gauge("leap_start_time_seconds", "When the server started, in seconds since 1970.")
+        process.gauge("leap_start_time_seconds", "When the server started, in seconds since 1970.")
                 .from(sink -> sink.accept(status.startMillis() / 1000));
     }
 
@@ -270,7 +279,8 @@ final class ServerMetrics {
                 Histogram histogram = status.device().latencies().snapshot(operation, stage);
                 if (histogram.getTotalCount() > 0) {
                     all.dataPoint(HistogramDataPointSnapshot.builder()
-                            .labels(Labels.of("operation", operation.label(), "stage", stage.label()))
+                            .labels(metrics.fixed()
+                                    .merge(Labels.of("operation", operation.label(), "stage", stage.label())))
                             .sum(histogram.getMean() * histogram.getTotalCount() / NANOS_PER_SECOND)
                             .classicHistogramBuckets(buckets(histogram))
                             .build());

@@ -6,6 +6,7 @@ import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.StringJoiner;
 import java.util.TreeMap;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -31,6 +32,53 @@ record Sample(long nanos, Map<String, Double> values) {
             }
         });
         return new Sample(nanos, values);
+    }
+
+    /**
+     * The series of one export, and those of none, without the label {@code export}: of several exports the one that is named first. A donor's stay as
+     * they are: there an export is one of many.
+     */
+    Sample ofExport() {
+        String export =
+                labels("leap_device_size_bytes", "export").stream().findFirst().orElse(null);
+        if (export == null) {
+            return this;
+        }
+        Map<String, Double> its = new LinkedHashMap<>();
+        values.forEach((key, value) -> {
+            String of = label(key, "export");
+            if (of.isEmpty() || of.equals(export)) {
+                its.put(without(key, "export"), value);
+            }
+        });
+        return new Sample(nanos, its);
+    }
+
+    /** The value of a label of a series; empty if it has none of that name. */
+    static String label(String key, String label) {
+        Matcher matcher = LABEL.matcher(key);
+        while (matcher.find()) {
+            if (matcher.group(1).equals(label)) {
+                return matcher.group(2);
+            }
+        }
+        return "";
+    }
+
+    /** A series' name and labels without one of these. */
+    private static String without(String key, String label) {
+        int brace = key.indexOf('{');
+        if (brace < 0) {
+            return key;
+        }
+        StringJoiner kept = new StringJoiner(",", "{", "}").setEmptyValue("");
+        Matcher matcher = LABEL.matcher(key);
+        while (matcher.find()) {
+            if (!matcher.group(1).equals(label)) {
+                kept.add(matcher.group());
+            }
+        }
+        return key.substring(0, brace) + kept;
     }
 
     /** A value; 0 if there is none. */

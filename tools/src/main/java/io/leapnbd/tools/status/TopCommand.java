@@ -7,9 +7,11 @@ import io.leapnbd.tools.cli.Size;
 import io.leapnbd.tools.cli.Table;
 import io.leapnbd.tools.http.EndpointClient;
 import io.leapnbd.tools.http.EndpointOptions;
-import java.io.Console;
-import java.io.PrintWriter;
 import java.time.Duration;
+import java.time.LocalTime;
+import java.time.ZoneId;
+import java.time.format.DateTimeFormatter;
+import java.util.List;
 import java.util.Locale;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
@@ -24,10 +26,15 @@ import picocli.CommandLine.Spec;
 @Command(
         name = "top",
         sortOptions = false,
-        description = {"Shows what a running server does, again and again; Ctrl-C ends it.", ""})
+        description = {
+            "Shows what a running server or donor does, again and again; q or Ctrl-C ends it.",
+            "On a terminal it fits the window. With TERM=dumb, or into a pipe, pictures follow each other. NO_COLOR is heeded.",
+            ""
+        })
 public final class TopCommand implements Callable<Integer> {
 
-    private static final String HOME_AND_CLEAR = "\033[H\033[2J";
+    private static final DateTimeFormatter CLOCK = DateTimeFormatter.ofPattern("HH:mm:ss", Locale.ROOT);
+    private static final int DEGRADED_SHOWN = 8;
 
     @Mixin
     private final EndpointOptions endpoint = new EndpointOptions();
@@ -56,37 +63,84 @@ public final class TopCommand implements Callable<Integer> {
                     spec.commandLine(), "--interval: " + Durations.format(interval) + " is not in 100ms..1h");
         }
         EndpointClient client = endpoint.client();
-        boolean redraw = isTerminal();
-        PrintWriter out = spec.commandLine().getOut();
         Sample before = sample(client);
-        if (before.values().containsKey("leap_lender_links")) {
-            throw new CommandFailure(
-                    ExitCode.FAILED,
-                    "http://" + client.address() + " is a donor, for which there is 'leap-nbd status'");
-        }
-        for (int shown = 0; count == null || shown < count; shown++) {
-            try {
-                Thread.sleep(interval);
-            } catch (InterruptedException e) {
-                Thread.currentThread().interrupt();
-                return ExitCode.INTERRUPTED;
+        String picture = "";
+        LocalTime silentSince = null;
+        try (Screen screen = Screen.open(spec.commandLine().getOut())) {
+            for (int shown = 0; count == null || shown < count; shown++) {
+                if (!screen.await(interval, picture)) {
+                    return ExitCode.OK;
+                }
+                try {
+                    client = silentSince == null ? client : found(client);
+                    Sample now = sample(client);
+                    boolean same = silentSince == null && startOf(now) == startOf(before);
+                    picture = picture(client, same ? before : now, now) + complaints(client);
+                    screen.show(picture);
+                    before = now;
+                    silentSince = null;
+                } catch (CommandFailure e) {
+                    silentSince = silentSince == null ? LocalTime.now(ZoneId.systemDefault()) : silentSince;
+                    screen.show("no answer since " + CLOCK.format(silentSince)
+                            + ", asking again; what follows is older\n\n" + picture);
+                }
             }
-            Sample now = sample(client);
-            out.print((redraw ? HOME_AND_CLEAR : "") + picture(client, before, now) + (redraw ? "" : "\n"));
-            out.flush();
-            before = now;
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            return ExitCode.INTERRUPTED;
         }
         return ExitCode.OK;
     }
 
+    /** The endpoint that is meant, which may have another address after a restart; the former one if there is none. */
+    private EndpointClient found(EndpointClient former) {
+        try {
+            return endpoint.client();
+        } catch (CommandFailure e) {
+            return former;
+        }
+    }
+
+    private static double startOf(Sample sample) {
+        return sample.value("leap_start_time_seconds");
+    }
+
     private static Sample sample(EndpointClient client) {
-        return Sample.parse(client.get("/metrics"), System.nanoTime());
+        return Sample.parse(client.get("/metrics"), System.nanoTime()).ofExport();
+    }
+
+    /** What is degraded, a line each after an empty one; empty if nothing is. */
+    private static String complaints(EndpointClient client) {
+        return degraded(client.get("/status?format=text"));
+    }
+
+    /** The part of a status for people that says what is degraded. */
+    static String degraded(String status) {
+        List<String> lines = status.lines()
+                .dropWhile(line -> !line.equals("degraded:"))
+                .skip(1)
+                .takeWhile(line -> line.startsWith("  "))
+                .toList();
+        StringBuilder out = new StringBuilder();
+        lines.stream()
+                .limit(DEGRADED_SHOWN)
+                .forEach(line -> out.append(out.isEmpty() ? "\n" : "")
+                        .append("degraded: ")
+                        .append(line.strip())
+                        .append('\n'));
+        if (lines.size() > DEGRADED_SHOWN) {
+            out.append("degraded: ").append(lines.size() - DEGRADED_SHOWN).append(" things more; 'leap-nbd status'\n");
+        }
+        return out.toString();
     }
 
     /** One picture, ending with a line feed. */
     static String picture(EndpointClient client, Sample before, Sample now) {
         if (PushPicture.fits(now)) {
             return PushPicture.of(client.address().toString(), before, now);
+        }
+        if (DonorPicture.fits(now)) {
+            return DonorPicture.of(client.address().toString(), before, now);
         }
         StringBuilder out = new StringBuilder();
         out.append(String.format(
@@ -127,12 +181,7 @@ public final class TopCommand implements Callable<Integer> {
                     whole(now.value("leap_donor_slabs" + labels)),
                     whole(now.value("leap_donor_timeouts_total" + labels)));
         }
-        out.append(donors);
-        double degraded = now.value("leap_degraded");
-        if (degraded > 0) {
-            out.append(String.format(Locale.ROOT, "%ndegraded: %.0f; 'leap-nbd status' says what%n", degraded));
-        }
-        return out.toString();
+        return out.append(donors).toString();
     }
 
     /** One line about what was prefetched since the earlier sample, with a line feed and an empty line. */
@@ -182,11 +231,5 @@ public final class TopCommand implements Callable<Integer> {
 
     private static String whole(double value) {
         return String.format(Locale.ROOT, "%,.0f", value);
-    }
-
-    @SuppressWarnings("SystemConsoleNull") // it is null again by default since JDK 25 when there is no terminal
-    private static boolean isTerminal() {
-        Console console = System.console();
-        return console != null && console.isTerminal();
     }
 }

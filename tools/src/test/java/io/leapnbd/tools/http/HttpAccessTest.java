@@ -108,6 +108,29 @@ class HttpAccessTest {
     }
 
     @Test
+    void filesOfThePageAreForEverybodyAndNothingElseIs() throws IOException {
+        EndpointAddress address = EndpointAddress.exactly(new HostPort("127.0.0.1", 0));
+        WebPage web = WebPage.of("serve");
+        try (HttpEndpoint endpoint =
+                HttpEndpoint.open(address.with(EndpointAccess.read(token(), null)), PAGES, ACTIONS, web)) {
+            String host = "Host: " + endpoint.address();
+            assertThat(web.files()).containsKeys("/", "/page/serve.js", "/page/uPlot-LICENSE.txt");
+            for (String path : web.files().keySet()) {
+                assertThat(ask(endpoint.address(), "GET", path, host))
+                        .as(path)
+                        .startsWith("200 ")
+                        .containsIgnoringCase("content-security-policy: default-src 'none'; script-src 'self'");
+            }
+            assertThat(ask(endpoint.address(), "GET", "/status", host)).startsWith("401 ");
+            assertThat(ask(endpoint.address(), "GET", "/page/nowhere.js", host)).startsWith("401 ");
+        }
+        try (HttpEndpoint endpoint = HttpEndpoint.open(address, PAGES, ACTIONS, web)) {
+            assertThat(ask(endpoint.address(), "GET", "/", "Host: evil.example"))
+                    .startsWith("403 ");
+        }
+    }
+
+    @Test
     void theClientShowsTheTokenAndSaysWhenItLacksIt() throws IOException {
         try (HttpEndpoint endpoint = open("127.0.0.1", EndpointAccess.read(token(), null))) {
             HostPort at = endpoint.address();

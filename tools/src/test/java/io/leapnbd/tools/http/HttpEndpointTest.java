@@ -79,9 +79,14 @@ class HttpEndpointTest {
         "evil.example:9480,, 403",
         "127.0.0.1.evil.example,, 403",
         "127.0.0.1:9480, http://evil.example, 403",
+        "127.0.0.1:9480, http://127.0.0.1:9480, 200",
+        "127.0.0.1:9480, http://127.0.0.1:9481, 403",
+        "127.0.0.1:9480, https://127.0.0.1:9480, 403",
+        "127.0.0.1:9480, http://localhost:9480, 403",
+        "evil.example:9480, http://evil.example:9480, 403",
         "127.0.0.1:9480, null, 403"
     })
-    void anActionIsNotForWebPages(String host, @Nullable String origin, int status) throws IOException {
+    void anActionIsNotForPagesOfOtherOrigins(String host, @Nullable String origin, int status) throws IOException {
         String request = "PUT /act?what=it HTTP/1.1\r\nHost: " + host + "\r\n"
                 + (origin == null ? "" : "Origin: " + origin + "\r\n") + "Connection: close\r\n\r\n";
         try (Socket socket =

@@ -122,10 +122,10 @@ class LeapServerTest {
             client.flush();
             assertThat(get(server, "/metrics"))
                     .contains(
-                            "leap_requests_total{operation=\"write\"} 10.0",
-                            "leap_requests_total{operation=\"read\"} 7.0",
-                            "leap_read_bytes_total 28672.0",
-                            "leap_request_duration_seconds_count{operation=\"read\",stage=\"total\"} 7",
+                            "leap_requests_total{export=\"leap\",operation=\"write\"} 10.0",
+                            "leap_requests_total{export=\"leap\",operation=\"read\"} 7.0",
+                            "leap_read_bytes_total{export=\"leap\"} 28672.0",
+                            "leap_request_duration_seconds_count{export=\"leap\",operation=\"read\",stage=\"total\"} 7",
                             "leap_connections 1.0",
                             "leap_donor_up{donor=\"tcp://")
                     .doesNotContain("NaN");
@@ -230,8 +230,8 @@ class LeapServerTest {
             client.read(0, ByteBuffer.allocate(PAGE));
             assertThat(get(server, "/metrics"))
                     .contains(
-                            "leap_cache_pages_total{event=\"added\"} 1.0",
-                            "leap_cache_pages_total{event=\"used\"} 1.0");
+                            "leap_cache_pages_total{event=\"added\",export=\"leap\"} 1.0",
+                            "leap_cache_pages_total{event=\"used\",export=\"leap\"} 1.0");
             assertThat(get(server, "/status?format=text")).contains("prefetched 1 pages, of which 1 were used");
         }
     }

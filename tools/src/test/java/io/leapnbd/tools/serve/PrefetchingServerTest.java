@@ -82,10 +82,11 @@ class PrefetchingServerTest {
                     .containsPattern("(?m)^prefetch leap \\(history 32, split 4, max-window 8\\), cache of 1 MiB")
                     .containsPattern("coverage \\d+\\.\\d %, accuracy \\d+\\.\\d %, timeliness p50 ");
             assertThat(get(server, "/metrics"))
-                    .contains("leap_prefetch_info{history=\"32\",max_window=\"8\",policy=\"leap\",split=\"4\"} 1")
-                    .containsPattern("leap_prefetch_coverage_ratio 0\\.\\d+")
+                    .contains(
+                            "leap_prefetch_info{export=\"leap\",history=\"32\",max_window=\"8\",policy=\"leap\",split=\"4\"} 1")
+                    .containsPattern("leap_prefetch_coverage_ratio\\{export=\"leap\"} 0\\.\\d+")
                     .containsPattern(
-                            "leap_request_duration_seconds_count\\{operation=\"prefetch\",stage=\"timeliness\"} \\d+");
+                            "leap_request_duration_seconds_count\\{export=\"leap\",operation=\"prefetch\",stage=\"timeliness\"} \\d+");
             assertThat(get(server, "/histograms?format=hlog")).contains("Tag=prefetch-timeliness");
             assertThat(get(server, "/histograms")).contains("c-timeliness");
         }

@@ -22,6 +22,36 @@ class SampleTest {
     }
 
     @Test
+    void theSeriesOfAnExportAreReadWithoutItsName() {
+        Sample sample = Sample.parse("""
+                        leap_device_size_bytes{export="a"} 1.0
+                        leap_device_size_bytes{export="b"} 2.0
+                        leap_requests_total{export="a",operation="read"} 3.0
+                        leap_requests_total{export="b",operation="read"} 4.0
+                        leap_connections 5.0
+                        """, 0).ofExport();
+        assertThat(sample.value("leap_device_size_bytes")).isEqualTo(1);
+        assertThat(sample.value("leap_requests_total{operation=\"read\"}")).isEqualTo(3);
+        assertThat(sample.value("leap_connections")).isEqualTo(5);
+        assertThat(sample.values()).hasSize(3);
+    }
+
+    @Test
+    void aFrameFitsItsWindow() {
+        String frame = Screen.frame("one\ntwo two\nthree\nfour\n", 4, 5, new Paint(false));
+        assertThat(frame.replace("\033[K", "")).isEqualTo("\033[Hone\r\ntwo t\r\n… 2 l\r\n\033[J");
+        assertThat(Screen.frame("one\n", 4, 5, new Paint(false))).doesNotContain("\033[1m");
+        assertThat(Screen.frame("one\n", 4, 5, new Paint(true))).contains("\033[1mone\033[m");
+    }
+
+    @Test
+    void whatIsDegradedIsTakenFromTheStatus() {
+        assertThat(TopCommand.degraded("up\n\ndegraded:\n  a\n  b\n\nsecurity:\n  ok x\n"))
+                .isEqualTo("\ndegraded: a\ndegraded: b\n");
+        assertThat(TopCommand.degraded("up\n\nsecurity:\n  ok x\n")).isEmpty();
+    }
+
+    @Test
     void ratesAreOfASecond() {
         assertThat(after.rate(before, "leap_requests_total{operation=\"read\"}"))
                 .isEqualTo(100);
