@@ -188,7 +188,7 @@ final class Survey implements AutoCloseable {
                 ownerAnswers,
                 reply.answeredMillisAgo(),
                 // A claim closes the owner's links.
-                reply.freeLinks() + reply.links(),
+                (int) Math.min(Integer.MAX_VALUE, (long) reply.freeLinks() + reply.links()),
                 reply.freeSlabs(),
                 reply.heldSlabs(),
                 Note.decode(reply.note()));

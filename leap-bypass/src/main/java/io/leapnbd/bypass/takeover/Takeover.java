@@ -58,13 +58,20 @@ public final class Takeover {
 
     private final TakeoverSettings settings;
     private final List<DonorConnector> connectors;
+    private final StartClock clock;
     private final UUID instance = UUID.randomUUID();
     private String waitedFor = "";
 
     /** Nothing is asked yet. */
     public Takeover(TakeoverSettings settings, List<DonorConnector> connectors) {
+        this(settings, connectors, StartClock.OF_THE_MACHINE);
+    }
+
+    /** Likewise, by another clock. */
+    Takeover(TakeoverSettings settings, List<DonorConnector> connectors, StartClock clock) {
         this.settings = settings;
         this.connectors = connectors;
+        this.clock = clock;
     }
 
     /**
@@ -74,7 +81,7 @@ public final class Takeover {
      *     it at the same moment, nothing has been changed anywhere
      */
     public TakenExport take() throws IOException {
-        long deadline = System.nanoTime() + settings.patience().toNanos();
+        long deadline = clock.nanoTime() + settings.patience().toNanos();
         int conflicts = 0;
         while (true) {
             LockedStateFile locked = LockedStateFile.open(settings.stateFile(), settings.fresh());
@@ -89,7 +96,7 @@ public final class Takeover {
                             throw new IOException(refused.sentence());
                         }
                         failIfRefused(refused, greetings);
-                        if (System.nanoTime() - deadline >= 0) {
+                        if (clock.nanoTime() - deadline >= 0) {
                             throw new NoAnswerException(refused.sentence());
                         }
                         sayWaiting(refused);
@@ -120,7 +127,7 @@ public final class Takeover {
                     locked.close();
                 }
             }
-            pause(SURVEY_AGAIN_MILLIS);
+            clock.pause(SURVEY_AGAIN_MILLIS);
         }
     }
 
@@ -205,15 +212,6 @@ public final class Takeover {
         }
     }
 
-    private static void pause(long millis) throws IOException {
-        try {
-            Thread.sleep(millis);
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
-            throw new IOException("interrupted", e);
-        }
-    }
-
     /** From the permission to the end: steps 3 to 7. */
     private final class Start {
 
@@ -229,7 +227,7 @@ public final class Takeover {
         private final ExportNote note;
         private int goneSlabs;
 
-        /** Until when the server before may believe that it owns the export, as {@link System#nanoTime} has it. */
+        /** Until when the server before may believe that it owns the export, as the clock has it. */
         private final AtomicLong oldOwnerUntil = new AtomicLong(Long.MIN_VALUE);
 
         Start(Survey survey, LockedStateFile locked, @Nullable Recorded recorded, Granted granted, int copies) {
@@ -366,7 +364,7 @@ public final class Takeover {
             if (granted.source() != Source.BLANK) {
                 // A donor process that has just begun does not know what the one before has answered.
                 long left = SELF_ANSWER_MILLIS + MARGIN_MILLIS - Math.max(0, reply.answeredMillisAgo());
-                long until = System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(left);
+                long until = clock.nanoTime() + TimeUnit.MILLISECONDS.toNanos(left);
                 long _ = oldOwnerUntil.accumulateAndGet(until, Math::max);
             }
         }
@@ -499,7 +497,7 @@ public final class Takeover {
         private void awaitOldOwner() throws IOException {
             long until = oldOwnerUntil.get();
             if (until != Long.MIN_VALUE) {
-                pause(Math.max(0, TimeUnit.NANOSECONDS.toMillis(until - System.nanoTime())));
+                clock.pause(Math.max(0, TimeUnit.NANOSECONDS.toMillis(until - clock.nanoTime())));
             }
         }
 

@@ -276,6 +276,35 @@ abstract class LinkLifeTests extends LinkFixture {
         assertThat(donor.provenNanos() - later).isLessThanOrEqualTo(0);
     }
 
+    /** G8: whatever a donor answers proves it, as of when it was asked. */
+    @Test
+    void everyAnswerRenewsTheLeaseFromWhenItWasAskedFor() {
+        connect();
+        // Proofs that follow soon upon another are not noted.
+        long asked = System.nanoTime() + TimeUnit.MINUTES.toNanos(1);
+        byte[] operations = {Operation.READ, Operation.WRITE, Operation.TRIM, Operation.GRANT, Operation.FREE};
+        for (byte operation : operations) {
+            asked += TimeUnit.SECONDS.toNanos(1);
+            link.tick(asked);
+            LinkRequest request =
+                    post(operation, 3, operation == Operation.READ || operation == Operation.WRITE ? PAGE : 0);
+            ends(request, Outcome.OK);
+            assertThat(donor.provenNanos()).as("operation %d", operation).isEqualTo(asked);
+        }
+    }
+
+    /** G8: else a server that was replaced would go on. */
+    @Test
+    void whoSaysThatThereIsANewerServerProvesNothing() {
+        connect();
+        long before = donor.provenNanos();
+        script.status = Status.FENCED;
+        script.ownedByNewer = true;
+        link.tick(System.nanoTime() + TimeUnit.MINUTES.toNanos(1));
+        ends(post(Operation.WRITE, 3, PAGE), Outcome.FENCED);
+        assertThat(donor.provenNanos()).isEqualTo(before);
+    }
+
     /** B5: nobody waits for a donor that says it is of no use. */
     @Test
     void aDonorWithOtherSlabsIsDownAtOnce() {

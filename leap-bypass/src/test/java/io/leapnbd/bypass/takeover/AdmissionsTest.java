@@ -121,6 +121,20 @@ class AdmissionsTest {
         assertThat(admissions.admit(one, NEW)).isNull();
     }
 
+    /** Rule 4, to the nanosecond: by then a server that took over may be ready. */
+    @Test
+    void a_proof_is_good_for_as_long_as_a_server_that_takes_over_waits_and_no_longer() {
+        long sent = System.nanoTime() + TimeUnit.MINUTES.toNanos(5);
+        AtomicLong clock = new AtomicLong(sent - 1);
+        Admissions timed =
+                new Admissions(List.of(zero, one, two), note, (donor, version) -> true, suspended::get, clock::get);
+        zero.proven(sent);
+        clock.set(sent + TimeUnit.MILLISECONDS.toNanos(Takeover.SELF_ANSWER_MILLIS));
+        assertThat(timed.admit(one, NEW)).contains("no other donor answers");
+        clock.decrementAndGet();
+        assertThat(timed.admit(one, NEW)).isNull();
+    }
+
     @Test
     void a_server_that_missed_the_end_of_its_last_donor_is_stranded() {
         one.stand(DonorStanding.NONE);

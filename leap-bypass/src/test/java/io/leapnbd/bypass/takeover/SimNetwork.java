@@ -17,6 +17,8 @@ final class SimNetwork {
     /** After that the donors have forgotten an export without links. */
     private static final long MOMENT_NANOS = TimeUnit.MILLISECONDS.toNanos(60);
 
+    private static final long WAITING_NANOS = SimServer.REQUEST_NANOS / 16;
+
     /** Longer times are passed in so many steps. */
     private static final int STEPS = 6;
 
@@ -63,11 +65,15 @@ final class SimNetwork {
         return now;
     }
 
-    /** Time passes, in steps that are longer the longer it is: links ping, and hear what has happened, and servers do what is due. */
+    /**
+     * Time passes, in steps that are longer the longer it is: links ping, and hear what has happened, and servers do what is due. While
+     * somebody waits for an answer, steps are short beside a request's deadline: a server that has to ask again gets to do so.
+     */
     void pass(long nanos) {
         long end = now + nanos;
         do {
-            now += Math.min(end - now, Math.max(MOMENT_NANOS, nanos / STEPS));
+            long step = Math.max(MOMENT_NANOS, nanos / STEPS);
+            now += Math.min(end - now, anybodyWaits() ? Math.min(step, WAITING_NANOS) : step);
             for (SimDonor donor : donors) {
                 donor.arrive(world.random());
             }
@@ -78,6 +84,16 @@ final class SimNetwork {
                 }
             }
         } while (now < end);
+    }
+
+    private boolean anybodyWaits() {
+        for (SimHost host : world.hosts()) {
+            SimServer server = host.server();
+            if (server != null && !host.asleep() && server.isAsked()) {
+                return true;
+            }
+        }
+        return false;
     }
 
     /** Whether a process that lives, and was not given up, holds this very slab for some contents. */

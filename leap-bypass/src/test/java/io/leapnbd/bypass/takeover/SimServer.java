@@ -330,6 +330,11 @@ final class SimServer implements Donor.Listener {
 
     // Time.
 
+    /** Whether a client waits for an answer. */
+    boolean isAsked() {
+        return runs && open > 0;
+    }
+
     /** Time has passed. */
     void turn() {
         for (SimLink link : links) {

@@ -27,14 +27,7 @@ class TakeoverHistoryTest {
     void no_server_reads_a_foreign_stale_or_zero_page_whatever_happened_before() throws Exception {
         Tally tally = new Tally();
         for (long seed = SEED; seed < SEED + HISTORIES; seed++) {
-            TakeoverWorld world = new TakeoverWorld(folder.resolve("s" + seed), seed, tally);
-            try {
-                world.run();
-            } catch (Exception | AssertionError e) {
-                throw new AssertionError("seed " + seed + ":\n" + world.story(), e);
-            } finally {
-                world.close();
-            }
+            run(seed, tally);
         }
         // The histories have to come by what they are about.
         assertThat(tally.starts).isGreaterThanOrEqualTo(HISTORIES);
@@ -49,6 +42,23 @@ class TakeoverHistoryTest {
         assertThat(tally.hedgesWon).isGreaterThanOrEqualTo(HISTORIES < 100 ? 0 : HISTORIES / 10);
         assertThat(tally.givenBack).isGreaterThanOrEqualTo(HISTORIES < 100 ? 0 : 1);
         System.out.println(tally);
+    }
+
+    private void run(long seed, Tally tally) throws Exception {
+        TakeoverWorld world = new TakeoverWorld(folder.resolve("s" + seed), seed, tally);
+        try {
+            world.run();
+        } catch (Exception | AssertionError e) {
+            throw new AssertionError("seed " + seed + ":\n" + world.story(), e);
+        } finally {
+            world.close();
+        }
+    }
+
+    /** A read had to look again because its slab got another copy, and the simulation's clock left it no turn before its deadline. */
+    @Test
+    void seed_5001511_a_read_that_looks_again_ends_before_its_deadline() throws Exception {
+        run(5_001_511, new Tally());
     }
 
     /** The attack on rule 4: with the word left out, a take-over looks like the end of all donors, and its victim goes on. */
