@@ -27,6 +27,7 @@ public final class RepairProgress {
 
     private static final long LOOK_AGAIN_NANOS = TimeUnit.SECONDS.toNanos(1);
     private static final long STUCK_NANOS = TimeUnit.SECONDS.toNanos(5);
+    private static final long MISSING_NANOS = TimeUnit.SECONDS.toNanos(5);
     private static final double NANOS_A_SECOND = TimeUnit.SECONDS.toNanos(1);
 
     private final AddressMap map;
@@ -35,6 +36,9 @@ public final class RepairProgress {
     private final Work repair = new Work("repair", "slabs have fewer copies than wanted");
     private final Work moves = new Work("moving", "copies go to other donors");
     private final Work balancing = new Work("balancing", "");
+    private long missingLookedAt;
+    private boolean missingSeen;
+    private boolean missingTold;
     private volatile int failing;
     private volatile String whyFailing = "";
 
@@ -170,6 +174,29 @@ public final class RepairProgress {
         whyFailing = delays.why();
         repair.tick(now, this);
         moves.tick(now, this);
+        if (now - missingLookedAt >= MISSING_NANOS) {
+            missingLookedAt = now;
+            lookAtMissing();
+        }
+    }
+
+    /** Copies are missing, and none was made since the last look: the log says so once, until some are made or none is missing. */
+    private void lookAtMissing() {
+        long missing = repair.active ? 0 : repair().slabs();
+        if (missing == 0) {
+            missingSeen = false;
+            missingTold = false;
+        } else if (!missingSeen) {
+            missingSeen = true;
+        } else if (!missingTold) {
+            missingTold = true;
+            LOG.warn(
+                    "{} missing; {}",
+                    missing == 1 ? "1 copy of a slab is" : missing + " copies of slabs are",
+                    whyFailing.isEmpty()
+                            ? "none is being made: donors have no room, or do not answer"
+                            : "they cannot be made: " + whyFailing);
+        }
     }
 
     private Left left(Work of) {

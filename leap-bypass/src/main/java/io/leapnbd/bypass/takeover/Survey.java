@@ -92,8 +92,12 @@ final class Survey implements AutoCloseable {
         return connectors.get(donor).donor().name();
     }
 
-    /** The conversation with a donor that answered. */
+    /** The conversation with a donor that answered. What it throws names the donor. */
     Conversation with(int donor) {
+        return new NamedConversation(address(donor), unnamed(donor));
+    }
+
+    private Conversation unnamed(int donor) {
         Conversation conversation = conversations[donor];
         if (conversation == null) {
             throw new IllegalStateException("donor " + address(donor) + " did not answer");
@@ -158,7 +162,7 @@ final class Survey implements AutoCloseable {
             while (!answering[donor] && System.nanoTime() - begin < LOOK_NANOS) {
                 Thread.sleep(LOOK_AGAIN_MILLIS);
                 long asked = System.nanoTime();
-                HelloReply again = greet(with(donor));
+                HelloReply again = greet(unnamed(donor));
                 replies[donor] = again;
                 if (again.heardMillisAgo() < 0) {
                     return;

@@ -48,7 +48,7 @@ final class Connection extends ChannelInboundHandlerAdapter {
     final ConnectionCredit credit;
     final IncomingPayload payload;
     final ReplyOutput replies;
-    private final Peer peer;
+    final Peer peer;
     private final LoopBuffers loop;
     private final StallWatch stalls;
     private final AtomicReference<Stage> stage = new AtomicReference<>(Stage.HANDSHAKE);

@@ -34,6 +34,7 @@ final class ServerCore {
     private final LogLimit refusals = new LogLimit();
     private final LogLimit drops = new LogLimit();
     private final LogLimit errors = new LogLimit();
+    private final LogLimit failures = new LogLimit();
     private volatile boolean closed;
 
     ServerCore(NbdServerContext context) {
@@ -94,6 +95,11 @@ final class ServerCore {
     /** For lines about what went wrong on this side. */
     LogLimit errors() {
         return errors;
+    }
+
+    /** For lines about requests that the device has failed. */
+    LogLimit failures() {
+        return failures;
     }
 
     ServerStatistics statistics() {

@@ -8,6 +8,8 @@ import io.leapnbd.nbd.spi.NbdError;
 import io.leapnbd.nbd.spi.RequestObserver;
 import io.netty.buffer.ByteBuf;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * The transmission phase of one connection ("Transmission"): decodes requests where they lie, submits them to the
@@ -22,6 +24,8 @@ import org.jspecify.annotations.Nullable;
  * <p>Everything here belongs to the connection's event loop.
  */
 final class TransmissionPhase implements Phase {
+
+    private static final Logger LOG = LoggerFactory.getLogger(TransmissionPhase.class);
 
     /** The number by which this server knows {@code base:allocation}. */
     static final int ALLOCATION_CONTEXT = 1;
@@ -308,6 +312,7 @@ final class TransmissionPhase implements Phase {
             credit.give(request.credit);
             if (error != 0) {
                 replies.error(request.cookie, error, errorOffset);
+                log(request, error, errorOffset);
             } else {
                 replies.done(request.cookie);
             }
@@ -317,6 +322,21 @@ final class TransmissionPhase implements Phase {
             connection.closeWhenSent();
         } else {
             connection.wake();
+        }
+    }
+
+    /** A client's user is told no more than that something failed: an operator finds here what it was. */
+    private void log(Request request, int error, long errorOffset) {
+        LogLimit limit = connection.server.failures();
+        if (error == NbdError.EIO.code() && limit.allows()) {
+            LOG.warn(
+                    "{} got an I/O error: {} of {} bytes at byte {}{}{}",
+                    connection.peer.name(),
+                    request.command,
+                    request.length,
+                    request.offset,
+                    errorOffset < 0 ? "" : ", first at byte " + errorOffset,
+                    limit.leftOut());
         }
     }
 

@@ -109,7 +109,7 @@ record RepairStatus(Left repair, Left moves, int failing, String whyFailing, Los
     /** What is left, in words. */
     static String words(Left left) {
         return left.slabs()
-                + (left.slabs() == 1 ? " copy left, " : " copies left, ")
+                + (left.slabs() == 1 ? " copy to make, " : " copies to make, ")
                 + Size.approximate(left.bytes())
                 + ", "
                 + Size.approximate(left.bytesASecond())

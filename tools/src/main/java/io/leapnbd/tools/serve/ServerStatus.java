@@ -88,7 +88,7 @@ record ServerStatus(
                 String unused = donor.whyUnused();
                 complaints.add(
                         unused == null
-                                ? "donor " + donor + " cannot be reached; its pages wait for it"
+                                ? "donor " + donor + " cannot be reached; " + waiting(donor)
                                 : "donor " + donor + " answers and is not used: it " + unused);
             } else if (donor.linksUp() < settings.loops().count()) {
                 complaints.add("donor " + donor + " has " + donor.linksUp() + " of "
@@ -99,9 +99,11 @@ record ServerStatus(
         limits(complaints);
         SpillStatus.complain(device.spill(), complaints);
         comingAndGoing(complaints);
-        long lost = device.map().pagesLost();
+        RepairStatus repair = RepairStatus.of(device);
+        long lost = repair.lost().bytes() / Protocol.PAGE_SIZE;
         if (lost > 0) {
-            complaints.add(lost + " written pages are lost with their donors; reading one is an I/O error");
+            complaints.add((lost == 1 ? "1 page is lost with its donors" : lost + " pages are lost with their donors")
+                    + "; reading one is an I/O error until it is written again");
         }
         for (int i : numbers()) {
             long unfit = device.sealFigures().unfit(i);
@@ -115,7 +117,7 @@ record ServerStatus(
             complaints.add(few + " slabs have fewer than " + device.copies()
                     + " copies; they are filled again where there is room");
         }
-        String notFilled = RepairStatus.of(device).complaint();
+        String notFilled = repair.complaint();
         if (notFilled != null) {
             complaints.add(notFilled);
         }
@@ -137,6 +139,38 @@ record ServerStatus(
             }
         }
         return complaints;
+    }
+
+    /** What waits for a donor that cannot be reached, in words: copies that count as there are none that anybody can read. */
+    private String waiting(Donor donor) {
+        int number = device.donors().indexOf(donor);
+        long copies = 0;
+        long only = 0;
+        for (int slab = 0; slab < device.map().slabs(); slab++) {
+            Placement placement = device.map().placement(slab);
+            if (placement != null && placement.isAt(number)) {
+                copies++;
+                only += anyUp(placement) ? 0 : 1;
+            }
+        }
+        if (copies == 0) {
+            return "it holds no pages";
+        }
+        return (copies == 1 ? "1 slab lacks its copy" : copies + " slabs lack their copies")
+                + " there"
+                + (only == 0
+                        ? ""
+                        : ", and " + only + (only == 1 ? " has no other" : " have no other")
+                                + " that answers, so requests wait");
+    }
+
+    private boolean anyUp(Placement placement) {
+        for (int i = 0; i < placement.live(); i++) {
+            if (device.donors().get(placement.member(i).donor()).up()) {
+                return true;
+            }
+        }
+        return false;
     }
 
     /** What donors want back, or are drained of, and whether there is room for it. */
@@ -401,6 +435,7 @@ record ServerStatus(
         if (!latencies.isEmpty()) {
             out.append('\n').append(latencies);
         }
+        out.append(errors());
         out.append("\nlongest turn of an event loop ")
                 .append(Durations.approximate(
                         loops.stream().mapToLong(LoopTurns::longestNanos).max().orElse(0)))
@@ -420,6 +455,21 @@ record ServerStatus(
             complaints.forEach(complaint -> out.append("  ").append(complaint).append('\n'));
         }
         return out.append(SecurityLine.text(security)).toString();
+    }
+
+    /** How many requests were answered with an error, and with which; empty if none was. */
+    private String errors() {
+        StringBuilder out = new StringBuilder();
+        for (NbdError error : NbdError.values()) {
+            long count = nbd.statistics().errors(error);
+            if (count > 0) {
+                out.append(out.isEmpty() ? "\nrequests that failed since the start: " : ", ")
+                        .append(error.name())
+                        .append(' ')
+                        .append(count);
+            }
+        }
+        return out.isEmpty() ? "" : out.append('\n').toString();
     }
 
     /** The name in a donor's certificate; empty if it has shown none. */

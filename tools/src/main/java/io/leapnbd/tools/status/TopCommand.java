@@ -207,9 +207,10 @@ public final class TopCommand implements Callable<Integer> {
                 ? ""
                 : String.format(
                         Locale.ROOT,
-                        "%s: %,.0f copies left, %s, %s/s, %s%n%n",
+                        "%s: %,.0f %s to make, %s, %s/s, %s%n%n",
                         work,
                         left,
+                        left == 1 ? "copy" : "copies",
                         Size.approximate((long) now.value("leap_copies_left_bytes" + labels)),
                         Size.approximate((long) now.value("leap_copies_bytes_per_second" + labels)),
                         seconds < 0 ? "stands still" : String.format(Locale.ROOT, "%,.0f s left", seconds));

@@ -17,6 +17,7 @@ import io.leapnbd.tools.http.EndpointAddress;
 import io.leapnbd.tools.http.EndpointClient;
 import io.leapnbd.tools.http.SecurityLine;
 import java.io.IOException;
+import java.net.URI;
 import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -26,6 +27,7 @@ import java.util.Map;
 import java.util.Random;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.LockSupport;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
@@ -306,6 +308,68 @@ class LeapServerTest {
         assertThat(file.apply("leap")).isEqualTo("leap.state");
     }
 
+    /** Lost pages were named for ever, and errors only in the JSON. */
+    @Test
+    void pagesThatAreLostAreNamedUntilTheyAreWrittenAgainAndErrorsAreCounted() throws IOException {
+        try (LeapServer server = LeapServer.open(settings(4 * SLAB));
+                NbdClient client = client(server, "nbd://")) {
+            client.write(0, page(3));
+            client.write(PAGE, page(4));
+            restartDonor();
+            await(server, "2 pages are lost with their donors");
+            assertThatThrownBy(() -> client.read(0, ByteBuffer.allocate(PAGE))).isInstanceOf(IOException.class);
+            assertThat(get(server, "/status?format=text")).contains("requests that failed since the start: EIO 1\n");
+            client.write(0, page(5));
+            await(server, "1 page is lost with its donors; reading one is an I/O error until it is written again");
+            client.write(PAGE, page(6));
+            assertThat(get(server, "/status?format=text"))
+                    .doesNotContain("lost")
+                    .contains("requests that failed since the start: EIO 1\n");
+        }
+    }
+
+    /** The copies of a donor that was away when the server started were told nowhere. */
+    @Test
+    void copiesAtADonorThatIsAwayAreToldAfterARestart() throws IOException {
+        LendingDonor other = LendingDonor.open(
+                StoreSettings.ofMemory(8 * SLAB, SLAB).withLock(false), ANYWHERE, 1, ANY_HTTP, List.of());
+        ServerSettings two = keepingTwo(
+                settings(4 * SLAB),
+                DonorAddress.parseList(
+                        donor.uris().getFirst() + "?zone=a," + other.uris().getFirst() + "?zone=b"));
+        try {
+            try (LeapServer server = LeapServer.open(two);
+                    NbdClient client = client(server, "nbd://")) {
+                client.write(0, page(3));
+                client.write(SLAB, page(3));
+            }
+        } finally {
+            other.close();
+        }
+        try (LeapServer server = LeapServer.open(two);
+                NbdClient client = client(server, "nbd://")) {
+            assertThat(get(server, "/status?format=text"))
+                    .containsPattern(
+                            "cannot be reached; 2 slabs lack their copies there\n|2 slabs have fewer than 2 copies");
+            client.read(0, ByteBuffer.allocate(PAGE));
+        }
+    }
+
+    private void restartDonor() throws IOException {
+        HostPort same =
+                new HostPort("127.0.0.1", URI.create(donor.uris().getFirst()).getPort());
+        donor.close();
+        donor = LendingDonor.open(StoreSettings.ofMemory(8 * SLAB, SLAB).withLock(false), same, 1, ANY_HTTP, List.of());
+    }
+
+    private static void await(LeapServer server, String words) throws IOException {
+        long deadline = System.nanoTime() + Duration.ofMinutes(2).toNanos();
+        while (!get(server, "/status?format=text").contains(words)) {
+            assertThat(System.nanoTime()).as("the status says: " + words).isLessThan(deadline);
+            LockSupport.parkNanos(50_000_000);
+        }
+    }
+
     private ServerSettings settings(long size) {
         return settings(size, folder.resolve("state"));
     }
@@ -350,6 +414,39 @@ class LeapServerTest {
                 s.links(),
                 http == null ? s.http() : EndpointAddress.exactly(http),
                 s.copies(),
+                s.ioTimeout(),
+                s.loops(),
+                s.stateDir(),
+                s.takeover(),
+                s.histogramLog(),
+                s.histogramInterval(),
+                s.prefetch(),
+                s.record(),
+                s.fileLimit(),
+                s.path(),
+                s.unprotected());
+    }
+
+    private static ServerSettings keepingTwo(ServerSettings s, List<DonorAddress> donors) {
+        CopiesChoice one = s.copies();
+        return new ServerSettings(
+                donors,
+                s.size(),
+                s.export(),
+                s.tcp(),
+                s.unix(),
+                s.tls(),
+                s.links(),
+                s.http(),
+                new CopiesChoice(
+                        2,
+                        false,
+                        0,
+                        one.memberTimeout(),
+                        one.seals(),
+                        one.encryption(),
+                        one.onlyThisMachine(),
+                        one.spill()),
                 s.ioTimeout(),
                 s.loops(),
                 s.stateDir(),
