@@ -28,7 +28,7 @@ final class Drain {
     private static final long LOOK_MILLIS = 20;
     private static final long TELL_NANOS = TimeUnit.SECONDS.toNanos(10);
 
-    /** If nothing has come back for so long, what other donors have copies of is not waited for. */
+    /** If nothing has come back for so long, with its servers here, what other donors have copies of is not waited for. */
     private static final long STUCK_NANOS = TimeUnit.SECONDS.toNanos(5);
 
     /** What the process needs to end beside. */
@@ -122,16 +122,20 @@ final class Drain {
             }
             int before = left;
             left = store.statistics().lentSlabs();
-            moved = left < before ? now : moved;
+            // A server that is being started anew has had no time to take anything back.
+            moved = left < before || !isServed() ? now : moved;
         }
         log.info("all slabs have come back after {}", Durations.approximate(System.nanoTime() - begin));
     }
 
-    /** Whether servers that are connected have another live copy of each slab. */
+    /** Whether other donors have a live copy of each slab, as their servers say. */
     private boolean allIsElsewhere() {
-        return store.statistics().exports().stream()
-                .allMatch(
-                        export -> export.slabs() == 0 || (export.elsewhere() == export.slabs() && export.links() > 0));
+        return store.statistics().exports().stream().allMatch(export -> export.elsewhere() == export.slabs());
+    }
+
+    /** Whether the servers of all that is here are connected. */
+    private boolean isServed() {
+        return store.statistics().exports().stream().allMatch(export -> export.slabs() == 0 || export.links() > 0);
     }
 
     private void sayWhoIsAway() {
