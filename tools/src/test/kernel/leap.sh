@@ -43,7 +43,7 @@ silent_about() { ! grep -E -- "$2" "$OUT/$1.out"; } # NAME REGEX: it has not
 
 # How long the kernel's own counters say that pages have not moved is no sign of a deadlock: a server that is being
 # restarted, or a pass that finds its pages in memory, looks the same. So: no packet on the tap at all for so long.
-PATIENCE=25
+PATIENCE=100
 seen='' since=0
 moves() { # something has moved lately; if not, what a stuck guest can still tell is kept
   local counters

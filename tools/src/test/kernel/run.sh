@@ -61,9 +61,9 @@ if [ -z "$wanted" ]; then
   count "$out/self-test.log"
 fi
 scenario nbd-client 128M 500 nbd-client.sh
-scenario attach 256M 800 attach.sh
-scenario copies 256M 800 copies.sh
-scenario limited 384M 800 guest.sh limited
+scenario attach 256M 1500 attach.sh
+scenario copies 256M 1500 copies.sh
+scenario limited 384M 1500 guest.sh limited
 scenario whole 384M 700 guest.sh whole
 scenario doctor 320M 200 doctor.sh
 echo "$passed passed, $failed failed"

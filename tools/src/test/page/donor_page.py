@@ -25,7 +25,7 @@ def values_are_those_of_status(it):
     require(it.browser.console() == [], "something was complained of")
 
 
-def what_it_wants_back_is_shown(it):
+def its_end_is_said(it):
     it.donors[0].child.terminate()  # Its drain timeout is 0 s, so it is gone at once.
     await_that(lambda: it.browser.shown("alert"), "nothing is said")
     require(it.browser.text("alert").startswith("The donor does not answer since "), it.browser.text("alert"))
@@ -33,4 +33,4 @@ def what_it_wants_back_is_shown(it):
 
 def add(suite):
     suite.test("the page of a donor shows what /status says", values_are_those_of_status)
-    suite.test("the page of a donor says that it has ended", what_it_wants_back_is_shown)
+    suite.test("the page of a donor says that it has ended", its_end_is_said)
