@@ -1,6 +1,6 @@
 package io.leapnbd.tools.demo;
 
-import java.io.Console;
+import io.leapnbd.tools.cli.Terminal;
 import java.io.PrintStream;
 import java.util.ArrayList;
 import java.util.List;
@@ -28,7 +28,7 @@ final class Progress implements AutoCloseable {
         this.name = String.format(Locale.ROOT, "%-10s", name);
         this.out = out;
         boolean utf8 = out.charset().name().startsWith("UTF");
-        bar = isTerminal()
+        bar = Terminal.isHere()
                 ? new ProgressBarBuilder()
                         .setTaskName("  " + this.name)
                         .setInitialMax(pages)
@@ -37,12 +37,6 @@ final class Progress implements AutoCloseable {
                         .setConsumer(new ConsoleProgressBarConsumer(out, WIDTH))
                         .build()
                 : null;
-    }
-
-    @SuppressWarnings("SystemConsoleNull") // it is null again by default since JDK 25 when there is no terminal
-    private static boolean isTerminal() {
-        Console console = System.console();
-        return console != null && console.isTerminal();
     }
 
     /** Some pages more are done. */

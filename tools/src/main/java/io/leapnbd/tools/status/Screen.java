@@ -1,6 +1,6 @@
 package io.leapnbd.tools.status;
 
-import java.io.Console;
+import io.leapnbd.tools.cli.Terminal;
 import java.io.File;
 import java.io.IOException;
 import java.io.PrintWriter;
@@ -55,7 +55,7 @@ final class Screen implements AutoCloseable {
 
     /** The screen that there is. */
     static Screen open(PrintWriter out) {
-        boolean terminal = isTerminal() && !"dumb".equals(System.getenv("TERM"));
+        boolean terminal = Terminal.isHere() && !"dumb".equals(System.getenv("TERM"));
         String noColour = System.getenv("NO_COLOR");
         return new Screen(out, new Paint(terminal && (noColour == null || noColour.isEmpty())), terminal);
     }
@@ -151,12 +151,6 @@ final class Screen implements AutoCloseable {
             Thread.currentThread().interrupt();
             return null;
         }
-    }
-
-    @SuppressWarnings("SystemConsoleNull") // it is null again by default since JDK 25 when there is no terminal
-    private static boolean isTerminal() {
-        Console console = System.console();
-        return console != null && console.isTerminal();
     }
 
     private synchronized void leave() {
