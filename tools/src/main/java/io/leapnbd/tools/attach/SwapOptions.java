@@ -62,9 +62,8 @@ public final class SwapOptions {
             paramLabel = "TIME",
             defaultValue = "60s",
             converter = Durations.Converter.class,
-            description =
-                    "How long requests wait for this server to come back; then they fail, and with them the programs whose"
-                            + " pages they were for. Default: ${DEFAULT-VALUE}.")
+            description = "How long requests wait for this server to come back. Then they fail, and programs"
+                    + " end whose pages they were for. Default: ${DEFAULT-VALUE}.")
     private Duration deadTimeout = Duration.ofSeconds(60);
 
     @Option(
