@@ -24,6 +24,8 @@ from beside import Beside
 from processes import Processes, Server, two_donors
 from runner import Suite, stop_on_signals
 
+ROUNDS = 100  # of faults, where nobody says how many
+
 
 def number(words, option, otherwise):
     """The number after an option, and the words without both."""
@@ -40,16 +42,21 @@ def main(words):
     if count and not words:
         words = [rounds.NAME]
     processes = Processes()
-    # All of the suite: what takes longest runs in a process of its own.
-    beside = None if words else Beside(__file__, ownership.HISTORIES, "--histories", histories, "--from", first)
+    # All of the suite: what takes longest, and waits for most of it, runs in processes of its own.
+    beside = []
+    if not words:
+        beside = [
+            Beside(__file__, ownership.HISTORIES, "--histories", histories, "--from", first),
+            Beside(__file__, rounds.NAME, "--rounds", ROUNDS, "--from", first),
+        ]
 
     def close():
-        if beside:
-            beside.close()
+        for other in beside:
+            other.close()
         processes.close()
 
     stop_on_signals(close)
-    suite = Suite(words, processes, ownership.HISTORIES if beside else None)
+    suite = Suite(words, processes, [ownership.HISTORIES, rounds.NAME] if beside else [])
     try:
         size = real_clients.SIZE
 
@@ -70,7 +77,7 @@ def main(words):
         copies.run(suite, processes)
         drains.run(suite, processes, first, count or 3)
         seals.run(suite, processes, first, count or 3)
-        rounds.run(suite, processes, first, count or 100)
+        rounds.run(suite, processes, first, count or ROUNDS)
         set_donors.run(suite, processes, first, count or 3)
         spill.run(suite, processes, first, count or 3)
         encryption.run(suite, processes, first, count or 2)
@@ -81,8 +88,8 @@ def main(words):
         bad_flags.run(suite, processes)
         configuration.run(suite, processes)
         own_memory.run(suite, processes)
-        if beside:
-            beside.finish(suite)
+        for other in beside:
+            other.finish(suite)
     finally:
         close()
     print(f"{suite.passed} passed, {suite.failed} failed", flush=True)

@@ -47,6 +47,7 @@ class Processes:
             LEAP_NBD_BUILD="no", LEAP_NBD_CONFIG="none", LEAP_NBD_RUN_DIR=os.path.join(self.folder, "run"), NO_COLOR="1"
         )
         self.started = []
+        self.complaints = []  # of processes that have ended and were forgotten
         self.names = 0
 
     def path(self, name):
@@ -82,12 +83,16 @@ class Processes:
 
     def end_all(self):
         """Kills everything that still runs; returns what was wrong with its output, if anything."""
-        complaints = []
-        for daemon in self.started:
-            daemon.kill()
-            complaints += daemon.traces()
-        self.started = []
+        self.kill_all()
+        self.forget_ended()
+        complaints, self.complaints = self.complaints, []
         return "\n".join(complaints)
+
+    def forget_ended(self):
+        """What has ended is shown by no later failure; what was wrong with its output is kept."""
+        for daemon in [daemon for daemon in self.started if not daemon.alive()]:
+            self.complaints += daemon.traces()
+            self.started.remove(daemon)
 
     def close(self):
         self.kill_all()

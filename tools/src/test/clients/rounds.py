@@ -8,6 +8,7 @@ import os
 import random
 import socket
 import subprocess
+import textwrap
 import threading
 import time
 import urllib.error
@@ -16,7 +17,7 @@ from connection import connect
 from copies import Zoned
 from faults import BothKilled, plan
 from load import PAGE, Load
-from processes import Donor, Server, await_that
+from processes import LAUNCHER, Donor, Server, await_that
 from relay import Relay
 from verified import Verified
 
@@ -47,6 +48,7 @@ class Pool:
 
     def __init__(self, processes, seed, encrypt):
         self.processes = processes
+        processes.forget_ended()  # the pool before
         self.donors = [Donor(processes, "96M", f"donor {i}", drain_timeout="50s") for i in range(3)]
         for donor in self.donors:
             donor.ready()
@@ -294,6 +296,11 @@ class Rounds:
                 daemon.resume()
                 with open(name + ".stacks", "w") as stacks:
                     look_at(daemon, stacks)
+        if self.pool is not None and self.pool.server.alive():
+            try:
+                print(textwrap.indent(self.processes.run(LAUNCHER, "status", "--http", self.pool.http), "    "), flush=True)
+            except AssertionError as silent:
+                print(f"    {silent}", flush=True)
         print(f"    what the processes said and did is in {folder}", flush=True)
 
 

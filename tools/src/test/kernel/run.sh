@@ -60,9 +60,9 @@ if [ -z "$wanted" ]; then
   grep FAIL "$out/self-test.log"
   count "$out/self-test.log"
 fi
-scenario nbd-client 128M 500 nbd-client.sh
-scenario attach 256M 1500 attach.sh
-scenario copies 256M 1500 copies.sh
+scenario nbd-client 96M 500 nbd-client.sh
+scenario attach 192M 1500 attach.sh
+scenario copies 192M 1500 copies.sh
 scenario limited 384M 1500 guest.sh limited
 scenario whole 384M 700 guest.sh whole
 scenario doctor 320M 200 doctor.sh

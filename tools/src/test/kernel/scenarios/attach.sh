@@ -10,7 +10,7 @@ expect 'a server starts beside them' host_server $size || give_up 'no server'
 expect 'attach' attach --timeout 6s "nbd://$HOST_IP:10809" || give_up 'not attached'
 expect 'it swaps' swap_in_use nbd0
 resident attach
-guest_start check "exec $check_program $memory rewrite/4 seq"
+guest_start check "exec $check_program $memory rewrite/8 seq/4"
 for moment in 'fill 2/4' 'rewrite 2/4' 'seq 1/4'; do
   expect "the program gets to $moment" await check "$moment" 400 || break
   host_kill $server 9

@@ -26,7 +26,7 @@ holds_nothing() { # NUMBER SECONDS
   done
 }
 
-guest_start check "exec $check_program $memory rewrite/2 seq/2 stride/4 random/8"
+guest_start check "exec $check_program $memory rewrite/4 seq/4 stride/16 random/16"
 donor_dies 1 'fill 2/4' && donor_dies 2 'rewrite 1/4' &&
   expect 'the program gets to rewrite 3/4' await check 'rewrite 3/4' 400 && {
   host_kill $server 9

@@ -8,7 +8,7 @@ expect 'nbd-client attaches' guest "nbd-client $HOST_IP 10809 /dev/nbd0 -b 4096 
   expect 'mkswap and swapon -d take the device' guest 'mkswap /dev/nbd0 && swapon -d /dev/nbd0' || give_up 'no swap'
 expect "the README's settings" guest 'cd /proc/sys/vm && echo 0 >watermark_boost_factor &&
   echo 100 >watermark_scale_factor && echo 6144 >min_free_kbytes'
-guest_start check "exec $check_program $memory seq stride/2 random/2"
+guest_start check "exec $check_program $memory seq/2 stride/4 random/4"
 expect "$memory MiB in a guest of $MEMORY: every page is right" every_page_right check 800
 figures check
 expect 'status shows that pages were prefetched, and were read' prefetched_pages_are_read

@@ -15,7 +15,7 @@ import org.junit.jupiter.api.io.TempDir;
  */
 class TakeoverHistoryTest {
 
-    private static final int HISTORIES = Integer.getInteger("leap.histories", 150);
+    private static final int HISTORIES = Integer.getInteger("leap.histories", 100);
     private static final long SEED = Long.getLong("leap.seed", 1);
 
     private static final int SCENES = 40;
