@@ -20,6 +20,7 @@ import set_donors
 import spill
 import tls
 import tls_psk
+import two_machines
 from beside import Beside
 from processes import Processes, Server, two_donors
 from runner import Suite, stop_on_signals
@@ -84,6 +85,7 @@ def main(words):
         tls.run(suite, processes)
         tls_psk.run(suite, processes)
         secret_files.run(suite, processes)
+        two_machines.run(suite, processes)
         links.run(suite, processes)
         bad_flags.run(suite, processes)
         configuration.run(suite, processes)
