@@ -174,17 +174,22 @@ def strangers(linked):
 
 
 def wire(linked):
-    """Records that are cut or changed on the way end the connection, and what they carried is sent again."""
+    """What is cut, changed, said twice or out of its order ends the connection, and what it carried is sent again."""
     job = Verified(linked.processes, linked.server, 0, SIZE // 2, iops=4000)
     connection = connect(linked.server.unix_uri)
+
+    def reconnects():
+        job.look()  # when all is written and read, there is nothing that could end the connection
+        return linked.server.status()["donors"][1]["reconnects"]
+
+    does = [lambda: linked.wire.flip(1), linked.wire.cut, lambda: linked.wire.double(1), lambda: linked.wire.swap(1)]
     try:
         job.look()
-        for turn in range(6):
-            time.sleep(0.4)
-            if turn % 2:
-                linked.wire.cut()
-            else:
-                linked.wire.flip(1)
+        for turn in range(8):
+            before = reconnects()
+            time.sleep(0.3)
+            does[turn % 4]()
+            await_that(lambda: reconnects() > before, "the connection ends", 60)
             await_that(lambda: linked.server.status()["donors"][1]["up"], "the donor is back")
             job.look()
         job.finish()
@@ -192,11 +197,29 @@ def wire(linked):
         job.close()
     said = linked.server.errors() + linked.donors[1].errors()
     require("a record was changed on the way" in said, "nobody says that a record was changed")
-    require(linked.wire.changed >= 2, "nothing was changed on the wire")
+    done = (linked.wire.changed, linked.wire.doubled, linked.wire.swapped)
+    require(min(done) >= 2, f"changed, said twice and out of order on the wire: {done}")
     unfit = [donor["seals_unfit"] for donor in linked.server.status()["donors"]]
     require(unfit == [0, 0], f"changed bytes came through TLS: {unfit}")
     await_that(linked.whole, "two copies of everything", 60)
     connection.close()
+
+
+def replayed(linked):
+    """What servers said is said again by somebody who has recorded it: it is worth nothing on another connection."""
+
+    def done():
+        status = linked.donors[1].status()
+        return status["exports"], {what: status["requests"][what] for what in ("writes", "trims", "fenced")}
+
+    connection = connect(linked.server.unix_uri)
+    require(connection.wait(*[connection.write(at * PAGE, os.urandom(PAGE)) for at in range(8)]) == [0] * 8, "writes")
+    connection.close()
+    before = done()
+    answers = linked.wire.replay()
+    require(answers and all(answer[:1] == b"\x16" for answer in answers), f"the donor does not begin a handshake: {[a[:1] for a in answers]}")
+    require(done() == before, f"it had an effect: {before} became {done()}")
+    require(linked.server.alive() and linked.server.status()["donors"][1]["up"], "the server has lost its donor by it")
 
 
 def tapped(linked):
@@ -292,7 +315,8 @@ def run(suite, processes):
     suite.test("links: status says who is at the other end, and whose an export is", known)
     suite.test("links: a server with another identity is refused, whatever it says, and disturbs nobody", another_identity)
     suite.test("links: who is not of the pool, or not in its role, is refused in a sentence on both sides", strangers)
-    suite.test("links: a wire that is cut or changes bits loses nothing, and lets nothing wrong through", wire)
+    suite.test("links: a wire that cuts, changes bits, repeats or reorders loses nothing, and lets nothing wrong through", wire)
+    suite.test("links: what a server said has no effect when it is said again", replayed)
     suite.test("links: nothing of a page is on the wire", tapped)
     suite.test("links: kill -9 of the server and of a donor loses nothing", killed)
     suite.test("links: a stand-by with the same identity takes the export over", stand_by)

@@ -1,8 +1,13 @@
-"""A wire between servers and one donor that does not know what it carries: it can be cut, it can change a bit, and it can be tapped."""
+"""
+A wire between servers and one donor that does not know what it carries. It can be cut and tapped. It can change a bit of what passes, say it twice, or
+say it in another order. What a server said on a connection can be said again on a new one.
+"""
 
 import socket
 import struct
 import threading
+
+WAIT_FOR_NEXT = 0.05  # seconds for which something is held back, to be said behind what comes next
 
 
 class Wire:
@@ -15,7 +20,10 @@ class Wire:
         self.lock = threading.Lock()
         self.pairs = set()
         self.flips = 0  # chunks that are still to be changed
-        self.changed = 0
+        self.doubles = 0  # chunks that are still to be said twice
+        self.swaps = 0  # chunks that are still to be said behind the next one
+        self.changed = self.doubled = self.swapped = 0
+        self.recorded = {}  # what each server has said, by connection
         self.tapped = None  # what has passed, when somebody listens
         threading.Thread(target=self.accept, daemon=True).start()
 
@@ -39,15 +47,52 @@ class Wire:
                 threading.Thread(target=self.carry, args=(source, sink, (near, far)), daemon=True).start()
 
     def carry(self, source, sink, pair):
+        held = b""
         try:
             while True:
-                chunk = source.recv(1 << 16)
+                try:
+                    source.settimeout(WAIT_FOR_NEXT if held else None)
+                    chunk = source.recv(1 << 16)
+                except TimeoutError:  # whoever says more may be waiting for what is held
+                    sink.sendall(held)
+                    held = b""
+                    self.swap(1)
+                    continue
                 if not chunk:
                     sink.shutdown(socket.SHUT_WR)
                     return
-                sink.sendall(self.touched(chunk))
+                if source is pair[0]:
+                    self.record(pair, chunk)
+                if not held and self.takes("swaps", chunk):
+                    held = chunk
+                    continue
+                if held:
+                    self.count("swapped")
+                if self.takes("doubles", chunk):
+                    self.count("doubled")
+                    chunk += chunk
+                sink.sendall(self.touched(chunk) + held)
+                held = b""
         except OSError:
             self.end(pair)
+
+    def record(self, pair, chunk):
+        with self.lock:
+            if len(self.recorded.setdefault(pair, bytearray())) < 1 << 20:
+                self.recorded[pair] += chunk
+
+    def takes(self, what, chunk):
+        """Whether it is this chunk's turn for it."""
+        with self.lock:
+            left = getattr(self, what)
+            if not left or len(chunk) <= 64:
+                return False
+            setattr(self, what, left - 1)
+            return True
+
+    def count(self, what):
+        with self.lock:
+            setattr(self, what, getattr(self, what) + 1)
 
     def touched(self, chunk):
         with self.lock:
@@ -86,6 +131,34 @@ class Wire:
         """Changes one bit in each of the next chunks."""
         with self.lock:
             self.flips += chunks
+
+    def double(self, chunks):
+        """Says each of the next chunks twice."""
+        with self.lock:
+            self.doubles += chunks
+
+    def swap(self, chunks):
+        """Has each of the next chunks overtaken by the one behind it."""
+        with self.lock:
+            self.swaps += chunks
+
+    def replay(self):
+        """Says on new connections what servers have said until now; what the donor answers to each."""
+        with self.lock:
+            said = [bytes(one) for one in self.recorded.values()]
+        answers = []
+        for one in said:
+            with socket.create_connection(self.target, 10) as again:
+                again.settimeout(30)
+                answer = b""
+                try:
+                    again.sendall(one)
+                    while chunk := again.recv(1 << 16):
+                        answer += chunk
+                except ConnectionError:
+                    pass  # it ends with a reset
+                answers.append(answer)
+        return answers
 
     def tap(self):
         with self.lock:
