@@ -197,7 +197,8 @@ class TlsOverRdmaTest {
         private int filled;
 
         void arrives(ByteBuf message) {
-            receives[filled] = Unpooled.buffer(MOST, MOST).setBytes(0, message, message.readerIndex(), message.readableBytes());
+            receives[filled] =
+                    Unpooled.buffer(MOST, MOST).setBytes(0, message, message.readerIndex(), message.readableBytes());
             layer.received(filled++, message.readableBytes());
         }
 

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import java.io.IOException;
 import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
@@ -83,6 +84,7 @@ class DemoTest {
             }
             children = demo.descendants().toList();
             assertThat(children).hasSizeGreaterThanOrEqualTo(4);
+            assertSecured(children);
             demo.destroy();
             assertThat(demo.waitFor(60, TimeUnit.SECONDS)).isTrue();
         } finally {
@@ -90,6 +92,27 @@ class DemoTest {
         }
         assertThat(children).noneMatch(ProcessHandle::isAlive);
         assertThat(leftovers(folder)).isEmpty();
+    }
+
+    /** Nobody asks for it: donors and server show each other certificates, and pages are encrypted. */
+    private static void assertSecured(List<ProcessHandle> children) throws IOException {
+        int donors = 0;
+        int servers = 0;
+        for (ProcessHandle child : children) {
+            String words = Files.readString(Path.of("/proc/" + child.pid() + "/cmdline"), StandardCharsets.ISO_8859_1)
+                    .replace('\0', ' ');
+            boolean server = words.contains(" serve --");
+            if (server || words.contains(" donor --")) {
+                servers += server ? 1 : 0;
+                donors += server ? 0 : 1;
+                assertThat(words).contains(" --pool ").doesNotContain("--insecure");
+                if (server) {
+                    assertThat(words).contains(" --encrypt on ");
+                }
+            }
+        }
+        assertThat(servers).isEqualTo(1);
+        assertThat(donors).isEqualTo(3);
     }
 
     private static Process demo(Path folder, Path output) throws IOException {
