@@ -215,6 +215,27 @@ def third_party(lab):
         require(read.read(PAGE) == text_page(0), "pages have changed")
 
 
+def no_key_is_shown(lab):
+    """Keys of the pool are in their files and nowhere else, after all of the above."""
+    seen = {"what the commands print": "".join(lab.said)}
+    keys = []
+    for host, command in lab.stay.items():
+        folder = f"/proc/{lab.machines[host].child.pid}/root/etc/leap-nbd/pool"
+        for name in os.listdir(folder):
+            if name.endswith("-key.pem"):
+                with open(os.path.join(folder, name)) as file:
+                    keys += [line for line in file.read().splitlines() if len(line) > 20 and not line.startswith("-----")]
+        seen[f"status of {host}"] = lab.machines[host].run("./leap-nbd status --json && ./leap-nbd status --verbose")
+        for name in ("cmdline", "environ"):
+            with open(f"/proc/{command.child.pid}/{name}", errors="replace") as file:
+                seen[f"{name} on {host}"] = file.read()
+        with open(command.output_path) as out:
+            seen[f"output on {host}"] = out.read() + command.errors()
+    require(len(keys) >= 6, f"there are {len(keys)} lines of keys only")
+    shown = [place for place, text in seen.items() if not text or any(key in text for key in keys)]
+    require(not shown, f"nothing, or a key, is in {shown}")
+
+
 def run(suite, processes):
     if os.getuid() != 0:
         print("    'two machines' takes root, to make machines of", flush=True)
@@ -222,4 +243,5 @@ def run(suite, processes):
     suite.test("two machines: the README's five commands set them up", five_commands)
     suite.test("two machines: pages come back, and neither the donor nor the way there has them in plain", sealed)
     suite.test("two machines: a third one without a certificate of the pool is refused, and changes nothing", third_party)
+    suite.test("two machines: no key of the pool is in output, status, command line or environment", no_key_is_shown)
     suite.run(lambda: Lab(processes))
