@@ -13,6 +13,7 @@ import javax.net.ssl.SSLEngine;
 import javax.net.ssl.TrustManager;
 import javax.net.ssl.TrustManagerFactory;
 import javax.net.ssl.X509ExtendedTrustManager;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Which clients a server believes: those with a certificate of its authority. One that names a machine of a leap-nbd pool, and what it is good for
@@ -32,18 +33,26 @@ final class ClientTrust extends X509ExtendedTrustManager {
     private final X509ExtendedTrustManager authority;
     private final RevokedFile revoked;
 
-    private ClientTrust(X509ExtendedTrustManager authority, RevokedFile revoked) {
+    private final @Nullable X509Certificate own;
+
+    private ClientTrust(X509ExtendedTrustManager authority, RevokedFile revoked, @Nullable X509Certificate own) {
         this.authority = authority;
         this.revoked = revoked;
+        this.own = own;
     }
 
-    /** Of an authority, which may have several certificates, and without those that were taken out. */
-    static ClientTrust of(KeyStore certificates, RevokedFile revoked) throws GeneralSecurityException {
+    /**
+     * Of an authority, which may have several certificates, and without those that were taken out.
+     *
+     * @param own one that is believed whatever it is good for in a pool, if the authority's rules allow; null for none
+     */
+    static ClientTrust of(KeyStore certificates, RevokedFile revoked, @Nullable X509Certificate own)
+            throws GeneralSecurityException {
         TrustManagerFactory trust = TrustManagerFactory.getInstance(TrustManagerFactory.getDefaultAlgorithm());
         trust.init(certificates);
         for (TrustManager one : trust.getTrustManagers()) {
             if (one instanceof X509ExtendedTrustManager its) {
-                return new ClientTrust(its, revoked);
+                return new ClientTrust(its, revoked, own);
             }
         }
         throw new GeneralSecurityException("this Java looks at no certificates");
@@ -68,10 +77,16 @@ final class ClientTrust extends X509ExtendedTrustManager {
     }
 
     private void require(X509Certificate its) throws CertificateException {
+        requireMember(its);
+        if (!its.equals(own)) {
+            requireClient(its);
+        }
+    }
+
+    private void requireMember(X509Certificate its) throws CertificateException {
         if (revoked.refuses(its)) {
             throw new CertificateException("is of a machine that was taken out of the pool");
         }
-        requireClient(its);
     }
 
     @Override
@@ -95,16 +110,19 @@ final class ClientTrust extends X509ExtendedTrustManager {
     @Override
     public void checkServerTrusted(X509Certificate[] chain, String type) throws CertificateException {
         authority.checkServerTrusted(chain, type);
+        requireMember(chain[0]);
     }
 
     @Override
     public void checkServerTrusted(X509Certificate[] chain, String type, Socket socket) throws CertificateException {
         authority.checkServerTrusted(chain, type, socket);
+        requireMember(chain[0]);
     }
 
     @Override
     public void checkServerTrusted(X509Certificate[] chain, String type, SSLEngine engine) throws CertificateException {
         authority.checkServerTrusted(chain, type, engine);
+        requireMember(chain[0]);
     }
 
     @Override

@@ -24,6 +24,7 @@ import java.util.Collection;
 import java.util.EnumSet;
 import java.util.List;
 import java.util.Set;
+import javax.net.ssl.KeyManager;
 import javax.net.ssl.KeyManagerFactory;
 import javax.net.ssl.SSLContext;
 import javax.net.ssl.SSLException;
@@ -98,9 +99,12 @@ public record TlsFolder(Path path) {
      *
      * @throws IOException in one sentence, if a file is missing, damaged, or open to others
      */
-    public SSLContext javaServer() throws IOException {
+    public ServerIdentity javaServer() throws IOException {
         X509Certificate[] chain = certificates("server-cert.pem");
-        return javaContext(chain, key("server-key.pem", chain[0]));
+        List<KeyManager> keys = keys(chain, key("server-key.pem", chain[0]));
+        X509ExtendedTrustManager trust = clients(chain[0]);
+        var _ = javaContext(keys, trust);
+        return new ServerIdentity(chain[0], keys, trust);
     }
 
     /**
@@ -109,26 +113,50 @@ public record TlsFolder(Path path) {
      * @throws IOException in one sentence, if a file is missing, damaged, or open to others
      */
     public SSLContext javaClient() throws IOException {
-        if (!Files.exists(path.resolve("client-cert.pem"))) {
-            return javaContext(new X509Certificate[0], null);
-        }
-        X509Certificate[] chain = certificates("client-cert.pem");
-        return javaContext(chain, key("client-key.pem", chain[0]));
+        return javaContext(shownByClient(null), clients());
     }
 
-    private SSLContext javaContext(X509Certificate[] chain, @Nullable PrivateKey key) throws IOException {
+    /**
+     * For a client on the machine of a server that has this very folder. The server's certificate is known, so the address is not compared with it;
+     * and the client shows it too, if there is none of a client.
+     *
+     * @param server what the server shows, as {@link ServerIdentity#fingerprint()} has it
+     * @throws IOException in one sentence, if a file is missing, damaged, or open to others
+     */
+    public SSLContext javaClientOf(String server) throws IOException {
+        return javaContext(shownByClient("server"), new KnownServerTrust(clients(), server));
+    }
+
+    /** What the client has, else what is there of another end, if there is one, else nothing. */
+    private List<KeyManager> shownByClient(@Nullable String other) throws IOException {
+        for (String end : other == null ? List.of("client") : List.of("client", other)) {
+            if (Files.exists(path.resolve(end + "-cert.pem"))) {
+                X509Certificate[] chain = certificates(end + "-cert.pem");
+                return keys(chain, key(end + "-key.pem", chain[0]));
+            }
+        }
+        return List.of();
+    }
+
+    private List<KeyManager> keys(X509Certificate[] chain, PrivateKey key) throws IOException {
         // It stays in memory, so the word protects nothing.
         char[] word = "memory".toCharArray();
         try {
             KeyStore own = KeyStore.getInstance("PKCS12");
             own.load(null, null);
-            if (key != null) {
-                own.setKeyEntry("own", key, word, chain);
-            }
+            own.setKeyEntry("own", key, word, chain);
             KeyManagerFactory keys = KeyManagerFactory.getInstance(KeyManagerFactory.getDefaultAlgorithm());
             keys.init(own, word);
+            return List.of(keys.getKeyManagers());
+        } catch (GeneralSecurityException e) {
+            throw unusable(e);
+        }
+    }
+
+    private SSLContext javaContext(List<KeyManager> keys, X509ExtendedTrustManager trust) throws IOException {
+        try {
             SSLContext context = SSLContext.getInstance("TLS");
-            context.init(keys.getKeyManagers(), new TrustManager[] {clients()}, null);
+            context.init(keys.toArray(KeyManager[]::new), new TrustManager[] {trust}, null);
             return context;
         } catch (GeneralSecurityException e) {
             throw unusable(e);
@@ -141,8 +169,12 @@ public record TlsFolder(Path path) {
      * @throws IOException in one sentence, if a file is missing, damaged, or open to others
      */
     public X509ExtendedTrustManager clients() throws IOException {
+        return clients(null);
+    }
+
+    private X509ExtendedTrustManager clients(@Nullable X509Certificate own) throws IOException {
         try {
-            return ClientTrust.of(authority(), RevokedFile.in(path));
+            return ClientTrust.of(authority(), RevokedFile.in(path), own);
         } catch (GeneralSecurityException e) {
             throw unusable(e);
         }

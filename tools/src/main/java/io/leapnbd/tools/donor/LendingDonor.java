@@ -278,6 +278,9 @@ public final class LendingDonor implements AutoCloseable {
                     WebPage.of("donor"));
             closings.add("HTTP endpoint", opened);
             opened.warnIfExposed();
+            if (reload != null) {
+                opened.access().rereadBy(reload);
+            }
             endpoint = opened;
             uris.add(opened.uri());
             security.add(opened.security());

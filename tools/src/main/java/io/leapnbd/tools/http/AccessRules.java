@@ -2,15 +2,21 @@ package io.leapnbd.tools.http;
 
 import com.sun.net.httpserver.Headers;
 import com.sun.net.httpserver.HttpExchange;
+import com.sun.net.httpserver.HttpsExchange;
+import io.leapnbd.nbd.tls.ServerIdentity;
+import java.security.cert.CertificateException;
+import java.security.cert.X509Certificate;
 import java.util.List;
 import java.util.regex.Pattern;
+import java.util.stream.Stream;
+import javax.net.ssl.SSLPeerUnverifiedException;
 import org.jspecify.annotations.Nullable;
 
 /**
  * Who may look, and who may change something. Any thread.
  *
  * <p>With a token, whoever shows it may do both, from wherever he comes, and nobody else anything. With TLS alone, whoever has shown a
- * certificate may look. Otherwise the endpoint is on loopback, and who asks by a name of this machine may look. Without a token things are changed
+ * certificate may look, as long as it is believed. Otherwise the endpoint is on loopback, and who asks by a name of this machine may look. Without a token things are changed
  * from this machine only.
  *
  * <p>A web page that is open in a browser here may ask for pages of loopback too. It gives itself away: it may not send PUT to
@@ -53,6 +59,30 @@ record AccessRules(EndpointAccess access) {
                 : Answer.line(403, "ask for it by the name localhost or the address 127.0.0.1");
     }
 
+    /**
+     * Why a connection is refused whose certificate was believed when it began; null if it still is, or none is asked for. It may have ended since, or the files were
+     * read again.
+     */
+    @Nullable
+    Answer refusalOfCertificate(HttpExchange exchange) {
+        ServerIdentity identity = access.identity();
+        if (identity == null || !access.asksForCertificates()) {
+            return null;
+        }
+        try {
+            if (exchange instanceof HttpsExchange secured) {
+                identity.check(Stream.of(secured.getSSLSession().getPeerCertificates())
+                        .map(X509Certificate.class::cast)
+                        .toArray(X509Certificate[]::new));
+                return null;
+            }
+        } catch (SSLPeerUnverifiedException | CertificateException e) {
+            // It is told below.
+        }
+        exchange.getResponseHeaders().set("Connection", "close");
+        return Answer.line(403, "the certificate of this connection is not believed any more; show another one");
+    }
+
     private static Answer notFromHere() {
         return Answer.line(
                 403,
@@ -68,7 +98,7 @@ record AccessRules(EndpointAccess access) {
     private boolean fromOtherPage(HttpExchange exchange) {
         List<String> origins = values(exchange.getRequestHeaders(), "Origin");
         List<String> hosts = values(exchange.getRequestHeaders(), "Host");
-        String scheme = access.tls() == null ? "http://" : "https://";
+        String scheme = access.speaksTls() ? "https://" : "http://";
         return !origins.isEmpty()
                 && !(origins.size() == 1
                         && hosts.size() == 1

@@ -1,27 +1,36 @@
 package io.leapnbd.tools.http;
 
+import io.leapnbd.nbd.tls.ServerIdentity;
 import io.leapnbd.nbd.tls.TlsFolder;
 import io.leapnbd.tools.cli.HostPort;
+import io.leapnbd.tools.config.Reload;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.nio.file.Path;
-import javax.net.ssl.SSLContext;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
-/**
- * What an endpoint asks of who comes.
- *
- * @param token that each request has to show; null for none
- * @param tls what it speaks TLS with; null if it does not
- * @param folder of the certificates; null without TLS
- */
-public record EndpointAccess(
-        @Nullable BearerToken token,
-        @Nullable SSLContext tls,
-        @Nullable Path folder) {
+/** What an endpoint asks of who comes. Its files may be read again. Any thread. */
+public final class EndpointAccess {
 
-    /** Neither: only for an address that nobody else reaches. */
-    public static final EndpointAccess OPEN = new EndpointAccess(null, null, null);
+    /** Nothing: only for an address that nobody else reaches. */
+    public static final EndpointAccess OPEN = new EndpointAccess(null, null, new Files(null, null));
+
+    /** What the files held. */
+    private record Files(
+            @Nullable BearerToken token, @Nullable ServerIdentity identity) {}
+
+    private final @Nullable Path token;
+    private final @Nullable Path folder;
+    private volatile Files files;
+    private volatile Runnable afterwards = () -> {};
+
+    private EndpointAccess(@Nullable Path token, @Nullable Path folder, Files files) {
+        this.token = token;
+        this.folder = folder;
+        this.files = files;
+    }
 
     /**
      * Reads what the files hold.
@@ -31,32 +40,92 @@ public record EndpointAccess(
      * @throws IOException in one sentence, with the option, if they are not in order
      */
     static EndpointAccess read(@Nullable Path token, @Nullable Path folder) throws IOException {
-        BearerToken secret = null;
-        if (token != null) {
-            try {
-                secret = BearerToken.read(token);
-            } catch (IOException e) {
-                throw new IOException("--http-token: " + e.getMessage(), e);
-            }
-        }
-        if (folder == null) {
-            return new EndpointAccess(secret, null, null);
+        return new EndpointAccess(token, folder, files(token, folder));
+    }
+
+    private static Files files(@Nullable Path token, @Nullable Path folder) throws IOException {
+        BearerToken secret;
+        try {
+            secret = token == null ? null : BearerToken.read(token);
+        } catch (IOException e) {
+            throw new IOException("--http-token: " + e.getMessage(), e);
         }
         try {
-            return new EndpointAccess(secret, new TlsFolder(folder).javaServer(), folder);
+            return new Files(secret, folder == null ? null : new TlsFolder(folder).javaServer());
         } catch (IOException e) {
             throw new IOException("--http-tls: " + e.getMessage(), e);
         }
     }
 
+    /**
+     * Reads the files again. What was read counts for the next request, also on connections that are there.
+     *
+     * @throws IOException in one sentence, with the option; then nothing has changed
+     */
+    public Reload.Use reread() throws IOException {
+        Files fresh = files(token, folder);
+        return new Reload.Use() {
+            @Override
+            public String use() {
+                files = fresh;
+                afterwards.run();
+                return Stream.of(
+                                folder == null ? "" : "certificates of --http-tls",
+                                token == null ? "" : "token of --http-token")
+                        .filter(one -> !one.isEmpty())
+                        .collect(Collectors.joining(", "));
+            }
+
+            @Override
+            public void discard() {
+                // Nobody has it but the collector.
+            }
+        };
+    }
+
+    /** Has the files read again with others of a process, if there are any. */
+    public void rereadBy(Reload reload) {
+        if (guarded()) {
+            reload.rereads(this::reread);
+        }
+    }
+
+    /** Says what is done each time when other files are in use; it replaces what was said before. */
+    void afterwards(Runnable task) {
+        afterwards = task;
+    }
+
+    /** The token that each request has to show now; null for none. */
+    @Nullable
+    BearerToken token() {
+        return files.token();
+    }
+
+    /** What it speaks TLS with now; null if it does not. */
+    @Nullable
+    ServerIdentity identity() {
+        return files.identity();
+    }
+
+    /** The folder of the certificates; null without TLS. */
+    @Nullable
+    Path folder() {
+        return folder;
+    }
+
+    /** Whether it speaks TLS. */
+    boolean speaksTls() {
+        return folder != null;
+    }
+
     /** Whether it asks for anything. */
     boolean guarded() {
-        return token != null || tls != null;
+        return token != null || folder != null;
     }
 
     /** Whether clients have to show a certificate: those that show no token. */
     boolean asksForCertificates() {
-        return tls != null && token == null;
+        return folder != null && token == null;
     }
 
     /**
@@ -77,7 +146,9 @@ public record EndpointAccess(
     String description(boolean loopback) {
         String who = token != null
                 ? "a token is asked for"
-                : tls != null ? "a client's certificate is asked for" : "anybody on this machine may look and change";
-        return (loopback ? "loopback, " : "other machines reach it, ") + (tls != null ? "TLS, " : "no TLS, ") + who;
+                : folder != null
+                        ? "a client's certificate is asked for"
+                        : "anybody on this machine may look and change";
+        return (loopback ? "loopback, " : "other machines reach it, ") + (folder != null ? "TLS, " : "no TLS, ") + who;
     }
 }

@@ -21,17 +21,19 @@ import org.jspecify.annotations.Nullable;
  * @param address where it listens
  * @param token that is shown to it; null for none
  * @param tls what TLS is spoken with; null for HTTP without it
+ * @param pid the process whose endpoint it is, if that is known to run here; else null
  */
 public record EndpointClient(
         HostPort address,
         @Nullable BearerToken token,
-        @Nullable SSLContext tls) {
+        @Nullable SSLContext tls,
+        @Nullable Long pid) {
 
     private static final int TIMEOUT_MILLIS = 10_000;
 
     /** For one that asks for nothing. */
     public EndpointClient(HostPort address) {
-        this(address, null, null);
+        this(address, null, null, null);
     }
 
     /** Its address as a URI. */
@@ -95,8 +97,11 @@ public record EndpointClient(
         } catch (SSLException e) {
             throw new CommandFailure(
                     ExitCode.FAILED,
-                    uri() + ": no TLS connection (" + OneLineErrors.describe(e)
-                            + "); name the server as its certificate does, and certificates of its CA with --tls-certificates",
+                    uri() + ": no TLS connection (" + OneLineErrors.describe(e) + "); "
+                            + (pid == null
+                                    ? "name the server as its certificate does, and certificates of its CA with --tls-certificates"
+                                    : "if its certificates have ended or are others by now, put good ones in their place and"
+                                            + " say 'kill -HUP " + pid + "'"),
                     e);
         } catch (IOException e) {
             throw new CommandFailure(

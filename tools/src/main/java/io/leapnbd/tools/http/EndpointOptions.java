@@ -8,6 +8,7 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.stream.Collectors;
+import javax.net.ssl.SSLContext;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Option;
 
@@ -92,7 +93,8 @@ public final class EndpointOptions {
         return client(
                 address,
                 token == null ? file.token() : token,
-                certificates == null ? file.certificates() : certificates);
+                certificates == null ? file.certificates() : certificates,
+                file);
     }
 
     /** The run file of the process whose endpoint this is; null if there is none. */
@@ -103,16 +105,32 @@ public final class EndpointOptions {
                 .orElse(null);
     }
 
-    /** A client of an endpoint, with what it has to show. */
+    /** A client of an endpoint that may be anybody's, with what it has to show. */
     static EndpointClient client(HostPort address, @Nullable Path token, @Nullable Path certificates) {
+        return client(address, token, certificates, null);
+    }
+
+    /**
+     * A client of an endpoint, with what it has to show.
+     *
+     * @param process whose endpoint it is, if that runs here, by a file that is believed; null if it may be anybody's
+     */
+    static EndpointClient client(
+            HostPort address, @Nullable Path token, @Nullable Path certificates, @Nullable RunFile process) {
         try {
             return new EndpointClient(
                     address,
                     token == null ? null : BearerToken.read(token),
-                    certificates == null ? null : new TlsFolder(certificates).javaClient());
+                    certificates == null ? null : tls(new TlsFolder(certificates), process),
+                    process == null ? null : process.pid());
         } catch (IOException e) {
             throw new CommandFailure(ExitCode.USAGE, String.valueOf(e.getMessage()), e);
         }
+    }
+
+    private static SSLContext tls(TlsFolder folder, @Nullable RunFile process) throws IOException {
+        String shows = process == null ? null : process.shows();
+        return shows == null ? folder.javaClient() : folder.javaClientOf(shows);
     }
 
     private static String list(List<RunFile> running) {

@@ -16,6 +16,7 @@ import java.net.URLDecoder;
 import java.nio.charset.StandardCharsets;
 import java.util.HashMap;
 import java.util.Map;
+import java.util.Objects;
 import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.concurrent.ExecutorService;
@@ -137,10 +138,11 @@ public final class HttpEndpoint implements AutoCloseable {
     }
 
     private static HttpServer server(InetSocketAddress address, EndpointAccess access) throws IOException {
-        SSLContext tls = access.tls();
-        if (tls == null) {
+        if (!access.speaksTls()) {
             return HttpServer.create(address, 0);
         }
+        SSLContext tls =
+                new FreshContext(() -> Objects.requireNonNull(access.identity()).context());
         HttpsServer server = HttpsServer.create(address, 0);
         boolean certificates = access.asksForCertificates();
         server.setHttpsConfigurator(new HttpsConfigurator(tls) {
@@ -176,7 +178,7 @@ public final class HttpEndpoint implements AutoCloseable {
 
     /** The same as a URI. */
     public String uri() {
-        return (access.tls() == null ? "http://" : "https://") + address();
+        return (access.speaksTls() ? "https://" : "http://") + address();
     }
 
     /** What it asks of who comes. */
@@ -187,12 +189,12 @@ public final class HttpEndpoint implements AutoCloseable {
     /** What holds of it, for {@code status}. */
     public SecurityLine security() {
         boolean loopback = server.getAddress().getAddress().isLoopbackAddress();
-        return new SecurityLine("HTTP " + address(), loopback || access.tls() != null, access.description(loopback));
+        return new SecurityLine("HTTP " + address(), loopback || access.speaksTls(), access.description(loopback));
     }
 
     /** Says in the log if what it answers can be read on the way to other machines, its token too. */
     public void warnIfExposed() {
-        if (access.tls() == null && !server.getAddress().getAddress().isLoopbackAddress()) {
+        if (!access.speaksTls() && !server.getAddress().getAddress().isLoopbackAddress()) {
             log.warn("{} speaks no TLS: whoever sees the network's packets sees its token; --http-tls hides it", uri());
         }
     }
@@ -225,6 +227,10 @@ public final class HttpEndpoint implements AutoCloseable {
         String method = exchange.getRequestMethod();
         Page action = actions.get(exchange.getRequestURI().getPath());
         Answer file = web.files().get(exchange.getRequestURI().getPath());
+        Answer stranger = rules.refusalOfCertificate(exchange);
+        if (stranger != null) {
+            return stranger;
+        }
         Answer refusal = file != null
                 ? rules.refusalOfFile(exchange)
                 : rules.refusal(exchange, action != null && method.equals("PUT"));

@@ -1,5 +1,6 @@
 package io.leapnbd.tools.http;
 
+import io.leapnbd.nbd.tls.ServerIdentity;
 import io.leapnbd.tools.cli.HostPort;
 import io.leapnbd.tools.linux.PrivateFolder;
 import java.io.IOException;
@@ -34,6 +35,7 @@ import org.slf4j.LoggerFactory;
  * @param certificates the folder of the certificates that its endpoint speaks TLS with; null if it does not
  * @param config its file of settings; null for none
  * @param instance which of several it is; null for none
+ * @param shows which certificate its endpoint shows, as {@link ServerIdentity#fingerprint()} has it; null without TLS
  */
 public record RunFile(
         long pid,
@@ -43,7 +45,8 @@ public record RunFile(
         @Nullable Path token,
         @Nullable Path certificates,
         @Nullable Path config,
-        @Nullable String instance) {
+        @Nullable String instance,
+        @Nullable String shows) {
 
     /** When a process began is told by another clock than when a file was written. */
     private static final Duration CLOCKS_DIFFER = Duration.ofSeconds(10);
@@ -55,12 +58,12 @@ public record RunFile(
 
     /** One whose endpoint asks for nothing. */
     RunFile(long pid, String role, @Nullable HostPort http, String uri) {
-        this(pid, role, http, uri, null, null, null, null);
+        this(pid, role, http, uri, null, null, null, null, null);
     }
 
     /** A client of its endpoint; null if it has none. */
     public @Nullable EndpointClient client() {
-        return http == null ? null : EndpointOptions.client(http, token, certificates);
+        return http == null ? null : EndpointOptions.client(http, token, certificates, this);
     }
 
     /** The folder that this user's processes write to; it need not exist. */
@@ -109,6 +112,9 @@ public record RunFile(
         if (instance != null) {
             properties.setProperty("instance", instance);
         }
+        if (shows != null) {
+            properties.setProperty("shows", shows);
+        }
         StringWriter text = new StringWriter();
         properties.store(text, null);
         Path file = folder.resolve(pid + SUFFIX);
@@ -134,26 +140,51 @@ public record RunFile(
             String uri,
             @Nullable Path config,
             @Nullable String instance) {
-        EndpointAccess access = endpoint == null ? EndpointAccess.OPEN : endpoint.access();
-        BearerToken secret = access.token();
-        Path tls = access.folder();
         try {
-            return new RunFile(
-                            ProcessHandle.current().pid(),
-                            role,
-                            endpoint == null ? null : endpoint.address(),
-                            uri,
-                            secret == null ? null : secret.file().toAbsolutePath(),
-                            tls == null ? null : tls.toAbsolutePath(),
-                            config == null ? null : config.toAbsolutePath(),
-                            instance)
-                    .write(folder());
+            if (endpoint != null) {
+                // Commands of this machine know the endpoint by its certificate, which is another one then.
+                endpoint.access().afterwards(() -> rewrite(of(role, endpoint, uri, config, instance)));
+            }
+            return of(role, endpoint, uri, config, instance).write(folder());
         } catch (IOException e) {
             log.warn(
                     "{} cannot be written ({}), so other commands need --http to find this process",
                     folder(),
                     e.getMessage());
             return null;
+        }
+    }
+
+    private static RunFile of(
+            String role,
+            @Nullable HttpEndpoint endpoint,
+            String uri,
+            @Nullable Path config,
+            @Nullable String instance) {
+        EndpointAccess access = endpoint == null ? EndpointAccess.OPEN : endpoint.access();
+        BearerToken secret = access.token();
+        Path tls = access.folder();
+        ServerIdentity identity = access.identity();
+        return new RunFile(
+                ProcessHandle.current().pid(),
+                role,
+                endpoint == null ? null : endpoint.address(),
+                uri,
+                secret == null ? null : secret.file().toAbsolutePath(),
+                tls == null ? null : tls.toAbsolutePath(),
+                config == null ? null : config.toAbsolutePath(),
+                instance,
+                identity == null ? null : identity.fingerprint());
+    }
+
+    private static void rewrite(RunFile file) {
+        try {
+            Path _ = file.write(folder());
+        } catch (IOException e) {
+            log.warn(
+                    "{} cannot be written ({}), so other commands need --http to find this process",
+                    folder(),
+                    e.getMessage());
         }
     }
 
@@ -230,7 +261,8 @@ public record RunFile(
                     token == null ? null : Path.of(token),
                     certificates == null ? null : Path.of(certificates),
                     config == null ? null : Path.of(config),
-                    properties.getProperty("instance"));
+                    properties.getProperty("instance"),
+                    properties.getProperty("shows"));
         } catch (IOException | RuntimeException e) {
             return null;
         }

@@ -356,6 +356,9 @@ public final class LeapServer implements AutoCloseable {
                 WebPage.of("serve"));
         closings.add("HTTP endpoint", endpoint);
         endpoint.warnIfExposed();
+        if (reload != null) {
+            endpoint.access().rereadBy(reload);
+        }
         uris.add(endpoint.uri());
         security.add(endpoint.security());
         return endpoint;

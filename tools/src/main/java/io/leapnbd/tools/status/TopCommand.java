@@ -145,8 +145,8 @@ public final class TopCommand implements Callable<Integer> {
         StringBuilder out = new StringBuilder();
         out.append(String.format(
                 Locale.ROOT,
-                "http://%s  %s of %s written  %.0f clients  %.0f in flight  %s/s read  %s/s written%n%n",
-                client.address(),
+                "%s  %s of %s written  %.0f clients  %.0f in flight  %s/s read  %s/s written%n%n",
+                client.uri(),
                 Size.approximate(((long) now.value("leap_pages_written")) * 4096),
                 Size.approximate((long) now.value("leap_device_size_bytes")),
                 now.value("leap_connections"),

@@ -140,7 +140,8 @@ class RunFileTest {
                 Path.of("/etc/token"),
                 Path.of("/etc/pki"),
                 Path.of("/etc/leap-nbd/leap-nbd.toml"),
-                "swap");
+                "swap",
+                "00ff");
         own.write(folder);
         assertThat(RunFile.readAll(folder)).containsExactly(own);
     }
