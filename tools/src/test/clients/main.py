@@ -8,6 +8,7 @@ import copies
 import donor_faults
 import drains
 import encryption
+import https
 import links
 import ownership
 import own_memory
@@ -86,6 +87,7 @@ def main(words):
         tls_psk.run(suite, processes)
         secret_files.run(suite, processes)
         two_machines.run(suite, processes)
+        https.run(suite, processes)
         links.run(suite, processes)
         bad_flags.run(suite, processes)
         configuration.run(suite, processes)

@@ -14,8 +14,7 @@ import javax.net.ssl.X509ExtendedTrustManager;
 /**
  * What a server of the JDK's own TLS shows, and whom it believes. Never changes; any thread.
  *
- * <p>Its own certificate is believed too, where a client shows it: who has the key of that could be this server anyway. Commands of its own machine do, if
- * the folder has no certificate of a client.
+ * <p>Its own certificate is believed too, where a client shows it: who has the key of that could be this server anyway. Commands of its own machine do.
  */
 public final class ServerIdentity {
 
@@ -48,6 +47,11 @@ public final class ServerIdentity {
      */
     public void check(X509Certificate[] chain) throws CertificateException {
         clients.checkClientTrusted(chain, "UNKNOWN");
+    }
+
+    /** Whether a certificate is the one that it shows itself. */
+    public boolean isOwn(X509Certificate certificate) {
+        return own.equals(certificate);
     }
 
     /** The certificate that it shows, as {@link #fingerprint(X509Certificate)} has it. */

@@ -42,6 +42,10 @@ import org.jspecify.annotations.Nullable;
 public record TlsFolder(Path path) {
 
     private static final String CA = "ca-cert.pem";
+
+    /** Of clients of TLS (RFC 5280, 4.2.1.12). */
+    private static final String CLIENT_USE = "1.3.6.1.5.5.7.3.2";
+
     private static final String[] PROTOCOLS = {"TLSv1.3", "TLSv1.2"};
 
     private static final Set<PosixFilePermission> NOT_ON_A_KEY = EnumSet.of(
@@ -113,29 +117,41 @@ public record TlsFolder(Path path) {
      * @throws IOException in one sentence, if a file is missing, damaged, or open to others
      */
     public SSLContext javaClient() throws IOException {
-        return javaContext(shownByClient(null), clients());
+        return javaContext(shownByClient(), clients());
     }
 
     /**
-     * For a client on the machine of a server that has this very folder. The server's certificate is known, so the address is not compared with it;
-     * and the client shows it too, if there is none of a client.
+     * For a client on the machine of a server that has this very folder. The server's certificate is known, so the address is not compared with it. The
+     * client shows it too, and so that it is on this machine; unless it is good for servers only, or the folder has another one by now.
      *
      * @param server what the server shows, as {@link ServerIdentity#fingerprint()} has it
      * @throws IOException in one sentence, if a file is missing, damaged, or open to others
      */
     public SSLContext javaClientOf(String server) throws IOException {
-        return javaContext(shownByClient("server"), new KnownServerTrust(clients(), server));
+        List<KeyManager> shown = shownByClient();
+        try {
+            X509Certificate[] chain = certificates("server-cert.pem");
+            if (ServerIdentity.fingerprint(chain[0]).equals(server) && isForClients(chain[0])) {
+                shown = keys(chain, key("server-key.pem", chain[0]));
+            }
+        } catch (CertificateException e) {
+            throw unusable(e);
+        }
+        return javaContext(shown, new KnownServerTrust(clients(), server));
     }
 
-    /** What the client has, else what is there of another end, if there is one, else nothing. */
-    private List<KeyManager> shownByClient(@Nullable String other) throws IOException {
-        for (String end : other == null ? List.of("client") : List.of("client", other)) {
-            if (Files.exists(path.resolve(end + "-cert.pem"))) {
-                X509Certificate[] chain = certificates(end + "-cert.pem");
-                return keys(chain, key(end + "-key.pem", chain[0]));
-            }
+    private static boolean isForClients(X509Certificate certificate) throws CertificateException {
+        List<String> uses = certificate.getExtendedKeyUsage();
+        return uses == null || uses.contains(CLIENT_USE);
+    }
+
+    /** What the client has, or nothing. */
+    private List<KeyManager> shownByClient() throws IOException {
+        if (!Files.exists(path.resolve("client-cert.pem"))) {
+            return List.of();
         }
-        return List.of();
+        X509Certificate[] chain = certificates("client-cert.pem");
+        return keys(chain, key("client-key.pem", chain[0]));
     }
 
     private List<KeyManager> keys(X509Certificate[] chain, PrivateKey key) throws IOException {

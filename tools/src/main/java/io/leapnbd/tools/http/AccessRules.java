@@ -17,7 +17,7 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>With a token, whoever shows it may do both, from wherever he comes, and nobody else anything. With TLS alone, whoever has shown a
  * certificate may look, as long as it is believed. Otherwise the endpoint is on loopback, and who asks by a name of this machine may look. Without a token things are changed
- * from this machine only.
+ * from this machine only: through loopback, or with the endpoint's own certificate.
  *
  * <p>A web page that is open in a browser here may ask for pages of loopback too. It gives itself away: it may not send PUT to
  * another origin without naming its own, a name that was made to resolve to this machine is in the header {@code Host}, and it knows no
@@ -46,7 +46,8 @@ record AccessRules(EndpointAccess access) {
             return changes && fromOtherPage(exchange) ? notFromHere() : null;
         }
         if (changes) {
-            return fromThisMachine(exchange) && isLocal(exchange) && !fromOtherPage(exchange) ? null : notFromHere();
+            boolean here = (fromThisMachine(exchange) && isLocal(exchange)) || showsOwnCertificate(exchange);
+            return here && !fromOtherPage(exchange) ? null : notFromHere();
         }
         return refusalOfFile(exchange);
     }
@@ -70,17 +71,32 @@ record AccessRules(EndpointAccess access) {
             return null;
         }
         try {
-            if (exchange instanceof HttpsExchange secured) {
-                identity.check(Stream.of(secured.getSSLSession().getPeerCertificates())
-                        .map(X509Certificate.class::cast)
-                        .toArray(X509Certificate[]::new));
-                return null;
-            }
+            identity.check(shown(exchange));
+            return null;
         } catch (SSLPeerUnverifiedException | CertificateException e) {
             // It is told below.
         }
         exchange.getResponseHeaders().set("Connection", "close");
         return Answer.line(403, "the certificate of this connection is not believed any more; show another one");
+    }
+
+    private static X509Certificate[] shown(HttpExchange exchange) throws SSLPeerUnverifiedException {
+        if (exchange instanceof HttpsExchange secured) {
+            return Stream.of(secured.getSSLSession().getPeerCertificates())
+                    .map(X509Certificate.class::cast)
+                    .toArray(X509Certificate[]::new);
+        }
+        throw new SSLPeerUnverifiedException("there is no TLS");
+    }
+
+    /** Whether who asks has the endpoint's own key, which is on this machine only. No browser has it. */
+    private boolean showsOwnCertificate(HttpExchange exchange) {
+        ServerIdentity identity = access.identity();
+        try {
+            return identity != null && access.asksForCertificates() && identity.isOwn(shown(exchange)[0]);
+        } catch (SSLPeerUnverifiedException e) {
+            return false;
+        }
     }
 
     private static Answer notFromHere() {

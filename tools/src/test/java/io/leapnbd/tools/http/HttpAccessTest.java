@@ -238,6 +238,20 @@ class HttpAccessTest {
                                         + " HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"))
                         .startsWith(request[2]);
             }
+            // A command of this machine shows the endpoint's own certificate.
+            RunFile file = new RunFile(
+                    1,
+                    "serve",
+                    endpoint.address(),
+                    "",
+                    null,
+                    pki,
+                    null,
+                    null,
+                    certificates.javaServer().fingerprint());
+            assertThat(EndpointOptions.client(endpoint.address(), null, pki, file)
+                            .put("/act"))
+                    .isEqualTo("done\n");
         }
         try (HttpEndpoint endpoint = open(own, EndpointAccess.read(token(), null))) {
             assertThat(EndpointOptions.client(endpoint.address(), token(), null).put("/act"))
