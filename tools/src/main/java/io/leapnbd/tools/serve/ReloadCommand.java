@@ -20,7 +20,7 @@ import picocli.CommandLine.Spec;
                     + " donor keep-free, per-owner, owners with its file, log-level, log-format. What 'leap-nbd set' has changed stays, unless the file has another value than before. SIGHUP does the"
                     + " same, and the log says what came of it.",
             "",
-            "Certificates and keys of --pool, --tls-certificates and --tls-psk are read again, with or without a file of settings. Links"
+            "Certificates, keys and tokens of --pool, --tls-certificates, --tls-psk, --http-tls and --http-token are read again, with or without a file of settings. Links"
                     + " whose peer is not believed any more end.",
             "",
             "Files that are written, of --record and --histogram-log, are opened anew.",
