@@ -22,6 +22,7 @@ class Wire:
         self.flips = 0  # chunks that are still to be changed
         self.doubles = 0  # chunks that are still to be said twice
         self.swaps = 0  # chunks that are still to be said behind the next one
+        self.mutes = 0  # directions of a connection that are still to pass nothing more
         self.changed = self.doubled = self.swapped = 0
         self.recorded = {}  # what each server has said, by connection
         self.tapped = None  # what has passed, when somebody listens
@@ -66,6 +67,10 @@ class Wire:
                 if not held and self.takes("swaps", chunk):
                     held = chunk
                     continue
+                if self.takes("mutes", chunk):
+                    while source.recv(1 << 16):
+                        pass
+                    return
                 if held:
                     self.count("swapped")
                 if self.takes("doubles", chunk):
@@ -136,6 +141,11 @@ class Wire:
         """Says each of the next chunks twice."""
         with self.lock:
             self.doubles += chunks
+
+    def mute(self, directions):
+        """From the next chunk on, one direction of a connection passes nothing any more; nobody is told."""
+        with self.lock:
+            self.mutes += directions
 
     def swap(self, chunks):
         """Has each of the next chunks overtaken by the one behind it."""

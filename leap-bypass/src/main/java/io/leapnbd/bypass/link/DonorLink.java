@@ -52,8 +52,8 @@ public interface DonorLink {
     default void stoodStill(long gapNanos, boolean suspended) {}
 
     /**
-     * If the donor was not heard for so long, spare requests that have waited for as long end: another donor can do them. Before {@link
-     * #tick}.
+     * If the donor was not heard for so long, spare requests that have waited for as long end: another donor can do them. They end later if other
+     * links hear the donor and this one does not: it may be slow, or this link's way to it may be cut. Before {@link #tick}.
      *
      * @param now {@link System#nanoTime()}
      * @param nanos how long a donor may be silent

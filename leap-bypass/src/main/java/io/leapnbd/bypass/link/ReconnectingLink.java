@@ -40,6 +40,9 @@ final class ReconnectingLink implements DonorLink {
      */
     private static final long HEARTBEAT_NANOS = TimeUnit.MILLISECONDS.toNanos(500);
 
+    /** A link that does not hear a donor waits so many times as long if other links do hear it: the donor may be slow in one place. */
+    private static final int ALONE_TIMES = 4;
+
     /**
      * After so long a standstill the connection is given up. A loop that got no processor for some seconds keeps it: a donor bears a
      * silence of 60 s, and what the donor has ended all the same is in the socket by then.
@@ -302,6 +305,8 @@ final class ReconnectingLink implements DonorLink {
     public void giveUpSpare(long now, long nanos) {
         if (now - donor.heardNanos() >= nanos) {
             requests.giveUpSpare(now, nanos);
+        } else if (now - requests.lastHeardNanos() >= ALONE_TIMES * nanos) {
+            requests.giveUpSpare(now, ALONE_TIMES * nanos);
         }
     }
 
