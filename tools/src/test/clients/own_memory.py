@@ -17,12 +17,9 @@ MOST_RESIDENT = 150  # MiB
 
 def starts_with_processors(processes, count, nproc):
     """G2: a machine of so many processors is played by the JVM's flag; OMP_NUM_THREADS is what nproc would obey."""
-    kept = dict(processes.environment)
-    processes.environment.update(LEAP_NBD_JAVA_OPTS=f"-XX:ActiveProcessorCount={count}", OMP_NUM_THREADS=str(nproc))
-    try:
+    with processes.with_flags(f"-XX:ActiveProcessorCount={count}"):
+        processes.environment["OMP_NUM_THREADS"] = str(nproc)
         serves_many(processes, Server(processes, "64M", unprotected=True).ready())
-    finally:
-        processes.environment = kept
 
 
 def serves_many(processes, server):
@@ -50,7 +47,8 @@ def many_threads(processes):
 def takes_what_the_documents_say(processes):
     """docs/memory.md counts 145 MiB at the defaults with 64 GiB and two event loops. Another JDK or C library may take a little more."""
     donor = Donor(processes, "65G", slab_size="64M", threads=2, overcommit=True, no_lock=True).ready()
-    server = Server(processes, "64G", [donor], threads=2).ready()
+    with processes.with_flags(processes.given_flags):
+        server = Server(processes, "64G", [donor], threads=2).ready()
     client = connect(server.unix_uri)
     for start in range(0, 64 << 20, 1 << 20):
         writes = [client.write(start + at, b"x" * (128 << 10)) for at in range(0, 1 << 20, 128 << 10)]
@@ -64,12 +62,8 @@ def takes_what_the_documents_say(processes):
 
 
 def little_heap_is_refused(processes):
-    kept = dict(processes.environment)
-    processes.environment["LEAP_NBD_JAVA_OPTS"] = "-Xms16m -Xmx16m -Xmn4m"
-    try:
+    with processes.with_flags("-Xms16m -Xmx16m -Xmn4m"):
         require_refusal(refused(processes, ["serve", "--size", "16M", "--unprotected"]), 2, ["of the JVM's heap"])
-    finally:
-        processes.environment = kept
 
 
 def outlives_its_terminal(processes):

@@ -1,5 +1,6 @@
 """Servers, donors and client programs as processes: started here, awaited with a deadline, ended by their process id."""
 
+import contextlib
 import ctypes
 import json
 import os
@@ -16,6 +17,9 @@ CLIENT_DEADLINE = 100
 TAIL_LINES = 12
 LIBC = ctypes.CDLL(None)
 PR_SET_PDEATHSIG = 1
+
+# Most processes of the suite live for seconds, of which the optimizing compiler takes a third.
+QUICK = "-XX:TieredStopAtLevel=1"
 
 
 def die_with_parent():
@@ -42,6 +46,8 @@ class Processes:
         self.environment = {
             key: value for key, value in os.environ.items() if not key.startswith("LEAP_NBD_") or key == "LEAP_NBD_JAVA_OPTS"
         }
+        self.given_flags = os.environ.get("LEAP_NBD_JAVA_OPTS", "")
+        self.environment.setdefault("LEAP_NBD_JAVA_OPTS", QUICK)
         # The build was up to date when the suite began; the run folder is ours so that nobody else's processes are in it.
         self.environment.update(
             LEAP_NBD_BUILD="no", LEAP_NBD_CONFIG="none", LEAP_NBD_RUN_DIR=os.path.join(self.folder, "run"), NO_COLOR="1"
@@ -54,6 +60,16 @@ class Processes:
         """A path in the temporary folder that nothing else uses."""
         self.names += 1
         return os.path.join(self.folder, f"{self.names}-{name}")
+
+    @contextlib.contextmanager
+    def with_flags(self, flags):
+        """What is started meanwhile has these flags of the JVM."""
+        kept = self.environment
+        self.environment = {**kept, "LEAP_NBD_JAVA_OPTS": flags}
+        try:
+            yield
+        finally:
+            self.environment = kept
 
     def run(self, *command, fails=False, stdin=None, environment=None):
         """

@@ -1,6 +1,7 @@
 # Donors and server on the other side of the network; leap-nbd attach, and the server is killed, three times. Then attach itself
 # is killed and started again. Then detach, while the pages of another program are out.
 . "$here/leap.sh"
+in_guest+=" LEAP_NBD_JAVA_OPTS=$quick"
 
 memory=$(twice_memory)
 size=$((memory * 5 / 4))M

@@ -1,6 +1,7 @@
 # Three donors, two copies of each page. One donor is killed while the program fills its memory, another while it writes it anew, the third
 # while it reads; each comes back blank and is filled again before the next. The server is killed once in between, and one donor is drained.
 . "$here/leap.sh"
+in_guest+=" LEAP_NBD_JAVA_OPTS=$quick"
 
 memory=$(twice_memory)
 size=$((memory * 5 / 4))M

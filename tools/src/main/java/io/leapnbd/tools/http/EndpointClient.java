@@ -90,7 +90,10 @@ public record EndpointClient(
                 if (status != 200) {
                     throw new CommandFailure(
                             status == 400 ? ExitCode.USAGE : ExitCode.FAILED,
-                            body.isBlank() ? address + " answered with status " + status : body.strip());
+                            (body.isBlank() ? address + " answered with status " + status : body.strip())
+                                    + (status == 403 && tls != null && pid != null
+                                            ? "; if its certificates were renewed, say 'kill -HUP " + pid + "' first"
+                                            : ""));
                 }
                 return body;
             }
