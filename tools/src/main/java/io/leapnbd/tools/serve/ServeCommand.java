@@ -267,7 +267,7 @@ public final class ServeCommand implements Callable<Integer>, Configurable {
             description =
                     "Go on without donors that may hold pages of the export and do not answer or are not named. What only"
                             + " they have is lost. It is a promise that neither they nor another server go on with it. A donor that is"
-                            + " named and silent may be waited for instead: leave it out of --donors.")
+                            + " named may still be waited for: leave it out of --donors.")
     private boolean loseMissing;
 
     @Option(
