@@ -9,7 +9,7 @@ import ssl
 
 from donor_faults import require
 from links import Pool
-from processes import LAUNCHER, Server, await_that
+from processes import LAUNCHER, Donor, Server, await_that
 
 
 class Looked:
@@ -90,7 +90,69 @@ def revoked(looked):
     looked.command("status")
 
 
+def long_headers(processes):
+    """What a stranger sends before anybody asks who he is does not fill the heap; a donor that died of it would lose what it lends."""
+    token = processes.path("token")
+    with open(os.open(token, os.O_CREAT | os.O_WRONLY, 0o600), "w") as out:
+        out.write("x" * 40 + "\n")
+    for daemon in (Donor(processes, "64M", http_token=token).ready(), Server(processes, "16M", http_token=token).ready()):
+        port = int(daemon.uri("http").rsplit(":", 1)[1])
+        halves = [socket.create_connection(("127.0.0.1", port), timeout=20) for _ in range(31)]
+        for half in halves:
+            half.sendall(b"GET / HTTP/1.1\r\nHost: x\r\nX: ")
+        for _ in range(12):
+            for half in halves:
+                try:
+                    half.sendall(b"a" * (32 << 10))
+                except OSError:
+                    pass  # it was closed
+        for half in halves:
+            half.close()
+
+        def answers(port=port):
+            try:
+                return ask(http.client.HTTPConnection("127.0.0.1", port, timeout=20), path="/healthz")[0] == 401
+            except (OSError, http.client.HTTPException):
+                return False
+
+        await_that(answers, "a stranger is asked for the token again", 60)
+        require(daemon.alive(), "it died of them")
+
+
+def another_user(processes):
+    """Another user of the machine may look, and change nothing: he would have the pages moved to a donor of his own."""
+    server = Server(processes, "16M").ready()
+    nobody = ("setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups")
+    change = (
+        "import sys, http.client; c = http.client.HTTPConnection('127.0.0.1', int(sys.argv[1]));"
+        " c.request(sys.argv[2], sys.argv[3]); a = c.getresponse(); print(a.status, a.read().decode())"
+    )
+    port = server.uri("http").rsplit(":", 1)[1]
+    for user, method, path, status in (
+        (nobody, "GET", "/healthz", "200"),
+        (nobody, "PUT", "/settings?prefetch=none", "403"),
+        ((), "PUT", "/settings?prefetch=none", "200"),
+    ):
+        said = processes.run(*user, "/usr/bin/python3", "-c", change, port, method, path)
+        require(said.startswith(status), f"{user} {method}: {said}")
+
+
+def nobody_runs(processes):
+    """Whoever listens where a server would is asked nothing and shown no token."""
+    token = processes.path("token")
+    with open(os.open(token, os.O_CREAT | os.O_WRONLY, 0o600), "w") as out:
+        out.write("x" * 40 + "\n")
+    environment = {"LEAP_NBD_RUN_DIR": processes.path("empty")}
+    for words in (("status",), ("set", "prefetch=none"), ("reload",), ("drain", "h2"), ("set", "prefetch=none", "--token-file", token)):
+        said = processes.run(LAUNCHER, *words, fails=True, environment=environment)
+        require("runs here" in said and "--http" in said, said)
+
+
 def run(suite, processes):
+    suite.test("HTTP: half requests with long headers kill neither a donor nor a server", long_headers, processes)
+    suite.test("HTTP: another user of the machine changes nothing", another_user, processes)
+    suite.test("HTTP: where no server runs, no token is shown to whoever listens", nobody_runs, processes)
+    suite.run()
     suite.test("HTTPS: commands of the same machine get in, whatever the address", commands)
     suite.test("HTTPS: no session is resumed by OpenSSL", sessions)
     suite.test("HTTPS: who is revoked is out after a reload, on open connections too", revoked)

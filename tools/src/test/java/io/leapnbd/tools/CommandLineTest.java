@@ -56,7 +56,7 @@ class CommandLineTest {
                 "serve --http none --http-token /x | --http-token: there is no HTTP endpoint",
                 "serve --http-token /no/such/file | --http-token: /no/such/file does not exist; make it: (umask 077;",
                 "serve --http-tls /no/such/folder | --http-tls: /no/such/folder/server-cert.pem does not exist",
-                "status --token-file /no/such/file | /no/such/file does not exist",
+                "status --http 127.0.0.1:1 --token-file /no/such/file | /no/such/file does not exist",
                 "serve --unix-mode 0660 | --unix-mode: there is no Unix socket; name one with --unix",
                 "serve --unix /tmp/s --unix-mode rw | --unix-mode: 'rw' is no mode; write it like 0660",
                 "serve --unix /tmp/s --unix-mode 0777 | --unix-mode: 0777 is none of a socket that its user can use; give 0600, 0660 or 0666",

@@ -286,6 +286,9 @@ public final class LockedStateFile implements AutoCloseable {
     static FileChannel open(Path path, StandardOpenOption... more) throws IOException {
         Set<OpenOption> options = new HashSet<>(Set.of(more));
         options.addAll(Set.of(StandardOpenOption.READ, StandardOpenOption.WRITE, LinkOption.NOFOLLOW_LINKS));
+        if (Files.isSymbolicLink(path)) {
+            throw new IOException(path + " is a link, which is not followed: remove it, or name another --state-dir");
+        }
         return FileChannel.open(path, options, OWNER_ONLY);
     }
 

@@ -4,6 +4,7 @@ import com.sun.net.httpserver.Headers;
 import com.sun.net.httpserver.HttpExchange;
 import com.sun.net.httpserver.HttpsExchange;
 import io.leapnbd.nbd.tls.ServerIdentity;
+import io.leapnbd.tools.linux.PeerUser;
 import java.security.cert.CertificateException;
 import java.security.cert.X509Certificate;
 import java.util.List;
@@ -17,7 +18,7 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>With a token, whoever shows it may do both, from wherever he comes, and nobody else anything. With TLS alone, whoever has shown a
  * certificate may look, as long as it is believed. Otherwise the endpoint is on loopback, and who asks by a name of this machine may look. Without a token things are changed
- * from this machine only: through loopback, or with the endpoint's own certificate.
+ * from this machine only: through loopback by root or this process's user, or by who has shown a certificate; or with the endpoint's own certificate.
  *
  * <p>A web page that is open in a browser here may ask for pages of loopback too. It gives itself away: it may not send PUT to
  * another origin without naming its own, a name that was made to resolve to this machine is in the header {@code Host}, and it knows no
@@ -46,8 +47,16 @@ record AccessRules(EndpointAccess access) {
             return changes && fromOtherPage(exchange) ? notFromHere() : null;
         }
         if (changes) {
-            boolean here = (fromThisMachine(exchange) && isLocal(exchange)) || showsOwnCertificate(exchange);
-            return here && !fromOtherPage(exchange) ? null : notFromHere();
+            boolean local = fromThisMachine(exchange) && isLocal(exchange);
+            if (fromOtherPage(exchange) || (!local && !showsOwnCertificate(exchange))) {
+                return notFromHere();
+            }
+            return access.asksForCertificates() || isTrusted(exchange)
+                    ? null
+                    : Answer.line(
+                            403,
+                            "without a token (--http-token) only root, and the user whose process this is, change"
+                                    + " things");
         }
         return refusalOfFile(exchange);
     }
@@ -108,6 +117,11 @@ record AccessRules(EndpointAccess access) {
 
     private static boolean fromThisMachine(HttpExchange exchange) {
         return exchange.getRemoteAddress().getAddress().isLoopbackAddress();
+    }
+
+    /** Who changes things has the pages moved where he likes. */
+    private static boolean isTrusted(HttpExchange exchange) {
+        return PeerUser.isTrusted(exchange.getRemoteAddress(), exchange.getLocalAddress());
     }
 
     /** Whether a web page asks that did not come from this endpoint itself. */

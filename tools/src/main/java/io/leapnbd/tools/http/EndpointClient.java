@@ -1,5 +1,6 @@
 package io.leapnbd.tools.http;
 
+import io.leapnbd.nbd.Printable;
 import io.leapnbd.tools.cli.CommandFailure;
 import io.leapnbd.tools.cli.ExitCode;
 import io.leapnbd.tools.cli.HostPort;
@@ -10,6 +11,8 @@ import java.net.HttpURLConnection;
 import java.net.Proxy;
 import java.net.URI;
 import java.nio.charset.StandardCharsets;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import javax.net.ssl.HttpsURLConnection;
 import javax.net.ssl.SSLContext;
 import javax.net.ssl.SSLException;
@@ -30,6 +33,11 @@ public record EndpointClient(
         @Nullable Long pid) {
 
     private static final int TIMEOUT_MILLIS = 10_000;
+
+    private static final Pattern LINE = Pattern.compile("[^\n\t]+");
+
+    /** Of an answer, in bytes. */
+    private static final int LONGEST = 16 << 20;
 
     /** For one that asks for nothing. */
     public EndpointClient(HostPort address) {
@@ -62,6 +70,11 @@ public record EndpointClient(
         return ask("PUT", pathAndQuery);
     }
 
+    /** Whoever answers, a terminal that shows it obeys nothing of it. */
+    private static String printable(String text) {
+        return LINE.matcher(text).replaceAll(line -> Matcher.quoteReplacement(Printable.of(line.group())));
+    }
+
     private String ask(String method, String pathAndQuery) {
         try {
             HttpURLConnection connection =
@@ -78,7 +91,7 @@ public record EndpointClient(
             connection.setReadTimeout(TIMEOUT_MILLIS);
             int status = connection.getResponseCode();
             try (InputStream in = status < 400 ? connection.getInputStream() : connection.getErrorStream()) {
-                String body = in == null ? "" : new String(in.readAllBytes(), StandardCharsets.UTF_8);
+                String body = in == null ? "" : printable(new String(in.readNBytes(LONGEST), StandardCharsets.UTF_8));
                 if (status == 401) {
                     throw new CommandFailure(
                             ExitCode.FAILED,

@@ -4,6 +4,7 @@ import io.leapnbd.nbd.tls.TlsFolder;
 import io.leapnbd.tools.cli.CommandFailure;
 import io.leapnbd.tools.cli.ExitCode;
 import io.leapnbd.tools.cli.HostPort;
+import io.leapnbd.tools.linux.PrivateFolder;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
@@ -25,8 +26,7 @@ public final class EndpointOptions {
             names = "--http",
             paramLabel = "HOST:PORT",
             converter = HostPort.ListenConverter.class,
-            description =
-                    "The HTTP address of the server. Default: that of the server that runs here, or " + DEFAULT + ".")
+            description = "The HTTP address of the server. Default: that of the server that runs here.")
     private @Nullable HostPort http;
 
     @Option(names = "--pid", paramLabel = "PID", description = "The server with this process id.")
@@ -77,9 +77,20 @@ public final class EndpointOptions {
         if (candidates.size() > 1) {
             throw new CommandFailure(ExitCode.USAGE, "which one? Name it with --pid; " + list(candidates));
         }
-        return candidates.isEmpty()
-                ? client(HostPort.parseListen(DEFAULT), token, certificates)
-                : client(candidates.getFirst());
+        if (candidates.isEmpty()) {
+            throw nobody();
+        }
+        return client(candidates.getFirst());
+    }
+
+    /** Whoever listens where a server would is not believed, nor shown a token: it may be anybody of this machine. */
+    private static CommandFailure nobody() {
+        String folder = PrivateFolder.objection(RunFile.folder());
+        return new CommandFailure(
+                ExitCode.UNREACHABLE,
+                folder == null
+                        ? "no server or donor of yours runs here; start one with 'leap-nbd serve', or name it with --http"
+                        : "what runs here is not known: " + folder);
     }
 
     private EndpointClient client(RunFile file) {

@@ -35,7 +35,8 @@ import org.slf4j.LoggerFactory;
  * on threads of its own, off the data path. {@link AccessRules} says who may ask for what.
  *
  * <p>A request that does not arrive whole within {@value #REQUEST_SECONDS} s ends its connection, and so does an answer that is not taken within
- * {@value #ANSWER_SECONDS} s. There are {@value #CONNECTIONS} connections at most, each with a thread of its own while it asks for something.
+ * {@value #ANSWER_SECONDS} s. There are {@value #CONNECTIONS} connections at most, each with a thread of its own while it asks for something, and
+ * {@value #HEADERS} bytes of headers.
  */
 public final class HttpEndpoint implements AutoCloseable {
 
@@ -44,6 +45,9 @@ public final class HttpEndpoint implements AutoCloseable {
     private static final int REQUEST_SECONDS = 5;
     private static final int ANSWER_SECONDS = 30;
     private static final int CONNECTIONS = 32;
+
+    /** Of a request's line and headers, in bytes: each connection may have as many in the heap before anybody is asked who he is. */
+    private static final int HEADERS = 16 << 10;
 
     /** Of a thread, in bytes: there may be as many as connections, and this process's memory is locked. */
     private static final long STACK = 512 << 10;
@@ -162,6 +166,7 @@ public final class HttpEndpoint implements AutoCloseable {
         setUnlessSet("sun.net.httpserver.maxReqTime", REQUEST_SECONDS);
         setUnlessSet("sun.net.httpserver.maxRspTime", ANSWER_SECONDS);
         setUnlessSet("jdk.httpserver.maxConnections", CONNECTIONS);
+        setUnlessSet("sun.net.httpserver.maxReqHeaderSize", HEADERS);
     }
 
     private static void setUnlessSet(String property, int value) {

@@ -3,6 +3,7 @@ package io.leapnbd.tools.http;
 import io.leapnbd.nbd.tls.ServerIdentity;
 import io.leapnbd.tools.cli.HostPort;
 import io.leapnbd.tools.linux.PrivateFolder;
+import io.leapnbd.tools.linux.StartTime;
 import java.io.IOException;
 import java.io.StringReader;
 import java.io.StringWriter;
@@ -48,7 +49,7 @@ public record RunFile(
         @Nullable String instance,
         @Nullable String shows) {
 
-    /** When a process began is told by another clock than when a file was written. */
+    /** Of a file that does not say when its process began: that is told by another clock than when a file was written. */
     private static final Duration CLOCKS_DIFFER = Duration.ofSeconds(10);
 
     private static final Logger log = LoggerFactory.getLogger(RunFile.class);
@@ -96,6 +97,7 @@ public record RunFile(
         PrivateFolder.require(folder, folder.equals(SYSTEM) ? "rwxr-xr-x" : "rwx------");
         Properties properties = new Properties();
         properties.setProperty("role", role);
+        StartTime.of(pid).ifPresent(ticks -> properties.setProperty("started", ticks.toString()));
         properties.setProperty("uri", uri);
         if (http != null) {
             properties.setProperty("http", http.toString());
@@ -206,7 +208,7 @@ public record RunFile(
         try (DirectoryStream<Path> files = Files.newDirectoryStream(folder, "*" + SUFFIX)) {
             for (Path file : files) {
                 RunFile read = read(file);
-                if (read != null && runs(read.pid, file)) {
+                if (read != null) {
                     found.add(read);
                 } else {
                     remove(file);
@@ -219,8 +221,18 @@ public record RunFile(
         return found;
     }
 
-    /** Whether the process that wrote a file runs: another one may have its number by now, and began later than the file. */
-    private static boolean runs(long pid, Path file) throws IOException {
+    /**
+     * Whether the process that wrote a file runs. Another one may have its number by now, of somebody who waited for that: it began at another time.
+     *
+     * @param started when the process began; null in a file of an earlier version
+     */
+    private static boolean runs(long pid, Path file, @Nullable String started) throws IOException {
+        if (started != null) {
+            return StartTime.of(pid)
+                    .map(Object::toString)
+                    .filter(started::equals)
+                    .isPresent();
+        }
         Optional<ProcessHandle> process = ProcessHandle.of(pid);
         Instant latest = Files.getLastModifiedTime(file).toInstant().plus(CLOCKS_DIFFER);
         return process.isPresent()
@@ -241,6 +253,7 @@ public record RunFile(
         }
     }
 
+    /** What a file says; null if it is not to be believed, or its process has ended. */
     private static @Nullable RunFile read(Path file) {
         String name = file.getFileName().toString();
         Properties properties = new Properties();
@@ -249,12 +262,16 @@ public record RunFile(
                 return null;
             }
             properties.load(new StringReader(Files.readString(file)));
+            long pid = Long.parseLong(name.substring(0, name.length() - SUFFIX.length()));
+            if (!runs(pid, file, properties.getProperty("started"))) {
+                return null;
+            }
             String http = properties.getProperty("http");
             String token = properties.getProperty("token");
             String certificates = properties.getProperty("certificates");
             String config = properties.getProperty("config");
             return new RunFile(
-                    Long.parseLong(name.substring(0, name.length() - SUFFIX.length())),
+                    pid,
                     properties.getProperty("role", "serve"),
                     http == null ? null : HostPort.parseListen(http),
                     properties.getProperty("uri", ""),

@@ -9,6 +9,7 @@ import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermission;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.util.Set;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Folders that nobody else may have made or may write to: what is in them is believed. In a shared place like {@code /tmp} somebody
@@ -48,14 +49,18 @@ public final class PrivateFolder {
 
     /** Whether {@link #require} would find the folder there and in order. */
     public static boolean isSafe(Path folder) {
+        return Files.isDirectory(folder) && objection(folder) == null;
+    }
+
+    /** What is wrong with a folder that is there, in one sentence with the remedy; null if it is in order, or not there. */
+    public static @Nullable String objection(Path folder) {
         try {
-            if (!Files.isDirectory(folder)) {
-                return false;
+            if (Files.isDirectory(folder)) {
+                check(folder);
             }
-            check(folder);
-            return true;
+            return null;
         } catch (IOException e) {
-            return false;
+            return e.getMessage();
         }
     }
 

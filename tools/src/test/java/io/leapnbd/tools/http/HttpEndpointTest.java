@@ -8,6 +8,7 @@ import io.leapnbd.tools.cli.HostPort;
 import java.io.IOException;
 import java.net.HttpURLConnection;
 import java.net.Socket;
+import java.net.SocketException;
 import java.net.URI;
 import java.nio.charset.StandardCharsets;
 import java.util.Map;
@@ -96,6 +97,22 @@ class HttpEndpointTest {
             String answer = new String(socket.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
             assertThat(answer).startsWith("HTTP/1.1 " + status + " ");
             assertThat(answer.contains("done it")).isEqualTo(status == 200);
+        }
+    }
+
+    /** Before anybody is asked who he is, each connection may have them in a heap that is small. */
+    @Test
+    void aRequestWithLongHeadersIsNotAnswered() throws IOException {
+        String request = "GET /echo?name=x HTTP/1.1\r\nHost: localhost\r\nX: " + "a".repeat(100_000)
+                + "\r\nConnection: close\r\n\r\n";
+        try (Socket socket =
+                new Socket(endpoint.address().host(), endpoint.address().port())) {
+            socket.setSoTimeout(10_000);
+            socket.getOutputStream().write(request.getBytes(StandardCharsets.US_ASCII));
+            assertThat(new String(socket.getInputStream().readAllBytes(), StandardCharsets.UTF_8))
+                    .doesNotStartWith("HTTP/1.1 200");
+        } catch (SocketException reset) {
+            assertThat(reset).hasMessageMatching("(?i).*(reset|broken pipe).*");
         }
     }
 

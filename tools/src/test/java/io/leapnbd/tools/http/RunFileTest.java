@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import io.leapnbd.tools.cli.HostPort;
+import io.leapnbd.tools.linux.StartTime;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.FileTime;
@@ -50,12 +51,26 @@ class RunFileTest {
         }
     }
 
-    /** A server was killed, and another process has its number since. */
+    /** A server was killed, and somebody who would like to stand in for it has waited for its number. */
+    @Test
+    void aProcessThatBeganAtAnotherTimeIsAnotherOne() throws Exception {
+        Path folder = parent.resolve("run");
+        Path file = new RunFile(ProcessHandle.current().pid(), "serve", null, URI).write(folder);
+        String started =
+                StartTime.of(ProcessHandle.current().pid()).orElseThrow().toString();
+        String text = Files.readString(file);
+        Files.writeString(file, text.replace("started=" + started, "started=" + started + "1"));
+        assertThat(RunFile.readAll(folder)).isEmpty();
+        assertThat(file).doesNotExist();
+    }
+
+    /** Its file is of a version that did not write down when its process began. */
     @Test
     void aFileThatIsOlderThanTheProcessOfItsNumberIsADeadOnes() throws Exception {
         Path folder = parent.resolve("run");
         Path file = new RunFile(ProcessHandle.current().pid(), "serve", null, URI).write(folder);
         Instant began = ProcessHandle.current().info().startInstant().orElseThrow();
+        Files.writeString(file, "role=serve");
         Files.setLastModifiedTime(file, FileTime.from(began.minusSeconds(60)));
         assertThat(RunFile.readAll(folder)).isEmpty();
         assertThat(file).doesNotExist();
