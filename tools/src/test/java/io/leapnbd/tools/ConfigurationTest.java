@@ -264,6 +264,49 @@ class ConfigurationTest {
                 .anyMatch(line -> line.startsWith("unix = [\"") && line.endsWith("# instance swap"));
     }
 
+    /** What a start would say of them, in the words of the file. */
+    @Test
+    void filesOfCertificatesAndKeysAreReadAsAStartReadsThem() throws IOException {
+        Path none = folder.resolve("none");
+        write("""
+                [donor]
+                memory = "64M"
+                pool = "NONE"
+                http-token = "NONE"
+                http-tls = "NONE"
+                [serve]
+                size = "64M"
+                tls-certificates = "NONE"
+                encrypt = "on"
+                key-file = "NONE"
+                pool = "NONE"
+                [serve.keys]
+                tls-psk = "NONE"
+                tls-certificates = "NONE"
+                tls = "on"
+                """.replace("NONE", none.toString()));
+        assertThat(run("config", "check", file.toString())).isEqualTo(ExitCode.USAGE);
+        assertThat(err.toString().lines())
+                .allMatch(line -> line.startsWith("leap-nbd config check: " + file + ":"))
+                .noneMatch(line -> line.contains("--"))
+                .satisfiesOnlyOnce(line -> assertThat(line).contains(":3: [donor] pool: ", none.toString()))
+                .satisfiesOnlyOnce(line -> assertThat(line).contains(":4: [donor] http-token: ", none.toString()))
+                .satisfiesOnlyOnce(line -> assertThat(line).contains(":5: [donor] http-tls: ", none.toString()))
+                .satisfiesOnlyOnce(line -> assertThat(line).contains(":10: [serve] key-file: ", none.toString()))
+                .satisfiesOnlyOnce(line -> assertThat(line).contains(":11: [serve] pool: ", none.toString()))
+                .satisfiesOnlyOnce(line -> assertThat(line).contains(":13: [serve.keys] tls-psk: ", none.toString()))
+                .anyMatch(line -> line.contains(":14: [serve.keys] tls-certificates: " + none));
+    }
+
+    @Test
+    void aRemedyIsSaidInTheWordsOfTheFile() throws IOException {
+        write("[donor]\nmemory = \"64M\"\nlisten = \"0.0.0.0:9400\"\n");
+        assertThat(run("config", "check", file.toString())).isEqualTo(ExitCode.USAGE);
+        assertThat(err.toString())
+                .contains("pool = \"FOLDER\"", "insecure = true")
+                .doesNotContain("--pool", "--insecure");
+    }
+
     @Test
     void theExamplePassesTheCheckAndSoDoesEachOfItsLines() throws IOException {
         assertThat(run("config", "example")).isZero();

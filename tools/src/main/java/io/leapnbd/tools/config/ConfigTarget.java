@@ -5,8 +5,10 @@ import io.leapnbd.tools.cli.LogOptions;
 import io.leapnbd.tools.cli.OneLineErrors;
 import io.leapnbd.tools.config.ConfigFile.Section;
 import java.util.ArrayList;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine;
@@ -84,17 +86,20 @@ record ConfigTarget(String command, @Nullable String instance) {
         } catch (ConfigException e) {
             return e.problems();
         }
+        // A file may be complained of twice, in the same words.
+        Set<String> wrong = new LinkedHashSet<>();
         try {
             LogOptions.check(line.getParseResult());
             if (isStarted(file) && line.getCommandSpec().userObject() instanceof Configurable configurable) {
+                configurable.unfitFiles().forEach(one -> wrong.add(placed(line, file, one)));
                 configurable.check();
             }
-            return List.of();
         } catch (ParameterException e) {
-            return List.of(placed(line, file, OneLineErrors.sentence(e)));
+            wrong.add(placed(line, file, OneLineErrors.sentence(e)));
         } catch (CommandFailure e) {
-            return List.of(placed(line, file, String.valueOf(e.getMessage())));
+            wrong.add(placed(line, file, String.valueOf(e.getMessage())));
         }
+        return List.copyOf(wrong);
     }
 
     /** Whether it is complete: a heading alone says nothing yet, and a section with instances is for them. */
@@ -106,14 +111,16 @@ record ConfigTarget(String command, @Nullable String instance) {
     }
 
     private String placed(CommandLine line, ConfigFile file, String sentence) {
+        ConfigOptions options = ConfigOptions.of(line.getCommandSpec());
+        Keys keys = new Keys(line.getCommandSpec(), options == null ? Set.of() : options.once());
         String explained = Configured.explain(line, sentence);
         if (!explained.equals(sentence)) {
-            return explained;
+            return keys.asInFile(explained);
         }
         Section section = file.sections().get(command);
         Section own = section == null || instance == null
                 ? section
                 : section.instances().get(instance);
-        return file.path() + ":" + (own == null ? 1 : own.line()) + ": [" + name() + "]: " + sentence;
+        return file.path() + ":" + (own == null ? 1 : own.line()) + ": [" + name() + "]: " + keys.asInFile(sentence);
     }
 }

@@ -1,5 +1,6 @@
 package io.leapnbd.tools.config;
 
+import java.util.List;
 import java.util.Map;
 
 /** A command that the configuration file has a section for. */
@@ -11,6 +12,15 @@ public interface Configurable {
      * @throws RuntimeException as the command does, if something is wrong
      */
     void check();
+
+    /**
+     * Reads the files of certificates, keys and tokens that a start reads, and keeps nothing of them.
+     *
+     * @return of each that is not in order a sentence, which begins with the option: {@code --pool: …}
+     */
+    default List<String> unfitFiles() {
+        return List.of();
+    }
 
     /**
      * What an instance has by its name where nobody has said otherwise.

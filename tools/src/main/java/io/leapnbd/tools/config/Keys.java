@@ -6,6 +6,8 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Model.ArgSpec;
 import picocli.CommandLine.Model.CommandSpec;
@@ -20,6 +22,10 @@ final class Keys {
 
     /** The label of an option that is a list in one text, with commas. */
     private static final String LIST = "LIST";
+
+    /** A command in quotes; or an option, perhaps with what is to be said of it. */
+    private static final Pattern OPTION = Pattern.compile(
+            "'leap-nbd [^']*'|(?<![\\w-])--(?<key>[a-z][a-z-]*[a-z])(?: (?<value>[A-Z]+(?::[A-Z]+)*|on|off|none|require)\\b)?");
 
     private static final String VARIABLE = "LEAP_NBD_";
 
@@ -71,6 +77,24 @@ final class Keys {
         String hint = NearestName.hint(name, all());
         return "there is no such setting of " + command
                 + (hint.isEmpty() ? "; 'leap-nbd config example' lists them" : hint);
+    }
+
+    /** A sentence that speaks of options, in the words of a file: {@code pool = "FOLDER"} for {@code --pool}. Commands in it stay as they are. */
+    String asInFile(String sentence) {
+        return OPTION.matcher(sentence).replaceAll(found -> {
+            String key = found.group("key");
+            ArgSpec argument = key == null ? null : argument(key);
+            if (argument == null) {
+                return Matcher.quoteReplacement(found.group());
+            }
+            if (found.start() == 0 && sentence.startsWith(":", found.end())) {
+                return key;
+            }
+            String given = found.group("value");
+            String value = isFlag(argument) ? "true" : '"' + (given == null ? argument.paramLabel() : given) + '"';
+            return Matcher.quoteReplacement(
+                    key + " = " + value + (isFlag(argument) && given != null ? " " + given : ""));
+        });
     }
 
     /** The variable of the environment that sets a key. */

@@ -3,12 +3,12 @@ package io.leapnbd.tools.config;
 import java.util.Collection;
 
 /** Which name somebody may have meant: the one that the fewest slips of a finger away. */
-final class NearestName {
+public final class NearestName {
 
     private NearestName() {}
 
     /** {@code ; did you mean 'size'?}, or an empty text if no name is near. */
-    static String hint(String given, Collection<String> names) {
+    public static String hint(String given, Collection<String> names) {
         String nearest = null;
         // A third of the letters may be wrong: beyond that it is another word.
         int least = Math.max(1, given.length() / 3) + 1;

@@ -29,6 +29,9 @@ import picocli.CommandLine.ParameterException;
  */
 public final class Reload {
 
+    /** What a process says that has neither a file of settings nor files of certificates and the like. */
+    public static final String NOTHING = "there is nothing to read again";
+
     private static final Logger log = LoggerFactory.getLogger(Reload.class);
 
     /** Files of certificates and the like that were read again. */
@@ -162,7 +165,7 @@ public final class Reload {
         Change maker = change;
         if (file == null) {
             throw new IllegalArgumentException(
-                    "this process reads no file of settings, so there is nothing to read again; 'leap-nbd set' changes some settings");
+                    "this process reads no file of settings, so " + NOTHING + "; 'leap-nbd set' changes some settings");
         }
         if (maker == null) {
             throw new IllegalArgumentException("this process still starts; try again in a moment");

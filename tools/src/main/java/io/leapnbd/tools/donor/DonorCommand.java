@@ -5,6 +5,7 @@ import io.leapnbd.donor.loop.LoopSettings;
 import io.leapnbd.donor.protocol.Protocol;
 import io.leapnbd.donor.store.OwnerLimits;
 import io.leapnbd.donor.store.StoreSettings;
+import io.leapnbd.donor.tls.Role;
 import io.leapnbd.donor.verbs.VerbsException;
 import io.leapnbd.tools.cli.CommandFailure;
 import io.leapnbd.tools.cli.Durations;
@@ -207,6 +208,13 @@ public final class DonorCommand implements Callable<Integer>, Configurable {
         checkMemory(lent, slabs, running.count() + transports().size() - 1);
         var _ = httpAccess.address(http, EndpointOptions.DONOR_DEFAULT);
         var _ = limits();
+    }
+
+    @Override
+    public List<String> unfitFiles() {
+        return Stream.of(pool.unfitFiles(Role.DONOR), httpAccess.unfitFiles())
+                .flatMap(List::stream)
+                .toList();
     }
 
     private Size lent() {

@@ -4,6 +4,7 @@ import io.leapnbd.nbd.tls.ServerIdentity;
 import io.leapnbd.nbd.tls.TlsFolder;
 import io.leapnbd.tools.cli.HostPort;
 import io.leapnbd.tools.config.Reload;
+import io.leapnbd.tools.pool.ShownCertificate;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.nio.file.Path;
@@ -64,13 +65,14 @@ public final class EndpointAccess {
      */
     public Reload.Use reread() throws IOException {
         Files fresh = files(token, folder);
+        String shown = folder == null ? "" : " (" + ShownCertificate.ofServerIn(folder) + ")";
         return new Reload.Use() {
             @Override
             public String use() {
                 files = fresh;
                 afterwards.run();
                 return Stream.of(
-                                folder == null ? "" : "certificates of --http-tls",
+                                folder == null ? "" : "certificates of --http-tls" + shown,
                                 token == null ? "" : "token of --http-token")
                         .filter(one -> !one.isEmpty())
                         .collect(Collectors.joining(", "));

@@ -2,6 +2,8 @@ package io.leapnbd.tools.http;
 
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
@@ -34,6 +36,22 @@ public final class EndpointAccessOptions {
 
     /** For picocli. */
     public EndpointAccessOptions() {}
+
+    /** What is wrong with the files, each a sentence. */
+    public List<String> unfitFiles() {
+        List<String> wrong = new ArrayList<>(unfit(token, null));
+        wrong.addAll(unfit(null, tls));
+        return wrong;
+    }
+
+    private static List<String> unfit(@Nullable Path token, @Nullable Path tls) {
+        try {
+            var _ = EndpointAccess.read(token, tls);
+            return List.of();
+        } catch (IOException e) {
+            return List.of(String.valueOf(e.getMessage()));
+        }
+    }
 
     /**
      * Where the endpoint is to listen, and for whom. Files are read now, and an address that would be open to others is refused.

@@ -62,14 +62,7 @@ public final class EndpointOptions {
         }
         List<RunFile> running = RunFile.running();
         if (pid != null) {
-            long wanted = pid;
-            RunFile found = running.stream()
-                    .filter(file -> file.pid() == wanted)
-                    .findFirst()
-                    .orElseThrow(() -> new CommandFailure(
-                            ExitCode.UNREACHABLE,
-                            "process " + wanted + " is no leap-nbd server of yours; " + list(running)));
-            return client(found);
+            return client(process(pid, running));
         }
         List<RunFile> servers =
                 running.stream().filter(file -> file.role().equals("serve")).toList();
@@ -93,7 +86,34 @@ public final class EndpointOptions {
                         : "what runs here is not known: " + folder);
     }
 
-    private EndpointClient client(RunFile file) {
+    /** Whether one process was named, by its address or its id. */
+    public boolean named() {
+        return http != null || pid != null;
+    }
+
+    /**
+     * The one that was named by its id; none if it was not.
+     *
+     * @throws CommandFailure if no such process runs
+     */
+    public List<RunFile> process() {
+        return http != null || pid == null ? List.of() : List.of(process(pid, RunFile.running()));
+    }
+
+    private static RunFile process(long pid, List<RunFile> running) {
+        return running.stream()
+                .filter(file -> file.pid() == pid)
+                .findFirst()
+                .orElseThrow(() -> new CommandFailure(
+                        ExitCode.UNREACHABLE, "process " + pid + " is no leap-nbd server of yours; " + list(running)));
+    }
+
+    /**
+     * A client of the endpoint of a process that runs here.
+     *
+     * @throws CommandFailure if it has none
+     */
+    public EndpointClient client(RunFile file) {
         HostPort address = file.http();
         if (address == null) {
             throw new CommandFailure(

@@ -114,6 +114,7 @@ record MachineFolder(Path pool, String host) {
             ends = made.certificate().getNotAfter().toInstant();
         }
         PemFiles.folder(path());
+        PoolMachines.in(pool).with(host).write(pool);
         PemFiles.certificate(path().resolve(PoolFolder.AUTHORITY), own);
         if (!revoked.before().isEmpty()) {
             PemFiles.revoked(path(), revoked.before());
@@ -131,14 +132,14 @@ record MachineFolder(Path pool, String host) {
                 + day(ends));
     }
 
-    /** Says how the folder comes to its machine. */
+    /** Says how the folder's files come to its machine: the same for the first ones and for new ones in their place. */
     void sayCopy(PrintWriter out) {
         boolean here = host.equals(Machine.hostName().toLowerCase(Locale.ROOT));
         out.println(
                 here
-                        ? "  mkdir -p /etc/leap-nbd && cp -rp " + quoted(path()) + " /etc/leap-nbd/pool"
-                        : "  ssh root@" + host + " mkdir -p /etc/leap-nbd && scp -rp " + quoted(path()) + " root@"
-                                + host + ":/etc/leap-nbd/pool");
+                        ? "  mkdir -p -m 700 /etc/leap-nbd/pool && cp -p " + quoted(path()) + "/* /etc/leap-nbd/pool/"
+                        : "  ssh root@" + host + " mkdir -p -m 700 /etc/leap-nbd/pool && scp -p " + quoted(path())
+                                + "/* root@" + host + ":/etc/leap-nbd/pool/");
     }
 
     /** Says how a machine lends, and how one borrows. */

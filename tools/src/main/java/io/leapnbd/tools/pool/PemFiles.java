@@ -21,7 +21,7 @@ import java.util.Base64;
 import java.util.Map;
 import java.util.Set;
 
-/** New files of certificates and keys. None is ever written over, and a key is nobody else's to read from its first byte on. */
+/** New files of certificates and keys. None is ever written over, but for lists of machines, and a key is nobody else's to read from its first byte on. */
 final class PemFiles {
 
     private static final FileAttribute<Set<PosixFilePermission>> PRIVATE_FOLDER = permissions("rwx------");
@@ -72,13 +72,14 @@ final class PemFiles {
                 "# Machines that were taken out of the pool. Certificates that begin before the time are refused. 'leap-nbd pool revoke' writes it.\n");
         before.forEach(
                 (machine, time) -> text.append(machine).append(' ').append(time).append('\n'));
-        Path part = Files.createTempFile(folder, RevokedFile.NAME, ".new", READABLE);
+        replace(folder, RevokedFile.NAME, text);
+    }
+
+    /** Writes a list, in the place of one that is there, all at once. */
+    static void replace(Path folder, String name, CharSequence text) throws IOException {
+        Path part = Files.createTempFile(folder, name, ".new", READABLE);
         Files.writeString(part, text);
-        Files.move(
-                part,
-                folder.resolve(RevokedFile.NAME),
-                StandardCopyOption.ATOMIC_MOVE,
-                StandardCopyOption.REPLACE_EXISTING);
+        Files.move(part, folder.resolve(name), StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
     }
 
     private static void write(Path file, String kind, String base64, FileAttribute<?> mode) throws IOException {

@@ -89,7 +89,9 @@ public record PoolFolder(Path path) {
             @Override
             public String use() {
                 int cut = read.use();
-                return "certificates of --pool" + (cut == 0 ? "" : " (" + cut + " links ended)");
+                return "certificates of --pool ("
+                        + ShownCertificate.words(tls.own().name(), tls.ends()) + ")"
+                        + (cut == 0 ? "" : " (" + cut + " links ended)");
             }
 
             @Override

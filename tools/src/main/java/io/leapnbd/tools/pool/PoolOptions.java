@@ -1,6 +1,10 @@
 package io.leapnbd.tools.pool;
 
+import io.leapnbd.donor.tls.LinkTls;
+import io.leapnbd.donor.tls.Role;
+import java.io.IOException;
 import java.nio.file.Path;
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
@@ -34,6 +38,19 @@ public final class PoolOptions {
     /** The folder; null for no pool. */
     public @Nullable PoolFolder folder() {
         return folder == null ? null : new PoolFolder(folder);
+    }
+
+    /** Why the folder is of no use in this role, in a list of one sentence; none if it is, or there is none. */
+    public List<String> unfitFiles(Role role) {
+        PoolFolder named = folder();
+        if (named != null) {
+            try (LinkTls _ = role == Role.DONOR ? named.donor() : named.server()) {
+                return List.of();
+            } catch (IOException e) {
+                return List.of(String.valueOf(e.getMessage()));
+            }
+        }
+        return List.of();
     }
 
     /** Whether what is not authenticated will do. */

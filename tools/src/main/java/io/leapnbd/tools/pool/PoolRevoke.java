@@ -4,6 +4,7 @@ import io.leapnbd.donor.tls.PoolAuthority;
 import io.leapnbd.nbd.tls.RevokedFile;
 import io.leapnbd.tools.cli.CommandFailure;
 import io.leapnbd.tools.cli.ExitCode;
+import io.leapnbd.tools.config.NearestName;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Files;
@@ -12,10 +13,12 @@ import java.time.Instant;
 import java.time.temporal.ChronoUnit;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Set;
 import java.util.TreeMap;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Parameters;
 import picocli.CommandLine.Spec;
@@ -37,6 +40,12 @@ public final class PoolRevoke implements Callable<Integer> {
     @Parameters(index = "1", paramLabel = "MACHINE", description = "Its host name, as 'pool add' was told it.")
     private String machine = "";
 
+    @Option(
+            names = "--force",
+            description =
+                    "Also a machine that the pool knows nothing of: an older leap-nbd made its folder, which is gone.")
+    private boolean force;
+
     @Spec
     private CommandSpec spec = CommandSpec.create();
 
@@ -52,6 +61,9 @@ public final class PoolRevoke implements Callable<Integer> {
         try {
             MachineFolder.requirePool(pool);
             Map<String, Instant> all = new TreeMap<>(RevokedFile.in(pool).before());
+            if (!force && !all.containsKey(host)) {
+                requireKnown(host, PoolMachines.in(pool).names());
+            }
             // A certificate begins a little before it is made. In this very second some may have been made.
             all.put(
                     host,
@@ -74,5 +86,15 @@ public final class PoolRevoke implements Callable<Integer> {
         out.println("  scp -p " + MachineFolder.quoted(list)
                 + " root@MACHINE:/etc/leap-nbd/pool/ && ssh root@MACHINE leap-nbd reload");
         return ExitCode.OK;
+    }
+
+    /** A name with a slip in it would take nobody out, and say so of the wrong one. */
+    private void requireKnown(String host, Set<String> names) {
+        if (!names.contains(host)) {
+            throw new ParameterException(
+                    spec.commandLine(),
+                    pool + " has made no machine '" + host + "'; --force takes it out nevertheless"
+                            + NearestName.hint(host, names));
+        }
     }
 }

@@ -5,6 +5,7 @@ import io.leapnbd.bypass.cipher.Encryption;
 import io.leapnbd.tools.cli.DonorAddress;
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Model.CommandSpec;
@@ -63,6 +64,19 @@ final class EncryptionOptions {
             return Encryption.by(kind, KeyFile.read(keyFile));
         } catch (IOException e) {
             throw new ParameterException(command.commandLine(), "--key-file: " + e.getMessage(), e);
+        }
+    }
+
+    /** What is wrong with the file of the key, in a list of one sentence; none if nothing is, or there is none. */
+    List<String> unfitFiles() {
+        if (keyFile == null) {
+            return List.of();
+        }
+        try {
+            Arrays.fill(KeyFile.read(keyFile), (byte) 0);
+            return List.of();
+        } catch (IOException e) {
+            return List.of("--key-file: " + e.getMessage());
         }
     }
 

@@ -4,6 +4,7 @@ import io.leapnbd.bypass.cipher.Encryption;
 import io.leapnbd.bypass.spill.SpillSettings;
 import io.leapnbd.donor.loop.LoopSettings;
 import io.leapnbd.donor.protocol.Protocol;
+import io.leapnbd.donor.tls.Role;
 import io.leapnbd.prefetch.LeapSettings;
 import io.leapnbd.prefetch.PrefetchPolicy;
 import io.leapnbd.tools.attach.SwapOptions;
@@ -322,6 +323,17 @@ public final class ServeCommand implements Callable<Integer>, Configurable {
     public void check() {
         var _ = settings();
         var _ = swap.device(List.of());
+    }
+
+    @Override
+    public List<String> unfitFiles() {
+        return Stream.of(
+                        pool.unfitFiles(Role.SERVER),
+                        tls.unfitFiles(),
+                        encryption.unfitFiles(),
+                        httpAccess.unfitFiles())
+                .flatMap(List::stream)
+                .toList();
     }
 
     @Override

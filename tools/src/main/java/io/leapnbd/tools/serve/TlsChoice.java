@@ -5,6 +5,7 @@ import io.leapnbd.nbd.tls.PskFile;
 import io.leapnbd.nbd.tls.TlsFolder;
 import io.leapnbd.tools.cli.HostPort;
 import io.leapnbd.tools.config.Reload;
+import io.leapnbd.tools.pool.ShownCertificate;
 import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.nio.file.Path;
@@ -67,11 +68,14 @@ record TlsChoice(@Nullable Path folder, @Nullable PskFile keys, boolean required
         if (fresh == null) {
             throw new IOException("there is no TLS");
         }
+        String read = folder == null
+                ? "keys of --tls-psk"
+                : "certificates of --tls-certificates (" + ShownCertificate.ofServerIn(folder) + ")";
         return new Reload.Use() {
             @Override
             public String use() {
                 present.follow(fresh);
-                return folder != null ? "certificates of --tls-certificates" : "keys of --tls-psk";
+                return read;
             }
 
             @Override

@@ -1,8 +1,10 @@
 package io.leapnbd.tools.serve;
 
+import io.leapnbd.nbd.server.NbdTls;
 import io.leapnbd.nbd.tls.PskFile;
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Model.CommandSpec;
@@ -67,6 +69,29 @@ final class TlsOptions {
                             + " file of keys with --tls-psk");
         }
         return new TlsChoice(certificates, keys == null ? null : check(keys), wanted.equals("require"));
+    }
+
+    /** What is wrong with the files, each a sentence; none if nothing is, or TLS is off. */
+    List<String> unfitFiles() {
+        if ("off".equals(mode)) {
+            return List.of();
+        }
+        List<String> wrong = new ArrayList<>();
+        if (certificates != null) {
+            wrong.addAll(unfit(new TlsChoice(certificates, null, true)));
+        }
+        if (keys != null) {
+            wrong.addAll(unfit(new TlsChoice(null, new PskFile(keys), true)));
+        }
+        return wrong;
+    }
+
+    private static List<String> unfit(TlsChoice choice) {
+        try (NbdTls _ = choice.open()) {
+            return List.of();
+        } catch (IOException e) {
+            return List.of(String.valueOf(e.getMessage()));
+        }
     }
 
     /** Said now, and read again when the server starts. */

@@ -9,6 +9,7 @@ import java.io.PrintWriter;
 import java.io.StringWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
 import java.util.Locale;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -41,7 +42,7 @@ class PoolCreateTest {
                 assertThat(server.own().name()).isEqualTo(host);
             }
             assertThat(out.toString())
-                    .contains("scp -rp " + folder.resolve(host) + " root@" + host + ":/etc/leap-nbd/pool");
+                    .contains("scp -p " + folder.resolve(host) + "/* root@" + host + ":/etc/leap-nbd/pool/");
         }
         assertThat(out.toString()).contains("--pool /etc/leap-nbd/pool", "remove them here");
     }
@@ -51,8 +52,38 @@ class PoolCreateTest {
         String here = Machine.hostName().toLowerCase(Locale.ROOT);
         Path folder = parent.resolve("pool");
         assertThat(pool("create", folder.toString(), here)).isEqualTo(ExitCode.OK);
-        assertThat(out.toString()).contains("cp -rp " + folder.resolve(here) + " /etc/leap-nbd/pool");
+        assertThat(out.toString()).contains("cp -p " + folder.resolve(here) + "/* /etc/leap-nbd/pool/");
         assertThat(out.toString()).doesNotContain("scp");
+    }
+
+    /** The command that is printed, with another folder in place of /etc/leap-nbd. */
+    @Test
+    void theSameCopyBringsNewCertificatesInThePlaceOfOldOnes() throws Exception {
+        String here = Machine.hostName().toLowerCase(Locale.ROOT);
+        Path folder = parent.resolve("a pool");
+        assertThat(pool("create", folder.toString(), here)).isEqualTo(ExitCode.OK);
+        copyAsPrinted();
+        Files.move(folder.resolve(here), parent.resolve("old"));
+        out.getBuffer().setLength(0);
+        assertThat(pool("add", folder.toString(), here)).isEqualTo(ExitCode.OK);
+        copyAsPrinted();
+        Path there = parent.resolve("etc/pool");
+        assertThat(Files.readString(there.resolve("donor-cert.pem")))
+                .isEqualTo(Files.readString(folder.resolve(here).resolve("donor-cert.pem")));
+        assertThat(PosixFilePermissions.toString(Files.getPosixFilePermissions(there)))
+                .isEqualTo("rwx------");
+    }
+
+    private void copyAsPrinted() throws Exception {
+        String line = out.toString()
+                .lines()
+                .filter(one -> one.startsWith("  mkdir"))
+                .findFirst()
+                .orElseThrow();
+        String command = line.replace("/etc/leap-nbd", parent.resolve("etc").toString());
+        assertThat(new ProcessBuilder("sh", "-c", command).inheritIO().start().waitFor())
+                .as(command)
+                .isZero();
     }
 
     @Test

@@ -5,6 +5,8 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.leapnbd.nbd.tls.RevokedFile;
 import io.leapnbd.nbd.tls.TlsFolder;
+import io.leapnbd.tools.cli.ExitCode;
+import io.leapnbd.tools.cli.OneLineErrors;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.StringWriter;
@@ -69,6 +71,29 @@ class PoolRevokeTest {
         assertThat(list.refuses(certificate("h1", "server"))).isFalse();
         // Who is new knows who is out.
         assertThat(RevokedFile.in(folder.resolve("pool/h1"))).isEqualTo(list);
+    }
+
+    /** A slip of the finger takes nobody out. A folder is removed once it is copied, and its machine stays known. */
+    @Test
+    void aMachineThatWasNeverMadeIsRefusedUnlessThatIsMeant() throws IOException {
+        String pool = folder.resolve("pool").toString();
+        pool("create", pool, "h1", "h4");
+        StringWriter said = new StringWriter();
+        assertThat(new CommandLine(new PoolCommand())
+                        .setErr(new PrintWriter(said))
+                        .setParameterExceptionHandler(new OneLineErrors())
+                        .execute("revoke", pool, "h7"))
+                .isEqualTo(ExitCode.USAGE);
+        assertThat(said.toString())
+                .startsWith("pool revoke: " + pool + " has made no machine 'h7'")
+                .contains("--force", "did you mean 'h")
+                .hasLineCount(1);
+        assertThat(folder.resolve("pool/revoked")).doesNotExist();
+        assertThat(pool("revoke", pool, "h7", "--force")).contains("h7 is taken out");
+        Files.move(folder.resolve("pool/h4"), folder.resolve("copied"));
+        assertThat(pool("revoke", pool, "h4")).contains("h4 is taken out");
+        // Once more, for certificates that were made since.
+        assertThat(pool("revoke", pool, "h7")).contains("h7 is taken out");
     }
 
     @ParameterizedTest
