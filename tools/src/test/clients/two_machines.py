@@ -53,10 +53,15 @@ exec nsenter -t "$(cat "${0%/*}/$host")" -m -n -u sh -c "$*"
 """
 
 SCP = """#!/bin/sh
-# -rp FOLDER root@HOST:FOLDER
-[ "$1" = -rp ] || exit 2
-host=${3%%:*}
-exec cp -rp "$2" "/proc/$(cat "${0%/*}/${host#root@}")/root/${3#*:}"
+# -p FILE... root@HOST:FOLDER
+[ "$1" = -p ] || exit 2
+for to; do :; done
+host=${to%%:*}
+there="/proc/$(cat "${0%/*}/${host#root@}")/root/${to#*:}"
+while [ $# -gt 2 ]; do
+  shift
+  cp -p "$1" "$there" || exit
+done
 """
 
 
@@ -192,7 +197,7 @@ def third_party(lab):
     """It reaches the donor's port. It has no certificate, or one of a pool that it made itself."""
     h3 = lab.machines["h3"]
     before = lab.status("h2")["exports"]
-    h3.run("./leap-nbd pool create /root/pool h3 && mkdir -p /etc/leap-nbd && cp -rp /root/pool/h3 /etc/leap-nbd/pool")
+    h3.run("./leap-nbd pool create /root/pool h3 && mkdir -p -m 700 /etc/leap-nbd/pool && cp -p /root/pool/h3/* /etc/leap-nbd/pool/")
     serve = "./leap-nbd serve --donors h2 --size 16M --unix /run/leap-nbd/SOCKET --listen 127.0.0.1:0 --export"
     # The export's own name, from what was seen of it.
     name = before[0]["name"]

@@ -103,10 +103,12 @@ public record EndpointClient(
                 if (status != 200) {
                     throw new CommandFailure(
                             status == 400 ? ExitCode.USAGE : ExitCode.FAILED,
-                            (body.isBlank() ? address + " answered with status " + status : body.strip())
-                                    + (status == 403 && tls != null && pid != null
-                                            ? "; if its certificates were renewed, say 'kill -HUP " + pid + "' first"
-                                            : ""));
+                            (status == 403 && tls != null && pid != null
+                                            ? "if the certificates of process " + pid
+                                                    + " were renewed since it read them, say 'kill -HUP " + pid
+                                                    + "' first; it says: "
+                                            : "")
+                                    + (body.isBlank() ? address + " answered with status " + status : body.strip()));
                 }
                 return body;
             }

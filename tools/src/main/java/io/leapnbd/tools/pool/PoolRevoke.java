@@ -88,13 +88,19 @@ public final class PoolRevoke implements Callable<Integer> {
         return ExitCode.OK;
     }
 
+    /** The nearest name; that of the same machine without a domain, if none is near. */
+    private static String hint(String host, Set<String> names) {
+        String hint = NearestName.hint(host, names);
+        int dot = host.indexOf('.');
+        return hint.isEmpty() && dot > 0 ? NearestName.hint(host.substring(0, dot), names) : hint;
+    }
+
     /** A name with a slip in it would take nobody out, and say so of the wrong one. */
     private void requireKnown(String host, Set<String> names) {
         if (!names.contains(host)) {
             throw new ParameterException(
                     spec.commandLine(),
-                    pool + " has made no machine '" + host + "'; --force takes it out nevertheless"
-                            + NearestName.hint(host, names));
+                    pool + " has made no machine '" + host + "'; --force takes it out nevertheless" + hint(host, names));
         }
     }
 }

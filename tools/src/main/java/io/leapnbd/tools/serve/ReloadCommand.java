@@ -80,7 +80,7 @@ public final class ReloadCommand implements Callable<Integer> {
     private List<RunFile> serversAndDonors() {
         return running.get().stream()
                 .filter(file -> ROLES.contains(file.role()))
-                .sorted(Comparator.comparing(RunFile::role).thenComparing(RunFile::pid))
+                .sorted(Comparator.comparing(RunFile::role).thenComparingLong(RunFile::pid))
                 .toList();
     }
 
