@@ -100,7 +100,8 @@ public final class PoolRevoke implements Callable<Integer> {
         if (!names.contains(host)) {
             throw new ParameterException(
                     spec.commandLine(),
-                    pool + " has made no machine '" + host + "'; --force takes it out nevertheless" + hint(host, names));
+                    pool + " has made no machine '" + host + "'; --force takes it out nevertheless"
+                            + hint(host, names));
         }
     }
 }
