@@ -113,10 +113,17 @@ public final class LinkTls implements AutoCloseable {
             throw new IOException("the certificate is that of a " + name.role().label() + ", and this is a "
                     + role.label() + "; use the files that 'leap-nbd pool add' made");
         }
+        Instant begins = certificate.getNotBefore().toInstant();
         Instant ends = certificate.getNotAfter().toInstant();
         for (X509Certificate authority : credentials.authorities()) {
             Instant its = authority.getNotAfter().toInstant();
             ends = its.isBefore(ends) ? its : ends;
+            Instant from = authority.getNotBefore().toInstant();
+            begins = from.isAfter(begins) ? from : begins;
+        }
+        if (Instant.now().isBefore(begins)) {
+            throw new IOException(
+                    "the certificate of " + name.name() + " or its authority's " + PoolTrust.notBegun(begins));
         }
         if (Instant.now().isAfter(ends)) {
             throw new IOException("the certificate of " + name.name() + " or its authority's has ended, on " + ends
@@ -144,6 +151,11 @@ public final class LinkTls implements AutoCloseable {
     /** Whose certificate this end shows. */
     public PoolName own() {
         return use.own();
+    }
+
+    /** What this end shows. */
+    public X509Certificate certificate() {
+        return use.credentials().own();
     }
 
     /** When its certificate ends, or that of the authority if that is sooner. Connections that are open then stay open. */

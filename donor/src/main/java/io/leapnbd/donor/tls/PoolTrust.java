@@ -11,9 +11,12 @@ import java.security.cert.CertificateException;
 import java.security.cert.CertificateExpiredException;
 import java.security.cert.CertificateNotYetValidException;
 import java.security.cert.X509Certificate;
+import java.time.Instant;
 import java.time.ZoneOffset;
+import java.time.format.DateTimeFormatter;
 import java.util.Date;
 import java.util.List;
+import java.util.Locale;
 import java.util.function.Predicate;
 import javax.net.ssl.SSLEngine;
 import javax.net.ssl.TrustManager;
@@ -35,6 +38,9 @@ final class PoolTrust extends X509ExtendedTrustManager {
 
     /** Certificates that a peer may show: its own, its authority's, and one to spare. */
     private static final int LONGEST = 3;
+
+    private static final DateTimeFormatter SECOND =
+            DateTimeFormatter.ofPattern("yyyy-MM-dd HH:mm:ss 'UTC'", Locale.ROOT);
 
     private final X509TrustManager authority;
     private final Role peers;
@@ -94,9 +100,10 @@ final class PoolTrust extends X509ExtendedTrustManager {
                     CertificateVerifier.X509_V_ERR_CERT_HAS_EXPIRED);
         } catch (CertificateNotYetValidException e) {
             throw refused(
-                    "begins on " + day(its.getNotBefore()) + "; set the clocks of both machines",
+                    notBegun(its.getNotBefore().toInstant()),
                     e,
-                    CertificateVerifier.X509_V_ERR_CERT_NOT_YET_VALID);
+                    // The alert for one that is not yet valid says that it has ended.
+                    CertificateVerifier.X509_V_ERR_CERT_REJECTED);
         }
         try {
             if (client) {
@@ -156,7 +163,18 @@ final class PoolTrust extends X509ExtendedTrustManager {
                 : new OpenSslCertificateException(why, cause, code);
     }
 
-    static String day(Date time) {
+    /** What is wrong with a certificate that begins then, in words that follow it. */
+    static String notBegun(Instant begins) {
+        return "has not begun: it begins at " + second(begins) + ", and here it is " + second(Instant.now())
+                + "; compare the clocks of both machines";
+    }
+
+    /** A time in UTC, for people. */
+    private static String second(Instant time) {
+        return SECOND.format(time.atOffset(ZoneOffset.UTC));
+    }
+
+    private static String day(Date time) {
         return time.toInstant().atZone(ZoneOffset.UTC).toLocalDate().toString();
     }
 

@@ -21,7 +21,14 @@ public final class TlsProblem {
             new String[] {"UNSUPPORTED_CERTIFICATE", "it has another role; use the files that 'leap-nbd pool add' made"
             },
             new String[] {"CERTIFICATE_REQUIRED", "there is none; start this end with --pool"},
-            new String[] {"BAD_CERTIFICATE", "it is damaged, or not valid yet; look at both clocks"},
+            new String[] {
+                "CERTIFICATE_REVOKED",
+                "this machine was taken out of the pool ('leap-nbd pool revoke'); make it a new one with 'leap-nbd pool add'"
+            },
+            new String[] {
+                "BAD_CERTIFICATE",
+                "it has not begun by the other end's clock, or is damaged; compare the clocks of both"
+            },
             new String[] {"CERTIFICATE_UNKNOWN", "it cannot be used; the other end's log says why"});
 
     /** What is said of bytes that are none of TLS. */

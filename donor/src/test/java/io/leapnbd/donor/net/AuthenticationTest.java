@@ -156,6 +156,14 @@ class AuthenticationTest {
     }
 
     @Test
+    void whoShowsACertificateThatHasNotBegunIsToldSo() throws Exception {
+        Instant then = Instant.now().plus(Duration.ofHours(2));
+        assertRefused(
+                pool.issue(Role.SERVER, "web", then, then.plus(Duration.ofHours(1))),
+                "refuses the certificate of this server: it has not begun by the other end's clock");
+    }
+
+    @Test
     void whoShowsADonorsOrAClientsCertificateIsRefused() throws Exception {
         String sentence = "refuses the certificate of this server: it has another role";
         assertRefused(pool.issue(Role.DONOR, "h2"), sentence);
