@@ -46,7 +46,8 @@ final class ProtocolConversation implements Conversation {
             String owner = PrintableText.of(answer.toString(StandardCharsets.UTF_8));
             throw RefusedException.ownedByAnother(
                     "refuses this server: export " + PrintableText.of(hello.export()) + " belongs to '" + owner
-                            + "' there; give this one another --export, or a certificate of that identity");
+                            + "' there; give this one another --export, or a certificate of that identity (leap-nbd pool add --identity "
+                            + owner + "), or restart that donor if nobody needs what it holds");
         }
         if (status == Status.UNAUTHENTICATED) {
             throw new RefusedException("refuses this server: " + Status.name(status));

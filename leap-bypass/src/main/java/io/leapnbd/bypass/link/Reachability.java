@@ -37,6 +37,9 @@ final class Reachability {
 
     private volatile @Nullable String whyUnused;
 
+    /** The reason in the log. */
+    private volatile @Nullable String toldUnused;
+
     /** {@link System#nanoTime()} of the first answer that {@link #unfit} comes from. */
     private volatile long unfitSince;
 
@@ -93,6 +96,7 @@ final class Reachability {
         unfit = null;
         if (reportedDown) {
             reportedDown = false;
+            toldUnused = null;
             if (toldDown) {
                 LOG.info("donor {} is back", name);
             }
@@ -112,7 +116,7 @@ final class Reachability {
 
     /** Says once that the donor cannot be reached, and why one that answers is not used; again only after it was back, or for another reason. */
     void failed(String why) {
-        boolean news = foundUnfit && !why.equals(whyUnused);
+        boolean news = foundUnfit && !why.equals(toldUnused);
         whyUnused = foundUnfit ? why : null;
         foundUnfit = false;
         if (!reportedDown || news) {
@@ -121,6 +125,8 @@ final class Reachability {
             toldDown = now - told >= TELL_NANOS;
             if (toldDown) {
                 told = now;
+                // What could not be told now is told later, unless it is another reason by then.
+                toldUnused = whyUnused;
                 LOG.warn("donor {}: {}; trying again until it answers", name, why);
             }
         }
