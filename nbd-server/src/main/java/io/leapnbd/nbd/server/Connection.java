@@ -1,6 +1,7 @@
 package io.leapnbd.nbd.server;
 
 import io.leapnbd.nbd.Printable;
+import io.leapnbd.nbd.tls.TlsFailure;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.ByteBufAllocator;
 import io.netty.channel.Channel;
@@ -343,7 +344,7 @@ final class Connection extends ChannelInboundHandlerAdapter {
     @Override
     public void exceptionCaught(ChannelHandlerContext ctx, Throwable cause) {
         if (encrypted && cause instanceof DecoderException && cause.getCause() instanceof SSLException refusal) {
-            drop("its TLS fails: " + refusal.getMessage());
+            drop(TlsFailure.ofClient(refusal));
         } else if (cause instanceof IOException) {
             LOG.debug("{} went away: {}", peer.name(), cause.getMessage());
         } else if (server.errors().allows()) {

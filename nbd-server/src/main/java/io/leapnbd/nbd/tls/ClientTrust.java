@@ -70,9 +70,19 @@ final class ClientTrust extends X509ExtendedTrustManager {
                 Matcher parts = POOL.matcher(uri);
                 String role = parts.matches() ? parts.group(1) : "nobody";
                 if (!role.equals(CLIENT)) {
-                    throw new CertificateException("is that of a " + role + " of a pool, and a client's is needed");
+                    throw new Refusal("is that of a " + role + " of a pool, and a client's is needed");
                 }
             }
+        }
+    }
+
+    /** A certificate that the authority believes and the pool's rules do not; in words that follow "its certificate". */
+    static final class Refusal extends CertificateException {
+
+        private static final long serialVersionUID = 1;
+
+        Refusal(String why) {
+            super(why);
         }
     }
 
@@ -85,7 +95,7 @@ final class ClientTrust extends X509ExtendedTrustManager {
 
     private void requireMember(X509Certificate its) throws CertificateException {
         if (revoked.refuses(its)) {
-            throw new CertificateException("is of a machine that was taken out of the pool");
+            throw new Refusal("is of a machine that was taken out of the pool");
         }
     }
 
@@ -115,13 +125,27 @@ final class ClientTrust extends X509ExtendedTrustManager {
 
     @Override
     public void checkServerTrusted(X509Certificate[] chain, String type, Socket socket) throws CertificateException {
-        authority.checkServerTrusted(chain, type, socket);
+        try {
+            authority.checkServerTrusted(chain, type, socket);
+        } catch (CertificateException e) {
+            // Without it the address is not compared.
+            authority.checkServerTrusted(chain, type);
+            requireMember(chain[0]);
+            throw new OtherHostException(CertificateNames.of(chain[0]), e);
+        }
         requireMember(chain[0]);
     }
 
     @Override
     public void checkServerTrusted(X509Certificate[] chain, String type, SSLEngine engine) throws CertificateException {
-        authority.checkServerTrusted(chain, type, engine);
+        try {
+            authority.checkServerTrusted(chain, type, engine);
+        } catch (CertificateException e) {
+            // Without it the address is not compared.
+            authority.checkServerTrusted(chain, type);
+            requireMember(chain[0]);
+            throw new OtherHostException(CertificateNames.of(chain[0]), e);
+        }
         requireMember(chain[0]);
     }
 

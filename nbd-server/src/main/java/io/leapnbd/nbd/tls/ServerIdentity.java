@@ -6,6 +6,7 @@ import java.security.cert.CertificateException;
 import java.security.cert.X509Certificate;
 import java.util.HexFormat;
 import java.util.List;
+import java.util.function.BiConsumer;
 import javax.net.ssl.KeyManager;
 import javax.net.ssl.SSLContext;
 import javax.net.ssl.TrustManager;
@@ -28,11 +29,15 @@ public final class ServerIdentity {
         this.clients = clients;
     }
 
-    /** A context that has no connection yet, and so no session of one. */
-    public SSLContext context() {
+    /**
+     * A context that has no connection yet, and so no session of one.
+     *
+     * @param refused is told of clients whose certificate is refused: the host, and what is wrong, in words that follow it; any thread
+     */
+    public SSLContext context(BiConsumer<String, String> refused) {
         try {
             SSLContext context = SSLContext.getInstance("TLS");
-            context.init(keys.toArray(KeyManager[]::new), new TrustManager[] {clients}, null);
+            context.init(keys.toArray(KeyManager[]::new), new TrustManager[] {new ToldTrust(clients, refused)}, null);
             return context;
         } catch (GeneralSecurityException e) {
             // One was made when the files were read.
@@ -47,6 +52,11 @@ public final class ServerIdentity {
      */
     public void check(X509Certificate[] chain) throws CertificateException {
         clients.checkClientTrusted(chain, "UNKNOWN");
+    }
+
+    /** The hosts that its certificate is for. */
+    public CertificateNames names() {
+        return CertificateNames.of(own);
     }
 
     /** Whether a certificate is the one that it shows itself. */

@@ -268,6 +268,15 @@ public record TlsFolder(Path path) {
         }
     }
 
+    private String missing(Path file) {
+        if (!Files.exists(path)) {
+            return path + ": no such folder; make it with 'leap-nbd pool add', and copy it there";
+        }
+        return file + " does not exist; a folder of certificates has " + CA
+                + ", and with NAME-cert.pem and NAME-key.pem"
+                + " what it is for: donor-*.pem to lend, server-*.pem to serve, client-*.pem for a client";
+    }
+
     private byte[] read(String name) throws IOException {
         Path file = path.resolve(name);
         try {
@@ -275,10 +284,7 @@ public record TlsFolder(Path path) {
             TrustedPath.require(file);
             return content;
         } catch (NoSuchFileException e) {
-            throw new IOException(
-                    file + " does not exist; a folder of certificates has " + CA + ", and server-cert.pem and"
-                            + " server-key.pem for a server, client-cert.pem and client-key.pem for a client",
-                    e);
+            throw new IOException(missing(file), e);
         } catch (FileSystemException e) {
             String reason = e.getReason();
             throw new IOException(file + " cannot be read" + (reason == null ? "" : ": " + reason), e);

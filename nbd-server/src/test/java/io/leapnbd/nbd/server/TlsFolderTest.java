@@ -53,6 +53,19 @@ class TlsFolderTest {
     }
 
     @Test
+    void a_donors_files_are_among_those_that_there_may_be_and_a_folder_that_is_missing_is_named_alone() {
+        assertThatThrownBy(() -> folder.credentials("donor"))
+                .isInstanceOf(IOException.class)
+                .hasMessageStartingWith(
+                        path.resolve("donor-cert.pem") + " does not exist; a folder of certificates has")
+                .hasMessageContaining("donor-*.pem");
+        Path none = path.resolve("none");
+        assertThatThrownBy(new TlsFolder(none)::server)
+                .isInstanceOf(IOException.class)
+                .hasMessage(none + ": no such folder; make it with 'leap-nbd pool add', and copy it there");
+    }
+
+    @Test
     void a_key_that_others_may_read_is_refused() throws IOException {
         Files.setPosixFilePermissions(path.resolve("server-key.pem"), PosixFilePermissions.fromString("rw-r--r--"));
         assertThatThrownBy(folder::server)
