@@ -7,6 +7,7 @@ import io.leapnbd.bypass.map.Placement;
 import io.leapnbd.bypass.map.StateFile;
 import io.leapnbd.donor.protocol.Protocol;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.function.IntPredicate;
@@ -142,8 +143,28 @@ final class Moves {
 
     /** A copy is about to go. */
     void begin(int slab, Member member) {
-        leaving.put(slab, member);
+        Member before = leaving.put(slab, member);
+        if (before != null) {
+            underWay[before.donor()]--;
+        }
         underWay[member.donor()]++;
+    }
+
+    /**
+     * Settles what nothing is done for: a slab that was about to lose the copy that is to go may have lost another one first, with its donor. Then that copy stays,
+     * and may have to go later. Where nothing is to go this allocates nothing.
+     *
+     * @param busy slabs for which something is done
+     * @param copies how many a slab has otherwise
+     */
+    void settleIdle(Set<Integer> busy, int copies) {
+        if (!leaving.isEmpty()) {
+            for (Integer slab : List.copyOf(leaving.keySet())) {
+                if (!busy.contains(slab)) {
+                    settle(slab, copies);
+                }
+            }
+        }
     }
 
     /**

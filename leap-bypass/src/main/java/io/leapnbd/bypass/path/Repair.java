@@ -182,6 +182,7 @@ public final class Repair {
         progress.tick(loop.now(), fills.delays());
         left.tick();
         blanks.tick(underWay);
+        moves.settleIdle(underWay, allocator.copies());
         lookAtThin();
         for (int i = 0; i < Math.min(LOOKED_AT_A_TICK, map.slabs()) && underWay.size() < MOST_UNDER_WAY; i++) {
             look(cursor);
