@@ -1,6 +1,7 @@
 package io.leapnbd.tools.cli;
 
 import java.io.IOException;
+import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -65,6 +66,16 @@ public record HostPort(String host, int port) {
             throw new TypeConversionException("port " + port + " of '" + text + "' is too high; ports end at 65535");
         }
         return new HostPort(host, port);
+    }
+
+    /**
+     * What listens, for people: of an address that is every one of the machine's, as it was given, which the kernel may tell in another form.
+     *
+     * @param bound with the port that it really has
+     */
+    public HostPort bound(InetSocketAddress bound) {
+        InetAddress address = bound.getAddress();
+        return new HostPort(address.isAnyLocalAddress() ? host : address.getHostAddress(), bound.getPort());
     }
 
     /** Looks the host up, if it is a name. */

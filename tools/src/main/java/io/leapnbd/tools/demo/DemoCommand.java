@@ -1,11 +1,13 @@
 package io.leapnbd.tools.demo;
 
+import io.leapnbd.nbd.NbdUri;
 import io.leapnbd.tools.cli.Closings;
 import io.leapnbd.tools.cli.CommandFailure;
 import io.leapnbd.tools.cli.Durations;
 import io.leapnbd.tools.cli.ExitCode;
 import io.leapnbd.tools.cli.Size;
 import io.leapnbd.tools.cli.Table;
+import io.leapnbd.tools.linux.Machine;
 import java.io.IOException;
 import java.io.PrintStream;
 import java.nio.ByteBuffer;
@@ -233,6 +235,7 @@ public final class DemoCommand implements Callable<Integer> {
         Path launcher = Path.of(System.getProperty("leapnbd.launcher", "leap-nbd"));
         String name = Files.exists(launcher.resolveSibling("pom.xml")) ? "./leap-nbd" : "leap-nbd";
         out.println("  " + name + " doctor             what this machine needs to swap to remote memory");
-        out.println("  " + name + " serve --size 1G    a server with a donor inside, at nbd://127.0.0.1/leap");
+        out.println("  " + name + " serve --size 1G    a server with a donor inside, at "
+                + NbdUri.tcp("127.0.0.1", NbdUri.DEFAULT_PORT, Machine.defaultExport()));
     }
 }

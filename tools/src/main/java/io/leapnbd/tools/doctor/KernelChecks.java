@@ -75,8 +75,8 @@ record KernelChecks(Path root) {
         return Check.fail(
                 "nbd driver",
                 "not in this kernel",
-                "install the kernel's modules (linux-image-amd64, or linux-modules-extra on Ubuntu): attach needs it,"
-                        + " serve and donor do not");
+                "install the kernel's modules (linux-image-amd64, or linux-modules-extra on Ubuntu): attach and serve --swap need it,"
+                        + " donor and serve without --swap do not");
     }
 
     private static boolean contains(Path file, String text) {

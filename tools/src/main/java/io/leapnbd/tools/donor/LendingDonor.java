@@ -27,6 +27,7 @@ import io.leapnbd.tools.http.Page;
 import io.leapnbd.tools.http.RunFile;
 import io.leapnbd.tools.http.SecurityLine;
 import io.leapnbd.tools.http.WebPage;
+import io.leapnbd.tools.linux.Machine;
 import io.leapnbd.tools.pool.PoolFolder;
 import io.leapnbd.tools.service.Pulse;
 import java.io.IOException;
@@ -213,9 +214,14 @@ public final class LendingDonor implements AutoCloseable {
             LinkTls opened = pool.donor();
             tls = opened;
             closings.add("TLS", opened);
+            String another = pool.madeForAnother(opened, Machine.hostName());
+            if (another != null) {
+                log.warn("--pool: {}", another);
+            }
+            security.add(pool.line(opened));
             Reload again = reload;
             if (again != null) {
-                again.rereads(() -> pool.reread(opened));
+                again.rereads(() -> pool.reread(opened, security));
             }
         }
         store = SlabStore.open(settings);
@@ -231,7 +237,7 @@ public final class LendingDonor implements AutoCloseable {
             pulses.add(server::respond);
             closings.add("listener", server);
             listeners.add(server::statistics);
-            at = announce(Transport.TCP, server.address(), tls != null);
+            at = announce(Transport.TCP, listen, server.address(), tls != null);
         }
         if (transports.contains(Transport.RDMA)) {
             RdmaServer server =
@@ -240,7 +246,7 @@ public final class LendingDonor implements AutoCloseable {
             pulses.add(server::respond);
             closings.add("RDMA listener", server);
             listeners.add(server::statistics);
-            at = announce(Transport.RDMA, server.address(), tls != null);
+            at = announce(Transport.RDMA, listen, server.address(), tls != null);
         }
         HttpEndpoint endpoint = null;
         security.addAll(DonorSecurity.links(listen, transports, tls));
@@ -326,8 +332,8 @@ public final class LendingDonor implements AutoCloseable {
         }
     }
 
-    private HostPort announce(Transport transport, InetSocketAddress bound, boolean authenticated) {
-        HostPort address = new HostPort(bound.getAddress().getHostAddress(), bound.getPort());
+    private HostPort announce(Transport transport, HostPort listen, InetSocketAddress bound, boolean authenticated) {
+        HostPort address = listen.bound(bound);
         String uri = transport + address.toString();
         uris.add(uri);
         if (!authenticated

@@ -1,16 +1,24 @@
 package io.leapnbd.tools.http;
 
 import io.leapnbd.nbd.Printable;
+import io.leapnbd.nbd.tls.OtherHostException;
+import io.leapnbd.nbd.tls.TlsFailure;
 import io.leapnbd.tools.cli.CommandFailure;
 import io.leapnbd.tools.cli.ExitCode;
 import io.leapnbd.tools.cli.HostPort;
 import io.leapnbd.tools.cli.OneLineErrors;
 import java.io.IOException;
 import java.io.InputStream;
+import java.net.ConnectException;
 import java.net.HttpURLConnection;
+import java.net.NoRouteToHostException;
 import java.net.Proxy;
+import java.net.SocketTimeoutException;
 import java.net.URI;
+import java.net.UnknownHostException;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import javax.net.ssl.HttpsURLConnection;
@@ -24,12 +32,14 @@ import org.jspecify.annotations.Nullable;
  * @param address where it listens
  * @param token that is shown to it; null for none
  * @param tls what TLS is spoken with; null for HTTP without it
+ * @param certificates the folder that this comes from; null if there is none
  * @param pid the process whose endpoint it is, if that is known to run here; else null
  */
 public record EndpointClient(
         HostPort address,
         @Nullable BearerToken token,
         @Nullable SSLContext tls,
+        @Nullable Path certificates,
         @Nullable Long pid) {
 
     private static final int TIMEOUT_MILLIS = 10_000;
@@ -41,7 +51,7 @@ public record EndpointClient(
 
     /** For one that asks for nothing. */
     public EndpointClient(HostPort address) {
-        this(address, null, null, null);
+        this(address, null, null, null, null);
     }
 
     /** Its address as a URI. */
@@ -113,20 +123,64 @@ public record EndpointClient(
                 return body;
             }
         } catch (SSLException e) {
+            throw new CommandFailure(ExitCode.FAILED, uri() + ": " + why(e), e);
+        } catch (ConnectException | UnknownHostException | NoRouteToHostException | SocketTimeoutException e) {
+            throw unreachable(e);
+        } catch (IOException e) {
+            if (tls == null) {
+                throw new CommandFailure(
+                        ExitCode.UNREACHABLE,
+                        "what answers at " + uri() + " is not plain HTTP (" + OneLineErrors.describe(e)
+                                + "); if it was started with --http-tls, give --tls-certificates FOLDER",
+                        e);
+            }
+            // It may end the connection before the client has read why.
             throw new CommandFailure(
                     ExitCode.FAILED,
-                    uri() + ": no TLS connection (" + OneLineErrors.describe(e) + "); "
-                            + (pid == null
-                                    ? "name the server as its certificate does, and certificates of its CA with --tls-certificates"
-                                    : "if its certificates have ended or are others by now, put good ones in their place and"
-                                            + " say 'kill -HUP " + pid + "'"),
-                    e);
-        } catch (IOException e) {
-            throw new CommandFailure(
-                    ExitCode.UNREACHABLE,
-                    "no server answers at " + uri() + " (" + OneLineErrors.describe(e)
-                            + "); start one with 'leap-nbd serve', or name it with --http or --pid",
+                    uri() + " has ended the connection (" + OneLineErrors.describe(e) + "); it may refuse "
+                            + "the client's certificate" + (certificates == null ? "" : " in " + certificates)
+                            + ", and its log says why",
                     e);
         }
+    }
+
+    private CommandFailure unreachable(IOException e) {
+        return new CommandFailure(
+                ExitCode.UNREACHABLE,
+                "no server answers at " + uri() + " (" + OneLineErrors.describe(e)
+                        + "); start one with 'leap-nbd serve', or name it with --http or --pid",
+                e);
+    }
+
+    /** Why there is no TLS connection, and what to do. */
+    private String why(SSLException e) {
+        for (Throwable at = e; at != null; at = at.getCause()) {
+            if (at instanceof OtherHostException other) {
+                return "its certificate is for " + other.names() + ", and not for " + address.host()
+                        + "; name one of these, or make it one that names this too: leap-nbd pool add POOL MACHINE "
+                        + address.host();
+            }
+        }
+        if (TlsFailure.refusesOurs(e)) {
+            if (pid == null && certificates != null && !Files.exists(certificates.resolve("client-cert.pem"))) {
+                return "it asks for a client's certificate, and " + certificates
+                        + " has no client-cert.pem; name a folder" + " that has one with --tls-certificates";
+            }
+            return "it refuses the client's certificate"
+                    + (certificates == null ? "" : " in " + certificates)
+                    + " (" + OneLineErrors.describe(e) + "); its log says why. "
+                    + (pid == null
+                            ? "Give a folder with --tls-certificates whose client-cert.pem is of its CA, and neither ended nor revoked"
+                            : remedyHere());
+        }
+        return "no TLS connection (" + OneLineErrors.describe(e) + "); "
+                + (pid == null
+                        ? "name the server as its certificate does, and certificates of its CA with --tls-certificates"
+                        : remedyHere());
+    }
+
+    private String remedyHere() {
+        return "if its certificates have ended or are others by now, put good ones in their place and say 'kill -HUP "
+                + pid + "'";
     }
 }

@@ -153,6 +153,7 @@ public final class EndpointOptions {
                     address,
                     token == null ? null : BearerToken.read(token),
                     certificates == null ? null : tls(new TlsFolder(certificates), process),
+                    certificates,
                     process == null ? null : process.pid());
         } catch (IOException e) {
             throw new CommandFailure(ExitCode.USAGE, String.valueOf(e.getMessage()), e);

@@ -6,6 +6,7 @@ import com.sun.net.httpserver.HttpServer;
 import com.sun.net.httpserver.HttpsConfigurator;
 import com.sun.net.httpserver.HttpsParameters;
 import com.sun.net.httpserver.HttpsServer;
+import io.leapnbd.nbd.tls.ServerIdentity;
 import io.leapnbd.tools.cli.CommandFailure;
 import io.leapnbd.tools.cli.ExitCode;
 import io.leapnbd.tools.cli.HostPort;
@@ -62,6 +63,7 @@ public final class HttpEndpoint implements AutoCloseable {
     private static final String[] PROTOCOLS = {"TLSv1.3", "TLSv1.2"};
 
     private final HttpServer server;
+    private final HostPort listen;
     private final EndpointAccess access;
     private final AccessRules rules;
     private final ExecutorService threads;
@@ -69,8 +71,9 @@ public final class HttpEndpoint implements AutoCloseable {
     private final Map<String, Page> actions;
     private final WebPage web;
 
-    private HttpEndpoint(HttpServer server, EndpointAccess access, Paths paths) {
+    private HttpEndpoint(HttpServer server, HostPort listen, EndpointAccess access, Paths paths) {
         this.server = server;
+        this.listen = listen;
         this.access = access;
         rules = new AccessRules(access);
         pages = new TreeMap<>(paths.pages);
@@ -131,7 +134,7 @@ public final class HttpEndpoint implements AutoCloseable {
         }
         limitConnections();
         try {
-            return new HttpEndpoint(server(address, at.access()), at.access(), paths);
+            return new HttpEndpoint(server(address, at.access()), listen, at.access(), paths);
         } catch (IOException e) {
             throw new CommandFailure(
                     ExitCode.FAILED,
@@ -145,8 +148,8 @@ public final class HttpEndpoint implements AutoCloseable {
         if (!access.speaksTls()) {
             return HttpServer.create(address, 0);
         }
-        SSLContext tls =
-                new FreshContext(() -> Objects.requireNonNull(access.identity()).context());
+        SSLContext tls = new FreshContext(() -> Objects.requireNonNull(access.identity())
+                .context((client, why) -> log.info("HTTPS: refused {}: {}", client, why)));
         HttpsServer server = HttpsServer.create(address, 0);
         boolean certificates = access.asksForCertificates();
         server.setHttpsConfigurator(new HttpsConfigurator(tls) {
@@ -177,8 +180,7 @@ public final class HttpEndpoint implements AutoCloseable {
 
     /** Where it listens, with the port that it really has. */
     public HostPort address() {
-        InetSocketAddress address = server.getAddress();
-        return new HostPort(address.getAddress().getHostAddress(), address.getPort());
+        return listen.bound(server.getAddress());
     }
 
     /** The same as a URI. */
@@ -197,10 +199,15 @@ public final class HttpEndpoint implements AutoCloseable {
         return new SecurityLine("HTTP " + address(), loopback || access.speaksTls(), access.description(loopback));
     }
 
-    /** Says in the log if what it answers can be read on the way to other machines, its token too. */
+    /** Says in the log if what it answers can be read on the way to other machines, its token too, or if its certificate does not name it. */
     public void warnIfExposed() {
         if (!access.speaksTls() && !server.getAddress().getAddress().isLoopbackAddress()) {
             log.warn("{} speaks no TLS: whoever sees the network's packets sees its token; --http-tls hides it", uri());
+        }
+        ServerIdentity identity = access.identity();
+        String unnamed = identity == null ? null : identity.names().objection(listen.host());
+        if (unnamed != null) {
+            log.warn("--http {}: {}", listen, unnamed);
         }
     }
 

@@ -3,15 +3,18 @@ package io.leapnbd.tools.pool;
 import io.leapnbd.donor.tls.LinkCredentials;
 import io.leapnbd.donor.tls.LinkTls;
 import io.leapnbd.donor.tls.Role;
+import io.leapnbd.nbd.tls.CertificateNames;
 import io.leapnbd.nbd.tls.Credentials;
 import io.leapnbd.nbd.tls.RevokedFile;
 import io.leapnbd.nbd.tls.TlsFolder;
 import io.leapnbd.tools.config.Reload;
+import io.leapnbd.tools.http.SecurityLine;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -26,6 +29,9 @@ public record PoolFolder(Path path) {
     static final String AUTHORITY_KEY = "ca-key.pem";
 
     static final String AUTHORITY = "ca-cert.pem";
+
+    /** What {@link #line} is about. */
+    private static final String LINE = "pool";
 
     /** A certificate that ends sooner is complained of. */
     private static final Duration SOON = Duration.ofDays(30);
@@ -73,12 +79,34 @@ public record PoolFolder(Path path) {
     }
 
     /**
+     * Who this machine is in the pool, until when, and how many machines are out of it: what {@code status} and {@code doctor} say.
+     *
+     * @param tls what is in use
+     */
+    public SecurityLine line(LinkTls tls) {
+        String revoked;
+        try {
+            int count = RevokedFile.in(path).before().size();
+            revoked = count == 1 ? "1 machine is revoked" : (count == 0 ? "no" : count) + " machines are revoked";
+        } catch (IOException e) {
+            revoked = String.valueOf(e.getMessage());
+        }
+        return new SecurityLine(
+                LINE,
+                true,
+                "this machine is " + tls.own().role().label() + " '" + tls.own().name() + "' of pool '"
+                        + tls.own().pool() + "' until "
+                        + MachineFolder.day(tls.ends()) + "; " + revoked);
+    }
+
+    /**
      * Reads the files again, of a process that has read them before.
      *
      * @param tls what is in use
+     * @param lines in which {@link #line} is exchanged, if it is among them
      * @throws IOException in one sentence; then nothing has changed
      */
-    public Reload.Use reread(LinkTls tls) throws IOException {
+    public Reload.Use reread(LinkTls tls, List<SecurityLine> lines) throws IOException {
         LinkTls.Reread read;
         try {
             read = tls.reread(credentials(tls.own().role()));
@@ -89,6 +117,7 @@ public record PoolFolder(Path path) {
             @Override
             public String use() {
                 int cut = read.use();
+                lines.replaceAll(line -> line.part().equals(LINE) ? line(tls) : line);
                 return "certificates of --pool ("
                         + ShownCertificate.words(tls.own().name(), tls.ends()) + ")"
                         + (cut == 0 ? "" : " (" + cut + " links ended)");
@@ -99,6 +128,23 @@ public record PoolFolder(Path path) {
                 read.discard();
             }
         };
+    }
+
+    /**
+     * What is to be said of a folder that was made for another machine, by this one's name: whoever has it is that other one to donors. Null of the right one.
+     *
+     * @param machine host name of this machine, short or full
+     */
+    public @Nullable String madeForAnother(LinkTls tls, String machine) {
+        CertificateNames names = CertificateNames.of(tls.certificate());
+        if (names.isMachine(machine)) {
+            return null;
+        }
+        String also = tls.own().role() == Role.SERVER
+                ? "; its exports belong to '" + tls.own().name() + "'"
+                : "; servers know it as '" + tls.own().name() + "'";
+        return "the certificate in " + path + " is for " + names + ", and this machine is " + machine + also
+                + ". If the folder is another machine's, copy the one that 'leap-nbd pool add' made for this one";
     }
 
     /** What is to be said of a certificate that ends soon; null of another. */

@@ -201,9 +201,14 @@ public final class LeapServer implements AutoCloseable {
             LinkTls opened = pool.server();
             linkTls = opened;
             closings.add("TLS of links", opened);
+            String another = pool.madeForAnother(opened, Machine.hostName());
+            if (another != null) {
+                log.warn("--pool: {}", another);
+            }
+            security.add(pool.line(opened));
             Reload again = reload;
             if (again != null) {
-                again.rereads(() -> pool.reread(opened));
+                again.rereads(() -> pool.reread(opened, security));
             }
         }
         SlabStore store = settings.donors().isEmpty() ? embeddedStore() : null;
@@ -271,6 +276,7 @@ public final class LeapServer implements AutoCloseable {
         if (open != null) {
             log.warn("insecure: {}", open);
         }
+        settings.tls().unnamed(settings.tcp()).forEach(unnamed -> log.warn("--listen {}", unnamed));
         security.addAll(ServerSecurity.lines(settings));
         SettingsControl control = new SettingsControl(
                 settings.export(), settings.links(), remote, settings.copies().onlyThisMachine());

@@ -1,6 +1,7 @@
 package io.leapnbd.tools.serve;
 
 import io.leapnbd.nbd.server.NbdTls;
+import io.leapnbd.nbd.tls.CertificateNames;
 import io.leapnbd.nbd.tls.PskFile;
 import io.leapnbd.nbd.tls.TlsFolder;
 import io.leapnbd.tools.cli.HostPort;
@@ -9,6 +10,7 @@ import io.leapnbd.tools.pool.ShownCertificate;
 import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
@@ -38,6 +40,29 @@ record TlsChoice(@Nullable Path folder, @Nullable PskFile keys, boolean required
                             : "say --tls require, or say --insecure");
         }
         return null;
+    }
+
+    /**
+     * Of addresses that clients may be refused by at their own end, since the certificate does not name them: a sentence each, which begins with the address. None if
+     * the certificate cannot be read, which is complained of elsewhere.
+     */
+    List<String> unnamed(List<HostPort> addresses) {
+        List<String> all = new ArrayList<>();
+        if (folder != null) {
+            try {
+                CertificateNames names = CertificateNames.of(
+                        new TlsFolder(folder).credentials("server").chain().getFirst());
+                for (HostPort address : addresses) {
+                    String why = names.objection(address.host());
+                    if (why != null) {
+                        all.add(address + ": " + why);
+                    }
+                }
+            } catch (IOException e) {
+                return List.of();
+            }
+        }
+        return all;
     }
 
     /**

@@ -3,6 +3,9 @@ package io.leapnbd.tools.http;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import ch.qos.logback.classic.Logger;
+import ch.qos.logback.classic.spi.ILoggingEvent;
+import ch.qos.logback.core.read.ListAppender;
 import io.leapnbd.nbd.testing.TestCertificates;
 import io.leapnbd.nbd.tls.TlsFolder;
 import io.leapnbd.tools.cli.CommandFailure;
@@ -27,6 +30,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
+import org.slf4j.LoggerFactory;
 
 /** HTTPS over time: sessions, files that are read again, and commands on the machine of an endpoint with another name. */
 class EndpointTlsTest {
@@ -227,7 +231,8 @@ class EndpointTlsTest {
             for (@Nullable String wrong : new @Nullable String[] {null, another}) {
                 assertThatThrownBy(() -> client(runFile(endpoint, other, wrong)).get("/status"))
                         .isInstanceOf(CommandFailure.class)
-                        .hasMessageContaining("No subject alternative names matching IP address 127.0.0.1 found");
+                        .hasMessageContaining("its certificate is for elsewhere.example, and not for 127.0.0.1")
+                        .hasMessageContaining("leap-nbd pool add POOL MACHINE 127.0.0.1");
             }
 
             // The authority counts in any case.
@@ -245,10 +250,46 @@ class EndpointTlsTest {
         TestCertificates authority = new TestCertificates();
         authority.folder(pki());
         Path other = authority.clientOfPool(folder.resolve("other"), "leap-nbd://0123/server/h2");
+        ListAppender<ILoggingEvent> log = new ListAppender<>();
+        Logger logger = (Logger) LoggerFactory.getLogger(HttpEndpoint.class);
+        log.start();
+        logger.addAppender(log);
         try (HttpEndpoint endpoint = open(EndpointAccess.read(null, pki()))) {
             assertThatThrownBy(() -> EndpointOptions.client(endpoint.address(), null, other)
                             .get("/status"))
-                    .isInstanceOf(CommandFailure.class);
+                    .isInstanceOf(CommandFailure.class)
+                    .hasMessageMatching(
+                            ".* (it refuses|it may refuse) the client's certificate in " + other + "[ ,].*");
+        } finally {
+            logger.detachAppender(log);
+        }
+        // It is told before the client is, which may try twice.
+        assertThat(log.list.stream().map(ILoggingEvent::getFormattedMessage))
+                .isNotEmpty()
+                .allMatch(line -> line.startsWith("HTTPS: refused ")
+                        && line.endsWith(" is that of a server of a pool, and a client's is needed"));
+    }
+
+    @Test
+    void whoSpeaksNoTlsToAnEndpointThatDoesIsToldSo() throws Exception {
+        new TestCertificates().folder(pki());
+        try (HttpEndpoint endpoint = open(EndpointAccess.read(null, pki()))) {
+            assertThatThrownBy(() -> EndpointOptions.client(endpoint.address(), null, null)
+                            .get("/status"))
+                    .isInstanceOf(CommandFailure.class)
+                    .hasMessageStartingWith("what answers at http://" + endpoint.address() + " is not plain HTTP")
+                    .hasMessageContaining("give --tls-certificates");
+        }
+    }
+
+    @Test
+    void theAddressIsTheOneThatWasGivenThoughItIsAnyOfTheMachines() throws Exception {
+        new TestCertificates().folder(pki());
+        try (HttpEndpoint endpoint = HttpEndpoint.open(
+                EndpointAddress.exactly(new HostPort("0.0.0.0", 0)).with(EndpointAccess.read(null, pki())),
+                Map.of(),
+                Map.of())) {
+            assertThat(endpoint.uri()).startsWith("https://0.0.0.0:").doesNotEndWith(":0");
         }
     }
 }
