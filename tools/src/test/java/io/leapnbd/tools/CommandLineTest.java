@@ -55,7 +55,7 @@ class CommandLineTest {
                 "push --pid 1 --http 0.0.0.0:9482 | can be reached from other machines",
                 "serve --http none --http-token /x | --http-token: there is no HTTP endpoint",
                 "serve --http-token /no/such/file | --http-token: /no/such/file does not exist; make it: (umask 077;",
-                "serve --http-tls /no/such/folder | --http-tls: /no/such/folder/server-cert.pem does not exist",
+                "serve --http-tls /no/such/folder | --http-tls: /no/such/folder: no such folder; make it with 'leap-nbd pool add'",
                 "status --http 127.0.0.1:1 --token-file /no/such/file | /no/such/file does not exist",
                 "serve --unix-mode 0660 | --unix-mode: there is no Unix socket; name one with --unix",
                 "serve --unix /tmp/s --unix-mode rw | --unix-mode: 'rw' is no mode; write it like 0660",

@@ -4,7 +4,6 @@ import io.leapnbd.nbd.tls.ServerIdentity;
 import io.leapnbd.nbd.tls.TlsFolder;
 import io.leapnbd.tools.cli.HostPort;
 import io.leapnbd.tools.config.Reload;
-import io.leapnbd.tools.pool.ShownCertificate;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.nio.file.Path;

@@ -6,6 +6,7 @@ import io.leapnbd.donor.tls.Role;
 import io.leapnbd.nbd.tls.Credentials;
 import io.leapnbd.nbd.tls.RevokedFile;
 import io.leapnbd.nbd.tls.TlsFolder;
+import io.leapnbd.tools.http.ShownCertificate;
 import io.leapnbd.tools.linux.Machine;
 import io.netty.util.NetUtil;
 import java.io.IOException;
@@ -16,7 +17,6 @@ import java.security.GeneralSecurityException;
 import java.security.cert.X509Certificate;
 import java.time.Duration;
 import java.time.Instant;
-import java.time.ZoneOffset;
 import java.util.ArrayList;
 import java.util.EnumMap;
 import java.util.List;
@@ -101,7 +101,8 @@ record MachineFolder(Path pool, String host) {
         Instant until = now.plus(Duration.ofDays(days));
         if (now.isAfter(own.getNotAfter().toInstant())) {
             throw new IOException("the pool in " + pool + " has ended, on "
-                    + day(own.getNotAfter().toInstant()) + "; make a new one, and add every machine to that");
+                    + ShownCertificate.day(own.getNotAfter().toInstant())
+                    + "; make a new one, and add every machine to that");
         }
         List<String> hosts = new ArrayList<>(List.of(host));
         hosts.addAll(addresses);
@@ -129,7 +130,7 @@ record MachineFolder(Path pool, String host) {
     void sayMade(PrintWriter out, String identity, List<Role> roles, Instant ends) {
         out.println("made " + path() + " for machine " + host
                 + (roles.contains(Role.SERVER) ? ", whose exports belong to '" + identity + "'" : "") + "; good until "
-                + day(ends));
+                + ShownCertificate.day(ends));
     }
 
     /** Says how the folder's files come to its machine: the same for the first ones and for new ones in their place. */
@@ -158,11 +159,6 @@ record MachineFolder(Path pool, String host) {
     private static String poolName(X509Certificate authority) {
         String subject = authority.getSubjectX500Principal().getName();
         return subject.substring(subject.lastIndexOf(' ') + 1);
-    }
-
-    /** A day in UTC, as {@code 2027-01-31}. */
-    static String day(Instant time) {
-        return time.atZone(ZoneOffset.UTC).toLocalDate().toString();
     }
 
     /** For a shell. */

@@ -5,6 +5,7 @@ import io.leapnbd.donor.tls.PoolAuthority;
 import io.leapnbd.donor.tls.Role;
 import io.leapnbd.tools.cli.CommandFailure;
 import io.leapnbd.tools.cli.ExitCode;
+import io.leapnbd.tools.http.ShownCertificate;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Path;
@@ -90,7 +91,7 @@ public final class PoolCreate implements Callable<Integer> {
         }
         PrintWriter out = spec.commandLine().getOut();
         out.println("made pool '" + name + "' in " + folder + ", good until "
-                + MachineFolder.day(made.certificate().getNotAfter().toInstant()));
+                + ShownCertificate.day(made.certificate().getNotAfter().toInstant()));
         out.println("who has " + folder.resolve(PoolFolder.AUTHORITY_KEY)
                 + " can join the pool: keep it, and copy it nowhere but to a safe");
         if (folders.isEmpty()) {

@@ -9,6 +9,7 @@ import io.leapnbd.nbd.tls.RevokedFile;
 import io.leapnbd.nbd.tls.TlsFolder;
 import io.leapnbd.tools.config.Reload;
 import io.leapnbd.tools.http.SecurityLine;
+import io.leapnbd.tools.http.ShownCertificate;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -96,7 +97,7 @@ public record PoolFolder(Path path) {
                 true,
                 "this machine is " + tls.own().role().label() + " '" + tls.own().name() + "' of pool '"
                         + tls.own().pool() + "' until "
-                        + MachineFolder.day(tls.ends()) + "; " + revoked);
+                        + ShownCertificate.day(tls.ends()) + "; " + revoked);
     }
 
     /**

@@ -6,7 +6,7 @@ import io.leapnbd.nbd.tls.PskFile;
 import io.leapnbd.nbd.tls.TlsFolder;
 import io.leapnbd.tools.cli.HostPort;
 import io.leapnbd.tools.config.Reload;
-import io.leapnbd.tools.pool.ShownCertificate;
+import io.leapnbd.tools.http.ShownCertificate;
 import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.nio.file.Path;

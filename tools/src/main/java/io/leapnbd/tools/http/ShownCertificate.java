@@ -1,4 +1,4 @@
-package io.leapnbd.tools.pool;
+package io.leapnbd.tools.http;
 
 import io.leapnbd.nbd.tls.TlsFolder;
 import java.io.IOException;
@@ -6,6 +6,7 @@ import java.nio.file.Path;
 import java.security.cert.CertificateParsingException;
 import java.security.cert.X509Certificate;
 import java.time.Instant;
+import java.time.ZoneOffset;
 import java.util.List;
 
 /** Which certificate a process shows, in words: {@code h4, good until 2028-11-27}. */
@@ -16,9 +17,14 @@ public final class ShownCertificate {
 
     private ShownCertificate() {}
 
+    /** A day in UTC, as {@code 2027-01-31}. */
+    public static String day(Instant time) {
+        return time.atZone(ZoneOffset.UTC).toLocalDate().toString();
+    }
+
     /** Of a name and an end. */
-    static String words(String name, Instant ends) {
-        return name + ", good until " + MachineFolder.day(ends);
+    public static String words(String name, Instant ends) {
+        return name + ", good until " + day(ends);
     }
 
     /**
