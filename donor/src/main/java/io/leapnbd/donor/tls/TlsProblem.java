@@ -3,6 +3,7 @@ package io.leapnbd.donor.tls;
 import io.netty.handler.ssl.NotSslRecordException;
 import io.netty.handler.ssl.OpenSslCertificateException;
 import io.netty.handler.ssl.SslHandshakeTimeoutException;
+import java.nio.channels.ClosedChannelException;
 import java.util.List;
 import java.util.Locale;
 import javax.net.ssl.SSLException;
@@ -66,6 +67,9 @@ public final class TlsProblem {
         }
         if (has(problem, SslHandshakeTimeoutException.class)) {
             return "took too long for the TLS handshake";
+        }
+        if (has(problem, ClosedChannelException.class)) {
+            return "ended the connection in the middle of TLS's handshake";
         }
         if (said.contains("BAD_DECRYPT") || said.contains("BAD_RECORD_MAC") || said.contains("TAG MISMATCH")) {
             return "breaks TLS: a record was changed on the way";

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.leapnbd.donor.TestPool;
+import java.nio.channels.ClosedChannelException;
 import java.time.Instant;
 import javax.net.ssl.SSLHandshakeException;
 import org.junit.jupiter.api.Test;
@@ -29,6 +30,12 @@ class TlsProblemTest {
                 new SSLHandshakeException("error:10000414:SSL routines:OPENSSL_internal:" + boring), Role.DONOR);
         assertThat(one).startsWith("refuses the certificate of this server: ").contains(told);
         assertThat(other).isEqualTo(one);
+    }
+
+    @Test
+    void whoEndsTheConnectionInTheMiddleIsNotToldAsAClassOfJava() {
+        assertThat(TlsProblem.sentence(new ClosedChannelException(), Role.SERVER))
+                .isEqualTo("ended the connection in the middle of TLS's handshake");
     }
 
     @Test
