@@ -149,7 +149,7 @@ public final class EndpointAccess {
                 ? "a token is asked for"
                 : folder != null
                         ? "a client's certificate is asked for"
-                        : "anybody on this machine may look and change";
+                        : "anybody on this machine may look, and root and this user change things";
         return (loopback ? "loopback, " : "other machines reach it, ") + (folder != null ? "TLS, " : "no TLS, ") + who;
     }
 }

@@ -164,7 +164,7 @@ public record EndpointClient(
         if (TlsFailure.refusesOurs(e)) {
             if (pid == null && certificates != null && !Files.exists(certificates.resolve("client-cert.pem"))) {
                 return "it asks for a client's certificate, and " + certificates
-                        + " has no client-cert.pem; name a folder" + " that has one with --tls-certificates";
+                        + " has no client-cert.pem; name a folder that has one with --tls-certificates";
             }
             return "it refuses the client's certificate"
                     + (certificates == null ? "" : " in " + certificates)

@@ -21,6 +21,10 @@ public final class PeerUser {
     private static final int THEIRS = 1;
     private static final int OURS = 2;
     private static final int USER = 7;
+    private static final int INODE = 9;
+
+    /** Of a connection that its process has closed: the kernel then calls it root's, whoever had it. */
+    private static final String NONE = "0";
 
     private PeerUser() {}
 
@@ -48,10 +52,13 @@ public final class PeerUser {
         }
     }
 
-    /** The number of the user in a table's lines who has the other end; nothing if nobody has. */
+    /** The number of the user in a table's lines who has the other end; nothing if nobody has, or it is closed there. */
     static Optional<String> user(Stream<String> table, InetSocketAddress theirs, InetSocketAddress ours) {
         return table.map(line -> line.strip().split("\\s+", -1))
-                .filter(fields -> fields.length > USER && is(fields[THEIRS], theirs) && is(fields[OURS], ours))
+                .filter(fields -> fields.length > INODE
+                        && !fields[INODE].equals(NONE)
+                        && is(fields[THEIRS], theirs)
+                        && is(fields[OURS], ours))
                 .map(fields -> fields[USER])
                 .findFirst();
     }
