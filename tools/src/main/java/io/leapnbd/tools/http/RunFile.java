@@ -142,19 +142,13 @@ public record RunFile(
             String uri,
             @Nullable Path config,
             @Nullable String instance) {
-        try {
-            if (endpoint != null) {
-                // Commands of this machine know the endpoint by its certificate, which is another one then.
-                endpoint.access().afterwards(() -> rewrite(of(role, endpoint, uri, config, instance)));
-            }
-            return of(role, endpoint, uri, config, instance).write(folder());
-        } catch (IOException e) {
-            log.warn(
-                    "{} cannot be written ({}), so other commands need --http to find this process",
-                    folder(),
-                    e.getMessage());
-            return null;
+        if (endpoint != null) {
+            // Commands of this machine know the endpoint by its certificate, which is another one then.
+            endpoint.access().afterwards(() -> {
+                Path _ = writeOrWarn(of(role, endpoint, uri, config, instance));
+            });
         }
+        return writeOrWarn(of(role, endpoint, uri, config, instance));
     }
 
     private static RunFile of(
@@ -179,14 +173,15 @@ public record RunFile(
                 identity == null ? null : identity.fingerprint());
     }
 
-    private static void rewrite(RunFile file) {
+    private static @Nullable Path writeOrWarn(RunFile file) {
         try {
-            Path _ = file.write(folder());
+            return file.write(folder());
         } catch (IOException e) {
             log.warn(
                     "{} cannot be written ({}), so other commands need --http to find this process",
                     folder(),
                     e.getMessage());
+            return null;
         }
     }
 
