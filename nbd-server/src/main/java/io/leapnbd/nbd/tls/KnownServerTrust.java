@@ -10,9 +10,8 @@ import javax.net.ssl.X509ExtendedTrustManager;
  * Which server a command believes that knows the server's certificate from a file of this machine: this one, whatever address it is reached at. The authority has
  * to have signed it all the same, and it must not have ended. A server with another certificate has to have the address in it. Any thread.
  */
-final class KnownServerTrust extends X509ExtendedTrustManager {
+final class KnownServerTrust extends PassedOnTrust {
 
-    private final X509ExtendedTrustManager others;
     private final String known;
 
     /**
@@ -21,7 +20,7 @@ final class KnownServerTrust extends X509ExtendedTrustManager {
      * @param known of the server's certificate, as {@link ServerIdentity#fingerprint()} has it
      */
     KnownServerTrust(X509ExtendedTrustManager others, String known) {
-        this.others = others;
+        super(others);
         this.known = known;
     }
 
@@ -30,46 +29,21 @@ final class KnownServerTrust extends X509ExtendedTrustManager {
     }
 
     @Override
-    public void checkServerTrusted(X509Certificate[] chain, String type) throws CertificateException {
-        others.checkServerTrusted(chain, type);
-    }
-
-    @Override
     public void checkServerTrusted(X509Certificate[] chain, String type, Socket socket) throws CertificateException {
         if (isKnown(chain)) {
             // Without the socket the address is not compared.
-            others.checkServerTrusted(chain, type);
+            checkServerTrusted(chain, type);
         } else {
-            others.checkServerTrusted(chain, type, socket);
+            super.checkServerTrusted(chain, type, socket);
         }
     }
 
     @Override
     public void checkServerTrusted(X509Certificate[] chain, String type, SSLEngine engine) throws CertificateException {
         if (isKnown(chain)) {
-            others.checkServerTrusted(chain, type);
+            checkServerTrusted(chain, type);
         } else {
-            others.checkServerTrusted(chain, type, engine);
+            super.checkServerTrusted(chain, type, engine);
         }
-    }
-
-    @Override
-    public void checkClientTrusted(X509Certificate[] chain, String type) throws CertificateException {
-        others.checkClientTrusted(chain, type);
-    }
-
-    @Override
-    public void checkClientTrusted(X509Certificate[] chain, String type, Socket socket) throws CertificateException {
-        others.checkClientTrusted(chain, type, socket);
-    }
-
-    @Override
-    public void checkClientTrusted(X509Certificate[] chain, String type, SSLEngine engine) throws CertificateException {
-        others.checkClientTrusted(chain, type, engine);
-    }
-
-    @Override
-    public X509Certificate[] getAcceptedIssuers() {
-        return others.getAcceptedIssuers();
     }
 }
