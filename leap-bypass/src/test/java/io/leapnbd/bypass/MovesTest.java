@@ -6,6 +6,7 @@ import io.leapnbd.bypass.link.Donor;
 import io.leapnbd.bypass.link.DonorAddress;
 import io.leapnbd.bypass.link.DonorAddress.Transport;
 import io.leapnbd.bypass.map.Placement;
+import io.leapnbd.nbd.spi.NbdError;
 import io.leapnbd.prefetch.LeapSettings;
 import io.leapnbd.prefetch.PrefetchPolicy;
 import io.netty.channel.EventLoopGroup;
@@ -229,6 +230,23 @@ class MovesTest {
         loads.checkAll();
         assertThat(device.copiesFilled()).isZero();
         assertThat(device.copiesDropped()).isZero();
+    }
+
+    /** What a donor has said of its room may be old: one that nothing is asked of says nothing. */
+    @Test
+    void aDonorThatHadNoRoomIsAskedBeforeAWriteFails() throws IOException {
+        open(1, 1);
+        DonorProcess donor = donors.getFirst();
+        donor.store.lendAtMost(0);
+        DeviceDriver driver = loads.driver();
+        assertThat(driver.write(0, CheckedLoad.page(1))).isEqualTo(NbdError.ENOSPC.code());
+        for (int round = 0; round < SLABS - 1; round++) {
+            donor.store.lendAtMost(round + 1);
+            assertThat(driver.write((long) round * SLAB, CheckedLoad.page(round + 1)))
+                    .isZero();
+            assertThat(driver.write((long) (round + 1) * SLAB, CheckedLoad.page(1)))
+                    .isEqualTo(NbdError.ENOSPC.code());
+        }
     }
 
     /** A server that is killed in the middle of moves, with its file or without: the next one finds every page. */

@@ -17,6 +17,9 @@ final class Allocation {
     /** Donors that have refused, or have not answered in time, since the last time that all were tried. On the loop. */
     final BitSet refused = new BitSet();
 
+    /** How many copies had been given back, of all slabs, when these were tried. On the loop. */
+    long freedBefore;
+
     /** Copies that are granted, and not used yet. On the loop. */
     final List<Member> granted = new ArrayList<>();
 

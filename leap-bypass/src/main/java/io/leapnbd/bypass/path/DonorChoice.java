@@ -77,12 +77,38 @@ final class DonorChoice {
         return NONE;
     }
 
+    /**
+     * A donor that has said that it has no room, counted as being asked all the same, the member of last resort after all others; or
+     * {@link #NONE}. Answers come over several connections and overtake each other, and one without any of this server's slabs seldom gives one: what it
+     * said last may not be so any more.
+     */
+    synchronized int chooseFull(int slab, DeviceLoop loop, BitSet refused) {
+        int chosen = NONE;
+        for (int donor = 0; donor < loop.links(); donor++) {
+            Donor of = loop.link(donor).donor();
+            if (of.takesSlabs()
+                    && answers(donor, slab, loop, refused)
+                    && (chosen == NONE || !of.lastResort())) {
+                chosen = donor;
+            }
+        }
+        if (chosen != NONE) {
+            asked[chosen]++;
+            boolean _ = busy.add(key(slab, chosen));
+        }
+        return chosen;
+    }
+
     private boolean mayBeAsked(int donor, int slab, DeviceLoop loop, BitSet refused, List<Member> copies) {
+        return answers(donor, slab, loop, refused)
+                && !onMachineOf(donor, copies)
+                && hasRoom(loop.link(donor).donor());
+    }
+
+    private boolean answers(int donor, int slab, DeviceLoop loop, BitSet refused) {
         return !refused.get(donor)
                 && late[donor] == 0
-                && !onMachineOf(donor, copies)
                 && loop.link(donor).ready()
-                && hasRoom(loop.link(donor).donor())
                 && !busy.contains(key(slab, donor));
     }
 

@@ -17,6 +17,7 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.atomic.LongAdder;
 import java.util.function.Consumer;
 import java.util.random.RandomGenerator;
@@ -27,7 +28,7 @@ import org.slf4j.LoggerFactory;
 /**
  * Finds memory for slabs on their first write. {@link DonorChoice} chooses a donor; one that refuses, or does not answer within
  * {@link #GRANT_NANOS}, is left out and another one asked. When no donor with room is connected it is tried again for as long as
- * anybody waits. A grant that comes late is used if the slab is still wanted, and is given back otherwise.
+ * anybody waits. A write fails for want of room when every donor has refused since the last time that a copy was given back. A grant that comes late is used if the slab is still wanted, and is given back otherwise.
  *
  * <p>Shared by all loops. An allocation is driven by the loop that wanted the slab first.
  */
@@ -46,6 +47,10 @@ public final class SlabAllocator {
     private final DonorChoice choice;
     private final TrimmedSlabs trimmed;
     private final AtomicInteger leaving = new AtomicInteger();
+
+    /** How many copies donors have been asked to take back, and have answered. */
+    private final AtomicLong freed = new AtomicLong();
+
     private final LongAdder failures = new LongAdder();
     private final AtomicBoolean noRoomForSeals = new AtomicBoolean();
     private final Map<Integer, Allocation> allocations = new ConcurrentHashMap<>();
@@ -140,6 +145,7 @@ public final class SlabAllocator {
             // Another one has ended since this was looked at.
             end(allocation, 0);
         } else if (map.reserveSeals(allocation.slab)) {
+            allocation.freedBefore = freed.get();
             attempt(allocation);
         } else {
             if (noRoomForSeals.compareAndSet(false, true)) {
@@ -161,6 +167,9 @@ public final class SlabAllocator {
         int chosen = choice.choose(allocation.slab, loop, allocation.refused, allocation.granted);
         if (chosen == DonorChoice.NONE && allocation.granted.isEmpty() && inNeed(allocation)) {
             chosen = choice.chooseLastResort(allocation.slab, loop, allocation.refused, allocation.granted);
+        }
+        if (chosen == DonorChoice.NONE && allocation.granted.isEmpty() && full(allocation)) {
+            chosen = choice.chooseFull(allocation.slab, loop, allocation.refused);
         }
         if (chosen == DonorChoice.NONE) {
             if (allocation.granted.isEmpty()) {
@@ -268,18 +277,24 @@ public final class SlabAllocator {
         if (allocation.endIfForgotten(allocation.loop.now())) {
             boolean _ = allocations.remove(allocation.slab, allocation);
             failed(allocation, false);
-        } else if (leaving.get() == 0 && choice.allFull(allocation.slab, allocation.loop)) {
+        } else if (full(allocation) && freed.get() == allocation.freedBefore) {
             failed(allocation, true);
             end(allocation, NbdError.ENOSPC.code());
         } else {
             allocation.loop.later(
                     () -> {
                         allocation.refused.clear();
+                        allocation.freedBefore = freed.get();
                         attempt(allocation);
                     },
                     RETRY_MILLIS,
                     TimeUnit.MILLISECONDS);
         }
+    }
+
+    /** Whether every donor has said that it has no room. Some may have said so before others' answers, or long ago. */
+    private boolean full(Allocation allocation) {
+        return leaving.get() == 0 && choice.allFull(allocation.slab, allocation.loop);
     }
 
     private void failed(Allocation allocation, boolean full) {
@@ -354,6 +369,7 @@ public final class SlabAllocator {
         free.deadlineNanos = deadlineNanos;
         free.completion = (done, at) -> {
             LinkRequest.Outcome how = done.outcome;
+            long _ = freed.incrementAndGet();
             choice.endFreeing(slab, surplus.donor());
             loop.release(done);
             end.accept(how);
