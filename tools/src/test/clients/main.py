@@ -27,6 +27,8 @@ from processes import Processes, Server, two_donors
 from runner import Suite, stop_on_signals
 
 ROUNDS = 100  # of faults, where nobody says how many
+SEEDS = 1  # of each other test with faults by seed
+SECOND = "--second-half"  # of what is left when the rounds of faults run by themselves
 
 
 def number(words, option, otherwise):
@@ -37,18 +39,56 @@ def number(words, option, otherwise):
     return int(words[at + 1]), words[:at] + words[at + 2 :]
 
 
+def first_half(suite, processes, seeds, first):
+    size = real_clients.SIZE
+
+    def embedded():
+        return real_clients.Served(processes, Server(processes, size).ready())
+
+    def remote():
+        donors = two_donors(processes)
+        return real_clients.Served(processes, Server(processes, size, donors).ready())
+
+    real_clients.add(suite, "embedded donor")
+    suite.run(embedded)
+    real_clients.add(suite, "two donors over TCP")
+    suite.run(remote)
+    server_faults.run(suite, processes)
+    donor_faults.run(suite, processes)
+    copies.run(suite, processes)
+    drains.run(suite, processes, first, seeds)
+    seals.run(suite, processes, first, seeds)
+
+
+def second_half(suite, processes, seeds, first):
+    set_donors.run(suite, processes, first, seeds)
+    spill.run(suite, processes, first, seeds)
+    encryption.run(suite, processes, first, seeds)
+    tls.run(suite, processes)
+    tls_psk.run(suite, processes)
+    secret_files.run(suite, processes)
+    two_machines.run(suite, processes)
+    https.run(suite, processes)
+    links.run(suite, processes)
+    bad_flags.run(suite, processes)
+    configuration.run(suite, processes)
+    own_memory.run(suite, processes)
+
+
 def main(words):
     histories, words = number(words, "--histories", 30)
     count, words = number(words, "--rounds", None)
     first, words = number(words, "--from", 1)
+    rest = SECOND in words
+    words = [word for word in words if word != SECOND]
     if count and not words:
         words = [rounds.NAME]
     processes = Processes()
-    # All of the suite: what takes longest, and waits for most of it, runs in processes of its own.
+    # All of the suite: what waits more than it works runs in processes of its own.
     beside = []
-    if not words:
+    if not words and not rest:
         beside = [
-            Beside(__file__, ownership.HISTORIES, "--histories", histories, "--from", first),
+            Beside(__file__, SECOND, "--histories", histories, "--from", first),
             Beside(__file__, rounds.NAME, "--rounds", ROUNDS, "--from", first),
         ]
 
@@ -58,40 +98,16 @@ def main(words):
         processes.close()
 
     stop_on_signals(close)
-    suite = Suite(words, processes, [ownership.HISTORIES, rounds.NAME] if beside else [])
+    suite = Suite(words, processes)
+    seeds = count or SEEDS
     try:
-        size = real_clients.SIZE
-
-        def embedded():
-            return real_clients.Served(processes, Server(processes, size).ready())
-
-        def remote():
-            donors = two_donors(processes)
-            return real_clients.Served(processes, Server(processes, size, donors).ready())
-
-        real_clients.add(suite, "embedded donor")
-        suite.run(embedded)
-        real_clients.add(suite, "two donors over TCP")
-        suite.run(remote)
-        server_faults.run(suite, processes)
-        donor_faults.run(suite, processes)
-        ownership.run(suite, processes, first, histories)
-        copies.run(suite, processes)
-        drains.run(suite, processes, first, count or 3)
-        seals.run(suite, processes, first, count or 3)
-        rounds.run(suite, processes, first, count or ROUNDS)
-        set_donors.run(suite, processes, first, count or 3)
-        spill.run(suite, processes, first, count or 3)
-        encryption.run(suite, processes, first, count or 2)
-        tls.run(suite, processes)
-        tls_psk.run(suite, processes)
-        secret_files.run(suite, processes)
-        two_machines.run(suite, processes)
-        https.run(suite, processes)
-        links.run(suite, processes)
-        bad_flags.run(suite, processes)
-        configuration.run(suite, processes)
-        own_memory.run(suite, processes)
+        if not rest:
+            first_half(suite, processes, seeds, first)
+        if not beside:
+            ownership.run(suite, processes, first, histories)
+            second_half(suite, processes, seeds, first)
+        if words:
+            rounds.run(suite, processes, first, count or ROUNDS)
         for other in beside:
             other.finish(suite)
     finally:

@@ -4,8 +4,10 @@ import contextlib
 import ctypes
 import json
 import os
+import random
 import shutil
 import signal
+import socket
 import subprocess
 import tempfile
 import time
@@ -234,6 +236,21 @@ class Daemon:
             raise AssertionError(f"hangs: {self.name} did not end within {seconds} s") from hung
 
 
+def free_address():
+    """
+    One of this machine that stays free while who listens there is away: outside the range of which the kernel gives a port to whoever connects.
+    """
+    with open("/proc/sys/net/ipv4/ip_local_port_range") as file:
+        first = int(file.read().split()[0])
+    while True:
+        address = "127.0.0.1", random.SystemRandom().randrange(min(10000, first // 2), first)
+        try:
+            with socket.create_server(address):
+                return "{}:{}".format(*address)
+        except OSError:
+            continue  # somebody has it
+
+
 def flag(option, value):
     """The words of an option; True is for one without a value."""
     return ["--" + option.replace("_", "-")] + ([] if value is True else [value])
@@ -244,7 +261,7 @@ class Server(Daemon):
 
     def __init__(self, processes, size, donors=(), name="server", state=None, socket=None, http="127.0.0.1:0", **options):
         self.socket = socket or processes.path("nbd.sock")
-        arguments = ["serve", "--size", size, "--unix", self.socket, "--listen", "127.0.0.1:0"]
+        arguments = ["serve", "--size", size, "--unix", self.socket, "--listen", free_address()]
         if http:
             arguments += ["--http", http]
         arguments += ["--state-dir", state or processes.path("state")]
@@ -259,18 +276,12 @@ class Server(Daemon):
     def unix_uri(self):
         return f"nbd+unix:///leap?socket={self.socket}"
 
-    def spawn(self):
-        if self.uris:
-            port = next(uri for uri in self.uris if uri.startswith(("nbd:", "nbds:"))).split(":")[2].split("/")[0]
-            self.arguments[self.arguments.index("--listen") + 1] = f"127.0.0.1:{port}"
-        super().spawn()
-
 
 class Donor(Daemon):
     """leap-nbd donor; it keeps its port when it is started again."""
 
     def __init__(self, processes, memory, name="donor", slab_size="1M", **options):
-        arguments = ["donor", "--memory", memory, "--slab-size", slab_size, "--listen", "127.0.0.1:0", "--http", "127.0.0.1:0"]
+        arguments = ["donor", "--memory", memory, "--slab-size", slab_size, "--listen", free_address(), "--http", "127.0.0.1:0"]
         # Most tests that end a donor in good order mean that its pages go.
         options.setdefault("drain_timeout", "0s")
         for option, value in options.items():
@@ -280,11 +291,6 @@ class Donor(Daemon):
     @property
     def address(self):
         return self.uri("tcp").removeprefix("tcp://")
-
-    def spawn(self):
-        if self.uris:
-            self.arguments[self.arguments.index("--listen") + 1] = self.address
-        super().spawn()
 
 
 def two_donors(processes, memory="64M", **options):

@@ -6,7 +6,6 @@ import collections
 import json
 import os
 import random
-import socket
 import subprocess
 import textwrap
 import threading
@@ -17,7 +16,7 @@ from connection import connect
 from copies import Zoned
 from faults import BothKilled, plan
 from load import PAGE, Load
-from processes import LAUNCHER, Donor, Server, await_that
+from processes import LAUNCHER, Donor, Server, await_that, free_address
 from relay import Relay
 from verified import Verified
 
@@ -36,11 +35,6 @@ EVIDENCE = os.environ.get("LEAP_NBD_TEST_OUT") or os.path.join(os.path.dirname(_
 def require(condition, message):
     if not condition:
         raise AssertionError(message)
-
-
-def free_address():
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return f"127.0.0.1:{listener.getsockname()[1]}"
 
 
 class Pool:

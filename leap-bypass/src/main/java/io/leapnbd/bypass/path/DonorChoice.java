@@ -86,9 +86,7 @@ final class DonorChoice {
         int chosen = NONE;
         for (int donor = 0; donor < loop.links(); donor++) {
             Donor of = loop.link(donor).donor();
-            if (of.takesSlabs()
-                    && answers(donor, slab, loop, refused)
-                    && (chosen == NONE || !of.lastResort())) {
+            if (of.takesSlabs() && answers(donor, slab, loop, refused) && (chosen == NONE || !of.lastResort())) {
                 chosen = donor;
             }
         }
@@ -106,10 +104,7 @@ final class DonorChoice {
     }
 
     private boolean answers(int donor, int slab, DeviceLoop loop, BitSet refused) {
-        return !refused.get(donor)
-                && late[donor] == 0
-                && loop.link(donor).ready()
-                && !busy.contains(key(slab, donor));
+        return !refused.get(donor) && late[donor] == 0 && loop.link(donor).ready() && !busy.contains(key(slab, donor));
     }
 
     /** A donor that may have room, each with the same chance. */
