@@ -86,7 +86,7 @@ start_donors() {
     donors=$donors${donors:+,}$HOST_IP:940$n${2:+?zone=$n}
   done
   for n in $(seq "${2-2}"); do
-    expect "donor $n lends $1" await "donor$n" ^ready 60 || give_up "no donor"
+    expect "donor $n lends $1" await "donor$n" ^ready 400 || give_up "no donor"
   done
 }
 start_donor() { # NUMBER MEMORY
@@ -99,7 +99,7 @@ host_server() {
   shift
   server=server$((++servers))
   host_start $server "$program" serve --donors "$donors" --size "$size" --listen "$HOST_IP:10809" --http 127.0.0.1:9480 --insecure "$@"
-  await $server ^ready 60
+  await $server ^ready 400
 }
 # The figures of the server on the host's side, by its own word: pages that were prefetched have been read.
 prefetched_pages_are_read() {
@@ -141,23 +141,23 @@ guest_server() {
   server=server$((++servers))
   guest_start $server "export $in_guest; exec $guest_program serve --donors $donors --size $1 \
     --unix /run/leap.sock --http none --cache-size 4M --insecure $serve_options"
-  await $server ^ready 120
+  await $server ^ready 400
 }
 # The same, and it attaches itself: one process. 'ready' comes when the kernel swaps.
 guest_swap_server() {
   server=server$((++servers))
   guest_start $server "export $in_guest; exec $guest_program serve --donors $donors --size $1 --swap --swap-timeout 6s \
     --unix /run/leap.sock --http none --cache-size 4M --insecure $serve_options"
-  await $server ^ready 120
+  await $server ^ready 400
 }
 servers=0 serve_options=
 
 # attach URI [OPTION ...] in the guest, resident under the name 'attach'.
 attach() {
   guest_start attach "export $in_guest; exec $guest_program attach $*"
-  await attach ^ready 90
+  await attach ^ready 400
 }
-detach() { GUEST_LIMIT=180 guest "$in_guest $guest_program detach"; }
+detach() { GUEST_LIMIT=400 guest "$in_guest $guest_program detach"; }
 
 refused_for() { # TEXT COMMAND...: it fails, and says this
   local said text=$1

@@ -25,10 +25,10 @@ grep -A 2 '^prefetch ' "$OUT/status" | sed 's/^/          /'
 expect 'no request failed' no_errors
 
 guest_start held "export $in_guest; exec $guest_program run --memory 16M -- $check_program 48 pause seq"
-expect 'a program in a cgroup stops with most of its pages out' await held pause 60 || give_up 'no pages are out'
+expect 'a program in a cgroup stops with most of its pages out' await held pause 400 || give_up 'no pages are out'
 
 echo '-- E1: attach is killed, and started again with the same words'
-refuse_attach() { GUEST_LIMIT=120 refused_for "$1" guest "$in_guest $guest_program attach $2"; }
+refuse_attach() { GUEST_LIMIT=400 refused_for "$1" guest "$in_guest $guest_program attach $2"; }
 one_swap_area() { guest_file /proc/swaps | grep -c /dev/ | grep -qx 1; }
 guest_kill attach 1
 sleep 1
@@ -50,7 +50,7 @@ expect 'there is one swap area' one_swap_area
 host_kill $server 9
 sleep 1
 expect 'a killed server comes back' host_server $size
-expect 'the adopted device is connected again' await attach 'is back' 60
+expect 'the adopted device is connected again' await attach 'is back' 400
 
 groups=/sys/fs/cgroup/leap-nbd-run-
 expect 'detach is refused, with the cgroup in whose limit the pages do not fit' refused_for "$groups" detach
@@ -61,7 +61,7 @@ expect 'nothing swaps' swap_not_in_use nbd0
 expect 'the device is free' device_is_gone nbd0
 expect 'the settings are as before' settings_are "$before"
 guest_kill held 18 # SIGCONT
-expect 'the pages came home as they were' every_page_right held 60
+expect 'the pages came home as they were' every_page_right held 400
 expect 'a second detach fails' refused_for 'is not attached' guest "$in_guest $guest_program detach /dev/nbd0"
 expect 'attach makes a new area where the old one was given back' attach "nbd://$HOST_IP:10809" &&
   expect 'detach' detach

@@ -16,8 +16,8 @@ donor_dies() { # NUMBER MOMENT
   host_kill "donor$1" 9
   sleep 2
   start_donor "$1" $size
-  expect "donor $1 was killed, and is back" await "donor$1" ^ready 60 || return
-  expect 'each page has two copies again' each_page_has_its_copies 3 120
+  expect "donor $1 was killed, and is back" await "donor$1" ^ready 400 || return
+  expect 'each page has two copies again' each_page_has_its_copies 3 400
 }
 holds_nothing() { # NUMBER SECONDS
   local until=$(($(now) + $2 * 1000000))
@@ -35,7 +35,7 @@ donor_dies 1 'fill 2/4' && donor_dies 2 'rewrite 1/4' &&
   expect 'a killed server comes back' host_server $size --replicas 2
 } && donor_dies 3 'seq 1/4' && {
   expect 'a donor is drained' "$program" drain "$HOST_IP:9401" --http 127.0.0.1:9480
-  expect 'it is empty' holds_nothing 1 120
+  expect 'it is empty' holds_nothing 1 400
   expect 'its draining is undone' "$program" drain --undo "$HOST_IP:9401" --http 127.0.0.1:9480
 }
 expect "$memory MiB in a guest of $MEMORY: every page is right" every_page_right check 800

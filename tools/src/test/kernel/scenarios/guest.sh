@@ -37,7 +37,7 @@ replace_server() { # MOMENT SIGNAL
   expect 'the next one starts' guest_swap_server $size || return
   expect 'it has adopted the device' says $server '^ready .* swap=/dev/nbd0 \(adopted\)$'
 }
-guest_wait_ended() { guest_wait "$1" 60; [ -s "$OUT/$1.rc" ]; }
+guest_wait_ended() { guest_wait "$1" 400; [ -s "$OUT/$1.rc" ]; }
 one_swap_area() { guest_file /proc/swaps | grep -c /dev/ | grep -qx 1; }
 
 case $arrangement in
@@ -56,16 +56,16 @@ expect 'no request failed' no_errors
 [ "$arrangement" = limited ] || expect 'no request ran out of time' no_timeouts
 if [ "$arrangement" = limited ]; then
   guest_start held "export $in_guest; exec $guest_program run --memory 16M -- $check_program 48 pause seq"
-  expect 'a program in a cgroup stops with most of its pages out' await held pause 60 || give_up 'no pages are out'
+  expect 'a program in a cgroup stops with most of its pages out' await held pause 400 || give_up 'no pages are out'
   guest_kill $server 15
   groups=/sys/fs/cgroup/leap-nbd-run-
-  expect 'a server that is told to end stays while pages have no room' await $server "not detached: .*$groups" 60
+  expect 'a server that is told to end stays while pages have no room' await $server "not detached: .*$groups" 400
   expect 'it swaps still' swap_in_use nbd0
   expect 'the limit is taken off' guest "for group in $groups*; do echo max >\$group/memory.max; done"
   expect 'the server ends' guest_wait_ended $server
   expect 'by itself' test "$(cat "$OUT/$server.rc")" = 0
   guest_kill held 18 # SIGCONT
-  expect 'the pages came home as they were' every_page_right held 60
+  expect 'the pages came home as they were' every_page_right held 400
 else
   expect 'detach' detach
 fi
