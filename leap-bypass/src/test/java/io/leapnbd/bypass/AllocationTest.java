@@ -3,6 +3,8 @@ package io.leapnbd.bypass;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.sun.management.ThreadMXBean;
+import io.leapnbd.bypass.cipher.CipherKind;
+import io.leapnbd.bypass.cipher.Encryption;
 import io.leapnbd.bypass.link.DonorAddress;
 import io.leapnbd.nbd.client.NbdClient;
 import io.leapnbd.nbd.server.BufferReserve;
@@ -22,9 +24,9 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
-import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.EnumSource;
 
 /** A loop allocates nothing for a read, prefetches and their decisions included, once its pools are filled. */
 class AllocationTest {
@@ -63,8 +65,14 @@ class AllocationTest {
     }
 
     @ParameterizedTest
-    @CsvSource({"NONE, " + ALL, "ADAPTIVE, " + ALL, "NEXT_N, " + SOME, "LEAP, " + SOME})
-    void aReadAllocatesNothing(PrefetchPolicy policy, int batches) throws IOException {
+    @CsvSource({
+        "NONE, " + ALL + ", NONE",
+        "ADAPTIVE, " + ALL + ", NONE",
+        "NEXT_N, " + SOME + ", NONE",
+        "LEAP, " + SOME + ", NONE",
+        "NEXT_N, " + SOME + ", AES_256_GCM"
+    })
+    void aReadAllocatesNothing(PrefetchPolicy policy, int batches, CipherKind cipher) throws IOException {
         try (BufferReserve reserve = BufferReserve.open(group, 16 << 20);
                 DonorProcess donor = new DonorProcess(PAGES * PAGE / DonorProcess.SLAB);
                 RemoteDevice device = RemoteDevice.open(
@@ -74,6 +82,7 @@ class AllocationTest {
                                         "127.0.0.1", donor.address().getPort())))
                                 .buffers(reserve.allocator())
                                 .prefetch(policy, LeapSettings.PUBLISHED)
+                                .encryption(Encryption.by(cipher))
                                 .conclude(),
                         group);
                 TestServer server = TestServer.start(
@@ -103,9 +112,12 @@ class AllocationTest {
         }
     }
 
-    /** Its seals are made page by page, of slices of the receive buffer, too. */
-    @Test
-    void aWriteAllocatesNothingForItsPages() throws IOException {
+    /** Its seals are made page by page, of slices of the receive buffer, too; or its pages are encrypted there. */
+    @ParameterizedTest
+    @EnumSource(
+            value = CipherKind.class,
+            names = {"NONE", "AES_256_GCM"})
+    void aWriteAllocatesNothingForItsPages(CipherKind cipher) throws IOException {
         try (BufferReserve reserve = BufferReserve.open(group, 16 << 20);
                 DonorProcess donor = new DonorProcess(PAGES * PAGE / DonorProcess.SLAB);
                 RemoteDevice device = RemoteDevice.open(
@@ -114,6 +126,7 @@ class AllocationTest {
                                 .donors(List.of(new DonorAddress(
                                         "127.0.0.1", donor.address().getPort())))
                                 .buffers(reserve.allocator())
+                                .encryption(Encryption.by(cipher))
                                 .conclude(),
                         group);
                 TestServer server = TestServer.start(
