@@ -28,9 +28,6 @@ final class Drain {
     private static final long LOOK_MILLIS = 20;
     private static final long TELL_NANOS = TimeUnit.SECONDS.toNanos(10);
 
-    /** If nothing has come back for so long, with its servers here, what other donors have copies of is not waited for. */
-    private static final long STUCK_NANOS = TimeUnit.SECONDS.toNanos(5);
-
     /** What the process needs to end beside. */
     private static final Duration CLOSING = Duration.ofSeconds(30);
 
@@ -82,7 +79,7 @@ final class Drain {
             log.info(
                     "this donor ends: it asks servers for the {} back that they have here, and waits up to {}; a second signal ends it at"
                             + " once",
-                    size(store.statistics().lentSlabs()),
+                    size(store.statistics()),
                     Durations.format(time));
             sayWhoIsAway();
             await();
@@ -96,46 +93,49 @@ final class Drain {
     private void await() throws InterruptedException {
         long begin = System.nanoTime();
         long told = begin;
-        long moved = begin;
-        int left = store.statistics().lentSlabs();
-        while (left > 0) {
-            if (hurried.await(LOOK_MILLIS, TimeUnit.MILLISECONDS)) {
-                log.warn("ends at once, as it was told a second time; {} are still here", size(left));
-                return;
-            }
+        DrainPatience patience = new DrainPatience(begin, time.toNanos());
+        while (true) {
+            StoreStatistics here = store.statistics();
             long now = System.nanoTime();
-            if (now - begin >= time.toNanos()) {
-                log.warn(
-                        "not all slabs came back within {}: other donors have no room for the {} that are still here, or their server does"
-                                + " not answer",
-                        Durations.format(time),
-                        size(left));
+            switch (patience.look(now, here.lentSlabs(), isServed(here), isElsewhere(here))) {
+                case EMPTY -> {
+                    log.info("all slabs have come back after {}", Durations.approximate(now - begin));
+                    return;
+                }
+                case TIME_IS_OVER -> {
+                    log.warn(
+                            "not all slabs came back within {}: other donors have no room for the {} that are still here, or their server does"
+                                    + " not answer",
+                            Durations.format(time),
+                            size(here));
+                    return;
+                }
+                case ALL_ELSEWHERE -> {
+                    log.info("other donors have copies of the {} that are still here: nothing is lost", size(here));
+                    return;
+                }
+                case WAIT -> {
+                    if (now - told >= TELL_NANOS) {
+                        told = now;
+                        log.info("{} are still here", size(here));
+                    }
+                }
+            }
+            if (hurried.await(LOOK_MILLIS, TimeUnit.MILLISECONDS)) {
+                log.warn("ends at once, as it was told a second time; {} are still here", size(store.statistics()));
                 return;
             }
-            if (now - moved >= STUCK_NANOS && allIsElsewhere()) {
-                log.info("other donors have copies of the {} that are still here: nothing is lost", size(left));
-                return;
-            }
-            if (now - told >= TELL_NANOS) {
-                told = now;
-                log.info("{} are still here", size(left));
-            }
-            int before = left;
-            left = store.statistics().lentSlabs();
-            // A server that is being started anew has had no time to take anything back.
-            moved = left < before || !isServed() ? now : moved;
         }
-        log.info("all slabs have come back after {}", Durations.approximate(System.nanoTime() - begin));
     }
 
     /** Whether other donors have a live copy of each slab, as their servers say. */
-    private boolean allIsElsewhere() {
-        return store.statistics().exports().stream().allMatch(export -> export.elsewhere() == export.slabs());
+    private static boolean isElsewhere(StoreStatistics here) {
+        return here.exports().stream().allMatch(export -> export.elsewhere() == export.slabs());
     }
 
     /** Whether the servers of all that is here are connected. */
-    private boolean isServed() {
-        return store.statistics().exports().stream().allMatch(export -> export.slabs() == 0 || export.links() > 0);
+    private static boolean isServed(StoreStatistics here) {
+        return here.exports().stream().allMatch(export -> export.slabs() == 0 || export.links() > 0);
     }
 
     private void sayWhoIsAway() {
@@ -144,13 +144,12 @@ final class Drain {
                 log.warn(
                         "no server of export '{}' is connected: nobody takes its {} back before one is",
                         PrintableText.of(export.name()),
-                        size(export.slabs()));
+                        Size.approximate((long) export.slabs() * store.statistics().slabSize()));
             }
         }
     }
 
-    private String size(int slabs) {
-        StoreStatistics now = store.statistics();
-        return Size.approximate((long) slabs * now.slabSize());
+    private static String size(StoreStatistics here) {
+        return Size.approximate((long) here.lentSlabs() * here.slabSize());
     }
 }
