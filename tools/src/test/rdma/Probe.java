@@ -137,7 +137,7 @@ final class Probe {
                 check(owner.read(key.address(), key.key()) == 0, "a server with a lease reads its slab");
             }
             // The donor may not have seen yet that the owner has gone.
-            long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(30);
+            long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(300);
             try (Peer other = new Peer(server.address(), "another", 1)) {
                 ByteBuf granted;
                 do {
@@ -291,8 +291,8 @@ final class Probe {
         /** A new server, whose contents are those of the ones before. Its term is not below theirs. */
         Peer(InetSocketAddress donor, String export, long term) throws Exception {
             local.add(memory.address(), PAGE);
-            client = new RdmaClient(donor, export, local, new RdmaClient.Shape(4, 1, 2, 32 + 65536), 20_000, this);
-            long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(30);
+            client = new RdmaClient(donor, export, local, new RdmaClient.Shape(4, 1, 2, 32 + 65536), 120_000, this);
+            long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(300);
             while (!connected && gone == null && System.nanoTime() < deadline) {
                 client.takeEvents(50);
             }
@@ -330,7 +330,7 @@ final class Probe {
             frame.writeBytes(body);
             answer = null;
             pair.send(0, frame.readableBytes());
-            long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(30);
+            long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(300);
             while (answer == null && status <= 0 && System.nanoTime() < deadline) {
                 pair.awaitCompletions(50);
             }
@@ -344,7 +344,7 @@ final class Probe {
         int read(long address, int key) throws Exception {
             status = -1;
             pair.read(0, memory.address(), here.keyOf(memory.address(), PAGE), PAGE, address, key);
-            long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(30);
+            long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(300);
             while (status < 0 && System.nanoTime() < deadline) {
                 pair.awaitCompletions(50);
             }

@@ -60,7 +60,7 @@ if [ $# = 0 ] && [ -z "$(ls /sys/class/infiniband 2>/dev/null)" ]; then
     *) echo 'FAIL without a device doctor says so, and what to install' ;;
   esac
 fi | tee "$out/host.log"
-"$here/lab" --limit 1500 --build "$build" --out "$out" "$here/scenario.sh" "$@" 2>&1 | tee "$out/scenario.log"
+"$here/lab" --limit 3000 --build "$build" --out "$out" "$here/scenario.sh" "$@" 2>&1 | tee "$out/scenario.log"
 status=${PIPESTATUS[0]}
 [ "$status" != 125 ] || skip "$(tail -n 1 "$out/scenario.log")"
 passed=$(cat "$out/host.log" "$out/scenario.log" | grep -cE '(^|\[ *[0-9.]+\] )PASS ')

@@ -51,18 +51,18 @@ server() { # DONORS [OPTION...]
   start server serve --export leap --donors "$donors" --size 16M --unix $socket --unprotected --io-timeout 15s --state-dir /run/state --insecure \
     --http 127.0.0.1:9480 "$@"
 }
-pages() { timeout "${LIMIT:-120}" nbdsh -u "$uri" -c "$(cat tools/src/test/rdma/pages.py)" -c "$1"; }
+pages() { timeout "${LIMIT:-600}" nbdsh -u "$uri" -c "$(cat tools/src/test/rdma/pages.py)" -c "$1"; }
 
 if part layers; then
   rping -s -a $ADDRESS -C 5 >"$OUT/rping.out" 2>&1 &
   sleep 0.5
-  expect 'rping: connections and messages' timeout 30 rping -c -a $ADDRESS -C 5
+  expect 'rping: connections and messages' timeout 120 rping -c -a $ADDRESS -C 5
   read_lat() { # NAME [OPTION...]
     local name=$1
     shift
     ib_read_lat "$@" -d rxe0 -R -s 4096 -n 1000 -F >"$OUT/$name.server" 2>&1 &
     sleep 1
-    timeout 60 ib_read_lat "$@" -d rxe0 -R -s 4096 -n 1000 -F $ADDRESS >>"$OUT/$name.out" 2>&1
+    timeout 120 ib_read_lat "$@" -d rxe0 -R -s 4096 -n 1000 -F $ADDRESS >>"$OUT/$name.out" 2>&1
   }
   rm -f "$OUT"/ib_read_lat*
   # Its client crashes when its server does not listen yet, which may take longer than a second here.
@@ -92,8 +92,8 @@ if part pool; then
   in_pool() { # NAME EXPORT PORT OPTION...: a server in the foreground, that is refused
     local name=$1 export=$2 port=$3
     shift 3
-    timeout 120 ./leap-nbd serve --export "$export" --donors "rdma://$ADDRESS:$port" --size 8M --unix /run/$name.sock --unprotected \
-      --io-timeout 15s --wait 60s --state-dir /run/state-$name --threads 1 --http none "$@" >"$OUT/$name.out" 2>&1
+    timeout 600 ./leap-nbd serve --export "$export" --donors "rdma://$ADDRESS:$port" --size 8M --unix /run/$name.sock --unprotected \
+      --io-timeout 15s --wait 300s --state-dir /run/state-$name --threads 1 --http none "$@" >"$OUT/$name.out" 2>&1
   }
   start donor_pool donor --memory 32M --slab-size 1M --transport rdma --listen $ADDRESS:9600 --pool "$pools/ours/h1" --unprotected \
     --drain-timeout 0s || return 1
@@ -103,7 +103,7 @@ if part pool; then
   pooled() { uri="nbd+unix:///pooled?socket=/run/pooled.sock" pages "PORT = 9485; $1"; }
   expect 'in a pool: what was written is read' pooled 'fill(5); verify(5, 4)'
   expect 'in a pool: pages are read by the device' pooled 'placed()'
-  expect 'in a pool: fio, random writes and reads, verified' timeout 200 fio --eta=never --name=p --ioengine=nbd \
+  expect 'in a pool: fio, random writes and reads, verified' timeout 900 fio --eta=never --name=p --ioengine=nbd \
     --uri='nbd+unix:///pooled?socket=/run/pooled.sock' --rw=randrw --bs=4k --size=4m --io_size=1m --iodepth=16 --verify=crc32c --verify_fatal=1 \
     --do_verify=1 --output="$OUT/fio-pool.out"
   in_pool theirs other 9600 --pool "$pools/theirs/web"
@@ -144,7 +144,7 @@ server "rdma://1,$ADDRESS:9400,tcp://$ADDRESS:9500" --threads 1 --prefetch none 
 if part verify; then
   expect 'libnbd: a mixed list holds what was written' pages 'fill(0); verify(0)'
   expect 'both donors hold slabs, and pages are read by the device' pages 'placed()'
-  expect 'fio: random writes and reads, verified' timeout 200 fio --eta=never --name=v --ioengine=nbd --uri="$uri" --rw=randrw \
+  expect 'fio: random writes and reads, verified' timeout 900 fio --eta=never --name=v --ioengine=nbd --uri="$uri" --rw=randrw \
     --bs=4k --size=8m --io_size=2m --iodepth=16 --verify=crc32c --verify_fatal=1 --do_verify=1 --output="$OUT/fio.out"
 fi
 
@@ -162,7 +162,7 @@ if part swap; then
   mkdir -p /sys/fs/cgroup && mount -t cgroup2 none /sys/fs/cgroup 2>/dev/null
   echo +memory >/sys/fs/cgroup/cgroup.subtree_control
   mkdir -p /sys/fs/cgroup/small && echo 12M >/sys/fs/cgroup/small/memory.max
-  expect 'swap: every page of a program twice its memory is right' timeout 150 bash -c \
+  expect 'swap: every page of a program twice its memory is right' timeout 900 bash -c \
     'echo $$ >/sys/fs/cgroup/small/cgroup.procs; exec "$0" 20 seq random' "$BUILD/swapcheck"
   swapoff /dev/nbd0
   nbd-client -d /dev/nbd0 >/dev/null
@@ -189,7 +189,7 @@ if part copies; then
   kill -STOP "$donor_tcp"
   expect 'two copies, one donor stopped: every page is read' pages 'verify(4, 4)'
   kill -CONT "$donor_tcp"
-  expect 'fio: two copies, random writes and reads, verified' timeout 200 fio --eta=never --name=c --ioengine=nbd --uri="$uri" --rw=randrw \
+  expect 'fio: two copies, random writes and reads, verified' timeout 900 fio --eta=never --name=c --ioengine=nbd --uri="$uri" --rw=randrw \
     --bs=4k --size=8m --io_size=2m --iodepth=16 --verify=crc32c --verify_fatal=1 --do_verify=1 --output="$OUT/fio-copies.out"
 fi
 kill -TERM "$server" "$donor_tcp" "$donor_rdma" 2>/dev/null
