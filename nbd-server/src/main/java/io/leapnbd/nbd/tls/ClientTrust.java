@@ -125,25 +125,28 @@ final class ClientTrust extends X509ExtendedTrustManager {
 
     @Override
     public void checkServerTrusted(X509Certificate[] chain, String type, Socket socket) throws CertificateException {
-        try {
-            authority.checkServerTrusted(chain, type, socket);
-        } catch (CertificateException e) {
-            // Without it the address is not compared.
-            authority.checkServerTrusted(chain, type);
-            requireMember(chain[0]);
-            throw new OtherHostException(CertificateNames.of(chain[0]), e);
-        }
-        requireMember(chain[0]);
+        requireServer(chain, type, () -> authority.checkServerTrusted(chain, type, socket));
     }
 
     @Override
     public void checkServerTrusted(X509Certificate[] chain, String type, SSLEngine engine) throws CertificateException {
+        requireServer(chain, type, () -> authority.checkServerTrusted(chain, type, engine));
+    }
+
+    /** What the authority asks of a server's certificate, with its address or without. */
+    @FunctionalInterface
+    private interface AuthorityCheck {
+
+        void run() throws CertificateException;
+    }
+
+    private void requireServer(X509Certificate[] chain, String type, AuthorityCheck withAddress)
+            throws CertificateException {
         try {
-            authority.checkServerTrusted(chain, type, engine);
+            withAddress.run();
         } catch (CertificateException e) {
             // Without it the address is not compared.
-            authority.checkServerTrusted(chain, type);
-            requireMember(chain[0]);
+            checkServerTrusted(chain, type);
             throw new OtherHostException(CertificateNames.of(chain[0]), e);
         }
         requireMember(chain[0]);
