@@ -343,7 +343,9 @@ final class Connection extends ChannelInboundHandlerAdapter {
 
     @Override
     public void exceptionCaught(ChannelHandlerContext ctx, Throwable cause) {
-        if (encrypted && cause instanceof DecoderException && cause.getCause() instanceof SSLException refusal) {
+        // What fails in the handshake comes wrapped, and a record behind it comes as it is.
+        Throwable inner = cause instanceof DecoderException ? cause.getCause() : cause;
+        if (encrypted && inner instanceof SSLException refusal) {
             drop(TlsFailure.ofClient(refusal));
         } else if (cause instanceof IOException) {
             LOG.debug("{} went away: {}", peer.name(), cause.getMessage());

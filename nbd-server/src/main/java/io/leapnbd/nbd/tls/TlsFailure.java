@@ -21,6 +21,8 @@ public final class TlsFailure {
             "ALERT_CERTIFICATE_UNKNOWN",
             "it refuses this server's certificate, or the name that it was given is not in that"
         },
+        {"BAD_DECRYPT", "what it has sent was changed on the way, or some of it is missing or there twice"},
+        {"BAD_RECORD_MAC", "what it has sent was changed on the way, or some of it is missing or there twice"},
         {"HTTP_REQUEST", "it speaks HTTP without TLS"},
         {"WRONG_VERSION_NUMBER", "it does not speak TLS"},
     };
