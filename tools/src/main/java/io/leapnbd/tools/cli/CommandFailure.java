@@ -3,7 +3,7 @@ package io.leapnbd.tools.cli;
 import org.jspecify.annotations.Nullable;
 
 /** Ends a command with one line for people: what is wrong, and what would put it right. */
-public final class CommandFailure extends RuntimeException {
+public class CommandFailure extends RuntimeException {
 
     private static final long serialVersionUID = 1;
 
@@ -26,7 +26,7 @@ public final class CommandFailure extends RuntimeException {
     }
 
     /** What the process exits with. */
-    public int exitCode() {
+    public final int exitCode() {
         return exitCode;
     }
 }

@@ -29,9 +29,6 @@ import picocli.CommandLine.ParameterException;
  */
 public final class Reload {
 
-    /** What a process says that has neither a file of settings nor files of certificates and the like. */
-    public static final String NOTHING = "there is nothing to read again";
-
     private static final Logger log = LoggerFactory.getLogger(Reload.class);
 
     /** Files of certificates and the like that were read again. */
@@ -133,6 +130,7 @@ public final class Reload {
      *
      * @return what is in force now, and what needs a restart, in a sentence
      * @throws IllegalArgumentException in a sentence, if something is wrong; then nothing has changed
+     * @throws NothingToReadException if there are no such files
      */
     public synchronized String run() {
         List<Use> read = new ArrayList<>();
@@ -164,8 +162,9 @@ public final class Reload {
         Path file = path;
         Change maker = change;
         if (file == null) {
-            throw new IllegalArgumentException(
-                    "this process reads no file of settings, so " + NOTHING + "; 'leap-nbd set' changes some settings");
+            throw new NothingToReadException(
+                    "this process reads no file of settings, so there is nothing to read again; 'leap-nbd set' changes"
+                            + " some settings");
         }
         if (maker == null) {
             throw new IllegalArgumentException("this process still starts; try again in a moment");

@@ -24,6 +24,7 @@ import io.leapnbd.tools.http.EndpointAddress;
 import io.leapnbd.tools.http.HttpEndpoint;
 import io.leapnbd.tools.http.MetricsPage;
 import io.leapnbd.tools.http.Page;
+import io.leapnbd.tools.http.ReloadAnswer;
 import io.leapnbd.tools.http.RunFile;
 import io.leapnbd.tools.http.SecurityLine;
 import io.leapnbd.tools.http.WebPage;
@@ -280,7 +281,7 @@ public final class LendingDonor implements AutoCloseable {
                             "/settings",
                             DonorControl::set,
                             "/reload",
-                            query -> Answer.line(200, reload == null ? "there is no file of settings" : reload.run())),
+                            query -> ReloadAnswer.of(reload)),
                     WebPage.of("donor"));
             closings.add("HTTP endpoint", opened);
             opened.warnIfExposed();

@@ -74,7 +74,8 @@ public record EndpointClient(
      *
      * @param pathAndQuery like {@code /settings?prefetch=leap}, encoded
      * @return what the server says about it
-     * @throws CommandFailure if nobody answers in time, or the answer is not 200
+     * @throws CommandFailure if nobody answers in time
+     * @throws RefusedException if the answer is neither 200 nor 401
      */
     public String put(String pathAndQuery) {
         return ask("PUT", pathAndQuery);
@@ -111,7 +112,8 @@ public record EndpointClient(
                                             : " does not take " + token + "; name the file of its --http-token"));
                 }
                 if (status != 200) {
-                    throw new CommandFailure(
+                    throw new RefusedException(
+                            status,
                             status == 400 ? ExitCode.USAGE : ExitCode.FAILED,
                             (status == 403 && tls != null && pid != null
                                             ? "if the certificates of process " + pid

@@ -38,6 +38,7 @@ import io.leapnbd.tools.http.EndpointAddress;
 import io.leapnbd.tools.http.HttpEndpoint;
 import io.leapnbd.tools.http.MetricsPage;
 import io.leapnbd.tools.http.Page;
+import io.leapnbd.tools.http.ReloadAnswer;
 import io.leapnbd.tools.http.RunFile;
 import io.leapnbd.tools.http.SecurityLine;
 import io.leapnbd.tools.http.WebPage;
@@ -315,8 +316,7 @@ public final class LeapServer implements AutoCloseable {
     /** Reads settings again, and opens files anew that are written; answers with what came of it. */
     private Answer reload() {
         reopenFiles();
-        Reload settings = reload;
-        return Answer.line(200, settings == null ? "there is no file of settings" : settings.run());
+        return ReloadAnswer.of(reload);
     }
 
     /** Opens files anew that are written: somebody has moved them. */

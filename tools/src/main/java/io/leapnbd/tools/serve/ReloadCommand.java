@@ -2,8 +2,9 @@ package io.leapnbd.tools.serve;
 
 import io.leapnbd.tools.cli.CommandFailure;
 import io.leapnbd.tools.cli.ExitCode;
-import io.leapnbd.tools.config.Reload;
 import io.leapnbd.tools.http.EndpointOptions;
+import io.leapnbd.tools.http.RefusedException;
+import io.leapnbd.tools.http.ReloadAnswer;
 import io.leapnbd.tools.http.RunFile;
 import java.io.PrintWriter;
 import java.util.Comparator;
@@ -98,7 +99,9 @@ public final class ReloadCommand implements Callable<Integer> {
             return ExitCode.OK;
         } catch (CommandFailure e) {
             String why = String.valueOf(e.getMessage());
-            if (!endpoint.named() && why.contains(Reload.NOTHING)) {
+            if (!endpoint.named()
+                    && e instanceof RefusedException refused
+                    && refused.status() == ReloadAnswer.NOTHING) {
                 out.println(who + why);
                 out.flush();
                 return ExitCode.OK;

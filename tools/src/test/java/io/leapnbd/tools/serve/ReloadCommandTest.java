@@ -8,14 +8,18 @@ import io.leapnbd.tools.config.Reload;
 import io.leapnbd.tools.http.Answer;
 import io.leapnbd.tools.http.EndpointAddress;
 import io.leapnbd.tools.http.HttpEndpoint;
+import io.leapnbd.tools.http.ReloadAnswer;
 import io.leapnbd.tools.http.RunFile;
 import java.io.PrintWriter;
 import java.io.StringWriter;
+import java.nio.charset.StandardCharsets;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import picocli.CommandLine;
+import picocli.CommandLine.Model.CommandSpec;
 
 /** One command reaches all that runs here. */
 class ReloadCommandTest {
@@ -70,10 +74,32 @@ class ReloadCommandTest {
     /** A donor for this machine alone is no reason to fail beside a server whose certificates are new. */
     @Test
     void oneWithNothingToReadIsNoFailure() {
-        try (HttpEndpoint one =
-                answering(400, "this process reads no file of settings, so " + Reload.NOTHING + "; …")) {
-            assertThat(reload(process(11, "donor", one))).isEqualTo(ExitCode.OK);
+        try (HttpEndpoint one = answering(ReloadAnswer.NOTHING, "this process reads no file");
+                HttpEndpoint two = answering(200, "read again: two")) {
+            assertThat(reload(process(11, "donor", one), process(12, "serve", two)))
+                    .isEqualTo(ExitCode.OK);
         }
-        assertThat(out.toString()).startsWith("donor 11: this process reads no file of settings");
+        assertThat(out).hasToString("donor 11: this process reads no file\nserve 12: read again: two\n");
+        assertThat(err.toString()).isEmpty();
+    }
+
+    /** A path may hold any words. */
+    @Test
+    void anErrorWithTheSameWordsIsOne() {
+        String words = "everything stays as it is: /etc/there is nothing to read again.conf is gone";
+        try (HttpEndpoint one = answering(400, words)) {
+            assertThat(reload(process(11, "donor", one))).isEqualTo(ExitCode.USAGE);
+        }
+        assertThat(err).hasToString("reload: donor 11: " + words + "\n");
+    }
+
+    @Test
+    void aProcessWithoutFilesAnswersSo() {
+        Reload none = new Reload(CommandSpec.create(), ServeCommand::new, Set.of());
+        Answer answer = ReloadAnswer.of(none);
+        assertThat(answer.status()).isEqualTo(409);
+        assertThat(new String(answer.body(), StandardCharsets.UTF_8))
+                .isEqualTo("this process reads no file of settings, so there is nothing to read again; 'leap-nbd set'"
+                        + " changes some settings\n");
     }
 }
