@@ -1,7 +1,9 @@
 package io.leapnbd.nbd.tls;
 
 import java.io.IOException;
-import java.nio.charset.MalformedInputException;
+import java.nio.ByteBuffer;
+import java.nio.charset.CharacterCodingException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.cert.CertificateParsingException;
@@ -24,7 +26,7 @@ public record RevokedFile(Map<String, Instant> before) {
     /** Of the file. */
     public static final String NAME = "revoked";
 
-    private static final long MOST_BYTES = 1 << 20;
+    private static final int MOST_BYTES = 1 << 20;
 
     /** GeneralName: dNSName (RFC 5280, 4.2.1.6). */
     private static final Integer DNS_KIND = 2;
@@ -44,15 +46,16 @@ public record RevokedFile(Map<String, Instant> before) {
         if (!Files.exists(file)) {
             return new RevokedFile(Map.of());
         }
-        TrustedPath.require(file);
-        if (Files.size(file) > MOST_BYTES) {
-            throw new IOException(file + " has more than " + MOST_BYTES + " bytes");
-        }
         Map<String, Instant> before = new HashMap<>();
         List<String> lines;
         try {
-            lines = Files.readAllLines(file);
-        } catch (MalformedInputException e) {
+            lines = StandardCharsets.UTF_8
+                    .newDecoder()
+                    .decode(ByteBuffer.wrap(TrustedPath.read(file, MOST_BYTES)))
+                    .toString()
+                    .lines()
+                    .toList();
+        } catch (CharacterCodingException e) {
             throw new IOException(file + " is not text in UTF-8", e);
         }
         for (int i = 0; i < lines.size(); i++) {

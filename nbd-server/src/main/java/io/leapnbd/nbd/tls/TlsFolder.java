@@ -43,6 +43,9 @@ public record TlsFolder(Path path) {
 
     private static final String CA = "ca-cert.pem";
 
+    /** Of a file. */
+    private static final int MOST_BYTES = 1 << 20;
+
     /** Of clients of TLS (RFC 5280, 4.2.1.12). */
     private static final String CLIENT_USE = "1.3.6.1.5.5.7.3.2";
 
@@ -280,9 +283,7 @@ public record TlsFolder(Path path) {
     private byte[] read(String name) throws IOException {
         Path file = path.resolve(name);
         try {
-            byte[] content = Files.readAllBytes(file);
-            TrustedPath.require(file);
-            return content;
+            return TrustedPath.read(file, MOST_BYTES);
         } catch (NoSuchFileException e) {
             throw new IOException(missing(file), e);
         } catch (FileSystemException e) {

@@ -1,6 +1,7 @@
 package io.leapnbd.nbd.tls;
 
 import java.io.IOException;
+import java.io.InputStream;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
@@ -36,6 +37,26 @@ public final class TrustedPath {
         }
         requireUnmovable(file);
         requireUnmovable(real);
+    }
+
+    /**
+     * Checks a file as {@link #require} does, and reads it then. So nobody else says how long that takes, or how much memory.
+     *
+     * @param most bytes that it may have
+     * @throws IOException as of {@link #require}, or in one sentence if it is no plain file or has more bytes
+     */
+    public static byte[] read(Path file, int most) throws IOException {
+        require(file);
+        if (!Files.isRegularFile(file)) {
+            throw new IOException(file + " is not a plain file; put one in its place");
+        }
+        try (InputStream in = Files.newInputStream(file)) {
+            byte[] content = in.readNBytes(most + 1);
+            if (content.length > most) {
+                throw new IOException(file + " has more than " + most + " bytes");
+            }
+            return content;
+        }
     }
 
     /**

@@ -11,6 +11,7 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.FileAttribute;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.security.KeyFactory;
 import java.security.KeyPairGenerator;
@@ -20,12 +21,16 @@ import java.util.Arrays;
 import java.util.Base64;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** Folders of certificates as users have them: with files that are missing, open to others, damaged, or of an older form. */
 class TlsFolderTest {
+
+    private static final FileAttribute<?> OWN =
+            PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------"));
 
     @TempDir
     private Path path;
@@ -93,6 +98,34 @@ class TlsFolderTest {
                     .isInstanceOf(IOException.class)
                     .hasMessageContaining(file + " belongs to 54321, who could change it");
         }
+    }
+
+    /** A pipe or a device would keep who reads it, and a reload would keep all that come behind it. */
+    @ParameterizedTest
+    @ValueSource(strings = {"ca-cert.pem", "server-cert.pem", "server-key.pem", "revoked"})
+    @Timeout(value = 60, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
+    void what_is_no_plain_file_is_refused_and_not_waited_for(String name) throws Exception {
+        Path file = path.resolve(name);
+        Path pipe = path.resolve("pipe");
+        assertThat(new ProcessBuilder("mkfifo", "-m", "600", pipe.toString()).start().waitFor())
+                .isZero();
+        Path inner = Files.createDirectory(path.resolve("folder"), OWN);
+        for (Path other : new Path[] {pipe, inner}) {
+            Files.deleteIfExists(file);
+            Files.createSymbolicLink(file, other);
+            assertThatThrownBy(folder::server)
+                    .isInstanceOf(IOException.class)
+                    .hasMessageContaining(file + " is not a plain file");
+        }
+    }
+
+    @Test
+    void a_file_that_is_far_too_long_is_refused() throws IOException {
+        Path file = path.resolve("ca-cert.pem");
+        Files.write(file, new byte[(1 << 20) + 1]);
+        assertThatThrownBy(folder::server)
+                .isInstanceOf(IOException.class)
+                .hasMessage(file + " has more than 1048576 bytes");
     }
 
     @Test

@@ -33,6 +33,9 @@ final class OwnersFile {
     static OwnerLimits read(Path file, long each) throws IOException {
         List<String> lines;
         try {
+            if (!Files.isRegularFile(file) && Files.exists(file)) {
+                throw new IOException("it is not a plain file");
+            }
             if (Files.size(file) > MOST_BYTES) {
                 throw new IOException("it has more than " + MOST_BYTES + " bytes");
             }
