@@ -22,6 +22,7 @@ import java.util.EnumMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Set;
 import java.util.regex.Pattern;
 
 /**
@@ -40,16 +41,25 @@ record MachineFolder(Path pool, String host) {
 
     private static final Pattern HOST = Pattern.compile("[A-Za-z0-9]([A-Za-z0-9.-]{0,252}[A-Za-z0-9])?");
 
+    /** What is in a pool's folder beside the machines' folders. */
+    private static final Set<String> FILES =
+            Set.of(RevokedFile.NAME, PoolMachines.NAME, PoolFolder.AUTHORITY, PoolFolder.AUTHORITY_KEY);
+
     /**
      * Names a machine of a pool.
      *
-     * @throws IllegalArgumentException in a sentence, if that is no host name
+     * @throws IllegalArgumentException in a sentence, if that is no host name, or is taken by a file of the pool
      */
     static MachineFolder of(Path pool, String machine) {
         if (!isHost(machine)) {
             throw new IllegalArgumentException("'" + machine + "' is no host name");
         }
-        return new MachineFolder(pool, machine.toLowerCase(Locale.ROOT));
+        String host = machine.toLowerCase(Locale.ROOT);
+        if (FILES.contains(host)) {
+            throw new IllegalArgumentException(
+                    "'" + machine + "' is the name of a file in the pool's folder; give the machine's name with its domain");
+        }
+        return new MachineFolder(pool, host);
     }
 
     /** Whether that is a host's name, and no address. */

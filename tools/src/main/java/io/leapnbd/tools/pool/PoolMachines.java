@@ -15,7 +15,8 @@ import java.util.TreeSet;
  */
 record PoolMachines(Set<String> names) {
 
-    private static final String NAME = "machines.txt";
+    /** Of the file. */
+    static final String NAME = "machines.txt";
 
     /** Copies them. */
     PoolMachines {

@@ -264,9 +264,11 @@ public final class LeapServer implements AutoCloseable {
                     .uri(settings.export())
                     .toString());
         }
+        List<HostPort> bound = new ArrayList<>();
         for (HostPort address : settings.tcp()) {
             try {
                 NbdUri uri = nbd.listenTcp(address.resolve()).uri(settings.export());
+                bound.add(new HostPort(address.host(), uri.port()));
                 uris.add((settings.tls().required() ? uri.withTls(null) : uri).toString());
             } catch (IOException e) {
                 throw address.refused("--listen", e);
@@ -278,7 +280,7 @@ public final class LeapServer implements AutoCloseable {
             log.warn("insecure: {}", open);
         }
         settings.tls().unnamed(settings.tcp()).forEach(unnamed -> log.warn("--listen {}", unnamed));
-        security.addAll(ServerSecurity.lines(settings));
+        security.addAll(ServerSecurity.lines(settings, bound));
         SettingsControl control = new SettingsControl(
                 settings.export(), settings.links(), remote, settings.copies().onlyThisMachine());
         if (reload != null) {

@@ -2,6 +2,7 @@ package io.leapnbd.tools.serve;
 
 import io.leapnbd.bypass.cipher.CipherKind;
 import io.leapnbd.bypass.link.DonorAddress.Transport;
+import io.leapnbd.tools.cli.DonorAddress;
 import io.leapnbd.tools.cli.HostPort;
 import io.leapnbd.tools.http.SecurityLine;
 import io.leapnbd.tools.pool.LinkSecurity;
@@ -19,7 +20,12 @@ final class ServerSecurity {
 
     private ServerSecurity() {}
 
-    static List<SecurityLine> lines(ServerSettings settings) {
+    /**
+     * All of them.
+     *
+     * @param tcp where it listens, with the ports that it really has
+     */
+    static List<SecurityLine> lines(ServerSettings settings, List<HostPort> tcp) {
         List<SecurityLine> all = new ArrayList<>();
         for (Path path : settings.unix().paths()) {
             boolean everybody = settings.unix().access().mode().contains(PosixFilePermission.OTHERS_WRITE);
@@ -28,15 +34,15 @@ final class ServerSecurity {
                     !everybody,
                     settings.unix().description() + (everybody ? ": anybody on this machine may connect" : "")));
         }
-        for (HostPort address : settings.tcp()) {
+        for (HostPort address : tcp) {
             all.add(tcp(address, settings.tls()));
         }
-        all.add(links(settings));
+        all.add(links(settings.donors(), settings.links()));
         all.add(pages(settings));
         return all;
     }
 
-    private static SecurityLine tcp(HostPort address, TlsChoice tls) {
+    static SecurityLine tcp(HostPort address, TlsChoice tls) {
         String part = "NBD tcp " + address;
         if (tls.required()) {
             return new SecurityLine(
@@ -50,20 +56,20 @@ final class ServerSecurity {
         String who = !at.isUnresolved() && at.getAddress().isLoopbackAddress()
                 ? "anybody on this machine"
                 : "whoever reaches this address";
+        boolean none = tls.folder() == null && tls.keys() == null;
         return new SecurityLine(
                 part,
                 false,
-                (tls.folder() == null && tls.keys() == null ? "no TLS: " : "TLS is not asked for: ") + who
-                        + " may read and write the device; use --unix, --tls-certificates or --tls-psk");
+                (none ? "no TLS: " : "TLS is not asked for: ") + who + " may read and write the device; use "
+                        + (none ? "--unix, --tls-certificates or --tls-psk" : "--tls require, or --unix"));
     }
 
     /** How what is said to donors is protected on its way, and who they are. */
-    private static SecurityLine links(ServerSettings settings) {
-        if (settings.donors().isEmpty()) {
+    static SecurityLine links(List<DonorAddress> donors, LinkSecurity security) {
+        if (donors.isEmpty()) {
             return new SecurityLine("donor links", true, "none: the memory is this process's own");
         }
-        LinkSecurity security = settings.links();
-        boolean rdma = settings.donors().stream().anyMatch(donor -> donor.transport() == Transport.RDMA);
+        boolean rdma = donors.stream().anyMatch(donor -> donor.transport() == Transport.RDMA);
         String over = "";
         if (rdma) {
             over = security.pagesEncrypted()
@@ -72,10 +78,18 @@ final class ServerSecurity {
         }
         return new SecurityLine(
                 "donor links",
-                security.pool() != null && !security.exposes(settings.donors()),
+                security.pool() != null && !security.exposes(donors),
                 security.pool() != null
                         ? "TLS 1.3 with donors of the pool" + over
-                        : "plain: whoever sees the network's packets sees pages, and donors do not know who asks");
+                        : "plain: " + seen(donors, security) + ", and donors do not know who asks");
+    }
+
+    private static String seen(List<DonorAddress> donors, LinkSecurity security) {
+        if (!security.exposes(donors)) {
+            return "they do not leave this machine";
+        }
+        return "whoever sees the network's packets sees "
+                + (security.pagesEncrypted() ? "which pages are used, though not what is in them" : "pages");
     }
 
     /** What donors know of the pages that they keep. */

@@ -13,6 +13,8 @@ import java.nio.file.attribute.PosixFilePermissions;
 import java.util.Locale;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 import picocli.CommandLine;
 
 /** One command makes a pool with its machines, and says what is next. */
@@ -84,6 +86,21 @@ class PoolCreateTest {
         assertThat(new ProcessBuilder("sh", "-c", command).inheritIO().start().waitFor())
                 .as(command)
                 .isZero();
+    }
+
+    /** A folder in the place of the list of revoked machines would end every later command. */
+    @ParameterizedTest
+    @ValueSource(strings = {"revoked", "machines.txt", "ca-key.pem", "CA-cert.pem"})
+    void noMachineHasTheNameOfAFileOfThePool(String name) {
+        Path folder = parent.resolve("pool");
+        assertThat(pool("create", folder.toString(), name)).isEqualTo(ExitCode.USAGE);
+        assertThat(folder).doesNotExist();
+        assertThat(pool("create", folder.toString(), "h1")).isEqualTo(ExitCode.OK);
+        err.getBuffer().setLength(0);
+        assertThat(pool("add", folder.toString(), name)).isEqualTo(ExitCode.USAGE);
+        assertThat(err.toString()).contains("'" + name + "' is the name of a file in the pool's folder");
+        assertThat(pool("add", folder.toString(), name + ".example")).isEqualTo(ExitCode.OK);
+        assertThat(pool("revoke", folder.toString(), "h1")).isEqualTo(ExitCode.OK);
     }
 
     @Test
