@@ -107,7 +107,9 @@ class TlsFolderTest {
     void what_is_no_plain_file_is_refused_and_not_waited_for(String name) throws Exception {
         Path file = path.resolve(name);
         Path pipe = path.resolve("pipe");
-        assertThat(new ProcessBuilder("mkfifo", "-m", "600", pipe.toString()).start().waitFor())
+        assertThat(new ProcessBuilder("mkfifo", "-m", "600", pipe.toString())
+                        .start()
+                        .waitFor())
                 .isZero();
         Path inner = Files.createDirectory(path.resolve("folder"), OWN);
         for (Path other : new Path[] {pipe, inner}) {

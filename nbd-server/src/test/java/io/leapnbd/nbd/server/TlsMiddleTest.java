@@ -141,7 +141,8 @@ class TlsMiddleTest {
     }
 
     private static boolean isReply(byte[] bytes) {
-        return bytes.length >= OPTION_REPLY_HEADER_SIZE && ByteBuffer.wrap(bytes).getLong() == OPTION_REPLY_MAGIC;
+        return bytes.length >= OPTION_REPLY_HEADER_SIZE
+                && ByteBuffer.wrap(bytes).getLong() == OPTION_REPLY_MAGIC;
     }
 
     @Test
@@ -209,8 +210,8 @@ class TlsMiddleTest {
     /** What is behind the server's yes would be taken for the answer to what the client asks in TLS. */
     @Test
     void a_client_takes_no_reply_that_was_put_behind_the_servers_yes() throws Exception {
-        Way injecting = (bytes, onward, back) ->
-                onward.write(isReply(bytes) ? both(bytes, reply(OPT_GO, REP_ACK)) : bytes);
+        Way injecting =
+                (bytes, onward, back) -> onward.write(isReply(bytes) ? both(bytes, reply(OPT_GO, REP_ACK)) : bytes);
         try (Middle middle = middle(Way.AS_IT_IS, injecting)) {
             assertRefused(middle, "TLS with the server fails: ");
         }
@@ -265,7 +266,8 @@ class TlsMiddleTest {
             }
         };
         try (NbdTls offered = NbdTls.of(new TlsFolder(folder), false);
-                TestServer offering = TestServer.start(1, context -> context.tls(offered).export(NAME, device));
+                TestServer offering =
+                        TestServer.start(1, context -> context.tls(offered).export(NAME, device));
                 Middle middle = new Middle(offering.tcp().withExport(NAME), asking, keeping);
                 NbdClient client = connect(middle)) {
             client.write(0, ByteBuffer.allocate(PAGE));
@@ -289,7 +291,8 @@ class TlsMiddleTest {
                     case "twice" -> onward.write(both(bytes, bytes));
                     default -> {
                         // The next one may have come with it.
-                        int record = RECORD_HEADER + Short.toUnsignedInt(ByteBuffer.wrap(bytes).getShort(3));
+                        int record = RECORD_HEADER
+                                + Short.toUnsignedInt(ByteBuffer.wrap(bytes).getShort(3));
                         int end = Math.min(record, bytes.length);
                         onward.write(bytes, end, bytes.length - end);
                     }

@@ -277,11 +277,7 @@ public final class LendingDonor implements AutoCloseable {
                             query -> Answer.line(200, "ok"),
                             "/readyz",
                             query -> Answer.line(200, "ready")),
-                    Map.<String, Page>of(
-                            "/settings",
-                            DonorControl::set,
-                            "/reload",
-                            query -> ReloadAnswer.of(reload)),
+                    Map.<String, Page>of("/settings", DonorControl::set, "/reload", query -> ReloadAnswer.of(reload)),
                     WebPage.of("donor"));
             closings.add("HTTP endpoint", opened);
             opened.warnIfExposed();

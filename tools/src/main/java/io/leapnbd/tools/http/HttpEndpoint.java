@@ -170,11 +170,14 @@ public final class HttpEndpoint implements AutoCloseable {
         setUnlessSet("sun.net.httpserver.maxRspTime", ANSWER_SECONDS);
         setUnlessSet("jdk.httpserver.maxConnections", CONNECTIONS);
         setUnlessSet("sun.net.httpserver.maxReqHeaderSize", HEADERS);
+        // A handshake is a hundred times as expensive here as for who asks for another one, which TLS 1.2 lets
+        // strangers do.
+        setUnlessSet("jdk.tls.rejectClientInitiatedRenegotiation", true);
     }
 
-    private static void setUnlessSet(String property, int value) {
+    private static void setUnlessSet(String property, Object value) {
         if (System.getProperty(property) == null) {
-            String _ = System.setProperty(property, Integer.toString(value));
+            String _ = System.setProperty(property, value.toString());
         }
     }
 

@@ -56,8 +56,8 @@ record MachineFolder(Path pool, String host) {
         }
         String host = machine.toLowerCase(Locale.ROOT);
         if (FILES.contains(host)) {
-            throw new IllegalArgumentException(
-                    "'" + machine + "' is the name of a file in the pool's folder; give the machine's name with its domain");
+            throw new IllegalArgumentException("'" + machine
+                    + "' is the name of a file in the pool's folder; give the machine's name with its domain");
         }
         return new MachineFolder(pool, host);
     }

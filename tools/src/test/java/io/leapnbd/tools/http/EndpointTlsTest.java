@@ -128,6 +128,31 @@ class EndpointTlsTest {
         }
     }
 
+    /** In TLS 1.2 a client may ask for one handshake after the other, before anybody has asked who he is. */
+    @Test
+    void aConnectionHasOneHandshake() throws Exception {
+        new TestCertificates().folder(pki());
+        Path token = folder.resolve("token");
+        TestCertificates.writeKey(token, FIRST);
+        Shown shown = new Shown();
+        SSLContext client = SSLContext.getInstance("TLSv1.2");
+        client.init(null, new TrustManager[] {shown}, null);
+        try (HttpEndpoint endpoint = open(EndpointAccess.read(token, pki()));
+                SSLSocket socket = (SSLSocket) client.getSocketFactory()
+                        .createSocket("127.0.0.1", endpoint.address().port())) {
+            assertThat(ask(socket)).startsWith("HTTP/1.1 401 ");
+            assertThatThrownBy(() -> {
+                        socket.getSession().invalidate();
+                        socket.startHandshake();
+                        if (ask(socket).endsWith("closed")) {
+                            throw new IOException("closed");
+                        }
+                    })
+                    .isInstanceOf(IOException.class);
+            assertThat(shown.count).hasValue(1);
+        }
+    }
+
     @Test
     void certificatesThatAreReadAgainCountForConnectionsThatAreThere() throws Exception {
         TlsFolder before = new TestCertificates().folder(pki());

@@ -18,9 +18,7 @@ class ServerSecurityTest {
     private static final Path FOLDER = Path.of("/etc/leap-nbd/pool");
 
     @ParameterizedTest
-    @CsvSource(
-            delimiter = '|',
-            textBlock = """
+    @CsvSource(delimiter = '|', textBlock = """
             127.0.0.1 | false | false | plain: they do not leave this machine, and donors do not know who asks
             127.0.0.1 | false | true  | plain: they do not leave this machine, and donors do not know who asks
             10.0.0.2  | false | false | plain: whoever sees the network's packets sees pages, and donors do not know who asks
