@@ -11,6 +11,7 @@ import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -90,5 +91,17 @@ class OwnersFileTest {
         Path file = folder.resolve("owners");
         Files.write(file, "caf\u00e9 1G".getBytes(StandardCharsets.ISO_8859_1));
         assertThatThrownBy(() -> OwnersFile.read(file, 0)).hasMessage(file + " is not text in UTF-8");
+    }
+
+    /** It would keep who reads it: a start, or a reload with all that come behind it. */
+    @Test
+    @Timeout(value = 60, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
+    void aPipeIsRefusedAndNotWaitedFor() throws Exception {
+        Path pipe = folder.resolve("pipe");
+        assertThat(new ProcessBuilder("mkfifo", "-m", "600", pipe.toString()).start().waitFor())
+                .isZero();
+        assertThatThrownBy(() -> OwnersFile.read(pipe, OwnerLimits.UNLIMITED))
+                .isInstanceOf(IOException.class)
+                .hasMessage(pipe + " cannot be read: it is not a plain file");
     }
 }
