@@ -98,7 +98,9 @@ class OwnersFileTest {
     @Timeout(value = 60, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
     void aPipeIsRefusedAndNotWaitedFor() throws Exception {
         Path pipe = folder.resolve("pipe");
-        assertThat(new ProcessBuilder("mkfifo", "-m", "600", pipe.toString()).start().waitFor())
+        assertThat(new ProcessBuilder("mkfifo", "-m", "600", pipe.toString())
+                        .start()
+                        .waitFor())
                 .isZero();
         assertThatThrownBy(() -> OwnersFile.read(pipe, OwnerLimits.UNLIMITED))
                 .isInstanceOf(IOException.class)
