@@ -173,6 +173,11 @@ def elsewhere_too(processes):
     load = Load(pool.server.uri("nbd+unix"), PAGES, seed=7)
     load.fill()
     ending = pool.donors[0]
+    drain = (LAUNCHER, "drain", "--http", pool.server.uri("http").removeprefix("http://"), ending.address)
+    pool.processes.run(*drain)
+    words = "the others have a copy of that already"
+    await_that(lambda: any(words in line for line in pool.server.status()["degraded"]), "why nothing is moved, though there is room")
+    pool.processes.run(*drain, "--undo")
     ending.signal(signal.SIGTERM)
     require(ending.ended(50) == 0, "a donor that is told to end")
     words = ending.errors()

@@ -30,6 +30,8 @@ class CommandLineTest {
                 "--frob | there is no option --frob",
                 "serve --sise 3 | there is no option --sise; did you mean --size?",
                 "serve frob | 'frob' was not expected here",
+                "pool creat /x | there is no command 'creat'; did you mean 'create'?",
+                "status --http h4 | --http: 'h4' has no port; write it like h4:PORT",
                 "serve --size | missing required parameter for option '--size'",
                 "serve --size 1M --size 2M | --size is given twice; give it once",
                 "serve --log-level loud | --log-level: loud is no level; choose trace, debug",

@@ -7,6 +7,7 @@ import io.netty.handler.ssl.SslContextBuilder;
 import io.netty.handler.ssl.SslProvider;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
+import java.nio.file.AccessDeniedException;
 import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
@@ -275,9 +276,13 @@ public record TlsFolder(Path path) {
         if (!Files.exists(path)) {
             return path + ": no such folder; make it with 'leap-nbd pool add', and copy it there";
         }
-        return file + " does not exist; a folder of certificates has " + CA
-                + ", and with NAME-cert.pem and NAME-key.pem"
-                + " what it is for: donor-*.pem to lend, server-*.pem to serve, client-*.pem for a client";
+        if (Files.isRegularFile(path)) {
+            return path + " is a file; name the folder of certificates that it is in";
+        }
+        String name = file.getFileName().toString();
+        String end = name.substring(0, Math.max(0, name.indexOf('-')));
+        return file + " does not exist; copy all files that were made for this machine to " + path + ": " + CA
+                + (name.equals(CA) ? " and others" : ", " + end + "-cert.pem and " + end + "-key.pem");
     }
 
     private byte[] read(String name) throws IOException {
@@ -286,7 +291,13 @@ public record TlsFolder(Path path) {
             return TrustedPath.read(file, MOST_BYTES);
         } catch (NoSuchFileException e) {
             throw new IOException(missing(file), e);
+        } catch (AccessDeniedException e) {
+            throw new IOException(
+                    file + " cannot be read: this user may not; run as root, or give the folder to this user", e);
         } catch (FileSystemException e) {
+            if (Files.isRegularFile(path)) {
+                throw new IOException(missing(file), e);
+            }
             String reason = e.getReason();
             throw new IOException(file + " cannot be read" + (reason == null ? "" : ": " + reason), e);
         }

@@ -53,17 +53,24 @@ class TlsFolderTest {
         Files.delete(path.resolve("server-cert.pem"));
         assertThatThrownBy(folder::server)
                 .isInstanceOf(IOException.class)
-                .hasMessageStartingWith(
-                        path.resolve("server-cert.pem") + " does not exist; a folder of certificates has");
+                .hasMessage(path.resolve("server-cert.pem") + " does not exist; copy all files that were made for this"
+                        + " machine to " + path + ": ca-cert.pem, server-cert.pem and server-key.pem");
+    }
+
+    @Test
+    void a_file_in_place_of_its_folder_is_refused_as_such() {
+        Path file = path.resolve("server-cert.pem");
+        assertThatThrownBy(new TlsFolder(file)::server)
+                .isInstanceOf(IOException.class)
+                .hasMessage(file + " is a file; name the folder of certificates that it is in");
     }
 
     @Test
     void a_donors_files_are_among_those_that_there_may_be_and_a_folder_that_is_missing_is_named_alone() {
         assertThatThrownBy(() -> folder.credentials("donor"))
                 .isInstanceOf(IOException.class)
-                .hasMessageStartingWith(
-                        path.resolve("donor-cert.pem") + " does not exist; a folder of certificates has")
-                .hasMessageContaining("donor-*.pem");
+                .hasMessageStartingWith(path.resolve("donor-cert.pem") + " does not exist; copy all files")
+                .hasMessageEndingWith("donor-cert.pem and donor-key.pem");
         Path none = path.resolve("none");
         assertThatThrownBy(new TlsFolder(none)::server)
                 .isInstanceOf(IOException.class)

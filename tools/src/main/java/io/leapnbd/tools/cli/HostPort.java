@@ -38,7 +38,7 @@ public record HostPort(String host, int port) {
         HostPort address = parse(text, -1);
         if (address.port < 0) {
             throw new TypeConversionException(
-                    "'" + text + "' has no port; write it like " + address.bracketed() + ":9400");
+                    "'" + text + "' has no port; write it like " + address.bracketed() + ":PORT");
         }
         return address;
     }

@@ -112,7 +112,11 @@ public final class OneLineErrors implements IParameterExceptionHandler, IExecuti
             return "there is no option " + first;
         }
         boolean command = !e.getCommandLine().getSubcommands().isEmpty();
-        return command ? "there is no command '" + first + "'" : "'" + first + "' was not expected here";
+        return command
+                ? "there is no command '" + first + "'"
+                        + NearestName.hint(
+                                first, e.getCommandLine().getSubcommands().keySet())
+                : "'" + first + "' was not expected here";
     }
 
     private static String prefix(ParameterException e) {

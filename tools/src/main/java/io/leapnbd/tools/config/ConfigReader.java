@@ -1,5 +1,6 @@
 package io.leapnbd.tools.config;
 
+import io.leapnbd.tools.cli.NearestName;
 import io.leapnbd.tools.cli.OneLineErrors;
 import io.leapnbd.tools.config.ConfigFile.Section;
 import io.leapnbd.tools.config.ConfigFile.Unfit;

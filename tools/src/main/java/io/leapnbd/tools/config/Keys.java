@@ -1,5 +1,6 @@
 package io.leapnbd.tools.config;
 
+import io.leapnbd.tools.cli.NearestName;
 import java.util.Collection;
 import java.util.LinkedHashMap;
 import java.util.List;

@@ -42,7 +42,9 @@ record AccessRules(EndpointAccess access) {
             List<String> shown = values(exchange.getRequestHeaders(), "Authorization");
             if (shown.size() != 1 || !token.isIn(shown.getFirst())) {
                 exchange.getResponseHeaders().set("WWW-Authenticate", "Bearer realm=\"leap-nbd\"");
-                return Answer.line(401, "a token is asked for; name its file with --token-file");
+                return Answer.line(
+                        401,
+                        "a token is asked for: show it as 'Authorization: Bearer TOKEN'; leap-nbd takes its file as --token-file");
             }
             return changes && fromOtherPage(exchange) ? notFromHere() : null;
         }

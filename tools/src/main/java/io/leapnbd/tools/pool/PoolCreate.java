@@ -66,6 +66,8 @@ public final class PoolCreate implements Callable<Integer> {
             throw new ParameterException(
                     spec.commandLine(), "--name: '" + name + "' is not 1 to 64 of a-z, 0-9, '.', '-' and '_'");
         }
+        // What is printed is good in any folder, and shows where a pool came to be if FOLDER was left out.
+        folder = folder.toAbsolutePath().normalize();
         List<MachineFolder> folders;
         try {
             folders = machines.stream()
@@ -73,7 +75,10 @@ public final class PoolCreate implements Callable<Integer> {
                     .distinct()
                     .toList();
         } catch (IllegalArgumentException e) {
-            throw new ParameterException(spec.commandLine(), String.valueOf(e.getMessage()), e);
+            throw new ParameterException(
+                    spec.commandLine(),
+                    e.getMessage() + "; name machines here, and their addresses by 'pool add FOLDER MACHINE ADDRESS'",
+                    e);
         }
         PoolAuthority.Issued made;
         List<Instant> ends = new ArrayList<>();

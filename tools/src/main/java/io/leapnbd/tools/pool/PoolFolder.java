@@ -62,7 +62,7 @@ public record PoolFolder(Path path) {
                         path + " is the pool's own folder, with the key that signs; name the folder in it that"
                                 + " 'leap-nbd pool add' made for this machine");
             }
-            if (Files.isDirectory(path) && !Files.exists(path.resolve(role.label() + "-cert.pem"))) {
+            if (Files.isDirectory(path) && Files.notExists(path.resolve(role.label() + "-cert.pem"))) {
                 throw new IOException(path + " has no " + role.label()
                         + "-cert.pem; name a folder that 'leap-nbd pool add'" + " made for a " + role.label());
             }

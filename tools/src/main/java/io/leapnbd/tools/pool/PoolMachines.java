@@ -11,7 +11,7 @@ import java.util.TreeSet;
  * Machines that a pool has made certificates for. A machine's folder is removed once it is copied, so the file {@code machines.txt} in the pool's own folder
  * keeps the names: one a line, in small letters.
  *
- * @param names those of the file, and of folders that are there
+ * @param names those of the file; without it, those of folders that are there
  */
 record PoolMachines(Set<String> names) {
 
@@ -39,10 +39,12 @@ record PoolMachines(Set<String> names) {
                 }
             }
         }
-        // Pools that were made earlier have no such file.
-        try (DirectoryStream<Path> folders = Files.newDirectoryStream(pool, Files::isDirectory)) {
-            for (Path folder : folders) {
-                boolean _ = names.add(folder.getFileName().toString());
+        if (names.isEmpty()) {
+            // Pools that were made earlier have no such file. Later, a folder may be an old one that was moved away.
+            try (DirectoryStream<Path> folders = Files.newDirectoryStream(pool, Files::isDirectory)) {
+                for (Path folder : folders) {
+                    boolean _ = names.add(folder.getFileName().toString());
+                }
             }
         }
         return new PoolMachines(names);

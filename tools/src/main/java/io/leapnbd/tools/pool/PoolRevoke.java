@@ -4,7 +4,8 @@ import io.leapnbd.donor.tls.PoolAuthority;
 import io.leapnbd.nbd.tls.RevokedFile;
 import io.leapnbd.tools.cli.CommandFailure;
 import io.leapnbd.tools.cli.ExitCode;
-import io.leapnbd.tools.config.NearestName;
+import io.leapnbd.tools.cli.NearestName;
+import io.leapnbd.tools.linux.Machine;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Files;
@@ -16,6 +17,7 @@ import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.concurrent.Callable;
+import java.util.stream.Collectors;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
@@ -58,11 +60,13 @@ public final class PoolRevoke implements Callable<Integer> {
         if (!MachineFolder.isHost(host)) {
             throw new ParameterException(spec.commandLine(), "'" + machine + "' is no host name");
         }
+        Set<String> stay;
         try {
             MachineFolder.requirePool(pool);
+            Set<String> names = PoolMachines.in(pool).names();
             Map<String, Instant> all = new TreeMap<>(RevokedFile.in(pool).before());
             if (!force && !all.containsKey(host)) {
-                requireKnown(host, PoolMachines.in(pool).names());
+                requireKnown(host, names);
             }
             // A certificate begins a little before it is made. In this very second some may have been made.
             all.put(
@@ -72,10 +76,12 @@ public final class PoolRevoke implements Callable<Integer> {
                             .minus(PoolAuthority.CLOCKS)
                             .plusSeconds(1));
             PemFiles.revoked(pool, all);
+            // One that was taken out earlier may be back, with new certificates.
+            stay = names.stream().filter(name -> !name.equals(host)).collect(Collectors.toSet());
         } catch (IOException e) {
             throw new CommandFailure(ExitCode.FAILED, String.valueOf(e.getMessage()), e);
         }
-        Path list = pool.resolve(RevokedFile.NAME);
+        Path list = pool.resolve(RevokedFile.NAME).toAbsolutePath().normalize();
         PrintWriter out = spec.commandLine().getOut();
         out.println(host + " is taken out of the pool: " + list + " says so");
         if (Files.exists(pool.resolve(host))) {
@@ -83,9 +89,17 @@ public final class PoolRevoke implements Callable<Integer> {
                     "its folder here, " + pool.resolve(host) + ", has keys that are good for nothing now: remove it");
         }
         out.println("next, for each machine that stays; until then that one goes on believing " + host + ":");
-        out.println("  scp -p " + MachineFolder.quoted(list)
-                + " root@MACHINE:/etc/leap-nbd/pool/ && ssh root@MACHINE leap-nbd reload");
+        stay.stream().sorted().forEach(machine -> sayCopy(out, list, machine));
         return ExitCode.OK;
+    }
+
+    private static void sayCopy(PrintWriter out, Path list, String machine) {
+        String file = MachineFolder.quoted(list);
+        out.println(
+                machine.equals(Machine.hostName().toLowerCase(Locale.ROOT))
+                        ? "  cp -p " + file + " /etc/leap-nbd/pool/ && leap-nbd reload"
+                        : "  scp -p " + file + " root@" + machine + ":/etc/leap-nbd/pool/ && ssh root@" + machine
+                                + " leap-nbd reload");
     }
 
     /** The nearest name; that of the same machine without a domain, if none is near. */

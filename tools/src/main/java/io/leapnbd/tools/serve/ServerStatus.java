@@ -176,13 +176,13 @@ record ServerStatus(
     /** What donors want back, or are drained of, and whether there is room for it. */
     private void wantedBack(List<String> complaints) {
         int[] held = slabsHeld();
-        String noRoom = device.noRoomToMove() ? ", and no other donor has room; add donors" : ", and it goes to others";
         for (int i : numbers()) {
             Donor donor = device.donors().get(i);
             long slab = device.map().slabSize();
             if (donor.lastResort()) {
                 continue;
             }
+            String noRoom = whereTo(donor);
             if (donor.use() == Donor.Use.LEAVING && held[i] > 0) {
                 complaints.add("donor " + donor + " is to be removed and still holds "
                         + Size.approximate(held[i] * slab)
@@ -198,6 +198,22 @@ record ServerStatus(
                         + Size.approximate(Math.min(donor.wantedBack(), held[i]) * slab) + " back" + noRoom);
             }
         }
+    }
+
+    /** Where what a donor holds goes. Room helps nothing at a donor that has a copy already, nor at another of its machine. */
+    private String whereTo(Donor leaving) {
+        if (!device.noRoomToMove()) {
+            return ", and it goes to others";
+        }
+        boolean room = device.donorSet().present().stream()
+                .anyMatch(other -> other != leaving
+                        && !other.lastResort()
+                        && other.up()
+                        && other.takesSlabs()
+                        && other.freeSlabs() > 0);
+        return room
+                ? ", and the others have a copy of that already; add a donor on one more machine"
+                : ", and no other donor has room; add donors";
     }
 
     /** Donors whose room for this server is used up although they may have more for others. */

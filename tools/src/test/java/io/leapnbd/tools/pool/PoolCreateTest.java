@@ -107,8 +107,19 @@ class PoolCreateTest {
     void aMachineThatHasNoNameIsRefusedBeforeAnythingIsMade() {
         Path folder = parent.resolve("pool");
         assertThat(pool("create", folder.toString(), "h2", "10.0.0.3")).isEqualTo(ExitCode.USAGE);
-        assertThat(err.toString()).contains("'10.0.0.3' is no host name");
+        assertThat(err.toString())
+                .contains("'10.0.0.3' is no host name; name machines here, and their addresses by 'pool add");
         assertThat(Files.exists(folder)).isFalse();
+    }
+
+    /** Whoever leaves FOLDER out sees that, and the commands that are printed are good anywhere. */
+    @Test
+    void whatIsPrintedNamesTheWholePathOfAFolder() {
+        Path folder = Path.of("").toAbsolutePath().relativize(parent.resolve("h2"));
+        assertThat(pool("create", folder.toString(), "h4")).isEqualTo(ExitCode.OK);
+        assertThat(out.toString())
+                .contains("in " + parent.resolve("h2") + ",", "scp -p " + parent.resolve("h2/h4") + "/*")
+                .doesNotContain("..");
     }
 
     @Test

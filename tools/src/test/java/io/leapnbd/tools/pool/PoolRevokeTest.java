@@ -7,6 +7,7 @@ import io.leapnbd.nbd.tls.RevokedFile;
 import io.leapnbd.nbd.tls.TlsFolder;
 import io.leapnbd.tools.cli.ExitCode;
 import io.leapnbd.tools.cli.OneLineErrors;
+import io.leapnbd.tools.linux.Machine;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.StringWriter;
@@ -15,6 +16,7 @@ import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.security.cert.CertificateException;
 import java.security.cert.X509Certificate;
+import java.util.Locale;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -94,6 +96,22 @@ class PoolRevokeTest {
         assertThat(pool("revoke", pool, "h4")).contains("h4 is taken out");
         // Once more, for certificates that were made since.
         assertThat(pool("revoke", pool, "h7")).contains("h7 is taken out");
+    }
+
+    /** An old folder that was moved away beside the others is no machine. */
+    @Test
+    void theCopyIsPrintedForEachMachineThatStays() throws IOException {
+        String pool = folder.resolve("pool").toString();
+        String here = Machine.hostName().toLowerCase(Locale.ROOT);
+        pool("create", pool, "h1", "h4", here);
+        Files.move(folder.resolve("pool/h4"), folder.resolve("pool/h4.old"));
+        pool("add", pool, "h4");
+        String list = pool + "/revoked";
+        assertThat(pool("revoke", pool, "h1"))
+                .contains(
+                        "  scp -p " + list + " root@h4:/etc/leap-nbd/pool/ && ssh root@h4 leap-nbd reload\n",
+                        "  cp -p " + list + " /etc/leap-nbd/pool/ && leap-nbd reload\n")
+                .doesNotContain("root@h1", "h4.old", "MACHINE");
     }
 
     @ParameterizedTest

@@ -1,4 +1,4 @@
-package io.leapnbd.tools.config;
+package io.leapnbd.tools.cli;
 
 import java.util.Collection;
 

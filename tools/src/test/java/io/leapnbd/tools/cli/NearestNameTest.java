@@ -1,4 +1,4 @@
-package io.leapnbd.tools.config;
+package io.leapnbd.tools.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
