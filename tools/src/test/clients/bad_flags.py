@@ -193,6 +193,21 @@ def addresses_in_use(processes):
     client.close()
 
 
+def folder_of_another_user(processes):
+    """It is there and complete. So it is no help to say what is missing."""
+    nobody = ("setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups")
+    if os.getuid() != 0 or subprocess.run([*nobody, "test", "-x", LAUNCHER], check=False).returncode != 0:
+        return
+    pool = processes.path("pool")
+    processes.run(LAUNCHER, "pool", "create", pool, "h1")
+    said = processes.run(
+        *nobody, LAUNCHER, "serve", "--size", "16M", "--donors", "127.0.0.1:1", "--pool", pool + "/h1", "--unix", processes.path("sock"),
+        fails=True, environment={"LEAP_NBD_RUN_DIR": processes.path("run")},
+    )  # fmt: skip
+    if "server-cert.pem cannot be read: this user may not; run as root" not in said:
+        raise AssertionError(said)
+
+
 def stale_socket(processes):
     server = Server(processes, "16M").ready()
     server.kill()
@@ -239,6 +254,7 @@ def run(suite, processes):
     suite.test("serve refuses an address that is no donor's", donor_is_no_donor)
     suite.test("serve takes the donors of its export in any order (E2)", donors_in_another_order)
     suite.test("addresses in use are refused, and whoever uses them goes on", addresses_in_use)
+    suite.test("a folder of certificates that is another user's is not called incomplete", folder_of_another_user)
     suite.test("a killed server's socket is replaced, and one that ends removes it", stale_socket)
     suite.test("peers that send garbage are dropped, and harm nobody else", garbage)
     suite.run(lambda: processes)

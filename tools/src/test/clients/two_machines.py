@@ -168,6 +168,10 @@ def five_commands(lab):
         require(f"  {command}\n" in lab.said[0], f"'pool create' does not print '{command}': {lab.said[0]}")
     require("--pool /etc/leap-nbd/pool" in lab.said[0], f"'pool create' does not say how the folder is used: {lab.said[0]}")
     require([stays for stays in lab.stay] == ["h2", "h4"], f"what stays is {list(lab.stay)}")
+    nobody = "setpriv --reuid 65534 --regid 65534 --clear-groups"
+    # A checkout may be where nobody else looks.
+    said = lab.machines["h4"].run(f"! {nobody} test -x ./leap-nbd || ! {nobody} ./leap-nbd status")
+    require(not said or "root's are shown to root" in said, f"another user is told: {said}")
     for command in lab.stay.values():
         require("insecure" not in command.uris, f"it calls itself insecure: {command.uris}")
 

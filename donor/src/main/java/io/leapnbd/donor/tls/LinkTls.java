@@ -126,7 +126,8 @@ public final class LinkTls implements AutoCloseable {
                     "the certificate of " + name.name() + " or its authority's " + PoolTrust.notBegun(begins));
         }
         if (Instant.now().isAfter(ends)) {
-            throw new IOException("the certificate of " + name.name() + " or its authority's has ended, on " + ends
+            throw new IOException("the certificate of " + name.name() + " or its authority's has ended: it ended at "
+                    + PoolTrust.second(ends) + ", and here it is " + PoolTrust.second(Instant.now())
                     + "; make a new one with 'leap-nbd pool add'");
         }
         try {

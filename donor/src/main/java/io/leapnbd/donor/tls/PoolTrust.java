@@ -120,7 +120,7 @@ final class PoolTrust extends X509ExtendedTrustManager {
         }
         if (revoked.test(its)) {
             throw refused(
-                    "is of a machine that was taken out of the pool; make that machine a new one with 'leap-nbd pool add'",
+                    "is of a machine that was taken out of the pool; if it is back, make it a new one with 'leap-nbd pool add'",
                     null,
                     CertificateVerifier.X509_V_ERR_CERT_REVOKED);
         }
@@ -170,7 +170,7 @@ final class PoolTrust extends X509ExtendedTrustManager {
     }
 
     /** A time in UTC, for people. */
-    private static String second(Instant time) {
+    static String second(Instant time) {
         return SECOND.format(time.atOffset(ZoneOffset.UTC));
     }
 

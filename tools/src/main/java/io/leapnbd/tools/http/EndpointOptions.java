@@ -82,7 +82,9 @@ public final class EndpointOptions {
         return new CommandFailure(
                 ExitCode.UNREACHABLE,
                 folder == null
-                        ? "no server or donor of yours runs here; start one with 'leap-nbd serve', or name it with --http"
+                        ? "no server or donor of yours runs here"
+                                + (RunFile.areHidden() ? "; root's are shown to root: use sudo" : "")
+                                + "; start one with 'leap-nbd serve', or name it with --http"
                         : "what runs here is not known: " + folder);
     }
 

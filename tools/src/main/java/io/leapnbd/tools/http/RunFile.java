@@ -194,6 +194,19 @@ public record RunFile(
         return running;
     }
 
+    /** Whether root has such files, which this user may not read. */
+    static boolean areHidden() {
+        if (!Files.isDirectory(SYSTEM)) {
+            return false;
+        }
+        try (DirectoryStream<Path> files =
+                Files.newDirectoryStream(SYSTEM, file -> file.toString().endsWith(SUFFIX) && !Files.isReadable(file))) {
+            return files.iterator().hasNext();
+        } catch (IOException e) {
+            return true;
+        }
+    }
+
     /** The files in one folder whose process still runs. */
     static List<RunFile> readAll(Path folder) {
         List<RunFile> found = new ArrayList<>();

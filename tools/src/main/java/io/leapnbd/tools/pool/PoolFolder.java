@@ -85,19 +85,22 @@ public record PoolFolder(Path path) {
      * @param tls what is in use
      */
     public SecurityLine line(LinkTls tls) {
-        String revoked;
-        try {
-            int count = RevokedFile.in(path).before().size();
-            revoked = count == 1 ? "1 machine is revoked" : (count == 0 ? "no" : count) + " machines are revoked";
-        } catch (IOException e) {
-            revoked = String.valueOf(e.getMessage());
-        }
         return new SecurityLine(
                 LINE,
                 true,
                 "this machine is " + tls.own().role().label() + " '" + tls.own().name() + "' of pool '"
                         + tls.own().pool() + "' until "
-                        + ShownCertificate.day(tls.ends()) + "; " + revoked);
+                        + ShownCertificate.day(tls.ends()) + "; " + revoked());
+    }
+
+    /** How many machines are out of the pool, by the list that is here now. */
+    private String revoked() {
+        try {
+            int count = RevokedFile.in(path).before().size();
+            return count == 1 ? "1 machine is revoked" : (count == 0 ? "no" : count) + " machines are revoked";
+        } catch (IOException e) {
+            return String.valueOf(e.getMessage());
+        }
     }
 
     /**
@@ -120,7 +123,7 @@ public record PoolFolder(Path path) {
                 int cut = read.use();
                 lines.replaceAll(line -> line.part().equals(LINE) ? line(tls) : line);
                 return "certificates of --pool ("
-                        + ShownCertificate.words(tls.own().name(), tls.ends()) + ")"
+                        + ShownCertificate.words(tls.own().name(), tls.ends()) + "; " + revoked() + ")"
                         + (cut == 0 ? "" : " (" + cut + " links ended)");
             }
 

@@ -20,8 +20,8 @@ import picocli.CommandLine.Spec;
             "Has a running server move all that it keeps at a donor to other donors, and place nothing there any more. Reads and"
                     + " writes go on. It returns at once; 'status' shows what is left.",
             "",
-            "Where no other donor has room the pages stay where they are, and 'status' says so. The server must run on this"
-                    + " machine. It forgets this when it ends: a donor that is to go for good is left out of --donors then.",
+            "Where no other donor has room the pages stay where they are, and 'status' says so. The server"
+                    + " forgets this when it ends: a donor that is to go for good is left out of --donors then.",
             "",
             "A donor that is told to end (SIGTERM) drains itself, from all its servers: see 'leap-nbd donor --help'."
         })

@@ -34,7 +34,7 @@ import picocli.CommandLine.Spec;
             "  cache-size=SIZE  up to what serve's --cache-limit has reserved",
             "  donors=LIST      all donors that there are to be, as serve's --donors",
             "  donors+=LIST     adds donors; donors-=LIST removes some",
-            "  lose-missing=yes removes donors that do not answer too; what only they hold is lost",
+            "  lose-missing=yes removes silent donors too; what only they hold is lost",
             "  log-level=LEVEL  trace, debug, info, warn, error or off; of a donor too",
             "",
             "The policy begins anew, without what it has learnt. A donor that is removed is emptied first: while no other donor"
@@ -53,7 +53,7 @@ import picocli.CommandLine.Spec;
             "  policy=POLICY    adaptive, leap or off; with pid=PID for one process",
             "  history=, split=, max-window=  of leap, as above",
             "",
-            "The server or agent must run on this machine."
+            "A server on another machine is named by --http HOST:PORT, and shown its token with --token-file."
         })
 public final class SetCommand implements Callable<Integer> {
 

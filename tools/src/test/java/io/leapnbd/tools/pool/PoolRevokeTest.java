@@ -3,6 +3,7 @@ package io.leapnbd.tools.pool;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.leapnbd.donor.tls.LinkTls;
 import io.leapnbd.nbd.tls.RevokedFile;
 import io.leapnbd.nbd.tls.TlsFolder;
 import io.leapnbd.tools.cli.ExitCode;
@@ -16,6 +17,7 @@ import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.security.cert.CertificateException;
 import java.security.cert.X509Certificate;
+import java.util.ArrayList;
 import java.util.Locale;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -96,6 +98,20 @@ class PoolRevokeTest {
         assertThat(pool("revoke", pool, "h4")).contains("h4 is taken out");
         // Once more, for certificates that were made since.
         assertThat(pool("revoke", pool, "h7")).contains("h7 is taken out");
+    }
+
+    /** Who has copied the list sees that it was read. */
+    @Test
+    void aReloadSaysHowManyMachinesAreOut() throws IOException {
+        String pool = folder.resolve("pool").toString();
+        pool("create", pool, "h1", "h2");
+        PoolFolder h2 = new PoolFolder(folder.resolve("pool/h2"));
+        try (LinkTls tls = h2.server()) {
+            assertThat(h2.reread(tls, new ArrayList<>()).use()).endsWith("; no machines are revoked)");
+            pool("revoke", pool, "h1");
+            Files.copy(folder.resolve("pool/revoked"), folder.resolve("pool/h2/revoked"));
+            assertThat(h2.reread(tls, new ArrayList<>()).use()).endsWith("; 1 machine is revoked)");
+        }
     }
 
     /** An old folder that was moved away beside the others is no machine. */
