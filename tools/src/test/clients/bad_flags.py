@@ -200,6 +200,8 @@ def folder_of_another_user(processes):
         return
     pool = processes.path("pool")
     processes.run(LAUNCHER, "pool", "create", pool, "h1")
+    for above in (processes.folder, pool):
+        os.chmod(above, 0o711)
     said = processes.run(
         *nobody, LAUNCHER, "serve", "--size", "16M", "--donors", "127.0.0.1:1", "--pool", pool + "/h1", "--unix", processes.path("sock"),
         fails=True, environment={"LEAP_NBD_RUN_DIR": processes.path("run")},

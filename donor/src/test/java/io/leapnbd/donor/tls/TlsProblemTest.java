@@ -48,4 +48,15 @@ class TlsProblemTest {
                 .hasMessageContaining(" UTC")
                 .hasMessageContaining("compare the clocks");
     }
+
+    @Test
+    void norWithOneThatHasEnded() throws Exception {
+        TestPool pool = new TestPool();
+        Instant from = Instant.now().minusSeconds(600);
+        PoolAuthority.Issued late = pool.issue(Role.SERVER, "web", from, from.plusSeconds(60));
+        assertThatThrownBy(() -> LinkTls.server(pool.credentials(late)))
+                .hasMessageContaining("has ended: it ended at 20")
+                .hasMessageContaining(" UTC, and here it is ")
+                .hasMessageContaining("pool add");
+    }
 }

@@ -93,6 +93,7 @@ class HttpAccessTest {
                     assertThat(ask(at, "GET", path, host, wrong))
                             .as(wrong)
                             .startsWith("401 ")
+                            .contains("show it as 'Authorization: Bearer TOKEN'")
                             .containsIgnoringCase("www-authenticate: Bearer")
                             .doesNotContain(TOKEN)
                             .doesNotContain("all is well");
