@@ -20,7 +20,7 @@ train() {
   kill "$serve" "$donor"
   wait "$serve" "$donor"
   rm -rf "$folder"
-  [ -e "$serve_aot.new" ] && [ -e "$donor_aot.new" ] && mv "$serve_aot.new" "$serve_aot" && mv "$donor_aot.new" "$donor_aot"
+  [ -s "$serve_aot.new" ] && [ -s "$donor_aot.new" ] && mv "$serve_aot.new" "$serve_aot" && mv "$donor_aot.new" "$donor_aot"
 }
 
 # Runs a command that writes its cache to $1 when it ends.

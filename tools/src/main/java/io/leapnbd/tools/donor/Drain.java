@@ -144,7 +144,8 @@ final class Drain {
                 log.warn(
                         "no server of export '{}' is connected: nobody takes its {} back before one is",
                         PrintableText.of(export.name()),
-                        Size.approximate((long) export.slabs() * store.statistics().slabSize()));
+                        Size.approximate(
+                                (long) export.slabs() * store.statistics().slabSize()));
             }
         }
     }
