@@ -28,7 +28,7 @@ from runner import Suite, stop_on_signals
 
 ROUNDS = 100  # of faults, where nobody says how many
 SEEDS = 1  # of each other test with faults by seed
-SECOND = "--second-half"  # of what is left when the rounds of faults run by themselves
+HISTORIES_AND_MORE = "--histories-and-more"  # one of the processes that a whole run has beside the first
 
 
 def number(words, option, otherwise):
@@ -39,7 +39,7 @@ def number(words, option, otherwise):
     return int(words[at + 1]), words[:at] + words[at + 2 :]
 
 
-def first_half(suite, processes, seeds, first):
+def most(suite, processes, seeds, first):
     size = real_clients.SIZE
 
     def embedded():
@@ -58,12 +58,6 @@ def first_half(suite, processes, seeds, first):
     copies.run(suite, processes)
     drains.run(suite, processes, first, seeds)
     seals.run(suite, processes, first, seeds)
-
-
-def second_half(suite, processes, seeds, first):
-    set_donors.run(suite, processes, first, seeds)
-    spill.run(suite, processes, first, seeds)
-    encryption.run(suite, processes, first, seeds)
     tls.run(suite, processes)
     tls_psk.run(suite, processes)
     secret_files.run(suite, processes)
@@ -75,12 +69,19 @@ def second_half(suite, processes, seeds, first):
     own_memory.run(suite, processes)
 
 
+def histories_and_more(suite, processes, seeds, first, histories):
+    ownership.run(suite, processes, first, histories)
+    set_donors.run(suite, processes, first, seeds)
+    spill.run(suite, processes, first, seeds)
+    encryption.run(suite, processes, first, seeds)
+
+
 def main(words):
     histories, words = number(words, "--histories", 30)
     count, words = number(words, "--rounds", None)
     first, words = number(words, "--from", 1)
-    rest = SECOND in words
-    words = [word for word in words if word != SECOND]
+    rest = HISTORIES_AND_MORE in words
+    words = [word for word in words if word != HISTORIES_AND_MORE]
     if count and not words:
         words = [rounds.NAME]
     processes = Processes()
@@ -88,7 +89,7 @@ def main(words):
     beside = []
     if not words and not rest:
         beside = [
-            Beside(__file__, SECOND, "--histories", histories, "--from", first),
+            Beside(__file__, HISTORIES_AND_MORE, "--histories", histories, "--from", first),
             Beside(__file__, rounds.NAME, "--rounds", ROUNDS, "--from", first),
         ]
 
@@ -102,10 +103,9 @@ def main(words):
     seeds = count or SEEDS
     try:
         if not rest:
-            first_half(suite, processes, seeds, first)
+            most(suite, processes, seeds, first)
         if not beside:
-            ownership.run(suite, processes, first, histories)
-            second_half(suite, processes, seeds, first)
+            histories_and_more(suite, processes, seeds, first, histories)
         if words:
             rounds.run(suite, processes, first, count or ROUNDS)
         for other in beside:
