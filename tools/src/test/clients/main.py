@@ -28,7 +28,7 @@ from runner import Suite, stop_on_signals
 
 ROUNDS = 100  # of faults, where nobody says how many
 SEEDS = 1  # of each other test with faults by seed
-HISTORIES_AND_MORE = "--histories-and-more"  # one of the processes that a whole run has beside the first
+ROUNDS_AND_MORE = "--rounds-and-more"  # one of the processes that a whole run has beside the first
 
 
 def number(words, option, otherwise):
@@ -69,8 +69,8 @@ def most(suite, processes, seeds, first):
     own_memory.run(suite, processes)
 
 
-def histories_and_more(suite, processes, seeds, first, histories):
-    ownership.run(suite, processes, first, histories)
+def rounds_and_more(suite, processes, seeds, first, count):
+    rounds.run(suite, processes, first, count)
     set_donors.run(suite, processes, first, seeds)
     spill.run(suite, processes, first, seeds)
     encryption.run(suite, processes, first, seeds)
@@ -80,8 +80,8 @@ def main(words):
     histories, words = number(words, "--histories", 30)
     count, words = number(words, "--rounds", None)
     first, words = number(words, "--from", 1)
-    rest = HISTORIES_AND_MORE in words
-    words = [word for word in words if word != HISTORIES_AND_MORE]
+    rest = ROUNDS_AND_MORE in words
+    words = [word for word in words if word != ROUNDS_AND_MORE]
     if count and not words:
         words = [rounds.NAME]
     processes = Processes()
@@ -89,8 +89,8 @@ def main(words):
     beside = []
     if not words and not rest:
         beside = [
-            Beside(__file__, HISTORIES_AND_MORE, "--histories", histories, "--from", first),
-            Beside(__file__, rounds.NAME, "--rounds", ROUNDS, "--from", first),
+            Beside(__file__, ownership.HISTORIES, "--histories", histories, "--from", first),
+            Beside(__file__, ROUNDS_AND_MORE, "--from", first),
         ]
 
     def close():
@@ -104,10 +104,10 @@ def main(words):
     try:
         if not rest:
             most(suite, processes, seeds, first)
-        if not beside:
-            histories_and_more(suite, processes, seeds, first, histories)
         if words:
-            rounds.run(suite, processes, first, count or ROUNDS)
+            ownership.run(suite, processes, first, histories)
+        if not beside:
+            rounds_and_more(suite, processes, seeds, first, count or ROUNDS)
         for other in beside:
             other.finish(suite)
     finally:
