@@ -63,11 +63,15 @@ class Processes:
         self.names += 1
         return os.path.join(self.folder, f"{self.names}-{name}")
 
+    def use_flags(self, flags):
+        """What is started from now on has these flags of the JVM."""
+        self.environment = {**self.environment, "LEAP_NBD_JAVA_OPTS": flags}
+
     @contextlib.contextmanager
     def with_flags(self, flags):
         """What is started meanwhile has these flags of the JVM."""
         kept = self.environment
-        self.environment = {**kept, "LEAP_NBD_JAVA_OPTS": flags}
+        self.use_flags(flags)
         try:
             yield
         finally:
