@@ -60,11 +60,11 @@ if [ -z "$wanted" ]; then
   grep FAIL "$out/self-test.log"
   count "$out/self-test.log"
 fi
-scenario nbd-client 96M 500 nbd-client.sh
+scenario nbd-client 96M 1500 nbd-client.sh
 scenario attach 192M 1500 attach.sh
 scenario copies 192M 1500 copies.sh
 scenario limited 384M 1500 guest.sh limited
-scenario whole 384M 1200 guest.sh whole
-scenario doctor 320M 200 doctor.sh
+scenario whole 384M 1500 guest.sh whole
+scenario doctor 320M 1500 doctor.sh
 echo "$passed passed, $failed failed"
 [ "$failed" = 0 ]
