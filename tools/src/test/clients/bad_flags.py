@@ -197,6 +197,7 @@ def folder_of_another_user(processes):
     """It is there and complete. So it is no help to say what is missing."""
     nobody = ("setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups")
     if os.getuid() != 0 or subprocess.run([*nobody, "test", "-x", LAUNCHER], check=False).returncode != 0:
+        print("     this copy cannot be run by another user, so nobody was asked", flush=True)
         return
     pool = processes.path("pool")
     processes.run(LAUNCHER, "pool", "create", pool, "h1")

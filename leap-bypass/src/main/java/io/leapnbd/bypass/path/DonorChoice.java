@@ -60,27 +60,22 @@ final class DonorChoice {
         }
         int other = draw(slab, loop, refused, copies, one);
         int chosen = other != NONE && left(loop, other) > left(loop, one) ? other : one;
-        asked[chosen]++;
-        boolean _ = busy.add(key(slab, chosen));
-        return chosen;
+        return ask(slab, chosen);
     }
 
     /** The member of last resort, counted as being asked, if it has room and no copy of the slab; or {@link #NONE}. */
     synchronized int chooseLastResort(int slab, DeviceLoop loop, BitSet refused, List<Member> copies) {
         for (int donor = 0; donor < loop.links(); donor++) {
             if (loop.link(donor).donor().lastResort() && mayBeAsked(donor, slab, loop, refused, copies)) {
-                asked[donor]++;
-                boolean _ = busy.add(key(slab, donor));
-                return donor;
+                return ask(slab, donor);
             }
         }
         return NONE;
     }
 
     /**
-     * A donor that has said that it has no room, counted as being asked all the same, the member of last resort after all others; or
-     * {@link #NONE}. Answers come over several connections and overtake each other, and one without any of this server's slabs seldom gives one: what it
-     * said last may not be so any more.
+     * A donor that has said that it has no room, counted as being asked all the same; or {@link #NONE}. The member of last resort comes after all others.
+     * What a donor said last may not be so any more. Answers over several connections overtake each other, and a donor that nothing is asked of says nothing.
      */
     synchronized int chooseFull(int slab, DeviceLoop loop, BitSet refused) {
         int chosen = NONE;
@@ -90,11 +85,14 @@ final class DonorChoice {
                 chosen = donor;
             }
         }
-        if (chosen != NONE) {
-            asked[chosen]++;
-            boolean _ = busy.add(key(slab, chosen));
-        }
-        return chosen;
+        return chosen == NONE ? NONE : ask(slab, chosen);
+    }
+
+    /** Counts it as being asked. */
+    private int ask(int slab, int donor) {
+        asked[donor]++;
+        boolean _ = busy.add(key(slab, donor));
+        return donor;
     }
 
     private boolean mayBeAsked(int donor, int slab, DeviceLoop loop, BitSet refused, List<Member> copies) {

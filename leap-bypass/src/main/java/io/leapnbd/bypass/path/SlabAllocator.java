@@ -145,8 +145,7 @@ public final class SlabAllocator {
             // Another one has ended since this was looked at.
             end(allocation, 0);
         } else if (map.reserveSeals(allocation.slab)) {
-            allocation.freedBefore = freed.get();
-            attempt(allocation);
+            tryAll(allocation);
         } else {
             if (noRoomForSeals.compareAndSet(false, true)) {
                 LOG.error(
@@ -157,6 +156,13 @@ public final class SlabAllocator {
             failures.increment();
             end(allocation, NbdError.ENOSPC.code());
         }
+    }
+
+    /** Every donor may be asked, also one that has refused before. */
+    private void tryAll(Allocation allocation) {
+        allocation.refused.clear();
+        allocation.freedBefore = freed.get();
+        attempt(allocation);
     }
 
     private void attempt(Allocation allocation) {
@@ -281,14 +287,7 @@ public final class SlabAllocator {
             failed(allocation, true);
             end(allocation, NbdError.ENOSPC.code());
         } else {
-            allocation.loop.later(
-                    () -> {
-                        allocation.refused.clear();
-                        allocation.freedBefore = freed.get();
-                        attempt(allocation);
-                    },
-                    RETRY_MILLIS,
-                    TimeUnit.MILLISECONDS);
+            allocation.loop.later(() -> tryAll(allocation), RETRY_MILLIS, TimeUnit.MILLISECONDS);
         }
     }
 

@@ -1,9 +1,6 @@
 package io.leapnbd.nbd.tls;
 
 import java.io.IOException;
-import java.nio.ByteBuffer;
-import java.nio.charset.CharacterCodingException;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.cert.CertificateParsingException;
@@ -47,17 +44,7 @@ public record RevokedFile(Map<String, Instant> before) {
             return new RevokedFile(Map.of());
         }
         Map<String, Instant> before = new HashMap<>();
-        List<String> lines;
-        try {
-            lines = StandardCharsets.UTF_8
-                    .newDecoder()
-                    .decode(ByteBuffer.wrap(TrustedPath.read(file, MOST_BYTES)))
-                    .toString()
-                    .lines()
-                    .toList();
-        } catch (CharacterCodingException e) {
-            throw new IOException(file + " is not text in UTF-8", e);
-        }
+        List<String> lines = TrustedPath.readLines(file, MOST_BYTES);
         for (int i = 0; i < lines.size(); i++) {
             String line = lines.get(i).strip();
             if (line.isEmpty() || line.startsWith("#")) {

@@ -10,6 +10,9 @@ import java.util.Locale;
 /** Why TLS with a peer fails, in words for an operator, whichever library has found it out. */
 public final class TlsFailure {
 
+    /** Its number in TLS's sequence is part of what protects it. So one that is missing, or there twice, looks the same. */
+    private static final String CHANGED = "a record was changed on the way, is missing, or came twice";
+
     /** Parts of what BoringSSL and the JDK say, and what that means of a client. RFC 8446, section 6.2 has the alerts. */
     private static final String[][] OF_CLIENTS = {
         {"PEER_DID_NOT_RETURN_A_CERTIFICATE", "it showed no certificate"},
@@ -21,8 +24,8 @@ public final class TlsFailure {
             "ALERT_CERTIFICATE_UNKNOWN",
             "it refuses this server's certificate, or the name that it was given is not in that"
         },
-        {"BAD_DECRYPT", "what it has sent was changed on the way, or some of it is missing or there twice"},
-        {"BAD_RECORD_MAC", "what it has sent was changed on the way, or some of it is missing or there twice"},
+        {"BAD_DECRYPT", CHANGED},
+        {"BAD_RECORD_MAC", CHANGED},
         {"HTTP_REQUEST", "it speaks HTTP without TLS"},
         {"WRONG_VERSION_NUMBER", "it does not speak TLS"},
     };

@@ -2,9 +2,13 @@ package io.leapnbd.nbd.tls;
 
 import java.io.IOException;
 import java.io.InputStream;
+import java.nio.ByteBuffer;
+import java.nio.charset.CharacterCodingException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
+import java.util.List;
 
 /**
  * Files that are believed, like certificates: nobody but this process's user and root may change them, or put others in their place. Any thread.
@@ -56,6 +60,25 @@ public final class TrustedPath {
                 throw new IOException(file + " has more than " + most + " bytes");
             }
             return content;
+        }
+    }
+
+    /**
+     * Likewise, as lines of text in UTF-8.
+     *
+     * @throws IOException as of {@link #read}, or in one sentence if it is no such text
+     */
+    public static List<String> readLines(Path file, int most) throws IOException {
+        ByteBuffer content = ByteBuffer.wrap(read(file, most));
+        try {
+            return StandardCharsets.UTF_8
+                    .newDecoder()
+                    .decode(content)
+                    .toString()
+                    .lines()
+                    .toList();
+        } catch (CharacterCodingException e) {
+            throw new IOException(file + " is not text in UTF-8", e);
         }
     }
 

@@ -5,8 +5,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.leapnbd.nbd.client.NbdClient;
-import io.leapnbd.nbd.spi.BlockDevice;
-import io.leapnbd.nbd.spi.DeviceQueue;
 import io.leapnbd.nbd.testing.Await;
 import io.leapnbd.nbd.testing.MemoryDevice;
 import io.leapnbd.nbd.testing.Middle;
@@ -15,7 +13,6 @@ import io.leapnbd.nbd.testing.RawClient;
 import io.leapnbd.nbd.testing.TestCertificates;
 import io.leapnbd.nbd.testing.TestServer;
 import io.leapnbd.nbd.tls.TlsFolder;
-import io.netty.channel.EventLoop;
 import java.io.IOException;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteBuffer;
@@ -52,7 +49,6 @@ class TlsMiddleTest {
     private Path folder;
 
     private final MemoryDevice device = new MemoryDevice(1 << 20);
-    private final AtomicInteger opened = new AtomicInteger();
     private NbdTls required;
     private TestServer server;
 
@@ -60,38 +56,13 @@ class TlsMiddleTest {
     void serve() throws IOException {
         TlsFolder own = new TestCertificates().folder(folder);
         required = NbdTls.of(own, true);
-        server = TestServer.start(1, context -> context.tls(required).export(NAME, new Counted(device, opened)));
+        server = TestServer.start(1, context -> context.tls(required).export(NAME, device));
     }
 
     @AfterEach
     void close() throws IOException {
         server.close();
         required.close();
-    }
-
-    /** Counts how often it is opened. */
-    private record Counted(BlockDevice device, AtomicInteger opened) implements BlockDevice {
-
-        @Override
-        public long size() {
-            return device.size();
-        }
-
-        @Override
-        public boolean readOnly() {
-            return device.readOnly();
-        }
-
-        @Override
-        public String description() {
-            return device.description();
-        }
-
-        @Override
-        public DeviceQueue open(EventLoop loop) {
-            opened.incrementAndGet();
-            return device.open(loop);
-        }
     }
 
     private Middle middle(Way toServer, Way toClient) throws IOException {
@@ -239,7 +210,7 @@ class TlsMiddleTest {
             assertThatThrownBy(() -> connect(middle).close()).isInstanceOf(IOException.class);
         }
         awaitDropped();
-        assertThat(opened).hasValue(0);
+        assertThat(device.opened()).isZero();
     }
 
     /** He asks for structured replies, of which the client knows nothing, and keeps the server's answer. */

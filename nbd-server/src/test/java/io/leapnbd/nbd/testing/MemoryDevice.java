@@ -23,6 +23,7 @@ public final class MemoryDevice implements BlockDevice {
     private final boolean readOnly;
     private final boolean[] allocated;
     private final AtomicInteger openQueues = new AtomicInteger();
+    private final AtomicInteger opened = new AtomicInteger();
 
     /** A device of {@code size} zeros; below 2 GiB. */
     public MemoryDevice(long size) {
@@ -46,6 +47,11 @@ public final class MemoryDevice implements BlockDevice {
         return openQueues.get();
     }
 
+    /** Queues that were ever opened. */
+    public int opened() {
+        return opened.get();
+    }
+
     @Override
     public long size() {
         return bytes.byteSize();
@@ -63,6 +69,7 @@ public final class MemoryDevice implements BlockDevice {
 
     @Override
     public DeviceQueue open(EventLoop loop) {
+        opened.incrementAndGet();
         openQueues.incrementAndGet();
         return new Queue();
     }

@@ -139,13 +139,13 @@ final class Drain {
     }
 
     private void sayWhoIsAway() {
-        for (ExportStatistics export : store.statistics().exports()) {
+        StoreStatistics here = store.statistics();
+        for (ExportStatistics export : here.exports()) {
             if (export.slabs() > 0 && export.links() == 0) {
                 log.warn(
                         "no server of export '{}' is connected: nobody takes its {} back before one is",
                         PrintableText.of(export.name()),
-                        Size.approximate(
-                                (long) export.slabs() * store.statistics().slabSize()));
+                        Size.approximate((long) export.slabs() * here.slabSize()));
             }
         }
     }

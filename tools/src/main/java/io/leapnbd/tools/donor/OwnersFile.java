@@ -4,8 +4,7 @@ import io.leapnbd.donor.store.OwnerLimits;
 import io.leapnbd.nbd.tls.TrustedPath;
 import io.leapnbd.tools.cli.Size;
 import java.io.IOException;
-import java.nio.charset.MalformedInputException;
-import java.nio.file.Files;
+import java.nio.file.FileSystemException;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.HashMap;
@@ -20,7 +19,7 @@ import picocli.CommandLine.TypeConversionException;
  */
 final class OwnersFile {
 
-    private static final long MOST_BYTES = 1 << 20;
+    private static final int MOST_BYTES = 1 << 20;
 
     private OwnersFile() {}
 
@@ -33,21 +32,12 @@ final class OwnersFile {
     static OwnerLimits read(Path file, long each) throws IOException {
         List<String> lines;
         try {
-            if (!Files.isRegularFile(file) && Files.exists(file)) {
-                throw new IOException("it is not a plain file");
-            }
-            if (Files.size(file) > MOST_BYTES) {
-                throw new IOException("it has more than " + MOST_BYTES + " bytes");
-            }
-            lines = Files.readAllLines(file);
+            lines = TrustedPath.readLines(file, MOST_BYTES);
         } catch (NoSuchFileException e) {
             throw new IOException(file + " does not exist; write lines like 'anonymous@10.0.0.3 8G' into it", e);
-        } catch (MalformedInputException e) {
-            throw new IOException(file + " is not text in UTF-8", e);
-        } catch (IOException e) {
+        } catch (FileSystemException e) {
             throw new IOException(file + " cannot be read: " + e.getMessage(), e);
         }
-        TrustedPath.require(file);
         Map<String, Long> named = new HashMap<>();
         Map<String, Integer> places = new HashMap<>();
         for (int i = 0; i < lines.size(); i++) {

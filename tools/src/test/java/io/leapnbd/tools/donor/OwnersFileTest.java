@@ -104,6 +104,6 @@ class OwnersFileTest {
                 .isZero();
         assertThatThrownBy(() -> OwnersFile.read(pipe, OwnerLimits.UNLIMITED))
                 .isInstanceOf(IOException.class)
-                .hasMessage(pipe + " cannot be read: it is not a plain file");
+                .hasMessage(pipe + " is not a plain file; put one in its place");
     }
 }
