@@ -16,6 +16,7 @@ SLABS = 6
 SIZE = SLABS * SLAB
 PER_SLAB = 3
 STEPS = 9
+TOGETHER = 10  # histories with the same donors
 
 # Of io.leapnbd.bypass.map.StateFile.
 AT_SLABS = 86016
@@ -37,9 +38,10 @@ def offset(page):
 class Host:
     """A machine of its own, as far as leap-nbd can tell: a machine-id and a state folder."""
 
-    def __init__(self, processes, name):
+    def __init__(self, processes, name, export):
         self.processes = processes
         self.name = name
+        self.export = export
         self.state = processes.path("state-" + name)
         self.server = None
 
@@ -50,7 +52,7 @@ class Host:
         try:
             words = {word.removeprefix("--").replace("-", "_"): True for word in more}
             server = Server(
-                self.processes, SIZE, donors, "server on " + self.name, state=self.state, export="swap0", wait="0s", **words
+                self.processes, SIZE, donors, "server on " + self.name, state=self.state, export=self.export, wait="0s", **words
             )
         finally:
             self.processes.environment = keep
@@ -69,7 +71,7 @@ class Host:
         return said[-1]
 
     def state_file(self):
-        return os.path.join(self.state, "swap0.state")
+        return os.path.join(self.state, self.export + ".state")
 
     def holders(self):
         """By slab the donor process that holds it, as the state file has it."""
@@ -94,15 +96,13 @@ class Host:
 class World:
     """What happened, and what is right."""
 
-    def __init__(self, processes, seed):
+    def __init__(self, processes, seed, donors):
         self.random = random.Random(seed)
         self.seed = seed
         self.story = []
         self.processes = processes
-        self.donors = [Donor(processes, "32M", f"donor {i}") for i in range(3)]
-        for donor in self.donors:
-            donor.ready()
-        self.hosts = [Host(processes, "alpha"), Host(processes, "beta")]
+        self.donors = donors
+        self.hosts = [Host(processes, name, f"swap{seed}") for name in ("alpha", "beta")]
         self.values = {}  # by page what was acknowledged last
         self.lost = set()
         self.vague = set()  # blank pages that may be called lost
@@ -230,20 +230,39 @@ class World:
         client.close()
 
 
-def history(processes, seed):
-    world = World(processes, seed)
-    try:
-        world.run()
-    except AssertionError as failure:
-        raise AssertionError(f"seed {seed}: {failure}\n" + "\n".join(world.story)) from failure
-    finally:
-        for daemon in world.donors + [host.server for host in world.hosts if host.server]:
-            daemon.kill()
-        for host in world.hosts:
-            shutil.rmtree(host.state, ignore_errors=True)
+class Histories:
+    """Each has an export of its own; the donors go on from one to the next. After a failure, and after some, there are new ones."""
+
+    def __init__(self, processes):
+        self.processes = processes
+        self.donors = []
+
+    def one(self, seed):
+        self.processes.forget_ended()  # of the history before
+        if not self.donors:
+            self.donors = [Donor(self.processes, "256M", f"donor {i}") for i in range(3)]
+            for donor in self.donors:
+                donor.ready()
+        world = World(self.processes, seed, self.donors)
+        try:
+            world.run()
+        except Exception as failure:
+            self.end()
+            raise AssertionError(f"seed {seed}: {failure!r}\n" + "\n".join(world.story)) from failure
+        finally:
+            for host in world.hosts:
+                host.kill()
+                shutil.rmtree(host.state, ignore_errors=True)
+
+    def end(self):
+        for donor in self.donors:
+            donor.kill()
+        self.donors = []
 
 
 def run(suite, processes, first, histories):
-    for seed in range(first, first + histories):
-        suite.test(f"{HISTORIES} and no page is foreign, stale or zero (A1-A9, seed {seed})", history, processes, seed)
+    for begin in range(first, first + histories, TOGETHER):
+        shared = Histories(processes)
+        for seed in range(begin, min(begin + TOGETHER, first + histories)):
+            suite.test(f"{HISTORIES} and no page is foreign, stale or zero (A1-A9, seed {seed})", shared.one, seed)
         suite.run()

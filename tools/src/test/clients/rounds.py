@@ -197,8 +197,8 @@ class Rounds:
             if self.tally.rounds % POOL_ROUNDS == 0:
                 self.last()
             if self.pool is None:
-                # Two with both compilers, as servers have them, and then two that take half the time to start.
-                self.processes.use_flags(QUICK if self.pools // 2 % 2 else self.processes.given_flags)
+                # One with both compilers, as servers have them, and then three that take half the time to start.
+                self.processes.use_flags(QUICK if self.pools % 4 else self.processes.given_flags)
                 self.pool = Pool(self.processes, seed, "on" if self.pools % 2 == 0 else "off")
                 self.pools += 1
             watchdog.start()

@@ -45,6 +45,9 @@ final class Probe {
     private static final ByteBuffer NO_NOTE = ByteBuffer.allocate(0);
     private static final int PAGE = 4096;
 
+    /** Of a read whose connection ended instead. */
+    private static final int ENDED = 1_000;
+
     /** Of grants, writes and trims: every one is newer than all before. */
     private static final AtomicLong VERSIONS = new AtomicLong();
 
@@ -331,24 +334,33 @@ final class Probe {
             answer = null;
             pair.send(0, frame.readableBytes());
             long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(300);
-            while (answer == null && status <= 0 && System.nanoTime() < deadline) {
-                pair.awaitCompletions(50);
+            while (answer == null && status <= 0 && gone == null && System.nanoTime() < deadline) {
+                boolean _ = pair.awaitCompletions(50);
+                client.takeEvents(0);
             }
             if (answer == null) {
-                throw new IllegalStateException("operation " + operation + " has no answer: " + status);
+                throw new IllegalStateException("operation " + operation + " has no answer: " + (gone == null ? "status " + status : gone));
             }
             return answer;
         }
 
-        /** 0, or the status of the completion. */
+        /** 0, the status of the completion, or {@link #ENDED}: a queue pair whose other end is gone need not complete what it is asked. */
         int read(long address, int key) throws Exception {
             status = -1;
             pair.read(0, memory.address(), here.keyOf(memory.address(), PAGE), PAGE, address, key);
             long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(300);
-            while (status < 0 && System.nanoTime() < deadline) {
-                pair.awaitCompletions(50);
+            while (status < 0 && gone == null) {
+                if (System.nanoTime() > deadline) {
+                    throw new IllegalStateException("a read neither completes nor fails, and its connection is still there");
+                }
+                boolean _ = pair.awaitCompletions(50);
+                client.takeEvents(0);
             }
-            return status;
+            // Data that the other end sends after all would be here by then.
+            for (int i = 0; status < 0 && i < 40; i++) {
+                boolean _ = pair.awaitCompletions(50);
+            }
+            return status < 0 ? ENDED : status;
         }
 
         void fill(int with) {

@@ -144,6 +144,12 @@ class HostileDonorTest {
         });
     }
 
+    /** A copy that was given up is filled again before the other donor lies: so is one whose link was away for longer than a write waits. */
+    private void awaitBoth() {
+        Await.until(() ->
+                device.map().placement(0) != null && device.map().placement(0).live() == 2);
+    }
+
     @ParameterizedTest
     @CsvSource({
         "FLIPPED_BIT, same",
@@ -210,9 +216,7 @@ class HostileDonorTest {
             liars[liar].tell(Lie.NONE);
             awaitTruth();
             if (lie == Lie.NOT_OWNER || lie == Lie.NEVER) {
-                // A copy that was given up is filled again before the other donor lies.
-                Await.until(() -> device.map().placement(0) != null
-                        && device.map().placement(0).live() == 2);
+                awaitBoth();
             }
         }
     }
@@ -232,6 +236,7 @@ class HostileDonorTest {
                 case 0 -> {
                     liars[liar].tell(Lie.NONE);
                     awaitTruth();
+                    awaitBoth();
                     liar = random.nextInt(2);
                     liars[liar].tell(all[random.nextInt(all.length)]);
                 }
