@@ -20,8 +20,8 @@ TAIL_LINES = 12
 LIBC = ctypes.CDLL(None)
 PR_SET_PDEATHSIG = 1
 
-# Most processes of the suite live for seconds, of which the optimizing compiler takes a third.
-QUICK = "-XX:TieredStopAtLevel=1"
+# Most processes of the suite live for seconds, of which compilers take a third.
+QUICK = "-XX:TieredStopAtLevel=1 -XX:CompileThresholdScaling=5"
 
 
 def die_with_parent():
