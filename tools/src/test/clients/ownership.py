@@ -15,7 +15,7 @@ SLAB = 1 << 20
 SLABS = 6
 SIZE = SLABS * SLAB
 PER_SLAB = 3
-STEPS = 9
+STEPS = 7
 TOGETHER = 10  # histories with the same donors
 
 # Of io.leapnbd.bypass.map.StateFile.
