@@ -212,7 +212,8 @@ final class MemberSurvey {
                                 + " and is not named; "
                                 + (SpillSettings.isName(address) ? "name its file with --spill" : "add it to --donors")
                                 + ", or give its pages up with --lose-missing",
-                        List.of()));
+                        List.of(),
+                        SpillSettings.isName(address) ? null : address));
     }
 
     private void lose(UUID incarnation, boolean holds) {

@@ -7,6 +7,7 @@ import io.leapnbd.bypass.link.DonorStanding;
 import io.leapnbd.bypass.link.Greeted;
 import io.leapnbd.bypass.link.NoAnswerException;
 import io.leapnbd.bypass.link.RefusedException;
+import io.leapnbd.bypass.link.UnnamedDonorException;
 import io.leapnbd.bypass.map.DeviceNeed;
 import io.leapnbd.bypass.map.LockedStateFile;
 import io.leapnbd.bypass.map.Member.State;
@@ -93,7 +94,10 @@ public final class Takeover {
                 switch (verdict) {
                     case Refused refused -> {
                         if (refused.waitFor().isEmpty()) {
-                            throw new IOException(refused.sentence());
+                            String unnamed = refused.unnamed();
+                            throw unnamed == null
+                                    ? new IOException(refused.sentence())
+                                    : new UnnamedDonorException(refused.sentence(), unnamed);
                         }
                         failIfRefused(refused, greetings);
                         if (clock.nanoTime() - deadline >= 0) {

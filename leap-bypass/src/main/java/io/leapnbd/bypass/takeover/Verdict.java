@@ -15,8 +15,16 @@ sealed interface Verdict {
      *
      * @param sentence for the operator: what is in the way, and what would be right
      * @param waitFor donors that did not answer and might change this, as they were named; empty if waiting does not help
+     * @param unnamed a donor that has to be named; null if that is not what is in the way
      */
-    record Refused(String sentence, List<String> waitFor) implements Verdict {}
+    record Refused(
+            String sentence, List<String> waitFor, @Nullable String unnamed) implements Verdict {
+
+        /** For another reason. */
+        Refused(String sentence, List<String> waitFor) {
+            this(sentence, waitFor, null);
+        }
+    }
 
     /**
      * It may.

@@ -49,7 +49,7 @@ public record HostPort(String host, int port) {
      * @param defaultPort what a text without a port means
      * @throws TypeConversionException if it is none; the message says what would be one
      */
-    static HostPort parse(String text, int defaultPort) {
+    public static HostPort parse(String text, int defaultPort) {
         String stripped = text.strip();
         Matcher form = FORM.matcher(stripped);
         if (!form.matches()) {

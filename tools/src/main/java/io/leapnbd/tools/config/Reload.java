@@ -125,6 +125,12 @@ public final class Reload {
         files.add(more);
     }
 
+    /** What was to be read again is not there any more: a start begins anew. */
+    public synchronized void forget() {
+        files.clear();
+        change = null;
+    }
+
     /**
      * Does it.
      *

@@ -8,6 +8,7 @@ import io.leapnbd.donor.store.StoreSettings;
 import io.leapnbd.donor.tls.Role;
 import io.leapnbd.donor.verbs.VerbsException;
 import io.leapnbd.tools.cli.CommandFailure;
+import io.leapnbd.tools.cli.DonorAddress;
 import io.leapnbd.tools.cli.Durations;
 import io.leapnbd.tools.cli.Exit;
 import io.leapnbd.tools.cli.ExitCode;
@@ -28,6 +29,8 @@ import io.leapnbd.tools.memory.HeapNeed;
 import io.leapnbd.tools.memory.MachineMemory;
 import io.leapnbd.tools.pool.PoolFolder;
 import io.leapnbd.tools.pool.PoolOptions;
+import io.leapnbd.tools.registry.DonorSource;
+import io.leapnbd.tools.registry.RegistryOptions;
 import io.leapnbd.tools.service.ServiceNotice;
 import java.io.IOException;
 import java.net.InetSocketAddress;
@@ -47,6 +50,7 @@ import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
+import picocli.CommandLine.TypeConversionException;
 
 /** {@code leap-nbd donor}. */
 @Command(
@@ -167,6 +171,31 @@ public final class DonorCommand implements Callable<Integer>, Configurable {
                             + " reload'.")
     private @Nullable Path owners;
 
+    @Option(
+            names = "--registry",
+            paramLabel = "ETCD",
+            description = "Register in an etcd, so that servers with 'serve --donors' of the same name use this donor, and leave it"
+                    + " when it ends: etcd://host:port,host:port/POOL.")
+    private @Nullable String registry;
+
+    @Option(
+            names = "--advertise",
+            paramLabel = "HOST:PORT",
+            description =
+                    "Where servers are to connect, as they are told by --registry. Default: --listen; this machine's host name, if"
+                            + " that is every address.")
+    private @Nullable String advertise;
+
+    @Option(
+            names = "--zone",
+            paramLabel = "NAME",
+            description = "What counts as one machine for copies of a page, like a rack; servers are told by --registry."
+                    + " Default: the host of --advertise.")
+    private @Nullable String zone;
+
+    @Mixin
+    private RegistryOptions registryAccess = new RegistryOptions();
+
     @Mixin
     private ConfigOptions config = new ConfigOptions();
 
@@ -208,11 +237,12 @@ public final class DonorCommand implements Callable<Integer>, Configurable {
         checkMemory(lent, slabs, running.count() + transports().size() - 1);
         var _ = httpAccess.address(http, EndpointOptions.DONOR_DEFAULT);
         var _ = limits();
+        var _ = registration();
     }
 
     @Override
     public List<String> unfitFiles() {
-        return Stream.of(pool.unfitFiles(Role.DONOR), httpAccess.unfitFiles())
+        return Stream.of(pool.unfitFiles(Role.DONOR), httpAccess.unfitFiles(), registryAccess.unfitFiles())
                 .flatMap(List::stream)
                 .toList();
     }
@@ -234,6 +264,7 @@ public final class DonorCommand implements Callable<Integer>, Configurable {
         List<String> remarks = fit(lent, slabs, running.count() + transports().size() - 1);
         EndpointAddress endpoint = httpAccess.address(http, EndpointOptions.DONOR_DEFAULT);
         OwnerLimits limits = limits();
+        DonorRegistration.Settings registration = registration();
         List<String> lacks = protect();
         LendingDonor donor;
         Reload reload = new Reload(spec, DonorCommand::new, LIVE);
@@ -245,7 +276,7 @@ public final class DonorCommand implements Callable<Integer>, Configurable {
             if (overcommit) {
                 store = store.withReadySlabs(0).withHugePages(false);
             }
-            donor = LendingDonor.open(store, listen, transports(), pool.folder(), running, endpoint, lacks, reload);
+            donor = LendingDonor.open(store, listen, transports(), pool.folder(), running, endpoint, lacks, reload, registration);
         } catch (IllegalArgumentException e) {
             throw new ParameterException(spec.commandLine(), String.valueOf(e.getMessage()), e);
         } catch (IOException e) {
@@ -384,6 +415,31 @@ public final class DonorCommand implements Callable<Integer>, Configurable {
                 .filter(finding -> !finding.ok())
                 .map(finding -> "not protected: " + finding)
                 .toList();
+    }
+
+    private DonorRegistration.@Nullable Settings registration() {
+        String where = registry;
+        if (where == null) {
+            require(advertise == null, "--advertise: it says what servers are told; name a registry with --registry");
+            require(zone == null, "--zone: it says what servers are told; name a registry with --registry");
+            registryAccess.requireNone("it is for an etcd; name one with --registry, like etcd://h1:2379/POOL");
+            return null;
+        }
+        String option = "--registry";
+        try {
+            DonorSource.Etcd etcd = DonorSource.Etcd.parse(where);
+            option = "--advertise";
+            String address = advertise;
+            HostPort told = address == null ? null : HostPort.parse(address, 0);
+            option = "--zone";
+            String given = zone == null ? "" : zone;
+            if (!given.isEmpty()) {
+                var _ = DonorAddress.parseList("h:1?zone=" + given);
+            }
+            return new DonorRegistration.Settings(etcd, registryAccess.access(), told, given);
+        } catch (TypeConversionException e) {
+            throw new ParameterException(spec.commandLine(), option + ": " + e.getMessage(), e);
+        }
     }
 
     private OwnerLimits limits() {

@@ -34,6 +34,7 @@ import org.jspecify.annotations.Nullable;
  * @param unprotected what protection of the process could not be had
  * @param security what holds of who may do or see what
  * @param whyItWantsSlabs why it wants slabs back, or would, in words that follow a colon; null if it lends all that it has
+ * @param whyItIsNotRegistered why the registry does not name it, in a sentence; null if it does, or there is to be none
  * @param tls what it shows to servers of its pool; null if it is of none
  * @param insecure whether somebody beyond this machine could use it who has shown nothing
  */
@@ -46,6 +47,7 @@ record DonorStatus(
         List<String> unprotected,
         List<SecurityLine> security,
         Supplier<@Nullable String> whyItWantsSlabs,
+        Supplier<@Nullable String> whyItIsNotRegistered,
         @Nullable LinkTls tls,
         boolean insecure) {
 
@@ -216,6 +218,10 @@ record DonorStatus(
         String soon = PoolFolder.endsSoon(tls);
         if (soon != null) {
             complaints.add(soon);
+        }
+        String unregistered = whyItIsNotRegistered.get();
+        if (unregistered != null) {
+            complaints.add(unregistered);
         }
         String why = whyItWantsSlabs.get();
         if (why != null) {

@@ -66,7 +66,11 @@ public final class LendingDonor implements AutoCloseable {
 
     private final @Nullable Reload reload;
 
-    private LendingDonor(@Nullable Reload reload) {
+    private final DonorRegistration.@Nullable Settings registry;
+    private volatile @Nullable DonorRegistration registration;
+
+    private LendingDonor(@Nullable Reload reload, DonorRegistration.@Nullable Settings registry) {
+        this.registry = registry;
         this.reload = reload;
     }
 
@@ -100,13 +104,14 @@ public final class LendingDonor implements AutoCloseable {
             @Nullable EndpointAddress http,
             List<String> unprotected)
             throws IOException {
-        return open(settings, listen, transports, pool, loops, http, unprotected, null);
+        return open(settings, listen, transports, pool, loops, http, unprotected, null, null);
     }
 
     /**
      * As {@link #open(StoreSettings, HostPort, Set, PoolFolder, LoopSettings, EndpointAddress, List)}.
      *
      * @param reload reads settings again when it is asked to; null if there is no file of them
+     * @param registry where it registers; null for nowhere
      */
     static LendingDonor open(
             StoreSettings settings,
@@ -116,9 +121,10 @@ public final class LendingDonor implements AutoCloseable {
             LoopSettings loops,
             @Nullable EndpointAddress http,
             List<String> unprotected,
-            @Nullable Reload reload)
+            @Nullable Reload reload,
+            DonorRegistration.@Nullable Settings registry)
             throws IOException {
-        LendingDonor donor = new LendingDonor(reload);
+        LendingDonor donor = new LendingDonor(reload, registry);
         boolean open = false;
         try {
             donor.start(settings, listen, transports, pool, loops, http, unprotected);
@@ -174,6 +180,10 @@ public final class LendingDonor implements AutoCloseable {
         draining = true;
         stopWatching();
         store.lendAtMost(0);
+        DonorRegistration registered = registration;
+        if (registered != null) {
+            registered.hurry();
+        }
     }
 
     /** What it shows to servers of its pool; null if it is of none. */
@@ -262,6 +272,7 @@ public final class LendingDonor implements AutoCloseable {
                     unprotected,
                     security,
                     this::whyItWantsSlabs,
+                    this::whyItIsNotRegistered,
                     tls,
                     insecure);
             HttpEndpoint opened = HttpEndpoint.open(
@@ -295,6 +306,17 @@ public final class LendingDonor implements AutoCloseable {
         if (file != null) {
             closings.add("run file", () -> RunFile.remove(file));
         }
+        DonorRegistration.Settings where = registry;
+        if (where != null) {
+            DonorRegistration registered = new DonorRegistration(where, store, at, transports, tls, () -> draining);
+            registration = registered;
+            closings.add("registration", registered);
+        }
+    }
+
+    private @Nullable String whyItIsNotRegistered() {
+        DonorRegistration registered = registration;
+        return registered == null ? null : registered.complaint();
     }
 
     /** Why it wants slabs back, or would; null if it lends all that it has. */

@@ -16,9 +16,11 @@ import picocli.CommandLine.Spec;
             "'pool create' makes a pool: a folder with the key that signs. Keep it on one machine, which need not be one of the"
                     + " pool. 'pool add' makes a folder for one machine; copy that there, and name it with --pool."
                     + " 'pool revoke' takes a machine out.",
+            "",
+            "'pool status' shows the donors and exports of a pool that has a registry, which need not be one of certificates.",
             ""
         },
-        subcommands = {PoolCreate.class, PoolAdd.class, PoolRevoke.class})
+        subcommands = {PoolCreate.class, PoolAdd.class, PoolRevoke.class, PoolStatus.class})
 public final class PoolCommand implements Callable<Integer> {
 
     @Spec
@@ -31,7 +33,7 @@ public final class PoolCommand implements Callable<Integer> {
     public Integer call() {
         throw new ParameterException(
                 spec.commandLine(),
-                "say 'pool create FOLDER MACHINE…', 'pool add FOLDER MACHINE' or 'pool revoke FOLDER MACHINE'; 'leap-nbd pool"
+                "say 'pool create FOLDER MACHINE…', 'pool add FOLDER MACHINE', 'pool revoke FOLDER MACHINE' or 'pool status --registry ETCD'; 'leap-nbd pool"
                         + " --help' has more");
     }
 }

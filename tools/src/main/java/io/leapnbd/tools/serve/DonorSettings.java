@@ -8,6 +8,7 @@ import io.leapnbd.bypass.link.DonorAddress;
 import io.leapnbd.tools.cli.Json;
 import io.leapnbd.tools.cli.Size;
 import io.leapnbd.tools.pool.LinkSecurity;
+import io.leapnbd.tools.registry.DonorSource;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -152,6 +153,10 @@ final class DonorSettings {
     }
 
     private List<DonorAddress> parse(String name, String list) {
+        if (DonorSource.isRegistry(list)) {
+            throw new IllegalArgumentException(
+                    name + "= names donors while a server runs; a registry is named when it is started, with --donors");
+        }
         try {
             List<io.leapnbd.tools.cli.DonorAddress> all = io.leapnbd.tools.cli.DonorAddress.parseList(list);
             io.leapnbd.tools.cli.DonorAddress.requireTransports(all);

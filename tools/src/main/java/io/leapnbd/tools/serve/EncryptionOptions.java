@@ -40,16 +40,25 @@ final class EncryptionOptions {
     /** For picocli. */
     EncryptionOptions() {}
 
-    /** Whether donors on other machines may not be added later: pages are not encrypted, and nobody has said that this may be. */
-    boolean onlyThisMachine(List<DonorAddress> donors) {
+    /**
+     * Whether donors on other machines may not be added later: pages are not encrypted, and nobody has said that this may be.
+     *
+     * @param donors of the server; null if they may be anywhere
+     */
+    boolean onlyThisMachine(@Nullable List<DonorAddress> donors) {
         return how == null && onThisMachine(donors);
     }
 
-    private static boolean onThisMachine(List<DonorAddress> donors) {
-        return donors.stream().map(DonorSettings::address).allMatch(io.leapnbd.bypass.link.DonorAddress::onThisMachine);
+    private static boolean onThisMachine(@Nullable List<DonorAddress> donors) {
+        return donors != null && donors.stream().map(DonorSettings::address).allMatch(io.leapnbd.bypass.link.DonorAddress::onThisMachine);
     }
 
-    Encryption choice(List<DonorAddress> donors) {
+    /**
+     * What was asked for.
+     *
+     * @param donors of the server; null if they may be anywhere
+     */
+    Encryption choice(@Nullable List<DonorAddress> donors) {
         CipherKind kind = kind(donors);
         if (keyFile == null) {
             return Encryption.by(kind);
@@ -80,7 +89,7 @@ final class EncryptionOptions {
         }
     }
 
-    private CipherKind kind(List<DonorAddress> donors) {
+    private CipherKind kind(@Nullable List<DonorAddress> donors) {
         if (how == null) {
             return onThisMachine(donors) ? CipherKind.NONE : CipherKind.AES_256_GCM;
         }

@@ -46,11 +46,15 @@ import io.leapnbd.tools.linux.Machine;
 import io.leapnbd.tools.linux.PrivateFolder;
 import io.leapnbd.tools.pool.PoolFolder;
 import io.leapnbd.tools.record.Recording;
+import io.leapnbd.tools.registry.DonorSource;
+import io.leapnbd.tools.registry.ExportRecord;
+import io.leapnbd.tools.registry.Registration;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.UUID;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.function.Consumer;
 import org.HdrHistogram.Histogram;
@@ -97,7 +101,10 @@ public final class LeapServer implements AutoCloseable {
 
     private final @Nullable Reload reload;
 
-    private LeapServer(ServerSettings settings, @Nullable Reload reload) {
+    private final @Nullable RegistryFeed feed;
+
+    private LeapServer(ServerSettings settings, @Nullable Reload reload, @Nullable RegistryFeed feed) {
+        this.feed = feed;
         this.settings = settings;
         this.reload = reload;
     }
@@ -118,7 +125,17 @@ public final class LeapServer implements AutoCloseable {
      * @param reload reads settings again when it is asked to; null if there is no file of them
      */
     static LeapServer open(ServerSettings settings, @Nullable Reload reload) throws IOException {
-        LeapServer server = new LeapServer(settings, reload);
+        return open(settings, reload, null);
+    }
+
+    /**
+     * As {@link #open(ServerSettings, Reload)}.
+     *
+     * @param feed names its donors, and is closed with the server, not with a start that fails; null if they were named
+     */
+    static LeapServer open(ServerSettings settings, @Nullable Reload reload, @Nullable RegistryFeed feed)
+            throws IOException {
+        LeapServer server = new LeapServer(settings, reload, feed);
         boolean open = false;
         try {
             server.start();
@@ -282,27 +299,32 @@ public final class LeapServer implements AutoCloseable {
         settings.tls().unnamed(settings.tcp()).forEach(unnamed -> log.warn("--listen {}", unnamed));
         security.addAll(ServerSecurity.lines(settings, bound));
         SettingsControl control = new SettingsControl(
-                settings.export(), settings.links(), remote, settings.copies().onlyThisMachine());
+                settings.export(), settings.links(), remote, settings.copies().onlyThisMachine(), feed != null);
+        RegistryFeed names = feed;
+        PoolFollower follower = names == null ? null : new PoolFollower(names, remote, control);
+        if (follower != null) {
+            closings.add("news of donors", follower);
+        }
         if (reload != null) {
             reload.changeBy((changes, read) -> control.makeRead(changes));
         }
         HttpEndpoint endpoint = null;
+        ServerStatus status = new ServerStatus(
+                settings,
+                uris,
+                startMillis,
+                loops.turns(),
+                remote,
+                nbd,
+                store,
+                recorded,
+                security,
+                linkTls,
+                follower);
         if (settings.http() != null) {
-            endpoint = openEndpoint(
-                    settings.http(),
-                    new ServerStatus(
-                            settings,
-                            uris,
-                            startMillis,
-                            loops.turns(),
-                            remote,
-                            nbd,
-                            store,
-                            recorded,
-                            security,
-                            linkTls),
-                    control);
+            endpoint = openEndpoint(settings.http(), status, control);
         }
+        registerExport(status);
         Path file = RunFile.register(
                 "serve",
                 endpoint,
@@ -313,6 +335,21 @@ public final class LeapServer implements AutoCloseable {
             closings.add("run file", () -> RunFile.remove(file));
         }
         loops.forgetTurns();
+    }
+
+    /** Has the registry show this export too, for {@code pool status}. */
+    private void registerExport(ServerStatus status) {
+        RegistryFeed names = feed;
+        if (names != null && names.source() instanceof DonorSource.Etcd etcd) {
+            String process = UUID.randomUUID().toString();
+            ExportRecord first = status.record(process);
+            closings.add(
+                    "registration",
+                    Registration.ofExport(etcd, names.access(), first.owner() + "/" + first.name(), process, () -> {
+                        ExportRecord now = status.record(process);
+                        return new Registration.Entry(now.json(), now.copies() + " " + now.donors() + now.degraded());
+                    }));
+        }
     }
 
     /** Reads settings again, and opens files anew that are written; answers with what came of it. */

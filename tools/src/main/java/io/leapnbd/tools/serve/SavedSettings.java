@@ -86,6 +86,11 @@ record SavedSettings(
                 leaving = line.substring(equals + 1);
             }
         }
+        if (keys.contains(DonorSettings.ALL) && !values.containsKey(DonorSettings.ALL)) {
+            throw new CommandFailure(
+                    ExitCode.FAILED,
+                    "--save: a registry names this server's donors, or they are in its process, so none are written into " + file);
+        }
         String section = "[" + role + (instance == null ? "" : "." + instance) + "]";
         try {
             List<String> changed = ConfigEdit.save(file, role, instance, values, LISTS);

@@ -8,8 +8,10 @@ import io.leapnbd.donor.tls.Role;
 import io.leapnbd.prefetch.LeapSettings;
 import io.leapnbd.prefetch.PrefetchPolicy;
 import io.leapnbd.tools.attach.SwapOptions;
+import io.leapnbd.tools.cli.CommandFailure;
 import io.leapnbd.tools.cli.DonorAddress;
 import io.leapnbd.tools.cli.Durations;
+import io.leapnbd.tools.cli.ExitCode;
 import io.leapnbd.tools.cli.HostPort;
 import io.leapnbd.tools.cli.LogOptions;
 import io.leapnbd.tools.cli.LoopOptions;
@@ -25,6 +27,9 @@ import io.leapnbd.tools.linux.Machine;
 import io.leapnbd.tools.memory.MachineMemory;
 import io.leapnbd.tools.pool.LinkSecurity;
 import io.leapnbd.tools.pool.PoolOptions;
+import io.leapnbd.tools.registry.DonorSource;
+import io.leapnbd.tools.registry.NoDonorsException;
+import io.leapnbd.tools.registry.RegistryOptions;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -64,6 +69,8 @@ public final class ServeCommand implements Callable<Integer>, Configurable {
     private static final Size EMBEDDED_SIZE = Size.parse("512M");
     private static final String DEFAULT_LISTEN = "127.0.0.1:10809";
 
+    private static final int MOST_COPIES = 4;
+
     private static final Duration LONGEST_IO_TIMEOUT = Duration.ofSeconds(25);
 
     private static final Duration DEFAULT_MEMBER_TIMEOUT = Duration.ofSeconds(1);
@@ -74,7 +81,9 @@ public final class ServeCommand implements Callable<Integer>, Configurable {
             paramLabel = "LIST",
             description =
                     "Donors, separated by commas: host:port, tcp://host:port, rdma://host:port; ?zone=NAME behind one says"
-                            + " what counts as one machine for --replicas. Default: one in this process.")
+                            + " what counts as one machine for --replicas. Or who names them: etcd://host:port,host:port/POOL, where"
+                            + " 'donor --registry' registers, or SRV records, dns:_leap-nbd._tcp.example.org. Default: one in this"
+                            + " process.")
     private @Nullable String donors;
 
     @Option(
@@ -107,6 +116,9 @@ public final class ServeCommand implements Callable<Integer>, Configurable {
 
     @Mixin
     private PoolOptions pool = new PoolOptions();
+
+    @Mixin
+    private RegistryOptions registry = new RegistryOptions();
 
     @Mixin
     private TlsOptions tls = new TlsOptions();
@@ -321,7 +333,9 @@ public final class ServeCommand implements Callable<Integer>, Configurable {
 
     @Override
     public void check() {
-        var _ = settings();
+        DonorSource source = source();
+        var _ = settings(source instanceof DonorSource.Named named ? named.donors() : null);
+        checkRegistry(source);
         var _ = swap.device(List.of());
     }
 
@@ -331,6 +345,7 @@ public final class ServeCommand implements Callable<Integer>, Configurable {
                         pool.unfitFiles(Role.SERVER),
                         tls.unfitFiles(),
                         encryption.unfitFiles(),
+                        registry.unfitFiles(),
                         httpAccess.unfitFiles())
                 .flatMap(List::stream)
                 .toList();
@@ -349,15 +364,66 @@ public final class ServeCommand implements Callable<Integer>, Configurable {
 
     @Override
     public Integer call() {
-        ServerSettings settings = settings();
-        List<String> typed = config.typed(spec);
-        Reload reload = new Reload(spec, ServeCommand::new, LIVE);
-        return new ServeProcess(spec, typed, reload, swap.device(typed)).run(settings, unprotected);
+        DonorSource source = source();
+        if (source instanceof DonorSource.Named named) {
+            checkRegistry(source);
+            return run(settings(named.donors()), null);
+        }
+        // All that can be refused is, before anybody is waited for.
+        ServerSettings known = settings(null);
+        checkRegistry(source);
+        long begin = System.nanoTime();
+        RegistryFeed feed = RegistryFeed.open(source, registry.access(), known);
+        int least = replicas == null ? 1 : replicas;
+        List<DonorAddress> first;
+        try {
+            first = feed.first(known.size() * least, least, patience);
+        } catch (NoDonorsException e) {
+            throw new CommandFailure(ExitCode.UNREACHABLE, String.valueOf(e.getMessage()), e);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new CommandFailure(ExitCode.FAILED, "it was told to end while it waited for donors", e);
+        }
+        // Donors are waited for with what is left.
+        Duration left = patience.minusNanos(System.nanoTime() - begin);
+        patience = left.isNegative() ? Duration.ZERO : left;
+        return run(settings(first), feed);
     }
 
-    private CopiesChoice copies(List<DonorAddress> addresses) {
-        int machines = (int) Math.max(
-                1, addresses.stream().map(DonorAddress::machine).distinct().count());
+    private int run(ServerSettings settings, @Nullable RegistryFeed feed) {
+        List<String> typed = config.typed(spec);
+        Reload reload = new Reload(spec, ServeCommand::new, LIVE);
+        return new ServeProcess(spec, typed, reload, swap.device(typed), feed).run(settings, unprotected);
+    }
+
+    private DonorSource source() {
+        return donors == null
+                ? new DonorSource.Named(List.of())
+                : converted("--donors", donors, text -> {
+                    DonorSource source = DonorSource.parse(text);
+                    if (source instanceof DonorSource.Named named) {
+                        DonorAddress.requireTransports(named.donors());
+                    }
+                    return source;
+                });
+    }
+
+    private void checkRegistry(DonorSource source) {
+        if (source instanceof DonorSource.Etcd) {
+            var _ = registry.access();
+        } else {
+            registry.requireNone("it is for an etcd; name one with --donors, like etcd://h1:2379/POOL");
+        }
+    }
+
+    private CopiesChoice copies(@Nullable List<DonorAddress> known) {
+        List<DonorAddress> addresses = known == null ? List.of() : known;
+        // Those that nobody has named yet may be on as many machines as one likes.
+        int machines = known == null
+                ? MOST_COPIES
+                : (int) Math.max(
+                        1,
+                        addresses.stream().map(DonorAddress::machine).distinct().count());
         Duration longest = ioTimeout.dividedBy(4);
         Duration given = memberTimeout;
         Duration usual = DEFAULT_MEMBER_TIMEOUT.compareTo(longest) < 0 ? DEFAULT_MEMBER_TIMEOUT : longest;
@@ -368,7 +434,7 @@ public final class ServeCommand implements Callable<Integer>, Configurable {
         int usually = machines > 1 && (given != null || !tooShort) ? 2 : 1;
         Integer asked = replicas;
         int wanted = asked != null ? asked : usually;
-        require(wanted >= 1 && wanted <= 4, "--replicas: " + wanted + " is not in 1..4");
+        require(wanted >= 1 && wanted <= MOST_COPIES, "--replicas: " + wanted + " is not in 1.." + MOST_COPIES);
         require(
                 wanted <= machines,
                 "--replicas: " + wanted + " copies need as many machines, and the donors are on " + machines
@@ -380,7 +446,8 @@ public final class ServeCommand implements Callable<Integer>, Configurable {
                 "--member-timeout: " + Durations.format(silence) + " is not in 100ms to a quarter of --io-timeout, "
                         + Durations.format(ioTimeout));
         require(seals.equals("on") || seals.equals("off"), "--seals: '" + seals + "' is neither on nor off");
-        Encryption encrypted = encryption.choice(addresses);
+        boolean anywhere = donors != null && DonorSource.isRegistry(donors);
+        Encryption encrypted = encryption.choice(anywhere ? null : addresses);
         require(
                 seals.equals("on") || !encrypted.kind().encrypts(),
                 "--seals off: an encrypted page is always looked at; say --encrypt off as well");
@@ -392,28 +459,27 @@ public final class ServeCommand implements Callable<Integer>, Configurable {
                 silence,
                 seals.equals("on"),
                 encrypted,
-                encryption.onlyThisMachine(addresses),
+                encryption.onlyThisMachine(anywhere ? null : addresses),
                 spill);
     }
 
-    private ServerSettings settings() {
-        List<DonorAddress> addresses = List.of();
-        if (donors != null) {
-            addresses = converted("--donors", donors, text -> {
-                List<DonorAddress> list = DonorAddress.parseList(text);
-                DonorAddress.requireTransports(list);
-                return list;
-            });
-        }
+    /**
+     * What was said.
+     *
+     * @param known donors; null if a registry names them, and has not been asked
+     */
+    private ServerSettings settings(@Nullable List<DonorAddress> known) {
+        List<DonorAddress> addresses = known == null ? List.of() : known;
+        boolean embedded = known != null && known.isEmpty();
         Size bytes = size;
         if (bytes == null) {
-            require(addresses.isEmpty(), "--size: say how large the device is to be, like --size 12G");
+            require(embedded, "--size: say how large the device is to be, like --size 12G");
             bytes = EMBEDDED_SIZE;
         }
         require(
                 bytes.bytes() > 0 && bytes.bytes() % Protocol.PAGE_SIZE == 0,
                 "--size: " + bytes + " is not a multiple of 4K above zero");
-        if (addresses.isEmpty()) {
+        if (embedded) {
             MachineMemory.now()
                     .check("--size", bytes.bytes(), 0, Runtime.getRuntime().maxMemory());
         }
@@ -428,9 +494,9 @@ public final class ServeCommand implements Callable<Integer>, Configurable {
                 "--io-timeout: " + Durations.format(ioTimeout) + " is not in 1ms..25s; Linux gives up on a connection"
                         + " after 30s without an answer");
         require(
-                spill == null || !addresses.isEmpty(),
+                spill == null || !embedded,
                 "--spill: it is for pages that donors have no room for; name some with --donors");
-        CopiesChoice copies = copies(addresses);
+        CopiesChoice copies = copies(known);
         require(
                 patience.compareTo(Duration.ofHours(1)) <= 0,
                 "--wait: " + Durations.format(patience) + " is not in 0s..1h");
@@ -442,7 +508,7 @@ public final class ServeCommand implements Callable<Integer>, Configurable {
                 !swap.given() || !unprotected,
                 "--unprotected: not for a server that this machine swaps on; leave it out, or --swap");
         require(
-                !swap.given() || !addresses.isEmpty(),
+                !swap.given() || !embedded,
                 "--swap: this machine gains nothing by swapping to its own memory; name donors with --donors");
         List<HostPort> tcp =
                 listen.isEmpty() && sockets.paths().isEmpty() ? List.of(HostPort.parseListen(DEFAULT_LISTEN)) : listen;

@@ -1,10 +1,12 @@
 package io.leapnbd.tools.serve;
 
 import io.leapnbd.bypass.link.NoAnswerException;
+import io.leapnbd.bypass.link.UnnamedDonorException;
 import io.leapnbd.bypass.map.DeviceNeed;
 import io.leapnbd.donor.protocol.Protocol;
 import io.leapnbd.tools.attach.SwapDevice;
 import io.leapnbd.tools.cli.CommandFailure;
+import io.leapnbd.tools.cli.DonorAddress;
 import io.leapnbd.tools.cli.Exit;
 import io.leapnbd.tools.cli.ExitCode;
 import io.leapnbd.tools.cli.Size;
@@ -15,14 +17,18 @@ import io.leapnbd.tools.linux.Protection;
 import io.leapnbd.tools.memory.FittingHeap;
 import io.leapnbd.tools.memory.HeapNeed;
 import io.leapnbd.tools.pool.PoolFolder;
+import io.leapnbd.tools.registry.DonorWishes;
 import io.leapnbd.tools.service.ServiceNotice;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.time.Duration;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.TypeConversionException;
 
 /**
  * The process of {@code serve}, from the heap that it needs to its end: a server and, if this machine swaps on it, its device.
@@ -32,8 +38,13 @@ import picocli.CommandLine.ParameterException;
  */
 final class ServeProcess {
 
+    private static final Logger log = LoggerFactory.getLogger(ServeProcess.class);
+
     /** What the compilers were seen to use at once while a server warms up. */
     private static final long COMPILERS_MEMORY = 6L << 20;
+
+    /** Donors that a registry may name later. */
+    private static final int USUAL_POOL = 8;
 
     /** How long a service manager lets it close what is open. */
     private static final Duration CLOSING = Duration.ofSeconds(30);
@@ -42,6 +53,7 @@ final class ServeProcess {
     private final List<String> typed;
     private final Reload reload;
     private final @Nullable SwapDevice device;
+    private final @Nullable RegistryFeed feed;
     private volatile boolean leavesDevice;
 
     /**
@@ -51,8 +63,15 @@ final class ServeProcess {
      * @param typed its command line, to start it anew
      * @param reload reads its settings again
      * @param device that this machine swaps on; null if it does not
+     * @param feed names its donors; null if they were named
      */
-    ServeProcess(CommandSpec spec, List<String> typed, Reload reload, @Nullable SwapDevice device) {
+    ServeProcess(
+            CommandSpec spec,
+            List<String> typed,
+            Reload reload,
+            @Nullable SwapDevice device,
+            @Nullable RegistryFeed feed) {
+        this.feed = feed;
         this.spec = spec;
         this.typed = typed;
         this.reload = reload;
@@ -133,7 +152,7 @@ final class ServeProcess {
 
     private LeapServer open(ServerSettings settings) {
         try {
-            return LeapServer.open(settings, reload);
+            return openNamed(settings);
         } catch (IllegalArgumentException e) {
             throw new ParameterException(spec.commandLine(), String.valueOf(e.getMessage()), e);
         } catch (DeviceNeed.HeapTooSmall e) {
@@ -146,6 +165,33 @@ final class ServeProcess {
             throw new CommandFailure(ExitCode.UNREACHABLE, String.valueOf(e.getMessage()), e);
         } catch (IOException e) {
             throw new CommandFailure(ExitCode.FAILED, String.valueOf(e.getMessage()), e);
+        }
+    }
+
+    /** Opens it. Where a registry names the donors, whoever has to be heard is named by the state file and the donors too. */
+    private LeapServer openNamed(ServerSettings settings) throws IOException {
+        ServerSettings tried = settings;
+        while (true) {
+            try {
+                return LeapServer.open(tried, reload, feed);
+            } catch (UnnamedDonorException e) {
+                List<DonorAddress> more = feed == null ? List.of() : named(e);
+                List<DonorAddress> all = DonorWishes.join(tried.donors(), more);
+                if (all.size() == tried.donors().size()) {
+                    throw e;
+                }
+                log.info("donor {} may hold pages, and no registry names it; it is asked too", e.address());
+                reload.forget();
+                tried = tried.withDonors(all);
+            }
+        }
+    }
+
+    private static List<DonorAddress> named(UnnamedDonorException e) {
+        try {
+            return DonorAddress.parseList(e.address());
+        } catch (TypeConversionException _) {
+            return List.of();
         }
     }
 
@@ -178,7 +224,7 @@ final class ServeProcess {
     private void fitHeap(ServerSettings settings, long slabs) {
         int loops = settings.loops().count();
         var file = settings.copies().spill();
-        int donors = Math.max(1, settings.donors().size()) + (file == null ? 0 : 1);
+        int donors = Math.max(feed == null ? 1 : USUAL_POOL, settings.donors().size()) + (file == null ? 0 : 1);
         long spilled = file == null ? 0 : HeapNeed.spill(file.size() / Protocol.DEFAULT_SLAB_SIZE + 1);
         long pages = settings.prefetch().cacheLimit() / Protocol.PAGE_SIZE;
         FittingHeap.require(

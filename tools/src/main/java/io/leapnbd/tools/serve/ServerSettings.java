@@ -89,6 +89,31 @@ public record ServerSettings(
                 lacks);
     }
 
+    /** These, with other donors. */
+    ServerSettings withDonors(List<DonorAddress> others) {
+        return new ServerSettings(
+                others,
+                size,
+                export,
+                tcp,
+                unix,
+                tls,
+                links,
+                http,
+                copies,
+                ioTimeout,
+                loops,
+                stateDir,
+                takeover,
+                histogramLog,
+                histogramInterval,
+                prefetch,
+                record,
+                fileLimit,
+                path,
+                unprotected);
+    }
+
     /** Whether somebody beyond this machine who has shown nothing could read or change pages: at a donor, on the way there, or as a client. */
     boolean isInsecure() {
         return links.exposes(donors) || tls.objection(tcp) != null;

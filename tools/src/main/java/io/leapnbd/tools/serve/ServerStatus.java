@@ -23,8 +23,10 @@ import io.leapnbd.tools.cli.Size;
 import io.leapnbd.tools.cli.Table;
 import io.leapnbd.tools.http.Answer;
 import io.leapnbd.tools.http.SecurityLine;
+import io.leapnbd.tools.linux.Machine;
 import io.leapnbd.tools.pool.PoolFolder;
 import io.leapnbd.tools.record.Recording;
+import io.leapnbd.tools.registry.ExportRecord;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -46,6 +48,7 @@ import org.jspecify.annotations.Nullable;
  * @param recording of what clients do; null if nothing is recorded
  * @param security what holds of who may do or see what
  * @param tls what it shows to donors of its pool; null if it is of none
+ * @param follower what a registry says of donors; null if they were named
  */
 record ServerStatus(
         ServerSettings settings,
@@ -57,7 +60,8 @@ record ServerStatus(
         @Nullable SlabStore store,
         @Nullable Recording recording,
         List<SecurityLine> security,
-        @Nullable LinkTls tls) {
+        @Nullable LinkTls tls,
+        @Nullable PoolFollower follower) {
 
     /** {@code /status}, or {@code /status?format=text}. */
     Answer page(Map<String, String> query) {
@@ -96,6 +100,9 @@ record ServerStatus(
             }
         }
         wantedBack(complaints);
+        if (follower != null) {
+            complaints.addAll(follower.complaints());
+        }
         limits(complaints);
         SpillStatus.complain(device.spill(), complaints);
         comingAndGoing(complaints);
@@ -333,6 +340,9 @@ record ServerStatus(
                     .endObject();
         }
         json.endArray();
+        if (follower != null) {
+            follower.putInto(json);
+        }
         SpillStatus.put(device.spill(), json);
         json.array("connections");
         for (ConnectionInfo connection : nbd.connections()) {
@@ -421,6 +431,7 @@ record ServerStatus(
         }
         out.append('\n')
                 .append(donorTable())
+                .append(follower == null ? "" : follower.text() + "\n")
                 .append(SpillStatus.text(device.spill()))
                 .append(RepairStatus.of(device).text());
         Table clients = new Table("client", "export", "in flight", "since");
@@ -471,6 +482,27 @@ record ServerStatus(
             complaints.forEach(complaint -> out.append("  ").append(complaint).append('\n'));
         }
         return out.append(SecurityLine.text(security)).toString();
+    }
+
+    /** As a registry shows it. */
+    ExportRecord record(String process) {
+        long held = 0;
+        for (int copies : slabsHeld()) {
+            held += (long) copies * device.map().slabSize();
+        }
+        return new ExportRecord(
+                settings.export(),
+                tls == null ? Machine.hostName() : tls.own().name(),
+                Machine.process(),
+                process,
+                device.size(),
+                device.copies(),
+                (int) device.donorSet().present().stream()
+                        .filter(donor -> donor.use() == Donor.Use.USED && !donor.lastResort())
+                        .count(),
+                held,
+                device.map().pagesLost(),
+                degraded());
     }
 
     /** How many requests were answered with an error, and with which; empty if none was. */

@@ -29,12 +29,25 @@ final class SettingsControl {
     private final String export;
     private final RemoteDevice device;
     private final DonorSettings donors;
+    private final boolean ofRegistry;
 
-    /** Of a server; {@code onlyThisMachine} as in {@link CopiesChoice}. */
-    SettingsControl(String export, LinkSecurity security, RemoteDevice device, boolean onlyThisMachine) {
+    /**
+     * Of a server.
+     *
+     * @param onlyThisMachine as in {@link CopiesChoice}
+     * @param ofRegistry whether a registry names its donors
+     */
+    SettingsControl(
+            String export, LinkSecurity security, RemoteDevice device, boolean onlyThisMachine, boolean ofRegistry) {
+        this.ofRegistry = ofRegistry;
         this.export = export;
         this.device = device;
         donors = new DonorSettings(device, security, onlyThisMachine);
+    }
+
+    /** The donors, as a list names them. */
+    String donorNames() {
+        return donors.names();
     }
 
     /** The settings in force. */
@@ -73,8 +86,9 @@ final class SettingsControl {
             return Answer.ok("application/json", json.endObject() + "\n");
         }
         if ("lines".equals(format)) {
-            String names = donors.names();
-            String leaving = donors.leaving();
+            // A file that names a registry goes on to do so.
+            String names = ofRegistry ? "" : donors.names();
+            String leaving = ofRegistry ? "" : donors.leaving();
             return Answer.line(
                     200,
                     (after + " " + LOG_LEVEL + "=" + level).replace(' ', '\n')
@@ -87,6 +101,10 @@ final class SettingsControl {
     /** As {@link #make}, of what a file of settings has; each has one text, or is not there any more. */
     void makeRead(Map<String, List<String>> read) {
         Map<String, String> wanted = new LinkedHashMap<>();
+        if (ofRegistry && read.containsKey(DonorSettings.ALL)) {
+            throw new IllegalArgumentException(
+                    DonorSettings.ALL + ": a registry names this server's donors; another one, or a list, needs a restart");
+        }
         read.forEach((name, texts) -> {
             if (texts.isEmpty()) {
                 throw new IllegalArgumentException(name + ": a server that has some cannot do without; name them");
