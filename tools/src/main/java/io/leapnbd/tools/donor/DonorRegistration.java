@@ -77,10 +77,11 @@ final class DonorRegistration implements AutoCloseable {
 
     private Registration.Entry entry() {
         boolean ends = leaves.getAsBoolean();
-        return new Registration.Entry(record(ends).json(), ends ? "leaving" : "ready");
+        DonorRecord.State state = ends ? DonorRecord.State.LEAVING : DonorRecord.State.READY;
+        return new Registration.Entry(record(state).json(), state.toString());
     }
 
-    private DonorRecord record(boolean ends) {
+    private DonorRecord record(DonorRecord.State state) {
         StoreStatistics now = store.statistics();
         long slab = now.slabSize();
         List<DonorRecord.Held> held = now.exports().stream()
@@ -99,7 +100,7 @@ final class DonorRegistration implements AutoCloseable {
                 identity,
                 Machine.number().toString(),
                 process,
-                ends ? DonorRecord.State.LEAVING : DonorRecord.State.READY,
+                state,
                 slab,
                 now.totalSlabs() * slab,
                 now.freeSlabs() * slab,
@@ -121,6 +122,6 @@ final class DonorRegistration implements AutoCloseable {
     /** Says that this donor has ended in good order. */
     @Override
     public void close() {
-        registration.end(record(true).json());
+        registration.end(record(DonorRecord.State.LEFT).json());
     }
 }

@@ -47,8 +47,24 @@ public record DonorRecord(
     public enum State {
         /** It lends. */
         READY,
-        /** It was told to end, and gives back what servers have there; or it has ended so. */
-        LEAVING
+        /** It was told to end, and gives back what servers have there. */
+        LEAVING,
+        /** It has ended, in good order. */
+        LEFT;
+
+        private static State of(String text) {
+            return switch (text) {
+                case "ready" -> READY;
+                case "left" -> LEFT;
+                // Whatever else a later version has, it is not to be used.
+                default -> LEAVING;
+            };
+        }
+
+        @Override
+        public String toString() {
+            return name().toLowerCase(Locale.ROOT);
+        }
     }
 
     /**
@@ -93,7 +109,7 @@ public record DonorRecord(
                 .put("identity", identity)
                 .put("machine", machine)
                 .put("process", process)
-                .put("state", state == State.READY ? "ready" : "leaving")
+                .put("state", state.toString())
                 .put("slab_size", slabSize)
                 .put("bytes_total", total)
                 .put("bytes_free", free)
@@ -157,8 +173,7 @@ public record DonorRecord(
                 name(read, "identity"),
                 name(read, "machine"),
                 name(read, "process"),
-                // Whatever else a later version has, it is not to be used.
-                read.get("state").text("").equals("ready") ? State.READY : State.LEAVING,
+                State.of(read.get("state").text("")),
                 read.get("slab_size").number(0),
                 read.get("bytes_total").number(-1),
                 read.get("bytes_free").number(-1),

@@ -82,7 +82,7 @@ public final class DonorWishes {
         for (DonorRecord one : listing.donors()) {
             String place = one.address().toString();
             Present known = here.get(place);
-            if (one.state() == DonorRecord.State.LEAVING) {
+            if (one.state() != DonorRecord.State.READY) {
                 if (known != null && !known.leaves() && isOf(one, known) && spent <= MOST_SPENT) {
                     wishes.add(new Leave(known.address()));
                 }

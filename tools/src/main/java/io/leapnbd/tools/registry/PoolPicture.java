@@ -76,7 +76,7 @@ public record PoolPicture(DonorSource.Etcd name, DonorListing donors, List<Expor
                     PrintableText.of(one.address().toString()),
                     dash(one.zone()),
                     dash(one.identity()),
-                    isReady ? "ready" : "leaves",
+                    one.state().toString(),
                     one.transports().stream()
                             .map(transport -> transport == Transport.TCP ? "tcp" : "rdma")
                             .collect(Collectors.joining("+")),
@@ -156,7 +156,7 @@ public record PoolPicture(DonorSource.Etcd name, DonorListing donors, List<Expor
                     .put("address", one.address().toString())
                     .put("zone", one.zone())
                     .put("identity", one.identity())
-                    .put("state", one.state() == DonorRecord.State.READY ? "ready" : "leaving")
+                    .put("state", one.state().toString())
                     .put("bytes_total", one.total())
                     .put("bytes_lent", lent(one))
                     .put("bytes_free", one.free())

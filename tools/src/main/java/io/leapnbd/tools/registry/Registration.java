@@ -25,7 +25,7 @@ public final class Registration implements AutoCloseable {
     private static final long KEEP_NANOS = LEASE.toNanos() / 3;
 
     /** Figures change all the time, and each change is written to the disks of a majority. */
-    private static final long FIGURES_NANOS = Duration.ofSeconds(30).toNanos();
+    private static final long FIGURES_NANOS = Duration.ofSeconds(10).toNanos();
 
     private static final Duration LONGEST_FAREWELL = Duration.ofSeconds(3);
 
@@ -183,7 +183,7 @@ public final class Registration implements AutoCloseable {
         try {
             JsonValue read = JsonValue.parse(there);
             who = read.get("process").text("");
-            ended = read.get("state").text("").equals("leaving");
+            ended = read.get("state").text("").equals(DonorRecord.State.LEFT.toString());
         } catch (IllegalArgumentException _) {
             who = "something else";
         }

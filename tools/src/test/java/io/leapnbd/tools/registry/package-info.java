@@ -1,0 +1,4 @@
+@NullMarked
+package io.leapnbd.tools.registry;
+
+import org.jspecify.annotations.NullMarked;
