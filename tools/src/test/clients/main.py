@@ -13,6 +13,7 @@ import links
 import ownership
 import own_memory
 import real_clients
+import registry
 import rounds
 import seals
 import secret_files
@@ -61,6 +62,7 @@ def most(suite, processes, seeds, first):
     tls.run(suite, processes)
     tls_psk.run(suite, processes)
     secret_files.run(suite, processes)
+    registry.run(suite, processes)
     two_machines.run(suite, processes)
     https.run(suite, processes)
     links.run(suite, processes)

@@ -271,7 +271,8 @@ class Server(Daemon):
         arguments += ["--state-dir", state or processes.path("state")]
         options.setdefault("export", "leap")
         if donors:
-            arguments += ["--donors", ",".join(donor.address for donor in donors)]
+            # Or the name of a registry.
+            arguments += ["--donors", donors if isinstance(donors, str) else ",".join(donor.address for donor in donors)]
         for option, value in options.items():
             arguments += flag(option, value)
         super().__init__(processes, name, *arguments)
