@@ -385,7 +385,9 @@ public final class DonorCommand implements Callable<Integer>, Configurable {
     }
 
     private long heap(long slabs, int running) {
-        return HeapNeed.donor(running, slabs) + (pool.folder() == null ? 0 : HeapNeed.POOL);
+        return HeapNeed.donor(running, slabs)
+                + (pool.folder() == null ? 0 : HeapNeed.POOL)
+                + (registry == null ? 0 : HeapNeed.REGISTRY);
     }
 
     private Set<Transport> transports() {

@@ -26,6 +26,9 @@ public final class HeapNeed {
     /** What certificates, and TLS of the JDK while donors are asked at the start, take beside. */
     public static final long POOL = 4 * MIB;
 
+    /** What the longest answer of a registry takes while it is read: 1 MiB as bytes, as text, and as values. */
+    public static final long REGISTRY = 8 * MIB;
+
     /** What pushing for 24 processes takes in the process that has the swap device. */
     public static final long PUSH = 8 * MIB;
 

@@ -56,7 +56,7 @@ public final class PoolStatus implements Callable<Integer> {
         } catch (TypeConversionException e) {
             throw new ParameterException(spec.commandLine(), "--registry: " + e.getMessage(), e);
         }
-        try (EtcdClient client = new EtcdClient(etcd, access.access())) {
+        try (EtcdClient client = new EtcdClient(etcd, access.access(), EtcdClient.LARGE)) {
             PoolPicture picture = PoolPicture.of(etcd, client);
             spec.commandLine().getOut().print(json ? picture.json() : picture.text());
             spec.commandLine().getOut().flush();

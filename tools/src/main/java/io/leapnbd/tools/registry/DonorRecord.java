@@ -78,7 +78,7 @@ public record DonorRecord(
     public record Held(String name, String owner, long bytes, long leaseSecondsLeft) {}
 
     /** Exports that a donor tells of, so that what it writes stays small. */
-    public static final int MOST_EXPORTS = 32;
+    public static final int MOST_EXPORTS = 8;
 
     private static final int VERSION = 1;
 

@@ -89,7 +89,7 @@ final class EtcdBodies {
         @Override
         boolean take(byte[] bytes) {
             if (read.size() + bytes.length > most) {
-                body.completeExceptionally(new IOException("its answer is longer than " + (most >> 20) + " MiB"));
+                body.completeExceptionally(new IOException("its answer is longer than " + (most >> 10) + " KiB"));
                 return false;
             }
             read.writeBytes(bytes);
@@ -137,7 +137,7 @@ final class EtcdBodies {
             }
             open.write(bytes, begin, bytes.length - begin);
             if (open.size() > most) {
-                finish("it sends a line of more than " + (most >> 20) + " MiB");
+                finish("it sends a line of more than " + (most >> 10) + " KiB");
                 return false;
             }
             return true;

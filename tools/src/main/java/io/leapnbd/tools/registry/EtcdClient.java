@@ -27,21 +27,26 @@ import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.jspecify.annotations.Nullable;
 
 /**
- * An etcd, over its HTTP/JSON gateway (etcd 3.4 and later; the paths begin with {@code /v3/}). Each call ends within 5 s for each member, and takes 8 MiB at most. A
- * member that does not answer is passed over until the next one does not. For one thread, but for {@link #close}.
+ * An etcd, over its HTTP/JSON gateway (etcd 3.4 and later; the paths begin with {@code /v3/}). Each call ends within 5 s for each member, and takes no more memory than it was
+ * told. A member that does not answer is passed over until the next one does not. For one thread, but for {@link #close}.
  */
 public final class EtcdClient implements AutoCloseable {
 
     private static final Duration CONNECTING = Duration.ofSeconds(3);
     private static final Duration CALL = Duration.ofSeconds(5);
-    private static final int LONGEST = 8 << 20;
-    private static final int LONGEST_LINE = 1 << 20;
 
-    /** Events of a watch that nobody has looked at yet. */
-    private static final int MOST_EVENTS = 4096;
+    /** Bytes of an answer for a process that stays: its heap is small, and swapping may depend on it. That is some 700 donors. */
+    public static final int SMALL = 1 << 20;
+
+    /** Bytes of an answer for a command. */
+    public static final int LARGE = 16 << 20;
+
+    /** Bytes of a watch that nobody has looked at yet, which are those of its longest line too. */
+    private static final int MOST_UNREAD = 512 << 10;
 
     private static final long MOST_KEYS = 4096;
 
@@ -63,13 +68,19 @@ public final class EtcdClient implements AutoCloseable {
 
     private final List<HostPort> members;
     private final RegistryAccess access;
+    private final int longest;
     private final ExecutorService threads;
     private final HttpClient http;
     private int member;
     private @Nullable String token;
 
-    /** Of a registry; nothing is asked yet. */
-    public EtcdClient(DonorSource.Etcd etcd, RegistryAccess access) {
+    /**
+     * Of a registry; nothing is asked yet.
+     *
+     * @param longest bytes of an answer
+     */
+    public EtcdClient(DonorSource.Etcd etcd, RegistryAccess access, int longest) {
+        this.longest = longest;
         members = etcd.members();
         this.access = access;
         threads = Executors.newCachedThreadPool(
@@ -162,13 +173,14 @@ public final class EtcdClient implements AutoCloseable {
     /** What changes under a prefix. Ends by itself when it cannot go on, with a last event. */
     public final class Watch implements AutoCloseable {
 
-        private final BlockingQueue<JsonValue> events = new LinkedBlockingQueue<>(MOST_EVENTS);
+        private final BlockingQueue<String> lines = new LinkedBlockingQueue<>();
+        private final AtomicInteger unread = new AtomicInteger();
         private final AtomicBoolean ended = new AtomicBoolean();
         private volatile @Nullable String why;
         private final CompletableFuture<HttpResponse<Void>> answer;
 
         private Watch(HttpRequest request) {
-            answer = http.sendAsync(request, info -> EtcdBodies.lines(LONGEST_LINE, this::take, this::end));
+            answer = http.sendAsync(request, info -> EtcdBodies.lines(MOST_UNREAD, this::take, this::end));
             var _ = answer.whenComplete((done, failure) -> {
                 if (failure != null) {
                     end(describe(failure));
@@ -179,19 +191,17 @@ public final class EtcdClient implements AutoCloseable {
         }
 
         private boolean take(String line) {
-            try {
-                return line.isBlank() || events.offer(JsonValue.parse(line));
-            } catch (IllegalArgumentException e) {
-                end("its answer is " + e.getMessage());
-                return false;
+            if (line.isBlank()) {
+                return true;
             }
+            return unread.addAndGet(line.length()) <= MOST_UNREAD && lines.offer(line);
         }
 
         private void end(String reason) {
             if (ended.compareAndSet(false, true)) {
                 why = reason;
-                // Somebody waits for it. If there is no room, there is enough to wake up for.
-                boolean _ = events.offer(JsonValue.NOTHING);
+                // Somebody waits for it.
+                boolean _ = lines.offer("");
             }
         }
 
@@ -204,7 +214,17 @@ public final class EtcdClient implements AutoCloseable {
         /** The next answer; null if there is none for so long. What is not there says that it has ended. */
         @Nullable
         JsonValue next(long millis) throws InterruptedException {
-            return events.poll(millis, TimeUnit.MILLISECONDS);
+            String line = lines.poll(millis, TimeUnit.MILLISECONDS);
+            if (line == null || line.isEmpty()) {
+                return line == null ? null : JsonValue.NOTHING;
+            }
+            int _ = unread.addAndGet(-line.length());
+            try {
+                return JsonValue.parse(line);
+            } catch (IllegalArgumentException e) {
+                end("its answer is " + e.getMessage());
+                return JsonValue.NOTHING;
+            }
         }
 
         @Override
@@ -320,7 +340,7 @@ public final class EtcdClient implements AutoCloseable {
 
     private JsonValue exchange(String path, Json body) throws RegistryException, InterruptedException {
         CompletableFuture<HttpResponse<byte[]>> sent =
-                http.sendAsync(request(path, body).timeout(CALL).build(), info -> EtcdBodies.whole(LONGEST));
+                http.sendAsync(request(path, body).timeout(CALL).build(), info -> EtcdBodies.whole(longest));
         try {
             HttpResponse<byte[]> answer = sent.get(CALL.toNanos(), TimeUnit.NANOSECONDS);
             String text = new String(answer.body(), StandardCharsets.UTF_8);

@@ -14,7 +14,7 @@ final class EtcdNews implements DonorNews {
 
     private static final Logger log = LoggerFactory.getLogger(EtcdNews.class);
 
-    private static final long LIST_AGAIN_NANOS = TimeUnit.SECONDS.toNanos(30);
+    private static final long LIST_AGAIN_NANOS = TimeUnit.SECONDS.toNanos(10);
     private static final long FIRST_PAUSE_MILLIS = 250;
     private static final long LONGEST_PAUSE_MILLIS = 5_000;
 
@@ -28,7 +28,7 @@ final class EtcdNews implements DonorNews {
     /** Listens from now on. */
     EtcdNews(DonorSource.Etcd etcd, RegistryAccess access) {
         this.etcd = etcd;
-        client = new EtcdClient(etcd, access);
+        client = new EtcdClient(etcd, access, EtcdClient.SMALL);
         thread = Thread.ofPlatform().name("registry").daemon().start(this::run);
     }
 

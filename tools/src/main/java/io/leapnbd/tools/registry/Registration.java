@@ -57,7 +57,7 @@ public final class Registration implements AutoCloseable {
     private Registration(
             DonorSource.Etcd etcd, RegistryAccess access, String key, String process, Supplier<Entry> entries) {
         this.etcd = etcd;
-        client = new EtcdClient(etcd, access);
+        client = new EtcdClient(etcd, access, EtcdClient.SMALL);
         this.key = key;
         this.process = process;
         this.entries = entries;

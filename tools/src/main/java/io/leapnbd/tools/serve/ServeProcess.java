@@ -240,6 +240,7 @@ final class ServeProcess {
                                         settings.copies().most()),
                                 pages)
                         + (settings.links().pool() == null ? 0 : HeapNeed.POOL)
+                        + (feed == null ? 0 : HeapNeed.REGISTRY)
                         + (device != null && device.pushes() ? HeapNeed.PUSH : 0)
                         + spilled,
                 typed);

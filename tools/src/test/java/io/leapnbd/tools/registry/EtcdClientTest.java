@@ -6,10 +6,12 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import com.sun.net.httpserver.HttpExchange;
 import com.sun.net.httpserver.HttpServer;
 import io.leapnbd.tools.cli.HostPort;
+import io.leapnbd.tools.cli.JsonValue;
 import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ExecutorService;
@@ -59,7 +61,7 @@ class EtcdClientTest {
     }
 
     private EtcdClient client(RegistryAccess access) {
-        return new EtcdClient(new DonorSource.Etcd(List.copyOf(members), "lab"), access);
+        return new EtcdClient(new DonorSource.Etcd(List.copyOf(members), "lab"), access, EtcdClient.SMALL);
     }
 
     private static void say(HttpExchange exchange, int status, String text) throws IOException {
@@ -106,13 +108,13 @@ class EtcdClientTest {
         member(exchange -> {
             exchange.sendResponseHeaders(200, 0);
             byte[] much = new byte[1 << 20];
-            java.util.Arrays.fill(much, (byte) ' ');
+            Arrays.fill(much, (byte) ' ');
             for (int i = 0; i < 64; i++) {
                 exchange.getResponseBody().write(much);
             }
         });
         try (EtcdClient client = client(RegistryAccess.OPEN)) {
-            assertThatThrownBy(() -> client.range("/")).hasMessageContaining("longer than 8 MiB");
+            assertThatThrownBy(() -> client.range("/")).hasMessageContaining("longer than 1024 KiB");
         }
     }
 
@@ -166,7 +168,28 @@ class EtcdClientTest {
         try (EtcdClient client = client(RegistryAccess.OPEN);
                 EtcdClient.Watch watch = client.watch("/leap-nbd/lab/donors/", 1)) {
             assertThat(watch.next(20_000)).isNotNull().matches(end -> !end.isThere());
-            assertThat(watch.ended()).contains("line of more than 1 MiB");
+            assertThat(watch.ended()).contains("line of more than 512 KiB");
+        }
+    }
+
+    @Test
+    void endsAWatchThatNobodyReads() throws Exception {
+        member(exchange -> {
+            exchange.sendResponseHeaders(200, 0);
+            byte[] line = ("{\"result\":\"" + "x".repeat(100_000) + "\"}\n").getBytes(StandardCharsets.UTF_8);
+            for (int i = 0; i < 600; i++) {
+                exchange.getResponseBody().write(line);
+            }
+        });
+        try (EtcdClient client = client(RegistryAccess.OPEN);
+                EtcdClient.Watch watch = client.watch("/leap-nbd/lab/donors/", 1)) {
+            Thread.sleep(300);
+            int read = 0;
+            for (JsonValue one = watch.next(20_000); one != null && one.isThere(); one = watch.next(20_000)) {
+                read++;
+            }
+            assertThat(read).isLessThan(100);
+            assertThat(watch.ended()).isEqualTo("nobody reads it");
         }
     }
 
@@ -177,7 +200,7 @@ class EtcdClientTest {
                 EtcdClient.Watch watch = client.watch("/leap-nbd/lab/donors/", 1)) {
             assertThat(String.valueOf(watch.next(20_000))).contains("created");
             assertThat(String.valueOf(watch.next(20_000))).contains("events");
-            assertThat(watch.next(20_000)).isEqualTo(io.leapnbd.tools.cli.JsonValue.NOTHING);
+            assertThat(watch.next(20_000)).isEqualTo(JsonValue.NOTHING);
             assertThat(watch.ended()).isEqualTo("it has ended the watch");
         }
     }
