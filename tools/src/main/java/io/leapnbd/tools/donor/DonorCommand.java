@@ -174,8 +174,9 @@ public final class DonorCommand implements Callable<Integer>, Configurable {
     @Option(
             names = "--registry",
             paramLabel = "ETCD",
-            description = "Register in an etcd, so that servers with 'serve --donors' of the same name use this donor, and leave it"
-                    + " when it ends: etcd://host:port,host:port/POOL.")
+            description =
+                    "Register in an etcd, so that servers with 'serve --donors' of the same name use this donor, and leave it"
+                            + " when it ends: etcd://host:port,host:port/POOL.")
     private @Nullable String registry;
 
     @Option(
@@ -189,8 +190,9 @@ public final class DonorCommand implements Callable<Integer>, Configurable {
     @Option(
             names = "--zone",
             paramLabel = "NAME",
-            description = "What counts as one machine for copies of a page, like a rack; servers are told by --registry."
-                    + " Default: the host of --advertise.")
+            description =
+                    "What counts as one machine for copies of a page, like a rack; servers are told by --registry."
+                            + " Default: the host of --advertise.")
     private @Nullable String zone;
 
     @Mixin
@@ -276,7 +278,8 @@ public final class DonorCommand implements Callable<Integer>, Configurable {
             if (overcommit) {
                 store = store.withReadySlabs(0).withHugePages(false);
             }
-            donor = LendingDonor.open(store, listen, transports(), pool.folder(), running, endpoint, lacks, reload, registration);
+            donor = LendingDonor.open(
+                    store, listen, transports(), pool.folder(), running, endpoint, lacks, reload, registration);
         } catch (IllegalArgumentException e) {
             throw new ParameterException(spec.commandLine(), String.valueOf(e.getMessage()), e);
         } catch (IOException e) {

@@ -29,7 +29,10 @@ final class DonorRegistration implements AutoCloseable {
      * @param zone what counts as one machine; empty for its host
      */
     record Settings(
-            DonorSource.Etcd etcd, RegistryAccess access, @Nullable HostPort address, String zone) {}
+            DonorSource.Etcd etcd,
+            RegistryAccess access,
+            @Nullable HostPort address,
+            String zone) {}
 
     private final SlabStore store;
     private final HostPort address;
@@ -63,8 +66,8 @@ final class DonorRegistration implements AutoCloseable {
         identity = tls == null ? "" : tls.own().name();
         address = address(settings.address(), listens);
         process = DonorRecord.processOf(store.statistics().incarnation());
-        registration = Registration.ofDonor(
-                settings.etcd(), settings.access(), address.toString(), process, this::entry);
+        registration =
+                Registration.ofDonor(settings.etcd(), settings.access(), address.toString(), process, this::entry);
     }
 
     private static HostPort address(@Nullable HostPort given, HostPort listens) {

@@ -68,7 +68,8 @@ final class DnsNews implements DonorNews {
             return "there is no such name";
         }
         Throwable cause = e.getRootCause();
-        return "DNS does not answer" + (cause == null || cause.getMessage() == null ? "" : " (" + cause.getMessage() + ")");
+        return "DNS does not answer"
+                + (cause == null || cause.getMessage() == null ? "" : " (" + cause.getMessage() + ")");
     }
 
     private DonorListing ask() throws NamingException {
@@ -79,7 +80,8 @@ final class DnsNews implements DonorNews {
         settings.put("com.sun.jndi.dns.timeout.retries", ATTEMPTS);
         InitialDirContext context = new InitialDirContext(settings);
         try {
-            Attribute records = context.getAttributes(dns.name(), new String[] {"SRV"}).get("SRV");
+            Attribute records =
+                    context.getAttributes(dns.name(), new String[] {"SRV"}).get("SRV");
             List<String> texts = new ArrayList<>();
             if (records != null) {
                 NamingEnumeration<?> all = records.getAll();

@@ -95,8 +95,7 @@ public record DonorRecord(
 
     /** One of which nothing is known but where it is. */
     static DonorRecord at(HostPort address) {
-        return new DonorRecord(
-                address, EnumSet.of(Transport.TCP), "", "", "", "", State.READY, 0, -1, -1, List.of());
+        return new DonorRecord(address, EnumSet.of(Transport.TCP), "", "", "", "", State.READY, 0, -1, -1, List.of());
     }
 
     /** As it is in the registry. */
@@ -114,12 +113,14 @@ public record DonorRecord(
                 .put("bytes_total", total)
                 .put("bytes_free", free)
                 .array("exports");
-        exports.stream().limit(MOST_EXPORTS).forEach(held -> json.object()
-                .put("name", held.name())
-                .put("owner", held.owner())
-                .put("bytes", held.bytes())
-                .put("lease_seconds_left", held.leaseSecondsLeft())
-                .endObject());
+        exports.stream()
+                .limit(MOST_EXPORTS)
+                .forEach(held -> json.object()
+                        .put("name", held.name())
+                        .put("owner", held.owner())
+                        .put("bytes", held.bytes())
+                        .put("lease_seconds_left", held.leaseSecondsLeft())
+                        .endObject());
         return json.endArray().endObject().toString();
     }
 

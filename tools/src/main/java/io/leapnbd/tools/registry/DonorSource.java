@@ -58,8 +58,8 @@ public sealed interface DonorSource {
             }
             String pool = rest.substring(slash + 1);
             if (!POOL.matcher(pool).matches()) {
-                throw new TypeConversionException("'" + pool
-                        + "' is no pool's name: that has 1 to 64 letters, digits, '.', '_' and '-'" + form);
+                throw new TypeConversionException(
+                        "'" + pool + "' is no pool's name: that has 1 to 64 letters, digits, '.', '_' and '-'" + form);
             }
             List<HostPort> members = Arrays.stream(rest.substring(0, slash).split(",", -1))
                     .map(member -> HostPort.parse(member, PORT))

@@ -120,8 +120,8 @@ public final class EtcdClient implements AutoCloseable {
 
     /** What a key holds; null if it is not there. As {@link #range}. */
     public @Nullable String get(String key) throws RegistryException, InterruptedException {
-        JsonValue answer =
-                call("/v3/kv/range", new Json().object().put("key", encoded(key)).endObject());
+        JsonValue answer = call(
+                "/v3/kv/range", new Json().object().put("key", encoded(key)).endObject());
         List<JsonValue> found = answer.get("kvs").items();
         long _ = revision(answer);
         return found.isEmpty() ? null : decoded(found.getFirst().get("value"));
@@ -311,7 +311,8 @@ public final class EtcdClient implements AutoCloseable {
                         .endObject());
         String complaint = complaint(answer);
         if (complaint.contains("not enabled")) {
-            throw new RegistryException("it has no users; leave --registry-user out, or enable them with 'etcdctl auth enable'");
+            throw new RegistryException(
+                    "it has no users; leave --registry-user out, or enable them with 'etcdctl auth enable'");
         }
         if (!complaint.isEmpty()) {
             throw refusal(answer, "user '" + login.user() + "': " + complaint);
@@ -331,11 +332,15 @@ public final class EtcdClient implements AutoCloseable {
             return new RegistryException("it knows users only; name a file with one by --registry-user");
         }
         // Without a leader, or a majority, another member may do better.
-        boolean passing = complaint.contains("leader") || complaint.contains("timed out") || complaint.contains("timeout")
+        boolean passing = complaint.contains("leader")
+                || complaint.contains("timed out")
+                || complaint.contains("timeout")
                 || complaint.contains("unavailable");
         long code = answer.get("code").number(0);
         String sentence = "it says: " + complaint.substring(0, Math.min(200, complaint.length()));
-        return passing || code == 14 ? new RegistryException(sentence, new IOException(complaint)) : new RegistryException(sentence);
+        return passing || code == 14
+                ? new RegistryException(sentence, new IOException(complaint))
+                : new RegistryException(sentence);
     }
 
     private JsonValue exchange(String path, Json body) throws RegistryException, InterruptedException {
@@ -376,7 +381,8 @@ public final class EtcdClient implements AutoCloseable {
 
     private RegistryException rubbish(String what, @Nullable Exception cause) {
         return new RegistryException(
-                asked() + ": " + what + ", so it is no etcd that is known here", cause == null ? new IOException(what) : cause);
+                asked() + ": " + what + ", so it is no etcd that is known here",
+                cause == null ? new IOException(what) : cause);
     }
 
     private long revision(JsonValue answer) throws RegistryException {

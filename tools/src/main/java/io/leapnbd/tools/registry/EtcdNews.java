@@ -50,10 +50,7 @@ final class EtcdNews implements DonorNews {
                 }
             } catch (RegistryException e) {
                 if (board.complain(String.valueOf(e.getMessage()))) {
-                    log.warn(
-                            "registry {} gives no news: {}; donors stay as they are",
-                            etcd,
-                            e.getMessage());
+                    log.warn("registry {} gives no news: {}; donors stay as they are", etcd, e.getMessage());
                 }
                 if (!pause(pause)) {
                     return;

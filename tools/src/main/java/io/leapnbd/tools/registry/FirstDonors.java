@@ -66,7 +66,8 @@ public final class FirstDonors {
             if (over) {
                 throw new NoDonorsException(
                         listing == null
-                                ? "no donor is known: " + source + " gives no news (" + why(news) + "); start it, or name donors"
+                                ? "no donor is known: " + source + " gives no news (" + why(news)
+                                        + "); start it, or name donors"
                                 : "no donor is registered in " + source + unfit(listing)
                                         + "; start one with 'leap-nbd donor --registry', or name donors");
             }
@@ -74,7 +75,9 @@ public final class FirstDonors {
                 told = now;
                 log.info(
                         "waits for donors: {}",
-                        listing == null ? source + " gives no news (" + why(news) + ")" : "those in " + source + " have too little room, or are on too few machines");
+                        listing == null
+                                ? source + " gives no news (" + why(news) + ")"
+                                : "those in " + source + " have too little room, or are on too few machines");
             }
             listing = news.await(listing, Math.min(TELL_NANOS, begin + most - now));
         }
@@ -86,7 +89,9 @@ public final class FirstDonors {
     }
 
     private static String unfit(DonorListing listing) {
-        return listing.unfit().isEmpty() ? "" : " that can be used (" + listing.unfit().getFirst() + ")";
+        return listing.unfit().isEmpty()
+                ? ""
+                : " that can be used (" + listing.unfit().getFirst() + ")";
     }
 
     private static String why(DonorNews news) {

@@ -45,7 +45,8 @@ public record PoolPicture(DonorSource.Etcd name, DonorListing donors, List<Expor
         Map<String, Orphan> orphans = new TreeMap<>();
         for (DonorRecord donor : donors.donors()) {
             for (DonorRecord.Held held : donor.exports()) {
-                if (held.bytes() > 0 && exports.stream().noneMatch(export -> export.name().equals(held.name()))) {
+                if (held.bytes() > 0
+                        && exports.stream().noneMatch(export -> export.name().equals(held.name()))) {
                     orphans.merge(
                             held.name() + '\n' + held.owner(),
                             new Orphan(held.name(), held.owner(), held.bytes(), held.leaseSecondsLeft()),
@@ -62,7 +63,11 @@ public record PoolPicture(DonorSource.Etcd name, DonorListing donors, List<Expor
 
     /** On one screen. */
     public String text() {
-        StringBuilder out = new StringBuilder("pool ").append(name.pool()).append(" in ").append(name).append('\n');
+        StringBuilder out = new StringBuilder("pool ")
+                .append(name.pool())
+                .append(" in ")
+                .append(name)
+                .append('\n');
         Table table = new Table("donor", "zone", "identity", "state", "over", "lends", "lent", "free", "exports");
         long lends = 0;
         long free = 0;
@@ -150,7 +155,11 @@ public record PoolPicture(DonorSource.Etcd name, DonorListing donors, List<Expor
 
     /** For scripts. */
     public String json() {
-        Json json = new Json().object().put("registry", name.toString()).put("pool", name.pool()).array("donors");
+        Json json = new Json()
+                .object()
+                .put("registry", name.toString())
+                .put("pool", name.pool())
+                .array("donors");
         for (DonorRecord one : donors.donors()) {
             json.object()
                     .put("address", one.address().toString())
@@ -161,12 +170,13 @@ public record PoolPicture(DonorSource.Etcd name, DonorListing donors, List<Expor
                     .put("bytes_lent", lent(one))
                     .put("bytes_free", one.free())
                     .array("exports");
-            one.exports().forEach(held -> json.object()
-                    .put("name", held.name())
-                    .put("owner", held.owner())
-                    .put("bytes", held.bytes())
-                    .put("lease_seconds_left", held.leaseSecondsLeft())
-                    .endObject());
+            one.exports()
+                    .forEach(held -> json.object()
+                            .put("name", held.name())
+                            .put("owner", held.owner())
+                            .put("bytes", held.bytes())
+                            .put("lease_seconds_left", held.leaseSecondsLeft())
+                            .endObject());
             json.endArray().endObject();
         }
         json.endArray().array("exports");

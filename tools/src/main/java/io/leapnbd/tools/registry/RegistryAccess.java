@@ -29,7 +29,8 @@ public record RegistryAccess(
     public record Login(String user, String password) {
 
         private static final int MOST = 1024;
-        private static final String FORM = "it has to hold a user's name in its first line, and his password in the second";
+        private static final String FORM =
+                "it has to hold a user's name in its first line, and his password in the second";
 
         /**
          * Reads them.

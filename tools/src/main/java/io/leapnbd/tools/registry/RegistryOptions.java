@@ -18,8 +18,9 @@ public final class RegistryOptions {
     @Option(
             names = "--registry-user",
             paramLabel = "FILE",
-            description = "For an etcd with users: a file that only this user may read, with a user's name in its first line and"
-                    + " his password in the second.")
+            description =
+                    "For an etcd with users: a file that only this user may read, with a user's name in its first line and"
+                            + " his password in the second.")
     private @Nullable Path user;
 
     @Option(
@@ -48,7 +49,8 @@ public final class RegistryOptions {
         }
         try {
             return new RegistryAccess(
-                    user == null ? null : RegistryAccess.Login.read(user), tls == null ? null : new TlsFolder(tls).javaClient());
+                    user == null ? null : RegistryAccess.Login.read(user),
+                    tls == null ? null : new TlsFolder(tls).javaClient());
         } catch (IOException e) {
             throw new ParameterException(command.commandLine(), String.valueOf(e.getMessage()), e);
         }

@@ -50,7 +50,10 @@ final class EncryptionOptions {
     }
 
     private static boolean onThisMachine(@Nullable List<DonorAddress> donors) {
-        return donors != null && donors.stream().map(DonorSettings::address).allMatch(io.leapnbd.bypass.link.DonorAddress::onThisMachine);
+        return donors != null
+                && donors.stream()
+                        .map(DonorSettings::address)
+                        .allMatch(io.leapnbd.bypass.link.DonorAddress::onThisMachine);
     }
 
     /**

@@ -310,17 +310,7 @@ public final class LeapServer implements AutoCloseable {
         }
         HttpEndpoint endpoint = null;
         ServerStatus status = new ServerStatus(
-                settings,
-                uris,
-                startMillis,
-                loops.turns(),
-                remote,
-                nbd,
-                store,
-                recorded,
-                security,
-                linkTls,
-                follower);
+                settings, uris, startMillis, loops.turns(), remote, nbd, store, recorded, security, linkTls, follower);
         if (settings.http() != null) {
             endpoint = openEndpoint(settings.http(), status, control);
         }

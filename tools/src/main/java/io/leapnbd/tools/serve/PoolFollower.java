@@ -7,7 +7,6 @@ import io.leapnbd.tools.cli.HostPort;
 import io.leapnbd.tools.cli.Json;
 import io.leapnbd.tools.registry.DonorListing;
 import io.leapnbd.tools.registry.DonorRecord;
-import io.leapnbd.tools.registry.DonorWishes;
 import io.leapnbd.tools.registry.DonorWishes.Add;
 import io.leapnbd.tools.registry.DonorWishes.Present;
 import io.leapnbd.tools.registry.DonorWishes.Wish;
@@ -85,8 +84,7 @@ final class PoolFollower implements AutoCloseable {
     }
 
     private void follow(DonorListing listing) {
-        List<Wish> wishes =
-                feed.wishes().of(listing, present(), device.donors().size());
+        List<Wish> wishes = feed.wishes().of(listing, present(), device.donors().size());
         Map<String, Wish> wanted = new HashMap<>();
         wishes.forEach(wish -> wanted.put(key(wish), wish));
         refusals.keySet().retainAll(wanted.keySet());
@@ -114,7 +112,12 @@ final class PoolFollower implements AutoCloseable {
         } catch (IllegalArgumentException e) {
             String sentence = String.valueOf(e.getMessage());
             if (before == null || !before.sentence().equals(sentence)) {
-                log.warn("donor {} of registry {} is not {}: {}", donor, feed.source(), add ? "added" : "left", sentence);
+                log.warn(
+                        "donor {} of registry {} is not {}: {}",
+                        donor,
+                        feed.source(),
+                        add ? "added" : "left",
+                        sentence);
             }
             long pause = before == null ? FIRST_PAUSE_NANOS : Math.min(LONGEST_PAUSE_NANOS, 2 * before.pause());
             refusals.put(key, new Refusal(sentence, pause, System.nanoTime() + pause));
@@ -122,7 +125,9 @@ final class PoolFollower implements AutoCloseable {
     }
 
     private static String key(Wish wish) {
-        return (wish instanceof Add add ? "donor " + add.donor() + " is not added" : "donor " + wish.donor() + " is not left");
+        return (wish instanceof Add add
+                ? "donor " + add.donor() + " is not added"
+                : "donor " + wish.donor() + " is not left");
     }
 
     private static String text(io.leapnbd.tools.cli.DonorAddress donor) {

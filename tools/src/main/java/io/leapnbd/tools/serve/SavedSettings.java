@@ -89,7 +89,8 @@ record SavedSettings(
         if (keys.contains(DonorSettings.ALL) && !values.containsKey(DonorSettings.ALL)) {
             throw new CommandFailure(
                     ExitCode.FAILED,
-                    "--save: a registry names this server's donors, or they are in its process, so none are written into " + file);
+                    "--save: a registry names this server's donors, or they are in its process, so none are written into "
+                            + file);
         }
         String section = "[" + role + (instance == null ? "" : "." + instance) + "]";
         try {

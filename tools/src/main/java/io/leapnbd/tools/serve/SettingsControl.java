@@ -102,8 +102,8 @@ final class SettingsControl {
     void makeRead(Map<String, List<String>> read) {
         Map<String, String> wanted = new LinkedHashMap<>();
         if (ofRegistry && read.containsKey(DonorSettings.ALL)) {
-            throw new IllegalArgumentException(
-                    DonorSettings.ALL + ": a registry names this server's donors; another one, or a list, needs a restart");
+            throw new IllegalArgumentException(DonorSettings.ALL
+                    + ": a registry names this server's donors; another one, or a list, needs a restart");
         }
         read.forEach((name, texts) -> {
             if (texts.isEmpty()) {

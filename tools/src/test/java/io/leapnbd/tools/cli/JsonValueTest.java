@@ -48,8 +48,24 @@ class JsonValueTest {
     @ParameterizedTest
     @ValueSource(
             strings = {
-                "", " ", "{", "{\"a\"", "{\"a\":}", "{\"a\":1,}", "[1,", "[1 2]", "\"", "\"\\x\"", "\"\\u12g4\"", "tru", "nul", "1 2",
-                "-", "{a:1}", "<html>", "\"\n\""
+                "",
+                " ",
+                "{",
+                "{\"a\"",
+                "{\"a\":}",
+                "{\"a\":1,}",
+                "[1,",
+                "[1 2]",
+                "\"",
+                "\"\\x\"",
+                "\"\\u12g4\"",
+                "tru",
+                "nul",
+                "1 2",
+                "-",
+                "{a:1}",
+                "<html>",
+                "\"\n\""
             })
     void refusesWhatIsNone(String text) {
         assertThatThrownBy(() -> JsonValue.parse(text))

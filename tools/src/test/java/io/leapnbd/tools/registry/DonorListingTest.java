@@ -85,9 +85,12 @@ class DonorListingTest {
             }
             DonorListing read = DonorListing.of(Map.of("k", new String(letters)));
             assertThat(read.donors().size() + read.unfit().size()).isEqualTo(1);
-            read.donors().forEach(donor -> assertThat(donor.address(true).toString()).isNotEmpty());
+            read.donors()
+                    .forEach(donor -> assertThat(donor.address(true).toString()).isNotEmpty());
             // What people are shown obeys nothing of it.
-            read.unfit().forEach(line -> assertThat(line.chars().noneMatch(Character::isISOControl)).isTrue());
+            read.unfit()
+                    .forEach(line -> assertThat(line.chars().noneMatch(Character::isISOControl))
+                            .isTrue());
         }
     }
 
@@ -104,9 +107,14 @@ class DonorListingTest {
 
     @Test
     void readsSrvRecords() {
-        DonorListing read = DnsNews.listing(
-                List.of("0 5 9400 h1.example.org.", "0 5 9401 H2.example.org.", "0 5 9400 h1.example.org.", "rubbish", "0 0 0 h3."));
-        assertThat(read.donors()).extracting(donor -> donor.address(true).toString())
+        DonorListing read = DnsNews.listing(List.of(
+                "0 5 9400 h1.example.org.",
+                "0 5 9401 H2.example.org.",
+                "0 5 9400 h1.example.org.",
+                "rubbish",
+                "0 0 0 h3."));
+        assertThat(read.donors())
+                .extracting(donor -> donor.address(true).toString())
                 .containsExactly("tcp://h1.example.org:9400", "tcp://h2.example.org:9401");
         assertThat(read.unfit()).hasSize(2);
     }

@@ -14,7 +14,9 @@ class DonorSourceTest {
     @Test
     void readsAnEtcd() {
         DonorSource source = DonorSource.parse("etcd://h1:2379,10.0.0.2,[fe80::1]:99/lab-1");
-        assertThat(source).isInstanceOf(DonorSource.Etcd.class).hasToString("etcd://h1:2379,10.0.0.2:2379,[fe80::1]:99/lab-1");
+        assertThat(source)
+                .isInstanceOf(DonorSource.Etcd.class)
+                .hasToString("etcd://h1:2379,10.0.0.2:2379,[fe80::1]:99/lab-1");
         assertThat(((DonorSource.Etcd) source).donors()).isEqualTo("/leap-nbd/lab-1/donors/");
     }
 
@@ -30,7 +32,9 @@ class DonorSourceTest {
     @Test
     void readsAListAsBefore() {
         assertThat(DonorSource.parse("h1,rdma://h2:9401?zone=a"))
-                .isInstanceOfSatisfying(DonorSource.Named.class, named -> assertThat(named.donors()).hasSize(2));
+                .isInstanceOfSatisfying(
+                        DonorSource.Named.class,
+                        named -> assertThat(named.donors()).hasSize(2));
     }
 
     @ParameterizedTest
@@ -57,6 +61,8 @@ class DonorSourceTest {
 
     @Test
     void showsNoPasswordInAComplaint() {
-        assertThatThrownBy(() -> DonorSource.parse("etcd://root:secret@h1/lab")).message().doesNotContain("secret");
+        assertThatThrownBy(() -> DonorSource.parse("etcd://root:secret@h1/lab"))
+                .message()
+                .doesNotContain("secret");
     }
 }

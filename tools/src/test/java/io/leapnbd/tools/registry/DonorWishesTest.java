@@ -36,21 +36,26 @@ class DonorWishesTest {
     void addsADonorThatIsReady() {
         assertThat(wishes.of(listing(donor("h1", "p1", State.READY)), List.of(), 0))
                 .singleElement()
-                .isInstanceOfSatisfying(Add.class, add -> assertThat(add.donor()).hasToString("tcp://h1:1"));
+                .isInstanceOfSatisfying(
+                        Add.class, add -> assertThat(add.donor()).hasToString("tcp://h1:1"));
     }
 
     @Test
     void leavesADonorOnlyIfTheProcessThatEndsIsTheOneThatIsUsed() {
         DonorListing ends = listing(donor("h1", "p1", State.LEAVING));
-        assertThat(wishes.of(ends, List.of(present("h1", "p1")), 1)).singleElement().isInstanceOf(Leave.class);
+        assertThat(wishes.of(ends, List.of(present("h1", "p1")), 1))
+                .singleElement()
+                .isInstanceOf(Leave.class);
         assertThat(wishes.of(ends, List.of(present("h1", "p2")), 1)).isEmpty();
         assertThat(wishes.of(ends, List.of(present("h1", "")), 1)).isEmpty();
-        assertThat(wishes.of(listing(donor("h1", "p1", State.LEFT)), List.of(present("h1", "p1")), 1)).hasSize(1);
+        assertThat(wishes.of(listing(donor("h1", "p1", State.LEFT)), List.of(present("h1", "p1")), 1))
+                .hasSize(1);
     }
 
     @Test
     void neverLeavesADonorThatIsNotNamed() {
-        assertThat(wishes.of(listing(), List.of(present("h1", "p1"), present("h2", "")), 2)).isEmpty();
+        assertThat(wishes.of(listing(), List.of(present("h1", "p1"), present("h2", "")), 2))
+                .isEmpty();
     }
 
     @Test
@@ -58,28 +63,34 @@ class DonorWishesTest {
         DonorListing ready = listing(donor("h1", "p1", State.READY));
         assertThat(wishes.of(ready, List.of(present("h1", "p1")), 1)).isEmpty();
         assertThat(wishes.of(ready, List.of(), 1)).isEmpty();
-        assertThat(wishes.of(listing(donor("h1", "p2", State.READY)), List.of(), 1)).hasSize(1);
+        assertThat(wishes.of(listing(donor("h1", "p2", State.READY)), List.of(), 1))
+                .hasSize(1);
     }
 
     @Test
     void leavesNobodyWhenTheNumbersRunOut() {
         DonorListing ends = listing(donor("h1", "p1", State.LEAVING));
-        assertThat(wishes.of(ends, List.of(present("h1", "p1")), DonorWishes.MOST_SPENT)).hasSize(1);
-        assertThat(wishes.of(ends, List.of(present("h1", "p1")), DonorWishes.MOST_SPENT + 1)).isEmpty();
+        assertThat(wishes.of(ends, List.of(present("h1", "p1")), DonorWishes.MOST_SPENT))
+                .hasSize(1);
+        assertThat(wishes.of(ends, List.of(present("h1", "p1")), DonorWishes.MOST_SPENT + 1))
+                .isEmpty();
     }
 
     @Test
     void takesALoopbackAddressForItsOwnMachinesOnly() {
-        assertThat(wishes.of(listing(donor("127.0.0.1", "p1", State.READY)), List.of(), 0)).hasSize(1);
+        assertThat(wishes.of(listing(donor("127.0.0.1", "p1", State.READY)), List.of(), 0))
+                .hasSize(1);
         DonorWishes elsewhere = new DonorWishes(false, "another machine");
-        assertThat(elsewhere.of(listing(donor("127.0.0.1", "p1", State.READY)), List.of(), 0)).isEmpty();
-        assertThat(elsewhere.usable(listing(donor("127.0.0.1", "p1", State.READY)))).isEmpty();
+        assertThat(elsewhere.of(listing(donor("127.0.0.1", "p1", State.READY)), List.of(), 0))
+                .isEmpty();
+        assertThat(elsewhere.usable(listing(donor("127.0.0.1", "p1", State.READY))))
+                .isEmpty();
     }
 
     @Test
     void joinsListsByAddressAndTheFirstCounts() {
-        List<DonorAddress> joined =
-                DonorWishes.join(DonorAddress.parseList("h1:1?zone=a,h2:1"), DonorAddress.parseList("h1:1?zone=b,h3:1"));
+        List<DonorAddress> joined = DonorWishes.join(
+                DonorAddress.parseList("h1:1?zone=a,h2:1"), DonorAddress.parseList("h1:1?zone=b,h3:1"));
         assertThat(joined).extracting(DonorAddress::machine).containsExactly("zone a", "h2", "h3");
     }
 
@@ -243,7 +254,9 @@ class DonorWishesTest {
             view.list(revision, registry);
             if (random.nextBoolean() && revision > copyRevision) {
                 late.stream().limit(random.nextInt(late.size() + 1)).forEach(Runnable::run);
-                assertThat(view.values()).as("what is older than a list (seed %d)", seed).isEqualTo(registry);
+                assertThat(view.values())
+                        .as("what is older than a list (seed %d)", seed)
+                        .isEqualTo(registry);
             }
         }
 
@@ -257,13 +270,17 @@ class DonorWishesTest {
                 String host = wish.donor().address().host();
                 switch (wish) {
                     case Leave _ -> {
-                        assertThat(ended).as("who is left has said that it ends (seed %d)", seed).contains(used.get(host));
+                        assertThat(ended)
+                                .as("who is left has said that it ends (seed %d)", seed)
+                                .contains(used.get(host));
                         if (!fails) {
                             used.remove(host);
                         }
                     }
                     case Add add -> {
-                        assertThat(used).as("who is added is not there (seed %d)", seed).doesNotContainKey(host);
+                        assertThat(used)
+                                .as("who is added is not there (seed %d)", seed)
+                                .doesNotContainKey(host);
                         assertThat(removedByHand)
                                 .as("an operator has removed it (seed %d)", seed)
                                 .doesNotContain(add.process());
@@ -298,12 +315,16 @@ class DonorWishesTest {
                     .filter(one -> !removedByHand.contains(one.getValue()))
                     .map(Map.Entry::getKey)
                     .collect(Collectors.toSet());
-            assertThat(used.keySet()).as("all that live are used (seed %d)", seed).containsAll(wanted);
+            assertThat(used.keySet())
+                    .as("all that live are used (seed %d)", seed)
+                    .containsAll(wanted);
             List<String> left = new ArrayList<>(used.values());
             left.retainAll(ended);
-            left.removeIf(process -> !registry.containsValue(donor(hostOf(process), process, State.LEFT)
-                    .json()));
-            assertThat(left).as("all that are known to have ended are left (seed %d)", seed).isEmpty();
+            left.removeIf(process -> !registry.containsValue(
+                    donor(hostOf(process), process, State.LEFT).json()));
+            assertThat(left)
+                    .as("all that are known to have ended are left (seed %d)", seed)
+                    .isEmpty();
         }
 
         private String hostOf(String process) {

@@ -73,7 +73,9 @@ class EtcdClientTest {
     @Test
     void readsKeysAndValues() throws Exception {
         member(exchange -> say(
-                exchange, 200, "{\"header\":{\"revision\":\"9\"},\"kvs\":[{\"key\":\"L2E=\",\"value\":\"Yg==\"}],\"count\":\"1\"}"));
+                exchange,
+                200,
+                "{\"header\":{\"revision\":\"9\"},\"kvs\":[{\"key\":\"L2E=\",\"value\":\"Yg==\"}],\"count\":\"1\"}"));
         try (EtcdClient client = client(RegistryAccess.OPEN)) {
             assertThat(client.range("/")).isEqualTo(new EtcdClient.Range(9, Map.of("/a", "b")));
         }

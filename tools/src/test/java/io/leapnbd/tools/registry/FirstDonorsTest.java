@@ -61,7 +61,9 @@ class FirstDonorsTest {
     @Test
     void addsThoseThatAreRegisteredNow() throws Exception {
         board.post(new DonorListing(List.of(donor("h2", 0), donor("h3", 0)), List.of()));
-        assertThat(await(BEFORE, 1 << 30, 1, LONG)).extracting(DonorAddress::machine).containsExactly("zone a", "h2", "h3");
+        assertThat(await(BEFORE, 1 << 30, 1, LONG))
+                .extracting(DonorAddress::machine)
+                .containsExactly("zone a", "h2", "h3");
     }
 
     @Test
@@ -95,7 +97,8 @@ class FirstDonorsTest {
                 .hasMessageContaining("nobody listens there");
         board.post(new DonorListing(List.of(), List.of("registered as k: no JSON")));
         assertThatThrownBy(() -> await(List.of(), 8, 1, Duration.ofMillis(10)))
-                .hasMessageContaining("no donor is registered in etcd://h0:2379/lab that can be used (registered as k: no JSON)");
+                .hasMessageContaining(
+                        "no donor is registered in etcd://h0:2379/lab that can be used (registered as k: no JSON)");
     }
 
     @Test
