@@ -30,7 +30,7 @@ final class EtcdBodies {
      * @param line takes each; false ends it
      * @param end is told why there are no more
      */
-    static BodySubscriber<Void> lines(int most, Predicate<String> line, Consumer<String> end) {
+    static BodySubscriber<@Nullable Void> lines(int most, Predicate<String> line, Consumer<String> end) {
         return new Lines(most, line, end);
     }
 

@@ -177,7 +177,7 @@ public final class EtcdClient implements AutoCloseable {
         private final AtomicInteger unread = new AtomicInteger();
         private final AtomicBoolean ended = new AtomicBoolean();
         private volatile @Nullable String why;
-        private final CompletableFuture<HttpResponse<Void>> answer;
+        private final CompletableFuture<HttpResponse<@Nullable Void>> answer;
 
         private Watch(HttpRequest request) {
             answer = http.sendAsync(request, info -> EtcdBodies.lines(MOST_UNREAD, this::take, this::end));

@@ -1,5 +1,6 @@
 package io.leapnbd.tools.registry;
 
+import java.util.Objects;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
@@ -7,6 +8,10 @@ import org.jspecify.annotations.Nullable;
 final class NewsBoard {
 
     private @Nullable DonorListing newest;
+
+    /** How many there were. */
+    private long posts;
+
     private @Nullable String complaint;
 
     NewsBoard() {}
@@ -15,6 +20,7 @@ final class NewsBoard {
         complaint = null;
         if (!listing.equals(newest)) {
             newest = listing;
+            posts++;
             notifyAll();
         }
     }
@@ -36,7 +42,9 @@ final class NewsBoard {
 
     synchronized @Nullable DonorListing await(@Nullable DonorListing known, long nanos) throws InterruptedException {
         long end = System.nanoTime() + nanos;
-        for (long left = nanos; newest == known && left > 0; left = end - System.nanoTime()) {
+        long before = posts;
+        boolean isKnown = Objects.equals(newest, known);
+        for (long left = nanos; isKnown && posts == before && left > 0; left = end - System.nanoTime()) {
             TimeUnit.NANOSECONDS.timedWait(this, left);
         }
         return newest;

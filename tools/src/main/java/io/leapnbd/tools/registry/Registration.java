@@ -130,8 +130,7 @@ public final class Registration implements AutoCloseable {
                 complaint = null;
             }
         } catch (RegistryException e) {
-            if (complaint == null
-                    || written == null && !String.valueOf(e.getMessage()).equals(complaint)) {
+            if (!String.valueOf(e.getMessage()).equals(complaint)) {
                 log.warn("not registered in {}: {}; it is tried again", etcd, e.getMessage());
             }
             complaint = String.valueOf(e.getMessage());

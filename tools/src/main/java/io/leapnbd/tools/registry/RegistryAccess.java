@@ -5,6 +5,7 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.List;
 import javax.net.ssl.SSLContext;
 import org.jspecify.annotations.Nullable;
 
@@ -39,12 +40,13 @@ public record RegistryAccess(
          */
         public static Login read(Path file) throws IOException {
             byte[] content = SecretFile.read(file, MOST, FORM);
-            String[] lines = new String(content, StandardCharsets.UTF_8).split("\\R");
+            List<String> lines =
+                    new String(content, StandardCharsets.UTF_8).lines().toList();
             Arrays.fill(content, (byte) 0);
-            if (lines.length != 2 || lines[0].isBlank() || lines[1].isEmpty()) {
+            if (lines.size() != 2 || lines.getFirst().isBlank() || lines.getLast().isEmpty()) {
                 throw new IOException(file + " names no user; " + FORM);
             }
-            return new Login(lines[0].strip(), lines[1]);
+            return new Login(lines.getFirst().strip(), lines.getLast());
         }
 
         /** Without the password. */

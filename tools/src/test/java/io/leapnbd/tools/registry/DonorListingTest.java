@@ -104,18 +104,4 @@ class DonorListingTest {
         assertThat(read.donors()).hasSize(DonorListing.MOST);
         assertThat(read.unfit()).hasSize(8);
     }
-
-    @Test
-    void readsSrvRecords() {
-        DonorListing read = DnsNews.listing(List.of(
-                "0 5 9400 h1.example.org.",
-                "0 5 9401 H2.example.org.",
-                "0 5 9400 h1.example.org.",
-                "rubbish",
-                "0 0 0 h3."));
-        assertThat(read.donors())
-                .extracting(donor -> donor.address(true).toString())
-                .containsExactly("tcp://h1.example.org:9400", "tcp://h2.example.org:9401");
-        assertThat(read.unfit()).hasSize(2);
-    }
 }

@@ -133,8 +133,6 @@ class DonorWishesTest {
         /** The server's donors: by host the process that its link has met. */
         private final Map<String, String> used = new TreeMap<>();
 
-        private int spent;
-
         History(long seed) {
             this.seed = seed;
             random = new Random(seed);
@@ -287,7 +285,6 @@ class DonorWishesTest {
                         String lives = alive.get(host);
                         if (!fails && lives != null) {
                             used.put(host, lives);
-                            spent++;
                             wishes.added(add);
                         }
                     }
