@@ -104,9 +104,14 @@ public record DonorAddress(Transport transport, HostPort address, String zone) {
         return zone.isEmpty() ? address.host() : "zone " + zone;
     }
 
+    /** Whether it may be what counts as one machine. */
+    public static boolean isZone(String name) {
+        return ZONE.matcher(name).matches();
+    }
+
     private static String zone(String item, String query) {
         String name = query.startsWith("zone=") ? query.substring("zone=".length()) : "";
-        if (!ZONE.matcher(name).matches()) {
+        if (!isZone(name)) {
             throw new TypeConversionException("'" + item + "' has '?" + query
                     + "' behind it; write ?zone=NAME, with letters, digits, '.', '_' and '-'");
         }

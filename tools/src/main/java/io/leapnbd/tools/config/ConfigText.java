@@ -20,6 +20,7 @@ final class ConfigText {
             Map.entry("FOLDER", "/etc/leap-nbd/folder"),
             Map.entry("PATH", "/run/leap-nbd/swap.sock"),
             Map.entry("NAME", "name"),
+            Map.entry("ETCD", "etcd://10.0.0.2:2379,10.0.0.3:2379/lab"),
             Map.entry("LEVEL", "info"),
             Map.entry("FORMAT", "text"),
             Map.entry("HOW", "on"),

@@ -436,12 +436,11 @@ public final class DonorCommand implements Callable<Integer>, Configurable {
             option = "--advertise";
             String address = advertise;
             HostPort told = address == null ? null : HostPort.parse(address, 0);
-            option = "--zone";
-            String given = zone == null ? "" : zone;
-            if (!given.isEmpty()) {
-                var _ = DonorAddress.parseList("h:1?zone=" + given);
-            }
-            return new DonorRegistration.Settings(etcd, registryAccess.access(), told, given);
+            String given = zone;
+            require(
+                    given == null || DonorAddress.isZone(given),
+                    "--zone: '" + given + "' is no zone's name; that has 1 to 64 letters, digits, '.', '_' and '-'");
+            return new DonorRegistration.Settings(etcd, registryAccess.access(), told, given == null ? "" : given);
         } catch (TypeConversionException e) {
             throw new ParameterException(spec.commandLine(), option + ": " + e.getMessage(), e);
         }

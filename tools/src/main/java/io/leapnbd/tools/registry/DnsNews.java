@@ -75,6 +75,7 @@ final class DnsNews implements DonorNews {
             }
             try {
                 // What no donor can be called is refused.
+                DonorRecord.requireHost(target.host());
                 var _ = new io.leapnbd.bypass.link.DonorAddress(target.host(), target.port());
                 donors.add(DonorRecord.at(HostPort.parse(target.toString(), 0)));
             } catch (IllegalArgumentException | TypeConversionException e) {

@@ -85,6 +85,8 @@ public record DonorRecord(
     /** Of a name that is shown to people. */
     private static final int LONGEST_NAME = 255;
 
+    private static final Pattern HOST = Pattern.compile("[A-Za-z0-9._:%-]+");
+
     private static final Pattern ZONE = Pattern.compile("[A-Za-z0-9._-]{0,64}");
 
     /** A number that names a donor process and is not its incarnation, which only those who have a link need to know. */
@@ -144,6 +146,7 @@ public record DonorRecord(
         if (address.port() == 0) {
             throw new IllegalArgumentException("its address '" + address + "' has no port");
         }
+        requireHost(address.host());
         if (address.host().equals("0.0.0.0") || address.host().equals("::")) {
             throw new IllegalArgumentException("its address " + address + " is that of no machine");
         }
@@ -179,6 +182,13 @@ public record DonorRecord(
                 read.get("bytes_total").number(-1),
                 read.get("bytes_free").number(-1),
                 held(read));
+    }
+
+    /** Whether it may be a host's name or address: nothing that a list of donors has between them. */
+    static void requireHost(String host) {
+        if (!HOST.matcher(host).matches()) {
+            throw new IllegalArgumentException("'" + host + "' is no host's name or address");
+        }
     }
 
     private static List<Held> held(JsonValue read) {

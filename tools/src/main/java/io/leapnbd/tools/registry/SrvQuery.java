@@ -7,6 +7,7 @@ import java.io.IOException;
 import java.net.DatagramPacket;
 import java.net.DatagramSocket;
 import java.net.InetSocketAddress;
+import java.net.PortUnreachableException;
 import java.net.Socket;
 import java.net.SocketTimeoutException;
 import java.nio.BufferUnderflowException;
@@ -73,6 +74,8 @@ final class SrvQuery {
                     return ask(server, question);
                 } catch (SocketTimeoutException e) {
                     last = new IOException(server + " does not answer", e);
+                } catch (PortUnreachableException e) {
+                    last = new IOException("nobody listens at " + server, e);
                 } catch (NoSuchName e) {
                     throw e;
                 } catch (IOException e) {

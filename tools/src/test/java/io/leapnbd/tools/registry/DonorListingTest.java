@@ -58,6 +58,8 @@ class DonorListingTest {
                 "10.0.0.2:9400 | 0.0.0.0:9400 | no machine",
                 "10.0.0.2:9400 | a,b:1?zone=x | is not an address",
                 "10.0.0.2:9400 | '' | is not an address",
+                "10.0.0.2:9400 | h1,h2:9400 | is no host's name",
+                "10.0.0.2:9400 | h1?x:9400 | is no host's name",
                 "rack-1 | a?b | zone",
                 "rack-1 | a/../b | zone",
                 "\"tcp\" | \"carrier-pigeon\" | ''",
