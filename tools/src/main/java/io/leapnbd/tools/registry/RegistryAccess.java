@@ -43,7 +43,9 @@ public record RegistryAccess(
             List<String> lines =
                     new String(content, StandardCharsets.UTF_8).lines().toList();
             Arrays.fill(content, (byte) 0);
-            if (lines.size() != 2 || lines.getFirst().isBlank() || lines.getLast().isEmpty()) {
+            if (lines.size() != 2
+                    || lines.getFirst().isBlank()
+                    || lines.getLast().isEmpty()) {
                 throw new IOException(file + " names no user; " + FORM);
             }
             return new Login(lines.getFirst().strip(), lines.getLast());

@@ -157,7 +157,11 @@ final class SrvQuery {
         }
         out.put((byte) 0).putShort((short) SRV).putShort((short) INTERNET);
         // How long an answer may be (RFC 6891).
-        out.put((byte) 0).putShort((short) OPT).putShort((short) LONGEST_PACKET).putInt(0).putShort((short) 0);
+        out.put((byte) 0)
+                .putShort((short) OPT)
+                .putShort((short) LONGEST_PACKET)
+                .putInt(0)
+                .putShort((short) 0);
         return Arrays.copyOf(out.array(), out.position());
     }
 

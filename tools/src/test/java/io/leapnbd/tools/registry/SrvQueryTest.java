@@ -52,7 +52,8 @@ class SrvQueryTest {
     @Test
     void readsHostsPortsAndHowLongTheyAreGood() throws IOException {
         assertThat(parse(answer(0x8180, 2)))
-                .isEqualTo(new SrvQuery.Answer(List.of(new HostPort("h0.lab", 9400), new HostPort("h1.lab", 9401)), 60));
+                .isEqualTo(
+                        new SrvQuery.Answer(List.of(new HostPort("h0.lab", 9400), new HostPort("h1.lab", 9401)), 60));
     }
 
     @Test
@@ -77,8 +78,11 @@ class SrvQueryTest {
             }
             byte[] cut = Arrays.copyOf(answer, random.nextInt(answer.length + 1));
             try {
-                DonorListing read = DnsNews.listing(parse(random.nextBoolean() ? answer : cut).targets());
-                read.unfit().forEach(line -> assertThat(line.chars().noneMatch(Character::isISOControl)).isTrue());
+                DonorListing read = DnsNews.listing(
+                        parse(random.nextBoolean() ? answer : cut).targets());
+                read.unfit()
+                        .forEach(line -> assertThat(line.chars().noneMatch(Character::isISOControl))
+                                .isTrue());
             } catch (IOException e) {
                 assertThat(e).message().isNotEmpty();
             }
@@ -87,9 +91,12 @@ class SrvQueryTest {
 
     @Test
     void passesOverWhatIsNoAddress() {
-        DonorListing read = DnsNews.listing(
-                List.of(new HostPort("h1", 9400), new HostPort("h1", 9400), new HostPort("h2", 0), new HostPort("a,b", 1)));
-        assertThat(read.donors()).singleElement().extracting(donor -> donor.address(true).toString()).isEqualTo("tcp://h1:9400");
+        DonorListing read = DnsNews.listing(List.of(
+                new HostPort("h1", 9400), new HostPort("h1", 9400), new HostPort("h2", 0), new HostPort("a,b", 1)));
+        assertThat(read.donors())
+                .singleElement()
+                .extracting(donor -> donor.address(true).toString())
+                .isEqualTo("tcp://h1:9400");
         assertThat(read.unfit()).hasSize(2);
     }
 }
