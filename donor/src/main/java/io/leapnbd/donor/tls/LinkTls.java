@@ -15,6 +15,7 @@ import io.netty.util.ReferenceCountUtil;
 import java.io.IOException;
 import java.net.Socket;
 import java.security.GeneralSecurityException;
+import java.security.SecureRandom;
 import java.security.cert.CertificateException;
 import java.security.cert.X509Certificate;
 import java.time.Duration;
@@ -57,6 +58,8 @@ public final class LinkTls implements AutoCloseable {
     private record Shown(List<X509Certificate> chain, Runnable cut) {}
 
     private final Role role;
+    private final LinkProtection protection;
+    private final SecureRandom random = new SecureRandom();
     private final Set<Shown> links = ConcurrentHashMap.newKeySet();
     private final ThreadPoolExecutor verifier;
 
@@ -66,8 +69,9 @@ public final class LinkTls implements AutoCloseable {
     /** Likewise. */
     private volatile int rereads;
 
-    private LinkTls(Role role, Use use) {
+    private LinkTls(Role role, LinkProtection protection, Use use) {
         this.role = role;
+        this.protection = protection;
         this.use = use;
         verifier = new ThreadPoolExecutor(
                 1,
@@ -77,6 +81,12 @@ public final class LinkTls implements AutoCloseable {
                 new ArrayBlockingQueue<>(WAITING),
                 task -> Thread.ofPlatform().daemon().name("link-certificates").unstarted(task));
         verifier.prestartAllCoreThreads();
+        if (protection == LinkProtection.AUTH) {
+            // The first keys of a process take a tenth of a second. A loop has no time for that.
+            verifier.execute(() -> {
+                FrameKeys _ = FrameKeys.of(drawShare(), drawShare());
+            });
+        }
     }
 
     /**
@@ -85,7 +95,17 @@ public final class LinkTls implements AutoCloseable {
      * @throws IOException in one sentence, if these are not a donor's credentials, or of no use
      */
     public static LinkTls donor(LinkCredentials credentials) throws IOException {
-        return new LinkTls(Role.DONOR, of(credentials, Role.DONOR));
+        return donor(credentials, LinkProtection.AUTH);
+    }
+
+    /**
+     * For the donor's end of links.
+     *
+     * @param protection the least that it takes of links over TCP
+     * @throws IOException in one sentence, if these are not a donor's credentials, or of no use
+     */
+    public static LinkTls donor(LinkCredentials credentials, LinkProtection protection) throws IOException {
+        return new LinkTls(Role.DONOR, protection, of(credentials, Role.DONOR));
     }
 
     /**
@@ -94,7 +114,17 @@ public final class LinkTls implements AutoCloseable {
      * @throws IOException in one sentence, if these are not a server's credentials, or of no use
      */
     public static LinkTls server(LinkCredentials credentials) throws IOException {
-        return new LinkTls(Role.SERVER, of(credentials, Role.SERVER));
+        return server(credentials, LinkProtection.TLS);
+    }
+
+    /**
+     * For the server's end of links.
+     *
+     * @param protection what it asks for of links over TCP
+     * @throws IOException in one sentence, if these are not a server's credentials, or of no use
+     */
+    public static LinkTls server(LinkCredentials credentials, LinkProtection protection) throws IOException {
+        return new LinkTls(Role.SERVER, protection, of(credentials, Role.SERVER));
     }
 
     private static Use of(LinkCredentials credentials, Role role) throws IOException {
@@ -157,6 +187,18 @@ public final class LinkTls implements AutoCloseable {
     /** What this end shows. */
     public X509Certificate certificate() {
         return use.credentials().own();
+    }
+
+    /** How frames of links over TCP go on after the handshake: what a server asks for, or the least that a donor takes. */
+    public LinkProtection protection() {
+        return protection;
+    }
+
+    /** Draws this end's part of a link's {@link FrameKeys}. */
+    public byte[] drawShare() {
+        byte[] share = new byte[FrameKeys.SHARE];
+        random.nextBytes(share);
+        return share;
     }
 
     /** When its certificate ends, or that of the authority if that is sooner. Connections that are open then stay open. */

@@ -48,6 +48,9 @@ public final class TlsProblem {
         if (own != null) {
             return "is refused: its certificate " + own;
         }
+        if (problem instanceof AlteredFrameException) {
+            return "breaks the link: " + problem.getMessage();
+        }
         if (isNotTls(problem)) {
             return notTls(peer);
         }
