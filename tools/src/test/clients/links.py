@@ -309,6 +309,52 @@ def stand_by(linked):
     linked.server = second
 
 
+def tags(linked):
+    """Frames in clear with tags: names can be read on the wire and pages cannot; what is done to them is found, and no page is wrong."""
+    linked.server.kill()
+    auth = {"encrypt": "on", "link_security": "auth"}
+    linked.wire.tap()
+    server = linked.serve(linked.web, "server with tags", fresh=True, take_over=True, state=linked.processes.path("tags"), **auth).ready()
+    linked.server = server
+    shown = [(donor["authenticated"], donor["encrypted"], donor["link_security"]) for donor in server.status()["donors"]]
+    require(shown == [(True, False, "auth")] * 2, f"status says of links: {shown}")
+    text = linked.processes.run(LAUNCHER, "status", "--http", server.uri("http").removeprefix("http://"))
+    require("auth, h1" in text and "auth, h2" in text, text)
+    secret = (b"the quick brown fox jumps over the lazy dog, " * 100)[:PAGE]
+    connection = connect(server.unix_uri)
+    require(connection.wait(connection.write(SIZE - PAGE, secret)) == [0], "a write")
+    await_that(lambda: len(linked.wire.heard()) > PAGE, "the page goes over the wire")
+    require(b"leap" in linked.wire.heard(), "frames do not go in clear")
+    require(secret[:64] not in linked.wire.heard(), "the page is on the wire as it is")
+    job = Verified(linked.processes, server, 0, SIZE // 4, iops=4000)
+
+    def passes(before, what):
+        job.look()
+        return getattr(linked.wire, what) > before
+
+    try:
+        for does, what in ((linked.wire.flip, "changed"), (linked.wire.double, "doubled"), (linked.wire.swap, "swapped")):
+            before, ended = getattr(linked.wire, what), server.status()["donors"][1]["reconnects"]
+            does(4 if what == "changed" else 1)
+            await_that(lambda before=before, what=what: passes(before, what), f"bytes are {what}", 60)
+            if what == "doubled":  # of the others some touch only what is in a page
+                await_that(lambda ended=ended: server.status()["donors"][1]["reconnects"] > ended, "the connection ends", 60)
+            await_that(lambda: server.status()["donors"][1]["up"], "the donor is back")
+        job.finish()
+    finally:
+        job.close()
+    said = server.errors() + linked.donors[1].errors()
+    require("a frame was changed, left out or repeated on the way" in said, "nobody says that a frame was changed")
+    read = connection.read(SIZE - PAGE, PAGE)
+    require(connection.wait(read) == [0] and bytes(read.data) == secret, "a page is another one")
+    connection.close()
+    strict = Donor(linked.processes, "16M", "a donor of TLS alone", pool=linked.pool.add("h4"), link_security="tls").ready()
+    said = linked.refusal(linked.serve(linked.web, "another server with tags", [strict], replicas=1, export="other", **auth))
+    require("refuses --link-security auth" in said, said)
+    require("frames in clear are not allowed" in strict.errors(), strict.errors())
+    strict.kill()
+
+
 def exposed(processes):
     """Beyond this machine nobody is served, and nobody is talked to, without a pool or a word."""
     said = processes.run(LAUNCHER, "donor", "--memory", "16M", "--slab-size", "1M", "--listen", "0.0.0.0:0", fails=True)
@@ -344,4 +390,5 @@ def run(suite, processes):
     suite.test("links: nothing of a page is on the wire", tapped)
     suite.test("links: kill -9 of the server and of a donor loses nothing", killed)
     suite.test("links: a stand-by with the same identity takes the export over", stand_by)
+    suite.test("links: with tags in place of TLS nothing of a page is on the wire, and what is changed there comes out", tags)
     suite.run(lambda: Linked(processes))

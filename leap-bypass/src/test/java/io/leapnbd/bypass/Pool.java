@@ -1,6 +1,7 @@
 package io.leapnbd.bypass;
 
 import io.leapnbd.donor.tls.LinkCredentials;
+import io.leapnbd.donor.tls.LinkProtection;
 import io.leapnbd.donor.tls.LinkTls;
 import io.leapnbd.donor.tls.PoolAuthority;
 import io.leapnbd.donor.tls.PoolName;
@@ -73,6 +74,16 @@ public final class Pool {
     /** The server's end. */
     public LinkTls server(String name) throws GeneralSecurityException, IOException {
         return LinkTls.server(credentials(Role.SERVER, name));
+    }
+
+    /** The donor's end, and the least that it takes. */
+    public LinkTls donor(String name, LinkProtection protection) throws GeneralSecurityException, IOException {
+        return LinkTls.donor(credentials(Role.DONOR, name), protection);
+    }
+
+    /** The server's end, and what it asks for. */
+    public LinkTls server(String name, LinkProtection protection) throws GeneralSecurityException, IOException {
+        return LinkTls.server(credentials(Role.SERVER, name), protection);
     }
 
     /** Shows any certificate, and believes those of this pool, whatever their role. */

@@ -15,6 +15,7 @@ import io.netty.handler.ssl.SslHandler;
 import io.netty.handler.ssl.SslHandshakeCompletionEvent;
 import io.netty.util.ReferenceCountUtil;
 import java.nio.channels.ClosedChannelException;
+import java.util.Objects;
 import javax.net.ssl.SSLException;
 import javax.net.ssl.SSLHandshakeException;
 import org.slf4j.Logger;
@@ -54,7 +55,8 @@ final class Authentication extends ChannelInboundHandlerAdapter {
         }
         try {
             SslHandler tls = ctx.pipeline().get(SslHandler.class);
-            link.identified(LinkTls.peer(tls.engine().getSession()).identity());
+            LinkTls ours = Objects.requireNonNull(listener.tls());
+            link.identified(LinkTls.peer(tls.engine().getSession()).identity(), new KeyExchange(ours));
             ctx.pipeline().get(CloseByTls.class).known();
             ctx.pipeline().remove(HandshakeLimit.class);
             ctx.pipeline().remove(this);

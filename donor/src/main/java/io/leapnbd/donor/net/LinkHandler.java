@@ -5,6 +5,8 @@ import io.leapnbd.donor.protocol.Protocol;
 import io.leapnbd.donor.protocol.RequestHeader;
 import io.leapnbd.donor.protocol.Status;
 import io.leapnbd.donor.store.Identity;
+import io.leapnbd.donor.tls.AlteredFrameException;
+import io.leapnbd.donor.tls.FrameKeys;
 import io.leapnbd.donor.tls.Role;
 import io.leapnbd.donor.tls.TlsProblem;
 import io.netty.buffer.ByteBuf;
@@ -12,6 +14,7 @@ import io.netty.channel.Channel;
 import io.netty.channel.ChannelFuture;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelInboundHandlerAdapter;
+import io.netty.handler.ssl.SslHandler;
 import java.io.IOException;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.ScheduledFuture;
@@ -57,6 +60,13 @@ final class LinkHandler extends ChannelInboundHandlerAdapter implements Conversa
     private final LinkMemory.Account memory;
     private final PartialRequest partial;
     private final LinkEnd end;
+    private final ReceiveBuffers receives;
+
+    /** How frames in clear are agreed on; null if they are not. */
+    private @Nullable KeyExchange keys;
+
+    /** Looks at the tags of requests in clear; null if they have none. */
+    private @Nullable TaggedRequests tagged;
 
     /** What has arrived and was not looked at yet. */
     private @Nullable ByteBuf received;
@@ -86,20 +96,38 @@ final class LinkHandler extends ChannelInboundHandlerAdapter implements Conversa
         requests = conversation.requests;
         memory = listener.memory().open(() -> execute(this::memoryThere), conversation::evicted);
         partial = new PartialRequest(channel.alloc(), memory);
-        channel.config()
-                .setRecvByteBufAllocator(
-                        listener.tls() == null
-                                ? ReceiveBuffers.plain(listener.memory(), partial)
-                                : ReceiveBuffers.encrypted(listener.memory()));
+        receives = listener.tls() == null
+                ? ReceiveBuffers.plain(listener.memory(), partial)
+                : ReceiveBuffers.encrypted(listener.memory());
+        channel.config().setRecvByteBufAllocator(receives);
     }
 
     Conversation conversation() {
         return conversation;
     }
 
-    /** The peer has shown who it is. */
-    void identified(Identity identity) {
+    /** The peer has shown who it is, and may ask for frames in clear. */
+    void identified(Identity identity, KeyExchange exchange) {
         requests.identified(identity);
+        requests.mayAskForKeys(exchange);
+        keys = exchange;
+    }
+
+    /** The keys that TLS has to make room for; null if it stays, or is gone. */
+    private @Nullable FrameKeys agreed() {
+        KeyExchange exchange = keys;
+        return exchange == null ? null : exchange.agreed();
+    }
+
+    /** The keys were told, by the last bytes that TLS was given. What is said from here on has tags in place of it, in both directions. */
+    private void goInClear(FrameKeys agreed) {
+        keys = null;
+        replies.tagWith(agreed.fromDonor());
+        tagged = new TaggedRequests(agreed.fromServer());
+        receives.inClear(partial);
+        // What it has received and not decrypted is handed on, as it came.
+        SslHandler _ = channel.pipeline().remove(SslHandler.class);
+        CloseByTls _ = channel.pipeline().remove(CloseByTls.class);
     }
 
     @Override
@@ -204,10 +232,28 @@ final class LinkHandler extends ChannelInboundHandlerAdapter implements Conversa
         } finally {
             answering = false;
         }
+        FrameKeys agreed = agreed();
+        if (agreed != null && !conversation.ended()) {
+            goInClear(agreed);
+        }
     }
 
     /** Answers what has arrived; true if it has to stop before it is through. */
     private boolean answerReceived() {
+        try {
+            return answerWhatFits();
+        } catch (AlteredFrameException e) {
+            // Somebody has been at the link: it ends at once, by a reset.
+            listener.counters().badRequests.increment();
+            listener.log().info("link from {} closed: it {}", peer(), TlsProblem.sentence(e, Role.SERVER));
+            conversation.end();
+            end.byResetOnly();
+            close();
+            return false;
+        }
+    }
+
+    private boolean answerWhatFits() throws AlteredFrameException {
         ByteBuf in = received;
         int work = 0;
         while (!conversation.ended() && (partial.whole() != null || (in != null && in.isReadable()))) {
@@ -233,6 +279,10 @@ final class LinkHandler extends ChannelInboundHandlerAdapter implements Conversa
                 return true;
             }
             work += done;
+            if (agreed() != null) {
+                // What follows is not for TLS.
+                return false;
+            }
         }
         return false;
     }
@@ -300,7 +350,10 @@ final class LinkHandler extends ChannelInboundHandlerAdapter implements Conversa
     }
 
     /** Answers one request, or puts the beginning of one aside. Tells how much work it was, or {@link #WAITS_FOR_MEMORY} or {@link #UNFINISHED}. */
-    private int answerNext(ByteBuf in) {
+    private int answerNext(ByteBuf in) throws AlteredFrameException {
+        if (!opened(in)) {
+            return 0;
+        }
         if (partial.begun() || in.readableBytes() < RequestHeader.LENGTH) {
             return gather(in);
         }
@@ -310,18 +363,50 @@ final class LinkHandler extends ChannelInboundHandlerAdapter implements Conversa
             refuse(in, at);
             return 0;
         }
-        int length = RequestHeader.LENGTH + payload;
+        int length = length(in, at);
         if (in.readableBytes() < length) {
             return gather(in);
         }
         int work = answer(in, at);
         if (work >= 0) {
             in.skipBytes(length);
+            nextTagged();
         }
         return work;
     }
 
-    private int gather(ByteBuf in) {
+    /** Whether the header that comes next may be looked at: it has no tag, or one that fits. */
+    @SuppressWarnings("ReferenceEquality") // Two buffers of the same bytes are equal, and not the same.
+    private boolean opened(ByteBuf in) throws AlteredFrameException {
+        TaggedRequests tags = tagged;
+        if (tags == null || tags.opened()) {
+            return true;
+        }
+        ByteBuf header = tags.open(in);
+        if (header != in) {
+            conversation.frameBegan();
+            if (header != null) {
+                ByteBuf _ = partial.header(header);
+            }
+        }
+        return header != null;
+    }
+
+    /** Of a request from its header on. */
+    private int length(ByteBuf in, int at) {
+        return RequestHeader.LENGTH
+                + RequestHeader.payload(in, at)
+                + (tagged == null ? 0 : TaggedRequests.tail(in, at));
+    }
+
+    private void nextTagged() {
+        TaggedRequests tags = tagged;
+        if (tags != null) {
+            tags.next();
+        }
+    }
+
+    private int gather(ByteBuf in) throws AlteredFrameException {
         if (!partial.begun()) {
             conversation.frameBegan();
         }
@@ -334,7 +419,7 @@ final class LinkHandler extends ChannelInboundHandlerAdapter implements Conversa
             refuse(request, 0);
             return 0;
         }
-        int length = RequestHeader.LENGTH + payload;
+        int length = length(request, 0);
         if (!memory.mayTake(length)) {
             return giveUp();
         }
@@ -350,15 +435,20 @@ final class LinkHandler extends ChannelInboundHandlerAdapter implements Conversa
     }
 
     /** It may have to be asked again, when nothing more has arrived. */
-    private int answerGathered(ByteBuf request) {
+    private int answerGathered(ByteBuf request) throws AlteredFrameException {
         int work = answer(request, 0);
         if (work >= 0) {
             partial.drop();
+            nextTagged();
         }
         return work;
     }
 
-    private int answer(ByteBuf in, int at) {
+    private int answer(ByteBuf in, int at) throws AlteredFrameException {
+        TaggedRequests tags = tagged;
+        if (tags != null) {
+            tags.checkBody(in, at);
+        }
         if (!requests.unfinished()) {
             int most = requests.mostReplyBytes(in, at);
             if (most <= SMALL_REPLY) {

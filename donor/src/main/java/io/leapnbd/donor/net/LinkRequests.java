@@ -19,6 +19,7 @@ import io.leapnbd.donor.store.Identity;
 import io.leapnbd.donor.store.Listing;
 import io.leapnbd.donor.store.MarkedPages;
 import io.leapnbd.donor.store.SlabStore;
+import io.leapnbd.donor.tls.FrameKeys;
 import io.netty.buffer.ByteBuf;
 import java.nio.charset.StandardCharsets;
 import java.util.UUID;
@@ -77,6 +78,9 @@ final class LinkRequests {
     /** Who the peer has shown to be. */
     private Identity identity = Identity.ANONYMOUS;
 
+    /** How the peer may have its frames in clear from then on; null if it may not ask. */
+    private @Nullable KeyExchange keys;
+
     /** What the last hello that was accepted was given; null before. */
     private @Nullable Claim claim;
 
@@ -100,6 +104,11 @@ final class LinkRequests {
     /** The peer has shown who it is; before anything else. */
     void identified(Identity shown) {
         identity = shown;
+    }
+
+    /** The peer may ask for keys of frames, until it has said hello. */
+    void mayAskForKeys(KeyExchange exchange) {
+        keys = exchange;
     }
 
     /** Who the peer has shown to be. */
@@ -151,6 +160,7 @@ final class LinkRequests {
         boolean claimed = claimed();
         boolean good = switch (operation) {
             case Operation.HELLO -> !claimed && payload >= Hello.FIXED_LENGTH && payload <= Hello.MAX_LENGTH;
+            case Operation.KEYS -> keys != null && payload == FrameKeys.SHARE;
             case Operation.WRITE ->
                 (claimed ? payload >= 0 && payload <= maxPayload : payload == 0)
                         && payload == RequestHeader.length(in, at);
@@ -181,6 +191,7 @@ final class LinkRequests {
                         claimed() ? PageMarks.encodedLength(Math.max(0, RequestHeader.length(in, at))) : 0;
                     case Operation.LIST -> claimed() ? maxPayload : 0;
                     case Operation.GRANT, Operation.EXPOSE -> SlabKey.LENGTH;
+                    case Operation.KEYS -> FrameKeys.SHARE;
                     default -> 0;
                 };
     }
@@ -206,7 +217,12 @@ final class LinkRequests {
     byte answer(ByteBuf in, int at) {
         byte operation = RequestHeader.operation(in, at);
         if (operation == Operation.HELLO) {
+            keys = null;
             return hello(in, at);
+        }
+        KeyExchange exchange = keys;
+        if (operation == Operation.KEYS && exchange != null) {
+            return keys(exchange, in, at);
         }
         Claim its = claim;
         if (its == null) {
@@ -288,7 +304,7 @@ final class LinkRequests {
     /** Whether the link ends after this status of an answer, be it to a hello or not. */
     static boolean ends(byte status, byte operation) {
         return switch (status) {
-            case Status.BAD_REQUEST, Status.UNSUPPORTED_VERSION, Status.OTHER_IDENTITY -> true;
+            case Status.BAD_REQUEST, Status.UNSUPPORTED_VERSION, Status.OTHER_IDENTITY, Status.TLS_ONLY -> true;
             case Status.FENCED -> operation != Operation.HELLO;
             case Status.NO_SPACE -> operation == Operation.HELLO;
             default -> false;
@@ -316,6 +332,21 @@ final class LinkRequests {
         if (its != null) {
             its.close();
         }
+    }
+
+    /** The link's frames go in clear behind this reply. */
+    private byte keys(KeyExchange exchange, ByteBuf in, int at) {
+        keys = null;
+        byte[] theirs = new byte[FrameKeys.SHARE];
+        in.getBytes(at + RequestHeader.LENGTH, theirs);
+        byte[] ours = exchange.answer(theirs);
+        byte status = ours == null ? Status.TLS_ONLY : Status.OK;
+        if (ours == null) {
+            refuse(in, at, status);
+        } else {
+            ByteBuf _ = begin(in, at, status, ours.length).writeBytes(ours);
+        }
+        return status;
     }
 
     private byte read(Claim its, ByteBuf in, int at) {

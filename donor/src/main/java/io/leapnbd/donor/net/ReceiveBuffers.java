@@ -12,7 +12,7 @@ import org.jspecify.annotations.Nullable;
 final class ReceiveBuffers extends DefaultMaxMessagesRecvByteBufAllocator {
 
     private final LinkMemory memory;
-    private final @Nullable PartialRequest partial;
+    private @Nullable PartialRequest partial;
 
     private ReceiveBuffers(LinkMemory memory, @Nullable PartialRequest partial) {
         super(1);
@@ -28,6 +28,11 @@ final class ReceiveBuffers extends DefaultMaxMessagesRecvByteBufAllocator {
     /** Of a link over TLS. */
     static ReceiveBuffers encrypted(LinkMemory memory) {
         return new ReceiveBuffers(memory, null);
+    }
+
+    /** Of a link that says what it means from here on. */
+    void inClear(PartialRequest from) {
+        partial = from;
     }
 
     @Override

@@ -66,6 +66,12 @@ public final class Operation {
      */
     public static final byte READY = 11;
 
+    /**
+     * Before the hello, inside of TLS over TCP: the rest of the link goes in clear with tags. Body and reply body are what each end has drawn for the
+     * keys ({@code docs/link-auth.md}).
+     */
+    public static final byte KEYS = 12;
+
     /** Reads {@code length} bytes at {@code offset} of the slab {@code slab}; they are the reply's payload. */
     public static final byte READ = 16;
 

@@ -51,6 +51,9 @@ public final class Status {
     /** The donor serves only peers with a certificate of its pool, and the link has none. The link is closed after this reply. */
     public static final byte UNAUTHENTICATED = 12;
 
+    /** The donor serves links only over TLS to their end. The link is closed after this reply. */
+    public static final byte TLS_ONLY = 13;
+
     private Status() {}
 
     /** The constant's name, for messages. */
@@ -69,6 +72,7 @@ public final class Status {
             case PAGE_LOST -> "page lost";
             case OTHER_IDENTITY -> "the export belongs to another identity";
             case UNAUTHENTICATED -> "it serves only servers of its pool; start this one with --pool";
+            case TLS_ONLY -> "frames in clear are not allowed (--link-security tls)";
             default -> "status " + status;
         };
     }

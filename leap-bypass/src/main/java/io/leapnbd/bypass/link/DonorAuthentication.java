@@ -1,23 +1,33 @@
 package io.leapnbd.bypass.link;
 
+import io.leapnbd.donor.tls.FrameKeys;
 import io.leapnbd.donor.tls.HandshakeLimit;
+import io.leapnbd.donor.tls.LinkProtection;
 import io.leapnbd.donor.tls.LinkTls;
 import io.leapnbd.donor.tls.Role;
 import io.leapnbd.donor.tls.TlsProblem;
+import io.netty.buffer.ByteBuf;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelInboundHandlerAdapter;
 import io.netty.handler.ssl.SslHandler;
 import io.netty.handler.ssl.SslHandshakeCompletionEvent;
-import io.netty.util.ReferenceCountUtil;
 import javax.net.ssl.SSLException;
+import org.jspecify.annotations.Nullable;
 
 /** Stands behind TLS until that has shown who the donor is; only then the connection is there for the session. On the link's loop. */
 final class DonorAuthentication extends ChannelInboundHandlerAdapter {
 
     private final TcpSession session;
+    private final LinkTls tls;
+    private final ReplyReader reader;
 
-    DonorAuthentication(TcpSession session) {
+    /** What frames in clear are agreed on with, once the donor is known; null before, and if they stay in TLS. */
+    private @Nullable KeysAsked asked;
+
+    DonorAuthentication(TcpSession session, LinkTls tls, ReplyReader reader) {
         this.session = session;
+        this.tls = tls;
+        this.reader = reader;
     }
 
     @Override
@@ -27,7 +37,30 @@ final class DonorAuthentication extends ChannelInboundHandlerAdapter {
 
     @Override
     public void channelRead(ChannelHandlerContext ctx, Object message) {
-        ReferenceCountUtil.release(message);
+        ByteBuf in = (ByteBuf) message;
+        try {
+            KeysAsked asking = asked;
+            FrameKeys agreed = asking == null ? null : asking.answer(in);
+            if (agreed != null) {
+                asked = null;
+                // What TLS has received behind this, and not decrypted, is handed on as it came.
+                ctx.pipeline().remove(SslHandler.class);
+                reader.checkWith(agreed.fromDonor());
+                session.inClear(agreed.fromServer());
+                known(ctx);
+            }
+        } catch (RefusedException e) {
+            asked = null;
+            session.refused(String.valueOf(e.getMessage()));
+        } finally {
+            in.release();
+        }
+    }
+
+    private void known(ChannelHandlerContext ctx) {
+        ctx.pipeline().remove(HandshakeLimit.class);
+        ctx.pipeline().remove(this);
+        ctx.fireChannelActive();
     }
 
     @Override
@@ -41,11 +74,15 @@ final class DonorAuthentication extends ChannelInboundHandlerAdapter {
             return;
         }
         try {
-            SslHandler tls = ctx.pipeline().get(SslHandler.class);
-            session.authenticated(LinkTls.peer(tls.engine().getSession()));
-            ctx.pipeline().remove(HandshakeLimit.class);
-            ctx.pipeline().remove(this);
-            ctx.fireChannelActive();
+            SslHandler handler = ctx.pipeline().get(SslHandler.class);
+            session.authenticated(LinkTls.peer(handler.engine().getSession()));
+            if (tls.protection() == LinkProtection.TLS) {
+                known(ctx);
+            } else {
+                KeysAsked asking = new KeysAsked(tls);
+                asked = asking;
+                ctx.writeAndFlush(asking.frame(), ctx.voidPromise());
+            }
         } catch (SSLException e) {
             session.refused(TlsProblem.sentence(e, Role.DONOR));
         }

@@ -5,6 +5,8 @@ import io.leapnbd.donor.protocol.Operation;
 import io.leapnbd.donor.protocol.ProtocolException;
 import io.leapnbd.donor.protocol.ReplyHeader;
 import io.leapnbd.donor.protocol.Status;
+import io.leapnbd.donor.tls.AlteredFrameException;
+import io.leapnbd.donor.tls.FrameTags;
 import io.leapnbd.donor.tls.Role;
 import io.leapnbd.donor.tls.TlsProblem;
 import io.netty.buffer.ByteBuf;
@@ -29,8 +31,18 @@ final class ReplyReader extends ChannelInboundHandlerAdapter {
     static final byte TLS_ALERT = 21;
 
     private final TcpSession session;
-    private final ByteBuf header = Unpooled.directBuffer(ReplyHeader.LENGTH, ReplyHeader.LENGTH);
-    private final ByteBuf control = Unpooled.buffer(HelloReply.FIXED_LENGTH, HelloReply.MAX_LENGTH);
+
+    /** A header that comes in pieces, and its tag before it if it has one. */
+    private final ByteBuf header =
+            Unpooled.directBuffer(FrameTags.LENGTH + ReplyHeader.LENGTH, FrameTags.LENGTH + ReplyHeader.LENGTH);
+
+    private final ByteBuf control = Unpooled.buffer(HelloReply.FIXED_LENGTH, HelloReply.MAX_LENGTH + FrameTags.LENGTH);
+
+    /** Of replies, if they come in clear; null otherwise. */
+    private @Nullable FrameTags tags;
+
+    /** Bytes before a header. */
+    private int before;
 
     private boolean greeted;
 
@@ -46,6 +58,12 @@ final class ReplyReader extends ChannelInboundHandlerAdapter {
 
     ReplyReader(TcpSession session) {
         this.session = session;
+    }
+
+    /** Replies come in clear, with tags. Before the first of them. */
+    void checkWith(FrameTags with) {
+        tags = with;
+        before = FrameTags.LENGTH;
     }
 
     @Override
@@ -108,6 +126,8 @@ final class ReplyReader extends ChannelInboundHandlerAdapter {
                     readHeader(in, now);
                 }
             }
+        } catch (AlteredFrameException e) {
+            session.refused(TlsProblem.sentence(e, Role.DONOR));
         } catch (ProtocolException e) {
             session.brokeProtocol(String.valueOf(e.getMessage()));
         } finally {
@@ -115,17 +135,27 @@ final class ReplyReader extends ChannelInboundHandlerAdapter {
         }
     }
 
-    private void readHeader(ByteBuf in, long now) throws ProtocolException {
-        if (header.writerIndex() == 0 && in.readableBytes() >= ReplyHeader.LENGTH) {
+    private void readHeader(ByteBuf in, long now) throws ProtocolException, AlteredFrameException {
+        int length = before + ReplyHeader.LENGTH;
+        if (header.writerIndex() == 0 && in.readableBytes() >= length) {
             int at = in.readerIndex();
-            in.skipBytes(ReplyHeader.LENGTH);
-            begin(in, at, now);
+            in.skipBytes(length);
+            check(in, at);
+            begin(in, at + before, now);
             return;
         }
-        in.readBytes(header, Math.min(in.readableBytes(), header.writableBytes()));
-        if (!header.isWritable()) {
+        in.readBytes(header, Math.min(in.readableBytes(), length - header.writerIndex()));
+        if (header.writerIndex() == length) {
             header.clear();
-            begin(header, 0, now);
+            check(header, 0);
+            begin(header, before, now);
+        }
+    }
+
+    private void check(ByteBuf buf, int tag) throws AlteredFrameException {
+        FrameTags with = tags;
+        if (with != null) {
+            with.checkHeader(buf, tag + before, ReplyHeader.LENGTH, tag);
         }
     }
 
@@ -161,6 +191,8 @@ final class ReplyReader extends ChannelInboundHandlerAdapter {
         if (remaining == 0) {
             end(now);
         } else {
+            // A body that is no page data has a tag behind it.
+            remaining += operation == Operation.READ ? 0 : before;
             inPayload = true;
         }
     }
@@ -176,7 +208,7 @@ final class ReplyReader extends ChannelInboundHandlerAdapter {
         };
     }
 
-    private void readPayload(ByteBuf in, long now) throws ProtocolException {
+    private void readPayload(ByteBuf in, long now) throws ProtocolException, AlteredFrameException {
         int count = Math.min(in.readableBytes(), remaining);
         LinkRequest of = request;
         if (of != null && operation == Operation.READ) {
@@ -189,7 +221,17 @@ final class ReplyReader extends ChannelInboundHandlerAdapter {
         remaining -= count;
         if (remaining == 0) {
             inPayload = false;
+            checkBody();
             end(now);
+        }
+    }
+
+    private void checkBody() throws AlteredFrameException {
+        FrameTags with = tags;
+        if (with != null && operation != Operation.READ) {
+            filled -= before;
+            with.checkBody(control, 0, filled, filled);
+            control.writerIndex(filled);
         }
     }
 

@@ -3,6 +3,7 @@ package io.leapnbd.bypass.link;
 import io.leapnbd.donor.protocol.Hello;
 import io.leapnbd.donor.protocol.Operation;
 import io.leapnbd.donor.protocol.RequestHeader;
+import io.leapnbd.donor.tls.FrameTags;
 import io.netty.buffer.ByteBuf;
 import io.netty.channel.Channel;
 import org.jspecify.annotations.Nullable;
@@ -28,16 +29,28 @@ final class RequestWriter {
     private @Nullable ByteBuf gathered;
     private boolean pending;
 
-    RequestWriter(Channel channel) {
+    /** Of requests, if they go in clear; null otherwise. */
+    private final @Nullable FrameTags tags;
+
+    /**
+     * For one connection.
+     *
+     * @param tags of its requests, if they go in clear; null otherwise
+     */
+    RequestWriter(Channel channel, @Nullable FrameTags tags) {
         this.channel = channel;
+        this.tags = tags;
     }
 
     void hello(Hello hello) {
         ByteBuf frame = channel.alloc().directBuffer();
-        frame.writeZero(RequestHeader.LENGTH);
+        int at = tags == null ? 0 : FrameTags.LENGTH;
+        int body = at + RequestHeader.LENGTH;
+        frame.writeZero(body);
         hello.encode(frame);
-        int payload = frame.readableBytes() - RequestHeader.LENGTH;
-        RequestHeader.encode(frame, 0, Operation.HELLO, 0, 0, 0, 0, payload, 0);
+        int payload = frame.writerIndex() - body;
+        RequestHeader.encode(frame, at, Operation.HELLO, 0, 0, 0, 0, payload, 0);
+        tag(frame, at, payload);
         channel.write(frame, channel.voidPromise());
         pending = true;
     }
@@ -46,9 +59,11 @@ final class RequestWriter {
         boolean carries = request.sendsData();
         long[] lost = request.lost;
         int payload = carries ? request.length : lost == null ? 0 : lost.length * Long.BYTES;
-        boolean copied = payload <= COPY_LIMIT || lost != null;
-        ByteBuf out = room(RequestHeader.LENGTH + (copied ? payload : 0));
-        int at = out.writerIndex();
+        boolean body = tags != null && payload > 0 && request.operation != Operation.WRITE;
+        boolean copied = payload <= COPY_LIMIT || lost != null || body;
+        int before = tags == null ? 0 : FrameTags.LENGTH;
+        ByteBuf out = room(2 * before + RequestHeader.LENGTH + (copied ? payload : 0));
+        int at = out.writerIndex() + before;
         RequestHeader.encode(
                 out,
                 at,
@@ -61,6 +76,9 @@ final class RequestWriter {
                 request.version);
         RequestHeader.setFlags(out, at, request.flags());
         out.writerIndex(at + RequestHeader.LENGTH);
+        if (!body) {
+            tag(out, at, 0);
+        }
         if (carries) {
             ByteBuf data = request.data();
             if (copied) {
@@ -78,7 +96,24 @@ final class RequestWriter {
                 out.writeLongLE(word);
             }
         }
+        if (body) {
+            tag(out, at, payload);
+        }
         pending = true;
+    }
+
+    /** Puts the tag of a header before it, and that of a body behind it, if there is one that has a tag. */
+    private void tag(ByteBuf out, int header, int body) {
+        FrameTags with = tags;
+        if (with == null) {
+            return;
+        }
+        with.signHeader(out, header, RequestHeader.LENGTH, header - FrameTags.LENGTH);
+        if (body > 0) {
+            int end = out.writerIndex();
+            out.ensureWritable(FrameTags.LENGTH).writerIndex(end + FrameTags.LENGTH);
+            with.signBody(out, header + RequestHeader.LENGTH, body, end);
+        }
     }
 
     void flush() {

@@ -3,7 +3,11 @@ package io.leapnbd.bypass.link;
 import io.leapnbd.donor.protocol.Operation;
 import io.leapnbd.donor.protocol.Protocol;
 import io.leapnbd.donor.protocol.ReplyHeader;
+import io.leapnbd.donor.protocol.RequestHeader;
 import io.leapnbd.donor.protocol.Status;
+import io.leapnbd.donor.tls.FrameKeys;
+import io.leapnbd.donor.tls.FrameTags;
+import io.leapnbd.donor.tls.LinkProtection;
 import io.leapnbd.donor.tls.LinkTls;
 import io.leapnbd.donor.tls.Role;
 import io.leapnbd.donor.tls.TlsProblem;
@@ -29,11 +33,15 @@ final class SocketExchange implements Exchange {
     /** What is read and written: the socket, or TLS over it. */
     private final Socket through;
 
+    /** Of frames in clear; null if they have no tags. */
+    private final @Nullable FrameKeys keys;
+
     private final long timeoutNanos;
 
-    private SocketExchange(DeadlineSocket socket, Socket through, long timeoutNanos) {
+    private SocketExchange(DeadlineSocket socket, Socket through, @Nullable FrameKeys keys, long timeoutNanos) {
         this.socket = socket;
         this.through = through;
+        this.keys = keys;
         this.timeoutNanos = timeoutNanos;
     }
 
@@ -59,8 +67,10 @@ final class SocketExchange implements Exchange {
                 socket.readUntil(System.nanoTime() + share);
                 socket.connect(addresses.get(i), millis(share));
                 Socket through = tls == null ? socket : shakeHands(socket, tls);
+                FrameKeys keys = tls == null || tls.protection() == LinkProtection.TLS ? null : agree(through, tls);
                 connected = true;
-                return new SocketExchange(socket, through, timeout.toNanos());
+                // TLS is left where it is: closing it would say something that is no frame.
+                return new SocketExchange(socket, keys == null ? through : socket, keys, timeout.toNanos());
             } catch (IOException e) {
                 problem = e;
             } finally {
@@ -85,6 +95,26 @@ final class SocketExchange implements Exchange {
         }
     }
 
+    private static FrameKeys agree(Socket through, LinkTls tls) throws IOException {
+        KeysAsked asked = new KeysAsked(tls);
+        ByteBuf frame = asked.frame();
+        through.getOutputStream().write(frame.array(), frame.arrayOffset(), frame.readableBytes());
+        ByteBuf answer = Unpooled.buffer(ReplyHeader.LENGTH);
+        try {
+            while (true) {
+                if (answer.writeBytes(through.getInputStream(), asked.missing()) < 0) {
+                    throw new EOFException("closed the connection");
+                }
+                FrameKeys agreed = asked.answer(answer);
+                if (agreed != null) {
+                    return agreed;
+                }
+            }
+        } catch (SSLException e) {
+            throw refused(e);
+        }
+    }
+
     private static IOException refused(SSLException problem) {
         for (Throwable at = problem; at != null; at = at.getCause()) {
             if (at instanceof SocketTimeoutException) {
@@ -101,7 +131,8 @@ final class SocketExchange implements Exchange {
     public ByteBuf ask(byte operation, ByteBuf frame) throws IOException {
         socket.readUntil(System.nanoTime() + timeoutNanos);
         try {
-            through.getOutputStream().write(frame.array(), frame.arrayOffset(), frame.readableBytes());
+            ByteBuf said = keys == null ? frame : tagged(frame, keys.fromServer());
+            through.getOutputStream().write(said.array(), said.arrayOffset(), said.readableBytes());
             return answer(operation);
         } catch (SocketTimeoutException e) {
             throw new IOException(
@@ -111,9 +142,29 @@ final class SocketExchange implements Exchange {
         }
     }
 
+    /** A server asks for no page data before it opens its links, so each body has a tag. */
+    private static ByteBuf tagged(ByteBuf frame, FrameTags with) {
+        int body = frame.readableBytes() - RequestHeader.LENGTH;
+        int length = FrameTags.LENGTH + frame.readableBytes() + (body > 0 ? FrameTags.LENGTH : 0);
+        ByteBuf out = Unpooled.buffer(length);
+        out.writeZero(FrameTags.LENGTH).writeBytes(frame);
+        with.signHeader(out, FrameTags.LENGTH, RequestHeader.LENGTH, 0);
+        if (body > 0) {
+            with.signBody(out, FrameTags.LENGTH + RequestHeader.LENGTH, body, out.writerIndex());
+        }
+        return out.writerIndex(length);
+    }
+
     private ByteBuf answer(byte operation) throws IOException {
-        ByteBuf answer = Unpooled.buffer(ReplyHeader.LENGTH);
-        read(answer, ReplyHeader.LENGTH);
+        ByteBuf answer = Unpooled.buffer(FrameTags.LENGTH + ReplyHeader.LENGTH);
+        FrameKeys with = keys;
+        if (with != null) {
+            read(answer, FrameTags.LENGTH + ReplyHeader.LENGTH);
+            with.fromDonor().checkHeader(answer, FrameTags.LENGTH, ReplyHeader.LENGTH, 0);
+            answer.skipBytes(FrameTags.LENGTH).discardReadBytes();
+        } else {
+            read(answer, ReplyHeader.LENGTH);
+        }
         if (ReplyHeader.operation(answer, 0) == Operation.LAST_WORD) {
             throw new IOException("closed the connection: " + Status.name(ReplyHeader.status(answer, 0)));
         }
@@ -125,6 +176,12 @@ final class SocketExchange implements Exchange {
             throw new IOException("does not speak the donor protocol; is it a leap-nbd donor?");
         }
         read(answer, payload);
+        if (with != null && payload > 0) {
+            int end = answer.writerIndex();
+            read(answer, FrameTags.LENGTH);
+            with.fromDonor().checkBody(answer, ReplyHeader.LENGTH, payload, end);
+            answer.writerIndex(end);
+        }
         return answer;
     }
 

@@ -3,6 +3,7 @@ package io.leapnbd.bypass.link;
 import io.leapnbd.donor.protocol.Hello;
 import io.leapnbd.donor.protocol.HelloReply;
 import io.leapnbd.donor.protocol.Status;
+import io.leapnbd.donor.tls.FrameTags;
 import io.leapnbd.donor.tls.HandshakeLimit;
 import io.leapnbd.donor.tls.LinkTls;
 import io.leapnbd.donor.tls.PoolName;
@@ -48,6 +49,10 @@ final class TcpSession implements LinkSession {
 
     private @Nullable Channel channel;
     private @Nullable RequestWriter writer;
+
+    /** Of requests, if they go in clear; null otherwise. */
+    private @Nullable FrameTags requestTags;
+
     private InFlight inFlight = new InFlight(1);
     private int backgroundCount;
     private boolean accepted;
@@ -133,7 +138,7 @@ final class TcpSession implements LinkSession {
                 fresh.pipeline()
                         .addLast(new HandshakeLimit())
                         .addLast(both.handler(fresh.alloc(), connectTimeout))
-                        .addLast(new DonorAuthentication(TcpSession.this))
+                        .addLast(new DonorAuthentication(TcpSession.this, both, reader))
                         .addLast(reader);
             }
         };
@@ -156,7 +161,12 @@ final class TcpSession implements LinkSession {
         link.donor().showedItself(peer);
     }
 
-    /** TLS fails. Before the donor has accepted the link that is for a reason, and later it is the wire. */
+    /** The connection goes in clear from here on. */
+    void inClear(FrameTags requests) {
+        requestTags = requests;
+    }
+
+    /** TLS fails, or a frame in clear was changed. Before the donor has accepted the link that is for a reason, and later it is the wire. */
     void refused(String why) {
         if (live()) {
             if (!accepted) {
@@ -170,7 +180,7 @@ final class TcpSession implements LinkSession {
 
     void connected(Channel connected) {
         if (live()) {
-            writer = new RequestWriter(connected);
+            writer = new RequestWriter(connected, requestTags);
             link.connected();
         }
     }

@@ -13,6 +13,7 @@ import io.leapnbd.donor.protocol.Status;
 import io.leapnbd.donor.store.Identity;
 import io.leapnbd.donor.store.SlabStore;
 import io.leapnbd.donor.store.StoreSettings;
+import io.leapnbd.donor.tls.LinkProtection;
 import io.leapnbd.donor.tls.LinkTls;
 import io.leapnbd.donor.tls.Role;
 import io.netty.buffer.UnpooledByteBufAllocator;
@@ -152,6 +153,26 @@ class TlsLinkTest {
         }
         assertThat(linked(address, web)).isNull();
         assertThat(store.statistics().exports().getFirst().identity()).isEqualTo(new Identity("web"));
+    }
+
+    @Test
+    void bothEndsGoOnInClear() throws Exception {
+        LinkTls web = kept(pool.server("web", LinkProtection.AUTH));
+        InetSocketAddress address = donor(kept(pool.donor("h1")));
+        try (Conversation conversation = connector(known(), address, web).talk("a")) {
+            assertThat(conversation.hello(Hello.observe("a", 0)).status()).isEqualTo(Status.OK);
+        }
+        assertThat(linked(address, web)).isNull();
+        assertThat(store.statistics().exports().getFirst().identity()).isEqualTo(new Identity("web"));
+    }
+
+    @Test
+    void aDonorThatTakesTlsAloneRefusesFramesInClear() throws Exception {
+        InetSocketAddress address = donor(kept(pool.donor("h1", LinkProtection.TLS)));
+        LinkTls web = kept(pool.server("web", LinkProtection.AUTH));
+        assertThat(refusedAtStart(address, web)).startsWith("refuses --link-security auth: it was started with");
+        assertThat(linked(address, web)).startsWith("refuses --link-security auth: it was started with");
+        assertThat(linked(address, kept(pool.server("web")))).isNull();
     }
 
     @Test

@@ -26,7 +26,7 @@ final class Keys {
 
     /** A command in quotes; or an option, perhaps with what is to be said of it. */
     private static final Pattern OPTION = Pattern.compile(
-            "'leap-nbd [^']*'|(?<![\\w-])--(?<key>[a-z][a-z-]*[a-z])(?: (?<value>[A-Z]+(?::[A-Z]+)*|on|off|none|require)\\b)?");
+            "'leap-nbd [^']*'|(?<![\\w-])--(?<key>[a-z][a-z-]*[a-z])(?: (?<value>[A-Z]+(?::[A-Z]+)*|on|off|none|require|tls|auth)\\b)?");
 
     private static final String VARIABLE = "LEAP_NBD_";
 

@@ -5,6 +5,7 @@ import io.leapnbd.donor.loop.LoopSettings;
 import io.leapnbd.donor.protocol.Protocol;
 import io.leapnbd.donor.store.OwnerLimits;
 import io.leapnbd.donor.store.StoreSettings;
+import io.leapnbd.donor.tls.LinkProtection;
 import io.leapnbd.donor.tls.Role;
 import io.leapnbd.donor.verbs.VerbsException;
 import io.leapnbd.tools.cli.CommandFailure;
@@ -29,6 +30,7 @@ import io.leapnbd.tools.memory.HeapNeed;
 import io.leapnbd.tools.memory.MachineMemory;
 import io.leapnbd.tools.pool.PoolFolder;
 import io.leapnbd.tools.pool.PoolOptions;
+import io.leapnbd.tools.pool.ProtectionConverter;
 import io.leapnbd.tools.registry.DonorSource;
 import io.leapnbd.tools.registry.RegistryOptions;
 import io.leapnbd.tools.service.ServiceNotice;
@@ -94,6 +96,16 @@ public final class DonorCommand implements Callable<Integer>, Configurable {
 
     @Mixin
     private PoolOptions pool = new PoolOptions();
+
+    @Option(
+            names = "--link-security",
+            paramLabel = "MODE",
+            defaultValue = "auth",
+            converter = ProtectionConverter.class,
+            description =
+                    "The least that links of --pool have to be over TCP. auth: servers may ask for frames in clear with tags"
+                            + " (serve --link-security). tls: they are refused. Default: ${DEFAULT-VALUE}.")
+    private LinkProtection linkSecurity = LinkProtection.AUTH;
 
     @Option(
             names = "--slab-size",
@@ -279,7 +291,7 @@ public final class DonorCommand implements Callable<Integer>, Configurable {
                 store = store.withReadySlabs(0).withHugePages(false);
             }
             donor = LendingDonor.open(
-                    store, listen, transports(), pool.folder(), running, endpoint, lacks, reload, registration);
+                    store, listen, transports(), pool.folder(linkSecurity), running, endpoint, lacks, reload, registration);
         } catch (IllegalArgumentException e) {
             throw new ParameterException(spec.commandLine(), String.valueOf(e.getMessage()), e);
         } catch (IOException e) {

@@ -2,6 +2,7 @@ package io.leapnbd.tools.donor;
 
 import io.leapnbd.bypass.link.DonorAddress.Transport;
 import io.leapnbd.donor.store.OwnerLimits;
+import io.leapnbd.donor.tls.LinkProtection;
 import io.leapnbd.donor.tls.LinkTls;
 import io.leapnbd.tools.cli.HostPort;
 import io.leapnbd.tools.http.SecurityLine;
@@ -45,7 +46,13 @@ final class DonorSecurity {
                         part,
                         true,
                         "TLS 1.3 with servers of pool '" + tls.own().pool()
-                                + "'; an export is of the server that made it" + more);
+                                + "'; an export is of the server that made it" + inClear(transport, tls) + more);
+    }
+
+    private static String inClear(Transport transport, LinkTls tls) {
+        return transport == Transport.TCP && tls.protection() == LinkProtection.AUTH
+                ? "; a server may ask for frames in clear with tags (--link-security tls forbids it)"
+                : "";
     }
 
     private static SecurityLine plain(String part, HostPort listen) {

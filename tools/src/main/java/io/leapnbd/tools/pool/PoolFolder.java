@@ -1,6 +1,7 @@
 package io.leapnbd.tools.pool;
 
 import io.leapnbd.donor.tls.LinkCredentials;
+import io.leapnbd.donor.tls.LinkProtection;
 import io.leapnbd.donor.tls.LinkTls;
 import io.leapnbd.donor.tls.Role;
 import io.leapnbd.nbd.tls.CertificateNames;
@@ -23,8 +24,9 @@ import org.jspecify.annotations.Nullable;
  * that {@code --tls-certificates} takes it as well.
  *
  * @param path of the folder
+ * @param protection of links: what a server asks for, or the least that a donor takes
  */
-public record PoolFolder(Path path) {
+public record PoolFolder(Path path, LinkProtection protection) {
 
     /** Of the authority; only the pool's own folder has it. */
     static final String AUTHORITY_KEY = "ca-key.pem";
@@ -36,6 +38,11 @@ public record PoolFolder(Path path) {
 
     /** A certificate that ends sooner is complained of. */
     private static final Duration SOON = Duration.ofDays(30);
+
+    /** For links in TLS. */
+    public PoolFolder(Path path) {
+        this(path, LinkProtection.TLS);
+    }
 
     /**
      * Reads what a donor shows. The caller closes it.
@@ -67,7 +74,9 @@ public record PoolFolder(Path path) {
                         + "-cert.pem; name a folder that 'leap-nbd pool add'" + " made for a " + role.label());
             }
             LinkCredentials credentials = credentials(role);
-            return role == Role.DONOR ? LinkTls.donor(credentials) : LinkTls.server(credentials);
+            return role == Role.DONOR
+                    ? LinkTls.donor(credentials, protection)
+                    : LinkTls.server(credentials, protection);
         } catch (IOException e) {
             throw new IOException("--pool: " + e.getMessage(), e);
         }

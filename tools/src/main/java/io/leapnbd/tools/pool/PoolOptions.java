@@ -1,5 +1,6 @@
 package io.leapnbd.tools.pool;
 
+import io.leapnbd.donor.tls.LinkProtection;
 import io.leapnbd.donor.tls.LinkTls;
 import io.leapnbd.donor.tls.Role;
 import java.io.IOException;
@@ -35,9 +36,14 @@ public final class PoolOptions {
     /** For picocli. */
     public PoolOptions() {}
 
-    /** The folder; null for no pool. */
+    /** The folder, for links in TLS; null for no pool. */
     public @Nullable PoolFolder folder() {
-        return folder == null ? null : new PoolFolder(folder);
+        return folder(LinkProtection.TLS);
+    }
+
+    /** The folder, with what is asked of links; null for no pool. */
+    public @Nullable PoolFolder folder(LinkProtection protection) {
+        return folder == null ? null : new PoolFolder(folder, protection);
     }
 
     /** Why the folder is of no use in this role, in a list of one sentence; none if it is, or there is none. */

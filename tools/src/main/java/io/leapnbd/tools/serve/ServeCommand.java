@@ -4,6 +4,7 @@ import io.leapnbd.bypass.cipher.Encryption;
 import io.leapnbd.bypass.spill.SpillSettings;
 import io.leapnbd.donor.loop.LoopSettings;
 import io.leapnbd.donor.protocol.Protocol;
+import io.leapnbd.donor.tls.LinkProtection;
 import io.leapnbd.donor.tls.Role;
 import io.leapnbd.prefetch.LeapSettings;
 import io.leapnbd.prefetch.PrefetchPolicy;
@@ -27,6 +28,7 @@ import io.leapnbd.tools.linux.Machine;
 import io.leapnbd.tools.memory.MachineMemory;
 import io.leapnbd.tools.pool.LinkSecurity;
 import io.leapnbd.tools.pool.PoolOptions;
+import io.leapnbd.tools.pool.ProtectionConverter;
 import io.leapnbd.tools.registry.DonorSource;
 import io.leapnbd.tools.registry.NoDonorsException;
 import io.leapnbd.tools.registry.RegistryOptions;
@@ -116,6 +118,17 @@ public final class ServeCommand implements Callable<Integer>, Configurable {
 
     @Mixin
     private PoolOptions pool = new PoolOptions();
+
+    @Option(
+            names = "--link-security",
+            paramLabel = "MODE",
+            defaultValue = "tls",
+            converter = ProtectionConverter.class,
+            description =
+                    "How links of --pool go on over TCP when both ends have shown their certificates. tls: all is encrypted. auth:"
+                            + " headers go in clear with tags, and pages as --encrypt has made them, which is less work; for a network"
+                            + " that you trust not to destroy pages. Over RDMA: always tls. Default: ${DEFAULT-VALUE}.")
+    private LinkProtection linkSecurity = LinkProtection.TLS;
 
     @Mixin
     private RegistryOptions registry = new RegistryOptions();
@@ -515,8 +528,18 @@ public final class ServeCommand implements Callable<Integer>, Configurable {
         TlsChoice clients = tls.choice();
         String open = clients.objection(tcp);
         pool.require(open == null, "--listen: " + open);
+        boolean auth = linkSecurity == LinkProtection.AUTH;
+        require(
+                !auth || pool.folder() != null,
+                "--link-security: auth is for links that show certificates; give --pool FOLDER, or leave it out");
+        require(
+                !auth || addresses.isEmpty() || copies.encryption().kind().encrypts(),
+                "--link-security: with auth pages go as they are, and nobody would find a changed one; leave --encrypt on,"
+                        + " or say --link-security tls");
         LinkSecurity security = new LinkSecurity(
-                pool.folder(), pool.insecure(), copies.encryption().kind().encrypts());
+                pool.folder(linkSecurity),
+                pool.insecure(),
+                copies.encryption().kind().encrypts());
         String objection = security.objection(addresses);
         require(objection == null, "--donors: " + objection);
         Path folder = stateDir == null ? RunFile.folder() : stateDir;

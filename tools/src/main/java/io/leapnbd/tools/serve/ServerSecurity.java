@@ -2,10 +2,12 @@ package io.leapnbd.tools.serve;
 
 import io.leapnbd.bypass.cipher.CipherKind;
 import io.leapnbd.bypass.link.DonorAddress.Transport;
+import io.leapnbd.donor.tls.LinkProtection;
 import io.leapnbd.tools.cli.DonorAddress;
 import io.leapnbd.tools.cli.HostPort;
 import io.leapnbd.tools.http.SecurityLine;
 import io.leapnbd.tools.pool.LinkSecurity;
+import io.leapnbd.tools.pool.PoolFolder;
 import java.net.InetSocketAddress;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermission;
@@ -76,12 +78,16 @@ final class ServerSecurity {
                     ? "; what RDMA devices read goes without, and is pages, which are encrypted"
                     : "; pages that RDMA devices read go without, and are not encrypted (--encrypt off)";
         }
+        PoolFolder pool = security.pool();
+        boolean tcp = donors.stream().anyMatch(donor -> donor.transport() == Transport.TCP);
+        String shown = pool != null && tcp && pool.protection() == LinkProtection.AUTH
+                ? "certificates and tags with donors of the pool (--link-security auth): headers go in clear, pages encrypted"
+                        + (rdma ? "; over RDMA TLS 1.3" : "")
+                : "TLS 1.3 with donors of the pool";
         return new SecurityLine(
                 "donor links",
-                security.pool() != null && !security.exposes(donors),
-                security.pool() != null
-                        ? "TLS 1.3 with donors of the pool" + over
-                        : "plain: " + seen(donors, security) + ", and donors do not know who asks");
+                pool != null && !security.exposes(donors),
+                pool != null ? shown + over : "plain: " + seen(donors, security) + ", and donors do not know who asks");
     }
 
     private static String seen(List<DonorAddress> donors, LinkSecurity security) {

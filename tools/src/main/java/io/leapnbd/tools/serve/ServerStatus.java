@@ -11,6 +11,7 @@ import io.leapnbd.bypass.map.Placement;
 import io.leapnbd.donor.loop.LoopTurns;
 import io.leapnbd.donor.protocol.Protocol;
 import io.leapnbd.donor.store.SlabStore;
+import io.leapnbd.donor.tls.LinkProtection;
 import io.leapnbd.donor.tls.LinkTls;
 import io.leapnbd.donor.tls.PoolName;
 import io.leapnbd.nbd.server.ConnectionInfo;
@@ -321,6 +322,7 @@ record ServerStatus(
                     .put("up", donor.up())
                     .put("authenticated", donor.shown() != null)
                     .put("encrypted", encrypted(donor))
+                    .put("link_security", linkSecurity(donor))
                     .put("certificate", shown(donor))
                     .put("links", donor.linksUp())
                     .put("slabs_held", held[i])
@@ -528,7 +530,7 @@ record ServerStatus(
 
     private String security(Donor donor) {
         if (donor.shown() != null) {
-            return "TLS, " + shown(donor);
+            return (inClear(donor) ? "auth, " : "TLS, ") + shown(donor);
         }
         if (device.donorSet().addressOf(donor) == null) {
             return "here";
@@ -536,12 +538,29 @@ record ServerStatus(
         return tls != null ? "-" : "none";
     }
 
+    /** What protects messages on the way to a donor that has shown a certificate: tls or auth; else none. */
+    private String linkSecurity(Donor donor) {
+        if (donor.shown() == null) {
+            return "none";
+        }
+        return inClear(donor) ? LinkProtection.AUTH.label() : LinkProtection.TLS.label();
+    }
+
+    private boolean overRdma(Donor donor) {
+        DonorAddress address = device.donorSet().addressOf(donor);
+        return address != null && address.transport() == DonorAddress.Transport.RDMA;
+    }
+
+    /** Whether headers on the way to a donor go in clear, with tags. */
+    private boolean inClear(Donor donor) {
+        return tls != null && tls.protection() == LinkProtection.AUTH && !overRdma(donor);
+    }
+
     /** Whether all that is on the way to a donor is encrypted. What RDMA devices read is as encrypted as pages are. */
     private boolean encrypted(Donor donor) {
-        DonorAddress address = device.donorSet().addressOf(donor);
-        boolean rdma = address != null && address.transport() == DonorAddress.Transport.RDMA;
         return donor.shown() != null
-                && (!rdma || settings.copies().encryption().kind().encrypts());
+                && !inClear(donor)
+                && (!overRdma(donor) || settings.copies().encryption().kind().encrypts());
     }
 
     private String encrypted() {

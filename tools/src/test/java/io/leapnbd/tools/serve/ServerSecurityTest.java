@@ -2,6 +2,7 @@ package io.leapnbd.tools.serve;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.leapnbd.donor.tls.LinkProtection;
 import io.leapnbd.tools.cli.DonorAddress;
 import io.leapnbd.tools.cli.HostPort;
 import io.leapnbd.tools.http.SecurityLine;
@@ -50,5 +51,17 @@ class ServerSecurityTest {
         assertThat(ServerSecurity.tcp(all, offered).detail())
                 .isEqualTo("TLS is not asked for: whoever reaches this address may read and write the device; use --tls"
                         + " require, or --unix");
+    }
+
+    @Test
+    void linksWithTagsSayWhatGoesInClear() {
+        PoolFolder pool = new PoolFolder(Path.of("pool"), LinkProtection.AUTH);
+        LinkSecurity auth = new LinkSecurity(pool, false, true);
+        assertThat(ServerSecurity.links(DonorAddress.parseList("192.0.2.1"), auth)
+                        .detail())
+                .contains("--link-security auth", "headers go in clear");
+        assertThat(ServerSecurity.links(DonorAddress.parseList("rdma://192.0.2.1"), auth)
+                        .detail())
+                .startsWith("TLS 1.3");
     }
 }

@@ -134,7 +134,7 @@ function showDonors(s) {
       return [
         one.name,
         { text: state, className: one.up ? "" : "bad" },
-        one.authenticated ? `TLS, ${one.certificate}` : one.encrypted ? "encrypted" : "no TLS",
+        one.authenticated ? `${one.link_security === "auth" ? "auth" : "TLS"}, ${one.certificate}` : one.encrypted ? "encrypted" : "no TLS",
         count(one.links),
         {
           text: `${bytes(one.slabs_held * slab)} ours, ${bytes(others * slab)} others', ${bytes(one.slabs_free * slab)} free`,
