@@ -116,6 +116,27 @@ def tls(bench):
     return rows
 
 
+@check("link-auth")
+def link_auth(bench):
+    bench.processes.pool()
+    lends = ("--pool", bench.processes.member("lends"))
+    borrows = ("--prefetch", "none", "--encrypt", "on", "--pool", bench.processes.member("borrows"))
+    peers = []
+    for name in ("auth", "tls"):
+        donor = bench.processes.donor(f"donor-{name}", f"{bench.mib + 64}M", *lends)
+        peers.append(bench.processes.serve(f"over-{name}", bench.options.size, *borrows, "--link-security", name, donors=[donor], label=name))
+    auth, tls = bench.filled(*peers)
+    rows = []
+    for pattern in ("randread", "randwrite"):
+        one = bench.turns(peers, pattern, 1)
+        many = bench.turns(peers, pattern, 32)
+        for figure, wanted, table, depth in (("p50", 1.0, one, 1), ("iops", 1.0, many, 32), ("cpu", 1.0, many, 32)):
+            a, b = table[auth.name][figure], table[tls.name][figure]
+            rows.append(Row(f"two hops, encrypted pages, {pattern}, depth {depth}, --link-security auth against tls", figure, a, b, wanted))
+    bench.processes.end(*auth.processes, *tls.processes)
+    return rows
+
+
 @check("two-hops")
 def two_hops(bench):
     kit = bench.processes.nbdkit_two_hops("kit2", bench.options.size)
