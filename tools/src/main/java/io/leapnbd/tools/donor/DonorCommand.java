@@ -291,7 +291,15 @@ public final class DonorCommand implements Callable<Integer>, Configurable {
                 store = store.withReadySlabs(0).withHugePages(false);
             }
             donor = LendingDonor.open(
-                    store, listen, transports(), pool.folder(linkSecurity), running, endpoint, lacks, reload, registration);
+                    store,
+                    listen,
+                    transports(),
+                    pool.folder(linkSecurity),
+                    running,
+                    endpoint,
+                    lacks,
+                    reload,
+                    registration);
         } catch (IllegalArgumentException e) {
             throw new ParameterException(spec.commandLine(), String.valueOf(e.getMessage()), e);
         } catch (IOException e) {
