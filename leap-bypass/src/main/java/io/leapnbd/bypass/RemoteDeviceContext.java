@@ -9,6 +9,7 @@ import io.leapnbd.bypass.takeover.CopiesWish;
 import io.leapnbd.bypass.takeover.TakeoverSettings;
 import io.leapnbd.donor.protocol.Protocol;
 import io.leapnbd.donor.store.SlabStore;
+import io.leapnbd.donor.tls.LinkProtection;
 import io.leapnbd.donor.tls.LinkTls;
 import io.leapnbd.prefetch.LeapSettings;
 import io.leapnbd.prefetch.PrefetchPolicy;
@@ -300,6 +301,12 @@ public final class RemoteDeviceContext {
         }
         if (donors.isEmpty() == (embedded == null)) {
             throw new IllegalArgumentException("a device needs donors, or else an embedded donor");
+        }
+        if (tls != null
+                && tls.protection() == LinkProtection.AUTH
+                && embedded == null
+                && !encryption.kind().encrypts()) {
+            throw new IllegalArgumentException("links with tags leave pages as they are: encrypt them, or use TLS");
         }
         if (spill != null && embedded != null) {
             throw new IllegalArgumentException("a spill is for pages that donors have no room for; name --donors");

@@ -127,7 +127,7 @@ final class LinkHandler extends ChannelInboundHandlerAdapter implements Conversa
         receives.inClear(partial);
         // What it has received and not decrypted is handed on, as it came.
         SslHandler _ = channel.pipeline().remove(SslHandler.class);
-        CloseByTls _ = channel.pipeline().remove(CloseByTls.class);
+        // Its close goes on to be a reset: a FIN without a last word would say that this process has ended.
     }
 
     @Override
@@ -280,6 +280,13 @@ final class LinkHandler extends ChannelInboundHandlerAdapter implements Conversa
             }
             work += done;
             if (agreed() != null) {
+                if (in != null && in.isReadable()) {
+                    listener.counters().badRequests.increment();
+                    listener.log().info("link from {} closed: it says more over TLS behind its keys", peer());
+                    conversation.end();
+                    end.byResetOnly();
+                    close();
+                }
                 // What follows is not for TLS.
                 return false;
             }

@@ -36,7 +36,7 @@ public final class FrameTags {
     private static final int BLOCK = 16;
 
     /** Bytes that are given to the cipher at a time. A header and the block before it fit. */
-    private static final int CHUNK = 1 << 10;
+    private static final int CHUNK = 128;
 
     private static final byte HEADER = 0;
     private static final byte BODY = 1;

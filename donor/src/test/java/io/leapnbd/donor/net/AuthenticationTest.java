@@ -13,6 +13,7 @@ import io.leapnbd.donor.protocol.Status;
 import io.leapnbd.donor.store.ExportStatistics;
 import io.leapnbd.donor.store.Identity;
 import io.leapnbd.donor.store.OwnerStatistics;
+import io.leapnbd.donor.tls.FrameKeys;
 import io.leapnbd.donor.tls.LinkTls;
 import io.leapnbd.donor.tls.PoolAuthority;
 import io.leapnbd.donor.tls.Role;
@@ -24,7 +25,9 @@ import java.security.GeneralSecurityException;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.UnaryOperator;
 import javax.net.ssl.SSLContext;
@@ -132,6 +135,45 @@ class AuthenticationTest {
             assertThat(first.receive().status()).isEqualTo(Status.FENCED);
             assertThat(first.endsInGoodOrder()).isTrue();
             assertThat(second.ask(Operation.PING, 0, 0, 0, 0).status()).isEqualTo(Status.OK);
+        }
+    }
+
+    /** Keys of frames in clear are told once, before anything else, and inside of TLS only (PROTOCOL.md, section 12). */
+    @Test
+    void keysAreToldFirstAndInsideOfTlsOnly() throws Exception {
+        try (RawLink web = link(pool.issue(Role.SERVER, "web"))) {
+            assertThat(web.hello(Hellos.observe("a")).status()).isEqualTo(Status.OK);
+            assertThat(web.ask(Operation.KEYS, 0, 0, 0, 0, new byte[FrameKeys.SHARE])
+                            .status())
+                    .isEqualTo(Status.BAD_REQUEST);
+        }
+        try (RawLink web = link(pool.issue(Role.SERVER, "web"))) {
+            assertThat(web.ask(Operation.KEYS, 0, 0, 0, 0, new byte[FrameKeys.SHARE - 1])
+                            .status())
+                    .isEqualTo(Status.BAD_REQUEST);
+        }
+        try (TestDonor open = new TestDonor(4);
+                RawLink plain = new RawLink(open.address())) {
+            assertThat(plain.ask(Operation.KEYS, 0, 0, 0, 0, new byte[FrameKeys.SHARE])
+                            .status())
+                    .isEqualTo(Status.BAD_REQUEST);
+        }
+    }
+
+    @Test
+    void whoSaysMoreBehindItsKeysOverTlsIsCutOff() throws Exception {
+        long before = donor.server.statistics().badRequests();
+        try (RawLink web = link(pool.issue(Role.SERVER, "web"))) {
+            byte[] keys = RawLink.frame(Operation.KEYS, 1, 0, 0, 0, 0, new byte[FrameKeys.SHARE]);
+            byte[] twice = Arrays.copyOf(keys, 2 * keys.length);
+            System.arraycopy(keys, 0, twice, keys.length, keys.length);
+            // One record of TLS.
+            web.send(twice);
+            long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(60);
+            while (donor.server.statistics().badRequests() == before) {
+                assertThat(System.nanoTime() - deadline).isNegative();
+                Thread.sleep(2);
+            }
         }
     }
 

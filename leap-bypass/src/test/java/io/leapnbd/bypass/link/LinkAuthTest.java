@@ -14,6 +14,7 @@ import io.leapnbd.donor.store.SlabStore;
 import io.leapnbd.donor.store.StoreSettings;
 import io.leapnbd.donor.tls.LinkProtection;
 import io.leapnbd.donor.tls.LinkTls;
+import io.leapnbd.donor.tls.Role;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
 import io.netty.buffer.UnpooledByteBufAllocator;
@@ -52,6 +53,7 @@ class LinkAuthTest {
     private final List<AutoCloseable> opened = new ArrayList<>();
     private final Pool pool = new Pool();
     private final ByteBuf memory = Unpooled.directBuffer(2 * LARGE, 2 * LARGE).writerIndex(2 * LARGE);
+    private LinkTls lends;
     private LinkTls web;
     private SlabStore store;
     private DonorServer server;
@@ -62,13 +64,13 @@ class LinkAuthTest {
         store = SlabStore.open(StoreSettings.ofMemory(64 * Protocol.MIN_SLAB_SIZE, Protocol.MIN_SLAB_SIZE)
                 .withLock(false)
                 .withReadySlabs(0));
-        LinkTls shown = pool.donor("h1");
+        lends = pool.donor("h1");
         server = DonorServer.start(
                 store,
                 ServerSettings.listenOn(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0))
                         .withLoops(LoopSettings.of(1)),
-                shown);
-        opened.add(shown);
+                lends);
+        opened.add(lends);
         opened.add(server);
         web = pool.server("web", LinkProtection.AUTH);
         opened.add(web);
@@ -85,7 +87,10 @@ class LinkAuthTest {
     }
 
     private DonorLink link(InetSocketAddress address) throws Exception {
-        Donor donor = new Donor("donor", new IgnoringListener());
+        return link(address, new Donor("donor", new IgnoringListener()), web);
+    }
+
+    private DonorLink link(InetSocketAddress address, Donor donor, LinkTls shown) throws Exception {
         donor.stand(DonorStanding.NONE);
         LinkSettings settings = new LinkSettings(
                 "a" + exports++,
@@ -104,7 +109,7 @@ class LinkAuthTest {
                 new DonorAddress("127.0.0.1", address.getPort()),
                 PATIENCE,
                 UnpooledByteBufAllocator.DEFAULT,
-                web);
+                shown);
         return loop.submit(() -> connector.link(loop, 0, settings, PATIENCE.toNanos()))
                 .get(DEADLINE_SECONDS, TimeUnit.SECONDS);
     }
@@ -232,6 +237,33 @@ class LinkAuthTest {
                 }
             }
         }
+    }
+
+    /** A FIN without a last word would say that the donor's process has ended. It lives: it ends the link by a reset, as over TLS. */
+    @ParameterizedTest
+    @EnumSource(LinkProtection.class)
+    void whoIsTakenOutOfThePoolSeesNoProcessEnd(LinkProtection protection) throws Exception {
+        LinkTls shown = pool.server("web", protection);
+        opened.add(shown);
+        List<Boolean> nobodyElseClaimed = new ArrayList<>();
+        Donor donor = new Donor("donor", new IgnoringListener() {
+            @Override
+            public void donorLost(Donor of, UUID gone, UUID found, boolean unclaimed) {
+                nobodyElseClaimed.add(unclaimed);
+            }
+        });
+        DonorLink link = link(server.address(), donor, shown);
+        work(link);
+        assertThat(lends.reread(pool.credentials(Role.DONOR, "h1", its -> true)).use())
+                .isPositive();
+        long deadline = System.nanoTime() + PATIENCE.toNanos();
+        while (donor.up()) {
+            assertThat(System.nanoTime() - deadline).as("the link is not cut").isNegative();
+            Thread.sleep(2);
+        }
+        loop.submit(link::close).get(DEADLINE_SECONDS, TimeUnit.SECONDS);
+        donor.lost(UUID.randomUUID(), false);
+        assertThat(nobodyElseClaimed).containsExactly(false);
     }
 
     private void awaitCounted(long before) throws InterruptedException {

@@ -353,6 +353,9 @@ public final class DonorCommand implements Callable<Integer>, Configurable {
                 "--transport: over RDMA whoever reaches " + listen
                         + " could use this memory and read what is in it; give --pool FOLDER"
                         + " ('leap-nbd pool --help' says how to make it), or say --insecure");
+        require(
+                linkSecurity == LinkProtection.AUTH || pool.folder() != null,
+                "--link-security: tls is for links that show certificates; give --pool FOLDER, or leave it out");
         long slab = slabSize.bytes();
         require(
                 slab >= Protocol.MIN_SLAB_SIZE && slab <= Protocol.MAX_SLAB_SIZE && Long.bitCount(slab) == 1,

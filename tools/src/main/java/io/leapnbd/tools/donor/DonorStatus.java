@@ -196,7 +196,7 @@ record DonorStatus(
         String open = insecure ? "insecure: whoever reaches it can use this memory, and read what is in it\n" : "";
         return tls == null
                 ? open
-                : "serves servers of pool '" + tls.own().pool() + "' over TLS 1.3, as '"
+                : "serves servers of pool '" + tls.own().pool() + "', certificates at both ends, as '"
                         + tls.own().name() + "'\n" + open;
     }
 

@@ -19,7 +19,7 @@ public final class PoolOptions {
     @Option(
             names = "--pool",
             paramLabel = "FOLDER",
-            description = "Links use TLS, and both ends show a certificate of one pool. FOLDER is what 'leap-nbd pool"
+            description = "Both ends of a link show a certificate of one pool, over TLS. FOLDER is what 'leap-nbd pool"
                     + " add' made for this machine.")
     private @Nullable Path folder;
 

@@ -533,9 +533,9 @@ public final class ServeCommand implements Callable<Integer>, Configurable {
                 !auth || pool.folder() != null,
                 "--link-security: auth is for links that show certificates; give --pool FOLDER, or leave it out");
         require(
-                !auth || addresses.isEmpty() || copies.encryption().kind().encrypts(),
-                "--link-security: with auth pages go as they are, and nobody would find a changed one; leave --encrypt on,"
-                        + " or say --link-security tls");
+                !auth || embedded || copies.encryption().kind().encrypts(),
+                "--link-security: with auth pages go as they are, and nobody would find a changed one; say --encrypt on,"
+                        + " or --link-security tls");
         LinkSecurity security = new LinkSecurity(
                 pool.folder(linkSecurity),
                 pool.insecure(),

@@ -156,7 +156,7 @@ final class ServerMetrics {
         donor.gauge("leap_donor_up", "Whether any link to the donor is connected.", one -> one.up() ? 1 : 0);
         donor.gauge(
                 "leap_donor_authenticated",
-                "Whether the donor has shown a certificate of the pool; requests and replies are encrypted then.",
+                "Whether the donor has shown a certificate of the pool; nobody else changes requests and replies then.",
                 one -> one.shown() == null ? 0 : 1);
         donor.gauge("leap_donor_links", "Links to the donor that are connected.", Donor::linksUp);
         donor.gauge("leap_donor_slabs_free", "Slabs that the donor could grant.", Donor::freeSlabs);

@@ -81,7 +81,8 @@ final class ServerSecurity {
         PoolFolder pool = security.pool();
         boolean tcp = donors.stream().anyMatch(donor -> donor.transport() == Transport.TCP);
         String shown = pool != null && tcp && pool.protection() == LinkProtection.AUTH
-                ? "certificates and tags with donors of the pool (--link-security auth): headers go in clear, pages encrypted"
+                ? "certificates and tags with donors of the pool (--link-security auth): headers go in clear, pages encrypted,"
+                        + " and who is on the wire can destroy some"
                         + (rdma ? "; over RDMA TLS 1.3" : "")
                 : "TLS 1.3 with donors of the pool";
         return new SecurityLine(

@@ -529,7 +529,7 @@ record ServerStatus(
     }
 
     private String security(Donor donor) {
-        if (donor.shown() != null) {
+        if (donor.shown() != null && (donor.up() || !inClear(donor))) {
             return (inClear(donor) ? "auth, " : "TLS, ") + shown(donor);
         }
         if (device.donorSet().addressOf(donor) == null) {
@@ -540,7 +540,8 @@ record ServerStatus(
 
     /** What protects messages on the way to a donor that has shown a certificate: tls or auth; else none. */
     private String linkSecurity(Donor donor) {
-        if (donor.shown() == null) {
+        // Of a donor that is away it is not known: it may refuse what this server asks for.
+        if (donor.shown() == null || !donor.up()) {
             return "none";
         }
         return inClear(donor) ? LinkProtection.AUTH.label() : LinkProtection.TLS.label();
