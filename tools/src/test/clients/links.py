@@ -316,6 +316,7 @@ def tags(linked):
     linked.wire.tap()
     server = linked.serve(linked.web, "server with tags", fresh=True, take_over=True, state=linked.processes.path("tags"), **auth).ready()
     linked.server = server
+    await_that(lambda: all(donor["up"] for donor in server.status()["donors"]), "both donors are reached")
     shown = [(donor["authenticated"], donor["encrypted"], donor["link_security"]) for donor in server.status()["donors"]]
     require(shown == [(True, False, "auth")] * 2, f"status says of links: {shown}")
     text = linked.processes.run(LAUNCHER, "status", "--http", server.uri("http").removeprefix("http://"))
