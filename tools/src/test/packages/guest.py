@@ -15,7 +15,8 @@ LIMIT = 1500
 DROP_INS = {
     "leap-nbd-donor": "donor --memory 160M --slab-size 8M --drain-timeout 2s",
     "leap-nbd-serve@": "serve --donors 127.0.0.1 --size 128M --export guest --unix /run/leap-nbd/swap.sock",
-    "leap-nbd-attach@": "attach /run/leap-nbd/swap.sock",
+    # A start takes a minute and more where an emulated machine shares a processor.
+    "leap-nbd-attach@": "attach /run/leap-nbd/swap.sock --dead-timeout 20m",
 }
 TRIAL = """[Unit]
 Description=Trial of leap-nbd's units

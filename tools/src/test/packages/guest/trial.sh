@@ -28,6 +28,7 @@ look() {
   until [ -e "$folder/looked$round" ]; do
     tries=$((tries + 1))
     [ $tries -lt 3000 ] || die "the program does not come to an end after $1"
+    [ $((tries % 50)) != 0 ] || systemctl is-active --quiet load || die "the program has ended: a page could not be read after $1"
     sleep 0.2
   done
   [ "$(cat "$folder/looked$round")" = 0 ] || die "after $1 $(cat "$folder/looked$round") pages are wrong"
