@@ -10,7 +10,6 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
 import java.util.concurrent.TimeUnit;
-import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import picocli.CommandLine.TypeConversionException;
@@ -19,7 +18,7 @@ import picocli.CommandLine.TypeConversionException;
  * News from SRV records. It asks again when an answer is not good any more, but not more often than every 5 s, and every 5 minutes at least. DNS says where donors are and nothing
  * else: it takes nobody away. Has a thread of its own.
  */
-final class DnsNews implements DonorNews {
+final class DnsNews extends DonorNews {
 
     private static final Logger log = LoggerFactory.getLogger(DnsNews.class);
 
@@ -28,7 +27,6 @@ final class DnsNews implements DonorNews {
     private static final long PAUSE_MILLIS = TimeUnit.SECONDS.toMillis(2);
 
     private final DonorSource.Dns dns;
-    private final NewsBoard board = new NewsBoard();
     private final Thread thread;
 
     /** Asks from now on. */
@@ -40,24 +38,32 @@ final class DnsNews implements DonorNews {
     private void run() {
         try {
             while (true) {
-                try {
-                    SrvQuery.Answer answer = SrvQuery.ask(dns);
-                    if (board.complaint() != null) {
-                        log.info("{} is answered again", dns);
-                    }
-                    board.post(listing(answer.targets()));
-                    Thread.sleep(pause(answer));
-                } catch (IOException e) {
-                    String why = OneLineErrors.describe(e);
-                    if (board.complain(why)) {
-                        log.warn("{} gives no news: {}; donors stay as they are", dns, why);
-                    }
-                    Thread.sleep(PAUSE_MILLIS);
-                }
+                Thread.sleep(askOnce());
             }
         } catch (InterruptedException _) {
             // It is closed.
         }
+    }
+
+    /** Asks; returns how many milliseconds until it is asked again. */
+    private long askOnce() {
+        try {
+            SrvQuery.Answer answer = SrvQuery.ask(dns);
+            if (complaint() != null) {
+                log.info("{} is answered again", dns);
+            }
+            post(listing(answer.targets()));
+            return pause(answer);
+        } catch (IOException e) {
+            String why = OneLineErrors.describe(e);
+            if (complain(why)) {
+                log.warn("{} gives no news: {}; donors stay as they are", dns, why);
+            }
+        } catch (RuntimeException e) {
+            log.error("news of {} have failed by a defect", dns, e);
+            boolean _ = complain("a defect; the log has it");
+        }
+        return PAUSE_MILLIS;
     }
 
     /** How long until it is asked again. */
@@ -83,21 +89,6 @@ final class DnsNews implements DonorNews {
             }
         });
         return new DonorListing(donors, unfit);
-    }
-
-    @Override
-    public @Nullable DonorListing newest() {
-        return board.newest();
-    }
-
-    @Override
-    public @Nullable DonorListing await(@Nullable DonorListing known, long nanos) throws InterruptedException {
-        return board.await(known, nanos);
-    }
-
-    @Override
-    public @Nullable String complaint() {
-        return board.complaint();
     }
 
     @Override

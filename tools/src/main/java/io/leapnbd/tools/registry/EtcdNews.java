@@ -10,7 +10,7 @@ import org.slf4j.LoggerFactory;
  * News from etcd: a list, and a watch from there on. Whenever the watch ends, or what it says is no watch's, it begins again with a list; and once in a while in any
  * case, so that nothing missed stays so. Has a thread of its own.
  */
-final class EtcdNews implements DonorNews {
+final class EtcdNews extends DonorNews {
 
     private static final Logger log = LoggerFactory.getLogger(EtcdNews.class);
 
@@ -20,7 +20,6 @@ final class EtcdNews implements DonorNews {
 
     private final DonorSource.Etcd etcd;
     private final EtcdClient client;
-    private final NewsBoard board = new NewsBoard();
     private final RegistryView view = new RegistryView();
     private final Thread thread;
     private volatile boolean closed;
@@ -38,10 +37,10 @@ final class EtcdNews implements DonorNews {
             try {
                 EtcdClient.Range all = client.range(etcd.donors());
                 view.list(all.revision(), all.values());
-                if (board.complaint() != null) {
+                if (complaint() != null) {
                     log.info("registry {} answers again", etcd);
                 }
-                post();
+                post(DonorListing.of(view.values()));
                 pause = FIRST_PAUSE_MILLIS;
                 String ended = watch(all.revision() + 1);
                 if (ended != null) {
@@ -49,7 +48,7 @@ final class EtcdNews implements DonorNews {
                     Thread.sleep(pause);
                 }
             } catch (RegistryException e) {
-                if (board.complain(String.valueOf(e.getMessage()))) {
+                if (complain(String.valueOf(e.getMessage()))) {
                     log.warn("registry {} gives no news: {}; donors stay as they are", etcd, e.getMessage());
                 }
                 if (!pause(pause)) {
@@ -61,6 +60,7 @@ final class EtcdNews implements DonorNews {
                 return;
             } catch (RuntimeException e) {
                 log.error("news of registry {} have failed by a defect", etcd, e);
+                boolean _ = complain("a defect; the log has it");
                 if (!pause(LONGEST_PAUSE_MILLIS)) {
                     return;
                 }
@@ -75,10 +75,6 @@ final class EtcdNews implements DonorNews {
         } catch (InterruptedException _) {
             return false;
         }
-    }
-
-    private void post() {
-        board.post(DonorListing.of(view.values()));
     }
 
     /** Follows changes until it is time for a list; returns why the watch has ended, or null if it has not. */
@@ -121,23 +117,8 @@ final class EtcdNews implements DonorNews {
             }
         }
         if (news) {
-            post();
+            post(DonorListing.of(view.values()));
         }
-    }
-
-    @Override
-    public @Nullable DonorListing newest() {
-        return board.newest();
-    }
-
-    @Override
-    public @Nullable DonorListing await(@Nullable DonorListing known, long nanos) throws InterruptedException {
-        return board.await(known, nanos);
-    }
-
-    @Override
-    public @Nullable String complaint() {
-        return board.complaint();
     }
 
     @Override

@@ -13,7 +13,6 @@ import java.time.Duration;
 import java.util.EnumSet;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
-import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -23,23 +22,7 @@ class FirstDonorsTest {
     private static final List<DonorAddress> BEFORE = DonorAddress.parseList("h1:1?zone=a,h2:1");
     private static final Duration LONG = Duration.ofMinutes(1);
 
-    private final NewsBoard board = new NewsBoard();
     private final DonorNews news = new DonorNews() {
-        @Override
-        public @Nullable DonorListing newest() {
-            return board.newest();
-        }
-
-        @Override
-        public @Nullable DonorListing await(@Nullable DonorListing known, long nanos) throws InterruptedException {
-            return board.await(known, nanos);
-        }
-
-        @Override
-        public @Nullable String complaint() {
-            return board.complaint();
-        }
-
         @Override
         public void close() {
             // It has nothing.
@@ -48,19 +31,19 @@ class FirstDonorsTest {
 
     @Test
     void beginsWithTheDonorsOfBeforeWhileTheRegistryIsDead() throws Exception {
-        boolean _ = board.complain("nobody listens there");
+        boolean _ = news.complain("nobody listens there");
         assertThat(await(BEFORE, 1 << 30, 1, LONG)).isEqualTo(BEFORE);
     }
 
     @Test
     void beginsWithTheDonorsOfBeforeWhenTheRegistryIsEmpty() throws Exception {
-        board.post(new DonorListing(List.of(), List.of()));
+        news.post(new DonorListing(List.of(), List.of()));
         assertThat(await(BEFORE, 1 << 30, 1, LONG)).isEqualTo(BEFORE);
     }
 
     @Test
     void addsThoseThatAreRegisteredNow() throws Exception {
-        board.post(new DonorListing(List.of(donor("h2", 0), donor("h3", 0)), List.of()));
+        news.post(new DonorListing(List.of(donor("h2", 0), donor("h3", 0)), List.of()));
         assertThat(await(BEFORE, 1 << 30, 1, LONG))
                 .extracting(DonorAddress::machine)
                 .containsExactly("zone a", "h2", "h3");
@@ -68,7 +51,7 @@ class FirstDonorsTest {
 
     @Test
     void waitsUntilThereIsRoomOnEnoughMachines() throws Exception {
-        board.post(new DonorListing(List.of(donor("h1", 5)), List.of()));
+        news.post(new DonorListing(List.of(donor("h1", 5)), List.of()));
         CompletableFuture<List<DonorAddress>> first = CompletableFuture.supplyAsync(() -> {
             try {
                 return await(List.of(), 8, 2, LONG);
@@ -76,26 +59,26 @@ class FirstDonorsTest {
                 throw new IllegalStateException(e);
             }
         });
-        board.post(new DonorListing(List.of(donor("h1", 9)), List.of()));
+        news.post(new DonorListing(List.of(donor("h1", 9)), List.of()));
         Thread.sleep(50);
         assertThat(first).isNotDone();
-        board.post(new DonorListing(List.of(donor("h1", 5), donor("h2", 3)), List.of()));
+        news.post(new DonorListing(List.of(donor("h1", 5), donor("h2", 3)), List.of()));
         assertThat(first.get()).hasSize(2);
     }
 
     @Test
     void goesOnWithThoseThatThereAreWhenTheTimeIsOver() throws Exception {
-        board.post(new DonorListing(List.of(donor("h1", 1)), List.of()));
+        news.post(new DonorListing(List.of(donor("h1", 1)), List.of()));
         assertThat(await(List.of(), 8, 1, Duration.ofMillis(10))).hasSize(1);
     }
 
     @Test
     void saysWhyThereIsNobody() {
-        boolean _ = board.complain("nobody listens there");
+        boolean _ = news.complain("nobody listens there");
         assertThatThrownBy(() -> await(List.of(), 8, 1, Duration.ofMillis(10)))
                 .isInstanceOf(NoDonorsException.class)
                 .hasMessageContaining("nobody listens there");
-        board.post(new DonorListing(List.of(), List.of("registered as k: no JSON")));
+        news.post(new DonorListing(List.of(), List.of("registered as k: no JSON")));
         assertThatThrownBy(() -> await(List.of(), 8, 1, Duration.ofMillis(10)))
                 .hasMessageContaining(
                         "no donor is registered in etcd://h0:2379/lab that can be used (registered as k: no JSON)");
