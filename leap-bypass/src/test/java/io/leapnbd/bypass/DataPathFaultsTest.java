@@ -92,6 +92,7 @@ class DataPathFaultsTest extends ScriptedDeviceTests {
         for (int i = 0; i < 10; i++) {
             assertThat(driver.read(0, PAGE)).isEqualTo(page(1));
         }
+        into.release();
     }
 
     /** B3: a donor that is stopped had each grant for the client's whole time, and the next attempt began expired. */

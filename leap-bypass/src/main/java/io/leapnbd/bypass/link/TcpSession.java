@@ -126,20 +126,20 @@ final class TcpSession implements LinkSession {
         });
     }
 
+    /** They are made when the channel has its loop: one that ends before that makes none, which nobody would release. */
     private ChannelHandler handlers() {
-        ReplyReader reader = new ReplyReader(this);
         LinkTls both = tls;
-        if (both == null) {
-            return reader;
-        }
         return new ChannelInitializer<Channel>() {
             @Override
             protected void initChannel(Channel fresh) {
-                fresh.pipeline()
-                        .addLast(new HandshakeLimit())
-                        .addLast(both.handler(fresh.alloc(), connectTimeout))
-                        .addLast(new DonorAuthentication(TcpSession.this, both, reader))
-                        .addLast(reader);
+                ReplyReader reader = new ReplyReader(TcpSession.this);
+                if (both != null) {
+                    fresh.pipeline()
+                            .addLast(new HandshakeLimit())
+                            .addLast(both.handler(fresh.alloc(), connectTimeout))
+                            .addLast(new DonorAuthentication(TcpSession.this, both, reader));
+                }
+                fresh.pipeline().addLast(reader);
             }
         };
     }

@@ -7,11 +7,13 @@ import io.leapnbd.donor.memory.RawMemory;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
 import java.lang.foreign.Arena;
+import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Random;
 import java.util.Set;
 import java.util.UUID;
+import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
@@ -23,6 +25,17 @@ class PageCodecTest {
     private final byte[] secret = LifeKeys.drawSecret();
     private final UUID content = UUID.randomUUID();
     private final Random random = new Random(1);
+    private final List<ByteBuf> buffers = new ArrayList<>();
+
+    @AfterEach
+    void release() {
+        buffers.forEach(ByteBuf::release);
+    }
+
+    private ByteBuf kept(ByteBuf buffer) {
+        buffers.add(buffer);
+        return buffer;
+    }
 
     private PageKeys keys(CipherKind kind, List<byte[]> salts, int life) {
         return new PageKeys(new LifeKeys(kind, content, secret), salts, life);
@@ -31,7 +44,7 @@ class PageCodecTest {
     private ByteBuf randomPage(boolean direct) {
         byte[] bytes = new byte[PAGE];
         random.nextBytes(bytes);
-        return direct ? Unpooled.directBuffer(PAGE).writeBytes(bytes) : Unpooled.wrappedBuffer(bytes);
+        return kept(direct ? Unpooled.directBuffer(PAGE).writeBytes(bytes) : Unpooled.wrappedBuffer(bytes));
     }
 
     @ParameterizedTest
@@ -42,7 +55,7 @@ class PageCodecTest {
         PageCodec codec = keys(kind, List.of(LifeKeys.drawSalt()), 0).newCodec();
         for (boolean direct : new boolean[] {true, false}) {
             ByteBuf page = randomPage(direct);
-            ByteBuf before = page.copy();
+            ByteBuf before = kept(page.copy());
             long stamp = codec.draw(1);
             codec.seal(7, stamp, page, 0);
             assertThat(page).isNotEqualTo(before);
@@ -111,8 +124,8 @@ class PageCodecTest {
     /** A state file that was copied away and brought back gives the next two servers the same number, and each draws a salt. */
     @Test
     void twoLivesOfOneNumberHaveTwoKeys() {
-        ByteBuf first = Unpooled.directBuffer(PAGE).writeZero(PAGE);
-        ByteBuf second = first.copy();
+        ByteBuf first = kept(Unpooled.directBuffer(PAGE).writeZero(PAGE));
+        ByteBuf second = kept(first.copy());
         PageCodec one =
                 keys(CipherKind.AES_256_GCM, List.of(LifeKeys.drawSalt()), 0).newCodec();
         PageCodec other =

@@ -2,6 +2,7 @@ package io.leapnbd.bypass.link;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.leapnbd.bypass.Await;
 import io.leapnbd.bypass.Pool;
 import io.leapnbd.bypass.link.FrameMiddle.Does;
 import io.leapnbd.bypass.link.LinkRequest.Outcome;
@@ -229,7 +230,7 @@ class LinkAuthTest {
                 assertThat(middle.done()).as("%s at %d", does, at).isTrue();
                 if (toDonor == (does != Does.SENDS_IT_BACK)) {
                     // The donor is who gets what was touched. What the server has asked may be answered before.
-                    awaitCounted(before);
+                    Await.until(() -> server.statistics().badRequests() > before);
                 } else {
                     assertThat(middle.connections.get())
                             .as("connections, %s at %d", does, at)
@@ -256,22 +257,10 @@ class LinkAuthTest {
         work(link);
         assertThat(lends.reread(pool.credentials(Role.DONOR, "h1", its -> true)).use())
                 .isPositive();
-        long deadline = System.nanoTime() + PATIENCE.toNanos();
-        while (donor.up()) {
-            assertThat(System.nanoTime() - deadline).as("the link is not cut").isNegative();
-            Thread.sleep(2);
-        }
+        Await.until(() -> !donor.up());
         loop.submit(link::close).get(DEADLINE_SECONDS, TimeUnit.SECONDS);
         donor.lost(UUID.randomUUID(), false);
         assertThat(nobodyElseClaimed).containsExactly(false);
-    }
-
-    private void awaitCounted(long before) throws InterruptedException {
-        long deadline = System.nanoTime() + PATIENCE.toNanos();
-        while (server.statistics().badRequests() <= before) {
-            assertThat(System.nanoTime() - deadline).as("it is not counted").isNegative();
-            Thread.sleep(2);
-        }
     }
 
     /** Whether it comes out at the frame that is next, or is about one that was before. Behind a hello nothing comes before its reply. */

@@ -17,6 +17,8 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.LockSupport;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -186,7 +188,11 @@ class EtcdClientTest {
         });
         try (EtcdClient client = client(RegistryAccess.OPEN);
                 EtcdClient.Watch watch = client.watch("/leap-nbd/lab/donors/", 1)) {
-            Thread.sleep(300);
+            long begin = System.nanoTime();
+            while (watch.ended() == null) {
+                assertThat(System.nanoTime() - begin).as("it is still read").isLessThan(TimeUnit.MINUTES.toNanos(1));
+                LockSupport.parkNanos(TimeUnit.MILLISECONDS.toNanos(5));
+            }
             int read = 0;
             for (JsonValue one = watch.next(20_000); one != null && one.isThere(); one = watch.next(20_000)) {
                 read++;
