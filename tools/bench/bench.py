@@ -94,6 +94,20 @@ def seals(bench):
     return rows
 
 
+def links_in_turns(bench, peers, what, wanted):
+    """Rows of the first of two servers against the second: a request at a time, and 32; what is wanted of p50, iops and cpu."""
+    ours, other = bench.filled(*peers)
+    rows = []
+    for pattern in ("randread", "randwrite"):
+        one = bench.turns(peers, pattern, 1)
+        many = bench.turns(peers, pattern, 32)
+        for (figure, table, depth), most in zip((("p50", one, 1), ("iops", many, 32), ("cpu", many, 32)), wanted):
+            a, b = table[ours.name][figure], table[other.name][figure]
+            rows.append(Row(f"two hops, {what[0]}{pattern}, depth {depth}, {what[1]}", figure, a, b, most))
+    bench.processes.end(*ours.processes, *other.processes)
+    return rows
+
+
 @check("tls")
 def tls(bench):
     shown = {}
@@ -104,16 +118,7 @@ def tls(bench):
     for name, lends, borrows in (("tls", shown["lends"], shown["borrows"]), ("plain", (), ())):
         donor = bench.processes.donor(f"donor-{name}", f"{bench.mib + 64}M", *lends)
         peers.append(bench.processes.serve(f"over-{name}", bench.options.size, "--prefetch", "none", *borrows, donors=[donor], label=name))
-    secured, plain = bench.filled(*peers)
-    rows = []
-    for pattern in ("randread", "randwrite"):
-        one = bench.turns(peers, pattern, 1)
-        many = bench.turns(peers, pattern, 32)
-        for figure, wanted, table, depth in (("p50", 1.10, one, 1), ("iops", 0.9, many, 32), ("cpu", 1.35, many, 32)):
-            a, b = table[secured.name][figure], table[plain.name][figure]
-            rows.append(Row(f"two hops, {pattern}, depth {depth}, links over TLS against plain", figure, a, b, wanted))
-    bench.processes.end(*secured.processes, *plain.processes)
-    return rows
+    return links_in_turns(bench, peers, ("", "links over TLS against plain"), (1.10, 0.9, 1.35))
 
 
 @check("link-auth")
@@ -125,16 +130,7 @@ def link_auth(bench):
     for name in ("auth", "tls"):
         donor = bench.processes.donor(f"donor-{name}", f"{bench.mib + 64}M", *lends)
         peers.append(bench.processes.serve(f"over-{name}", bench.options.size, *borrows, "--link-security", name, donors=[donor], label=name))
-    auth, tls = bench.filled(*peers)
-    rows = []
-    for pattern in ("randread", "randwrite"):
-        one = bench.turns(peers, pattern, 1)
-        many = bench.turns(peers, pattern, 32)
-        for figure, wanted, table, depth in (("p50", 1.0, one, 1), ("iops", 1.0, many, 32), ("cpu", 1.0, many, 32)):
-            a, b = table[auth.name][figure], table[tls.name][figure]
-            rows.append(Row(f"two hops, encrypted pages, {pattern}, depth {depth}, --link-security auth against tls", figure, a, b, wanted))
-    bench.processes.end(*auth.processes, *tls.processes)
-    return rows
+    return links_in_turns(bench, peers, ("encrypted pages, ", "--link-security auth against tls"), (1.0, 1.0, 1.0))
 
 
 @check("two-hops")

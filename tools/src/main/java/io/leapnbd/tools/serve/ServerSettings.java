@@ -66,31 +66,15 @@ public record ServerSettings(
 
     /** These, with what protection could not be had. */
     ServerSettings withUnprotected(List<String> lacks) {
-        return new ServerSettings(
-                donors,
-                size,
-                export,
-                tcp,
-                unix,
-                tls,
-                links,
-                http,
-                copies,
-                ioTimeout,
-                loops,
-                stateDir,
-                takeover,
-                histogramLog,
-                histogramInterval,
-                prefetch,
-                record,
-                fileLimit,
-                path,
-                lacks);
+        return with(donors, lacks);
     }
 
     /** These, with other donors. */
     ServerSettings withDonors(List<DonorAddress> others) {
+        return with(others, unprotected);
+    }
+
+    private ServerSettings with(List<DonorAddress> others, List<String> lacks) {
         return new ServerSettings(
                 others,
                 size,
@@ -111,7 +95,7 @@ public record ServerSettings(
                 record,
                 fileLimit,
                 path,
-                unprotected);
+                lacks);
     }
 
     /** Whether somebody beyond this machine who has shown nothing could read or change pages: at a donor, on the way there, or as a client. */

@@ -5,15 +5,12 @@ import io.leapnbd.bypass.cipher.CipherKind;
 import io.leapnbd.bypass.latency.Operation;
 import io.leapnbd.bypass.latency.Stage;
 import io.leapnbd.bypass.link.Donor;
-import io.leapnbd.bypass.link.DonorAddress;
 import io.leapnbd.bypass.link.LendingLimit;
 import io.leapnbd.bypass.map.Placement;
 import io.leapnbd.donor.loop.LoopTurns;
 import io.leapnbd.donor.protocol.Protocol;
 import io.leapnbd.donor.store.SlabStore;
-import io.leapnbd.donor.tls.LinkProtection;
 import io.leapnbd.donor.tls.LinkTls;
-import io.leapnbd.donor.tls.PoolName;
 import io.leapnbd.nbd.server.ConnectionInfo;
 import io.leapnbd.nbd.server.NbdServer;
 import io.leapnbd.nbd.spi.NbdError;
@@ -314,6 +311,7 @@ record ServerStatus(
                 .put("allocation_failures", device.allocationFailures())
                 .endObject()
                 .array("donors");
+        LinkStatus links = links();
         int[] held = slabsHeld();
         for (int i : numbers()) {
             Donor donor = device.donors().get(i);
@@ -321,9 +319,9 @@ record ServerStatus(
                     .put("name", donor.name())
                     .put("up", donor.up())
                     .put("authenticated", donor.shown() != null)
-                    .put("encrypted", encrypted(donor))
-                    .put("link_security", linkSecurity(donor))
-                    .put("certificate", shown(donor))
+                    .put("encrypted", links.encrypted(donor))
+                    .put("link_security", links.protection(donor))
+                    .put("certificate", LinkStatus.certificate(donor))
                     .put("links", donor.linksUp())
                     .put("slabs_held", held[i])
                     .put("slabs_free", donor.freeSlabs())
@@ -522,46 +520,8 @@ record ServerStatus(
         return out.isEmpty() ? "" : out.append('\n').toString();
     }
 
-    /** The name in a donor's certificate; empty if it has shown none. */
-    private static String shown(Donor donor) {
-        PoolName its = donor.shown();
-        return its == null ? "" : its.name();
-    }
-
-    private String security(Donor donor) {
-        if (donor.shown() != null && (donor.up() || !inClear(donor))) {
-            return (inClear(donor) ? "auth, " : "TLS, ") + shown(donor);
-        }
-        if (device.donorSet().addressOf(donor) == null) {
-            return "here";
-        }
-        return tls != null ? "-" : "none";
-    }
-
-    /** What protects messages on the way to a donor that has shown a certificate: tls or auth; else none. */
-    private String linkSecurity(Donor donor) {
-        // Of a donor that is away it is not known: it may refuse what this server asks for.
-        if (donor.shown() == null || !donor.up()) {
-            return "none";
-        }
-        return inClear(donor) ? LinkProtection.AUTH.label() : LinkProtection.TLS.label();
-    }
-
-    private boolean overRdma(Donor donor) {
-        DonorAddress address = device.donorSet().addressOf(donor);
-        return address != null && address.transport() == DonorAddress.Transport.RDMA;
-    }
-
-    /** Whether headers on the way to a donor go in clear, with tags. */
-    private boolean inClear(Donor donor) {
-        return tls != null && tls.protection() == LinkProtection.AUTH && !overRdma(donor);
-    }
-
-    /** Whether all that is on the way to a donor is encrypted. What RDMA devices read is as encrypted as pages are. */
-    private boolean encrypted(Donor donor) {
-        return donor.shown() != null
-                && !inClear(donor)
-                && (!overRdma(donor) || settings.copies().encryption().kind().encrypts());
+    private LinkStatus links() {
+        return new LinkStatus(device, tls, settings.copies().encryption().kind().encrypts());
     }
 
     private String encrypted() {
@@ -572,6 +532,7 @@ record ServerStatus(
     private Table donorTable() {
         Table donors = new Table(
                 "donor", "state", "security", "links", "holds", "wants back", "free", "of", "timeouts", "reconnects");
+        LinkStatus links = links();
         int[] held = slabsHeld();
         long slab = device.map().slabSize();
         for (int i : numbers()) {
@@ -580,7 +541,7 @@ record ServerStatus(
                     donor.name(),
                     (donor.up() ? "up" : "down")
                             + (donor.use() == Donor.Use.USED ? "" : ", " + DonorSettings.use(donor)),
-                    security(donor),
+                    links.column(donor),
                     donor.linksUp() + "/" + settings.loops().count(),
                     Size.approximate(held[i] * slab),
                     donor.emptied()
