@@ -3,9 +3,6 @@ package io.leapnbd.tools.http;
 import com.sun.net.httpserver.Headers;
 import com.sun.net.httpserver.HttpExchange;
 import com.sun.net.httpserver.HttpServer;
-import com.sun.net.httpserver.HttpsConfigurator;
-import com.sun.net.httpserver.HttpsParameters;
-import com.sun.net.httpserver.HttpsServer;
 import io.leapnbd.nbd.tls.ServerIdentity;
 import io.leapnbd.tools.cli.CommandFailure;
 import io.leapnbd.tools.cli.ExitCode;
@@ -17,7 +14,6 @@ import java.net.URLDecoder;
 import java.nio.charset.StandardCharsets;
 import java.util.HashMap;
 import java.util.Map;
-import java.util.Objects;
 import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.concurrent.ExecutorService;
@@ -25,8 +21,6 @@ import java.util.concurrent.SynchronousQueue;
 import java.util.concurrent.ThreadFactory;
 import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
-import javax.net.ssl.SSLContext;
-import javax.net.ssl.SSLParameters;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -35,20 +29,13 @@ import org.slf4j.LoggerFactory;
  * Serves pages that are only looked at, by GET and HEAD, and actions that change something, by PUT. It keeps no state, and runs
  * on threads of its own, off the data path. {@link AccessRules} says who may ask for what.
  *
- * <p>A request that does not arrive whole within {@value #REQUEST_SECONDS} s ends its connection, and so does an answer that is not taken within
- * {@value #ANSWER_SECONDS} s. There are {@value #CONNECTIONS} connections at most, each with a thread of its own while it asks for something, and
- * {@value #HEADERS} bytes of headers.
+ * <p>A request that does not arrive whole within {@value LimitedHttpServers#REQUEST_SECONDS} s ends its connection, and so does an answer that is not taken within
+ * {@value LimitedHttpServers#ANSWER_SECONDS} s. There are {@value LimitedHttpServers#CONNECTIONS} connections at most, each with a thread of its own while it asks for something, and
+ * {@value LimitedHttpServers#HEADERS} bytes of headers.
  */
 public final class HttpEndpoint implements AutoCloseable {
 
     private static final Logger log = LoggerFactory.getLogger(HttpEndpoint.class);
-
-    private static final int REQUEST_SECONDS = 5;
-    private static final int ANSWER_SECONDS = 30;
-    private static final int CONNECTIONS = 32;
-
-    /** Of a request's line and headers, in bytes: each connection may have as many in the heap before anybody is asked who he is. */
-    private static final int HEADERS = 16 << 10;
 
     /** Of a thread, in bytes: there may be as many as connections, and this process's memory is locked. */
     private static final long STACK = 512 << 10;
@@ -59,8 +46,6 @@ public final class HttpEndpoint implements AutoCloseable {
     private static final String POLICY =
             "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self';"
                     + " base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
-
-    private static final String[] PROTOCOLS = {"TLSv1.3", "TLSv1.2"};
 
     private final HttpServer server;
     private final HostPort listen;
@@ -132,52 +117,14 @@ public final class HttpEndpoint implements AutoCloseable {
         if (objection != null) {
             throw new CommandFailure(ExitCode.USAGE, objection);
         }
-        limitConnections();
         try {
-            return new HttpEndpoint(server(address, at.access()), listen, at.access(), paths);
+            return new HttpEndpoint(LimitedHttpServers.open(address, at.access()), listen, at.access(), paths);
         } catch (IOException e) {
             throw new CommandFailure(
                     ExitCode.FAILED,
                     "--http " + listen + " cannot be listened on (" + e.getMessage()
                             + "); give another address, or --http none",
                     e);
-        }
-    }
-
-    private static HttpServer server(InetSocketAddress address, EndpointAccess access) throws IOException {
-        if (!access.speaksTls()) {
-            return HttpServer.create(address, 0);
-        }
-        SSLContext tls = new FreshContext(() -> Objects.requireNonNull(access.identity())
-                .context((client, why) -> log.info("HTTPS: refused {}: {}", client, why)));
-        HttpsServer server = HttpsServer.create(address, 0);
-        boolean certificates = access.asksForCertificates();
-        server.setHttpsConfigurator(new HttpsConfigurator(tls) {
-            @Override
-            public void configure(HttpsParameters parameters) {
-                SSLParameters wanted = tls.getDefaultSSLParameters();
-                wanted.setProtocols(PROTOCOLS);
-                wanted.setNeedClientAuth(certificates);
-                parameters.setSSLParameters(wanted);
-            }
-        });
-        return server;
-    }
-
-    /** The JDK's server reads these when it is first used, and has no other way to be told. */
-    private static void limitConnections() {
-        setUnlessSet("sun.net.httpserver.maxReqTime", REQUEST_SECONDS);
-        setUnlessSet("sun.net.httpserver.maxRspTime", ANSWER_SECONDS);
-        setUnlessSet("jdk.httpserver.maxConnections", CONNECTIONS);
-        setUnlessSet("sun.net.httpserver.maxReqHeaderSize", HEADERS);
-        // A handshake is a hundred times as expensive here as for who asks for another one, which TLS 1.2 lets
-        // strangers do.
-        setUnlessSet("jdk.tls.rejectClientInitiatedRenegotiation", true);
-    }
-
-    private static void setUnlessSet(String property, Object value) {
-        if (System.getProperty(property) == null) {
-            String _ = System.setProperty(property, value.toString());
         }
     }
 

@@ -7,6 +7,7 @@ import com.sun.net.httpserver.HttpExchange;
 import com.sun.net.httpserver.HttpServer;
 import io.leapnbd.tools.cli.HostPort;
 import io.leapnbd.tools.cli.JsonValue;
+import io.leapnbd.tools.http.LimitedHttpServers;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
@@ -51,7 +52,7 @@ class EtcdClientTest {
     }
 
     private void member(Script script) throws IOException {
-        HttpServer server = HttpServer.create(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0), 0);
+        HttpServer server = LimitedHttpServers.open(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0));
         server.setExecutor(threads);
         server.createContext("/", exchange -> {
             byte[] _ = exchange.getRequestBody().readAllBytes();
@@ -127,7 +128,7 @@ class EtcdClientTest {
     void asksTheNextMemberWhenOneIsDeadOrHasNoLeader() throws Exception {
         member(exchange -> say(exchange, 503, "{\"error\":\"etcdserver: no leader\",\"code\":14}"));
         member(exchange -> say(exchange, 200, EMPTY));
-        HttpServer dead = HttpServer.create(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0), 0);
+        HttpServer dead = LimitedHttpServers.open(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0));
         members.addFirst(new HostPort("127.0.0.1", dead.getAddress().getPort()));
         dead.stop(0);
         try (EtcdClient client = client(RegistryAccess.OPEN)) {
