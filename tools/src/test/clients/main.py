@@ -62,7 +62,6 @@ def most(suite, processes, seeds, first):
     tls.run(suite, processes)
     tls_psk.run(suite, processes)
     secret_files.run(suite, processes)
-    registry.run(suite, processes)
     two_machines.run(suite, processes)
     https.run(suite, processes)
     links.run(suite, processes)
@@ -76,6 +75,7 @@ def rounds_and_more(suite, processes, seeds, first, count):
     set_donors.run(suite, processes, first, seeds)
     spill.run(suite, processes, first, seeds)
     encryption.run(suite, processes, first, seeds)
+    registry.run(suite, processes)
 
 
 def main(words):

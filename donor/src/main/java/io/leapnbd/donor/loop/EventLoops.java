@@ -136,7 +136,8 @@ public final class EventLoops implements AutoCloseable {
     /** Ends the loops; waits up to 5 s for what they are doing. Not from one of them. */
     @Override
     public void close() {
-        group.shutdownGracefully(0, SHUTDOWN_SECONDS, TimeUnit.SECONDS)
+        // Without a quiet period, however short, a loop may end before it has ended its channels.
+        group.shutdownGracefully(1, TimeUnit.SECONDS.toNanos(SHUTDOWN_SECONDS), TimeUnit.NANOSECONDS)
                 .awaitUninterruptibly(SHUTDOWN_SECONDS, TimeUnit.SECONDS);
     }
 

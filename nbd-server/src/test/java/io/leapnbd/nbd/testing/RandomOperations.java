@@ -133,6 +133,7 @@ public final class RandomOperations {
     /** Runs steps against a fresh device and says what went wrong, or null. */
     private @Nullable String failure(List<Step> steps) throws Exception {
         BlockDevice device = devices.get();
+        // The device before the server's loops: its links need them to end.
         try (TestServer server = TestServer.of(device)) {
             List<NbdClient> clients = new ArrayList<>();
             try {
@@ -144,9 +145,8 @@ public final class RandomOperations {
                 for (NbdClient client : clients) {
                     client.close();
                 }
+                close(device);
             }
-        } finally {
-            close(device);
         }
     }
 

@@ -93,7 +93,9 @@ public final class TestServer implements AutoCloseable {
     @Override
     public void close() throws IOException {
         server.close();
-        group.shutdownGracefully(0, 1, TimeUnit.SECONDS)
+        // Without a quiet period, however short, a loop may end before it has ended its channels and released their
+        // buffers.
+        group.shutdownGracefully(1, TimeUnit.SECONDS.toNanos(1), TimeUnit.NANOSECONDS)
                 .awaitUninterruptibly(PATIENCE.toMillis(), TimeUnit.MILLISECONDS);
         Files.deleteIfExists(folder.resolve("socket"));
         Files.delete(folder);

@@ -276,7 +276,7 @@ class EndpointTlsTest {
         authority.folder(pki());
         Path other = authority.clientOfPool(folder.resolve("other"), "leap-nbd://0123/server/h2");
         ListAppender<ILoggingEvent> log = new ListAppender<>();
-        Logger logger = (Logger) LoggerFactory.getLogger(HttpEndpoint.class);
+        Logger logger = (Logger) LoggerFactory.getLogger(LimitedHttpServers.class);
         log.start();
         logger.addAppender(log);
         try (HttpEndpoint endpoint = open(EndpointAccess.read(null, pki()))) {
