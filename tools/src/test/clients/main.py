@@ -29,7 +29,12 @@ from runner import Suite, stop_on_signals
 
 ROUNDS = 100  # of faults, where nobody says how many
 SEEDS = 1  # of each other test with faults by seed
-ROUNDS_AND_MORE = "--rounds-and-more"  # one of the processes that a whole run has beside the first
+HISTORIES = 30  # of two hosts, where nobody says how many
+STEPS = 5  # of each history
+
+# The processes that a whole run has beside the first.
+ROUNDS_AND_MORE = "--rounds-and-more"
+HISTORIES_AND_MORE = "--histories-and-more"
 
 
 def number(words, option, otherwise):
@@ -62,9 +67,7 @@ def most(suite, processes, seeds, first):
     tls.run(suite, processes)
     tls_psk.run(suite, processes)
     secret_files.run(suite, processes)
-    two_machines.run(suite, processes)
     https.run(suite, processes)
-    links.run(suite, processes)
     bad_flags.run(suite, processes)
     configuration.run(suite, processes)
     own_memory.run(suite, processes)
@@ -75,23 +78,31 @@ def rounds_and_more(suite, processes, seeds, first, count):
     set_donors.run(suite, processes, first, seeds)
     spill.run(suite, processes, first, seeds)
     encryption.run(suite, processes, first, seeds)
+
+
+def histories_and_more(suite, processes, first, histories, steps):
+    ownership.run(suite, processes, first, histories, steps)
     registry.run(suite, processes)
+    two_machines.run(suite, processes)
+    links.run(suite, processes)
 
 
 def main(words):
-    histories, words = number(words, "--histories", 30)
+    histories, words = number(words, "--histories", HISTORIES)
+    steps, words = number(words, "--steps", STEPS)
     count, words = number(words, "--rounds", None)
     first, words = number(words, "--from", 1)
-    rest = ROUNDS_AND_MORE in words
-    words = [word for word in words if word != ROUNDS_AND_MORE]
+    part = next((word for word in (ROUNDS_AND_MORE, HISTORIES_AND_MORE) if word in words), None)
+    words = [word for word in words if word != part]
     if count and not words:
         words = [rounds.NAME]
     processes = Processes()
     # All of the suite: what waits more than it works runs in processes of its own.
     beside = []
-    if not words and not rest:
+    whole = not words and not part
+    if whole:
         beside = [
-            Beside(__file__, ownership.HISTORIES, "--histories", histories, "--from", first),
+            Beside(__file__, HISTORIES_AND_MORE, "--histories", histories, "--steps", steps, "--from", first),
             Beside(__file__, ROUNDS_AND_MORE, "--from", first),
         ]
 
@@ -104,11 +115,11 @@ def main(words):
     suite = Suite(words, processes)
     seeds = count or SEEDS
     try:
-        if not rest:
+        if not part:
             most(suite, processes, seeds, first)
-        if words:
-            ownership.run(suite, processes, first, histories)
-        if not beside:
+        if not whole and part != ROUNDS_AND_MORE:
+            histories_and_more(suite, processes, first, histories, steps)
+        if not whole and part != HISTORIES_AND_MORE:
             rounds_and_more(suite, processes, seeds, first, count or ROUNDS)
         for other in beside:
             other.finish(suite)

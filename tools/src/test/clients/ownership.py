@@ -1,5 +1,6 @@
 """Two hosts, three donors and one export: servers that are killed, pushed aside and come back late, donors that restart, state files that are
-gone or old. Every page says who wrote it and when. Random by seed; 'run.sh --histories 500 --from 31' runs as many from that seed on."""
+gone or old. Every page says who wrote it and when. Random by seed; "run.sh 'two hosts' --histories 500 --steps 9 --from 31" runs as many
+from that seed on, of so many steps each."""
 
 import errno
 import os
@@ -15,7 +16,6 @@ SLAB = 1 << 20
 SLABS = 6
 SIZE = SLABS * SLAB
 PER_SLAB = 3
-STEPS = 7
 TOGETHER = 10  # histories with the same donors
 
 # Of io.leapnbd.bypass.map.StateFile.
@@ -96,8 +96,9 @@ class Host:
 class World:
     """What happened, and what is right."""
 
-    def __init__(self, processes, seed, donors):
+    def __init__(self, processes, seed, donors, steps):
         self.random = random.Random(seed)
+        self.steps = steps
         self.seed = seed
         self.story = []
         self.processes = processes
@@ -119,7 +120,7 @@ class World:
 
     def run(self):
         self.take(self.hosts[0])
-        for _ in range(STEPS):
+        for _ in range(self.steps):
             self.step()
             self.check()
 
@@ -233,8 +234,9 @@ class World:
 class Histories:
     """Each has an export of its own; the donors go on from one to the next. After a failure, and after some, there are new ones."""
 
-    def __init__(self, processes):
+    def __init__(self, processes, steps):
         self.processes = processes
+        self.steps = steps
         self.donors = []
 
     def one(self, seed):
@@ -243,7 +245,7 @@ class Histories:
             self.donors = [Donor(self.processes, "256M", f"donor {i}") for i in range(3)]
             for donor in self.donors:
                 donor.ready()
-        world = World(self.processes, seed, self.donors)
+        world = World(self.processes, seed, self.donors, self.steps)
         try:
             world.run()
         except Exception as failure:
@@ -260,9 +262,9 @@ class Histories:
         self.donors = []
 
 
-def run(suite, processes, first, histories):
+def run(suite, processes, first, histories, steps):
     for begin in range(first, first + histories, TOGETHER):
-        shared = Histories(processes)
+        shared = Histories(processes, steps)
         for seed in range(begin, min(begin + TOGETHER, first + histories)):
             suite.test(f"{HISTORIES} and no page is foreign, stale or zero (A1-A9, seed {seed})", shared.one, seed)
         suite.run()

@@ -10,7 +10,7 @@ arrangement=$1
 
 # Far more than the program can get: in its cgroup, or beside what server and attach keep in memory.
 case $arrangement in
-  limited) memory=256 ;;
+  limited) memory=192 ;;
   whole) memory=$((${MEMORY%M} * 5 / 4)) ;;
 esac
 size=$((memory * 5 / 4))M
