@@ -149,7 +149,7 @@ def pinned(cluster):
 
 def crowded(cluster):
     """F5, F7, G7: more in flight than the server has buffers for, half-sent writes, floods of trims, while donors pause."""
-    server = cluster.server(export="crowded")
+    server = cluster.server(export="crowded", io_timeout="300s")
     load = Load(server.uri("nbd"), PAGES, connections=2, seed=16)
     load.fill()
     many = [connect(server.uri("nbd")) for _ in range(6)]
