@@ -149,14 +149,14 @@ def pinned(cluster):
 
 def crowded(cluster):
     """F5, F7, G7: more in flight than the server has buffers for, half-sent writes, floods of trims, while donors pause."""
-    server = cluster.server(export="crowded", io_timeout="300s")
+    server = cluster.server(export="crowded", io_timeout="25s")
     load = Load(server.uri("nbd"), PAGES, connections=2, seed=16)
     load.fill()
     many = [connect(server.uri("nbd")) for _ in range(6)]
     halves = [half_sent_write(server) for _ in range(36)]
     for donor in cluster.donors:
         donor.pause()
-    requests = [[client.read(0, 4 << 20) for _ in range(16)] + [client.trim(0, SIZE) for _ in range(64)] for client in many]
+    requests = [[client.read(0, 4 << 20) for _ in range(5)] + [client.trim(0, SIZE) for _ in range(64)] for client in many]
     for donor in cluster.donors:
         donor.resume()
     for client, those in zip(many, requests):
