@@ -346,6 +346,11 @@ def tags(linked):
         job.close()
     said = server.errors() + linked.donors[1].errors()
     require("a frame was changed, left out or repeated on the way" in said, "nobody says that a frame was changed")
+    linked.wire.stray(1)
+    linked.wire.cut()
+    await_that(lambda: linked.wire.strayed and server.status()["donors"][1]["up"], "the donor is back")
+    told = "it breaks TLS: bytes that are no record of it came in between"
+    await_that(lambda: told in linked.donors[1].errors(), "the donor tells what came in between", 10)
     read = connection.read(SIZE - PAGE, PAGE)
     require(connection.wait(read) == [0] and bytes(read.data) == secret, "a page is another one")
     connection.close()

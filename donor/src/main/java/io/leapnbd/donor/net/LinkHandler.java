@@ -125,7 +125,7 @@ final class LinkHandler extends ChannelInboundHandlerAdapter implements Conversa
         replies.tagWith(agreed.fromDonor());
         tagged = new TaggedRequests(agreed.fromServer());
         receives.inClear(partial);
-        // What it has received and not decrypted is handed on, as it came.
+        // What it has received and not looked at is handed on, as it came. What its engine has is thrown away: the peer says nothing behind its keys.
         SslHandler _ = channel.pipeline().remove(SslHandler.class);
         // Its close goes on to be a reset: a FIN without a last word would say that this process has ended.
     }
@@ -186,7 +186,7 @@ final class LinkHandler extends ChannelInboundHandlerAdapter implements Conversa
     @Override
     public void exceptionCaught(ChannelHandlerContext ctx, Throwable cause) {
         if (TlsProblem.isOne(cause)) {
-            listener.log().info("link from {} closed: it {}", peer(), TlsProblem.sentence(cause, Role.SERVER));
+            listener.log().info("link from {} closed: it {}", peer(), TlsProblem.laterSentence(cause, Role.SERVER));
         } else if (cause instanceof IOException) {
             LOG.debug("{}: {}", channel.remoteAddress(), cause.getMessage());
         } else {

@@ -65,7 +65,7 @@ public final class TlsProblem {
                 }
             }
         }
-        if (said.contains("PROTOCOL_VERSION") || said.contains("UNSUPPORTED_PROTOCOL")) {
+        if (isOtherVersion(said)) {
             return "does not use TLS 1.3; run the same version of leap-nbd at both ends";
         }
         if (has(problem, SslHandshakeTimeoutException.class)) {
@@ -78,6 +78,18 @@ public final class TlsProblem {
             return "breaks TLS: a record was changed on the way";
         }
         return "breaks TLS: " + message(problem);
+    }
+
+    /**
+     * Why a link ends whose peer, which has a role, was in TLS already. What is no record of it then was put in on the way, or the peer says that it had
+     * such bytes: to start the peer otherwise would not help.
+     */
+    public static String laterSentence(Throwable problem, Role peer) {
+        boolean known = ourRefusal(problem) != null || problem instanceof AlteredFrameException;
+        if (!known && (isNotTls(problem) || isOtherVersion(all(problem)))) {
+            return "breaks TLS: bytes that are no record of it came in between";
+        }
+        return sentence(problem, peer);
     }
 
     /** That the peer, which has a role, answers in another language. */
@@ -99,6 +111,10 @@ public final class TlsProblem {
     public static boolean isNotTls(Throwable problem) {
         String said = all(problem);
         return has(problem, NotSslRecordException.class) || NOT_TLS.stream().anyMatch(said::contains);
+    }
+
+    private static boolean isOtherVersion(String said) {
+        return said.contains("PROTOCOL_VERSION") || said.contains("UNSUPPORTED_PROTOCOL");
     }
 
     private static String own(Role peer) {

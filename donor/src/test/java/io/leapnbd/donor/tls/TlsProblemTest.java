@@ -6,6 +6,8 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import io.leapnbd.donor.TestPool;
 import java.nio.channels.ClosedChannelException;
 import java.time.Instant;
+import java.util.List;
+import javax.net.ssl.SSLException;
 import javax.net.ssl.SSLHandshakeException;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -36,6 +38,30 @@ class TlsProblemTest {
     void whoEndsTheConnectionInTheMiddleIsNotToldAsAClassOfJava() {
         assertThat(TlsProblem.sentence(new ClosedChannelException(), Role.SERVER))
                 .isEqualTo("ended the connection in the middle of TLS's handshake");
+    }
+
+    /** As the libraries say it, at the end that got such bytes and at the one that is told so. */
+    @ParameterizedTest
+    @CsvSource({
+        "not an SSL/TLS record: 00112233, does not use TLS; start that server with --pool",
+        "Unsupported or unrecognized SSL message, does not use TLS; start that server with --pool",
+        "error:1000042e:SSL routines:OPENSSL_internal:TLSV1_ALERT_PROTOCOL_VERSION, does not use TLS 1.3;"
+    })
+    void bytesThatAreNoRecordAreNoAdviceToStartThePeerOtherwiseOnceItWasInTls(String problem, String before) {
+        SSLException seen = new SSLException(problem);
+        assertThat(TlsProblem.sentence(seen, Role.SERVER)).startsWith(before);
+        assertThat(TlsProblem.laterSentence(seen, Role.SERVER))
+                .isEqualTo("breaks TLS: bytes that are no record of it came in between");
+    }
+
+    @Test
+    void whatElseEndsALinkIsToldAlikeBeforeAndLater() {
+        for (String problem : List.of("SSLV3_ALERT_CERTIFICATE_EXPIRED", "BAD_RECORD_MAC", "DECODE_ERROR")) {
+            SSLException seen = new SSLException(problem);
+            assertThat(TlsProblem.laterSentence(seen, Role.DONOR)).isEqualTo(TlsProblem.sentence(seen, Role.DONOR));
+        }
+        AlteredFrameException altered = new AlteredFrameException();
+        assertThat(TlsProblem.laterSentence(altered, Role.DONOR)).isEqualTo(TlsProblem.sentence(altered, Role.DONOR));
     }
 
     @Test

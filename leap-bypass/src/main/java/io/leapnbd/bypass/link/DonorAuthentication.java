@@ -43,7 +43,8 @@ final class DonorAuthentication extends ChannelInboundHandlerAdapter {
             FrameKeys agreed = asking == null ? null : asking.answer(in);
             if (agreed != null) {
                 asked = null;
-                // What TLS has received behind this, and not decrypted, is handed on as it came.
+                // What TLS has received behind this, and not looked at, is handed on as it came. What its engine has is thrown away: the
+                // donor says nothing behind its keys.
                 ctx.pipeline().remove(SslHandler.class);
                 reader.checkWith(agreed.fromDonor());
                 session.inClear(agreed.fromServer());
@@ -91,7 +92,10 @@ final class DonorAuthentication extends ChannelInboundHandlerAdapter {
     @Override
     public void exceptionCaught(ChannelHandlerContext ctx, Throwable cause) {
         if (TlsProblem.isOne(cause)) {
-            session.refused(TlsProblem.sentence(cause, Role.DONOR));
+            session.refused(
+                    asked == null
+                            ? TlsProblem.sentence(cause, Role.DONOR)
+                            : TlsProblem.laterSentence(cause, Role.DONOR));
         } else {
             session.ended(String.valueOf(cause.getMessage()));
         }

@@ -85,7 +85,7 @@ final class ReplyReader extends ChannelInboundHandlerAdapter {
     @Override
     public void exceptionCaught(ChannelHandlerContext ctx, Throwable cause) {
         if (TlsProblem.isOne(cause)) {
-            session.refused(TlsProblem.sentence(cause, Role.DONOR));
+            session.refused(TlsProblem.laterSentence(cause, Role.DONOR));
             return;
         }
         if (!(cause instanceof IOException)) {
@@ -185,7 +185,7 @@ final class ReplyReader extends ChannelInboundHandlerAdapter {
             request = found;
         } else if (operation == TLS_ALERT) {
             throw new ProtocolException("it uses TLS, and this server does not; start it with --pool");
-        } else if (operation != Operation.HELLO || remaining > HelloReply.MAX_LENGTH) {
+        } else if (operation != Operation.HELLO || remaining < 0 || remaining > HelloReply.MAX_LENGTH) {
             throw new ProtocolException("first reply is not to the hello; is the peer a leap-nbd donor?");
         }
         if (remaining == 0) {

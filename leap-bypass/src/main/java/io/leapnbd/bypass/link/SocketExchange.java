@@ -91,7 +91,7 @@ final class SocketExchange implements Exchange {
             if (socket.hasNoTls()) {
                 throw new RefusedException(TlsProblem.notTls(Role.DONOR), e);
             }
-            throw refused(e);
+            throw refused(e, TlsProblem.sentence(e, Role.DONOR));
         }
     }
 
@@ -111,11 +111,11 @@ final class SocketExchange implements Exchange {
                 }
             }
         } catch (SSLException e) {
-            throw refused(e);
+            throw refused(e, TlsProblem.laterSentence(e, Role.DONOR));
         }
     }
 
-    private static IOException refused(SSLException problem) {
+    private static IOException refused(SSLException problem, String sentence) {
         for (Throwable at = problem; at != null; at = at.getCause()) {
             if (at instanceof SocketTimeoutException) {
                 return new IOException("took too long for the TLS handshake; is it overloaded?", problem);
@@ -124,7 +124,7 @@ final class SocketExchange implements Exchange {
                 return new IOException("closed the connection", problem);
             }
         }
-        return new RefusedException(TlsProblem.sentence(problem, Role.DONOR), problem);
+        return new RefusedException(sentence, problem);
     }
 
     @Override
@@ -138,7 +138,7 @@ final class SocketExchange implements Exchange {
             throw new IOException(
                     "no answer in " + TimeUnit.NANOSECONDS.toSeconds(timeoutNanos) + " s; is it overloaded?", e);
         } catch (SSLException e) {
-            throw refused(e);
+            throw refused(e, TlsProblem.laterSentence(e, Role.DONOR));
         }
     }
 

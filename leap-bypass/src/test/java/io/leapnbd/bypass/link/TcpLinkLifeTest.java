@@ -2,7 +2,11 @@ package io.leapnbd.bypass.link;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import ch.qos.logback.classic.Logger;
+import ch.qos.logback.classic.spi.ILoggingEvent;
+import ch.qos.logback.core.read.ListAppender;
 import io.leapnbd.bypass.link.LinkRequest.Outcome;
+import io.leapnbd.donor.protocol.HelloReply;
 import io.leapnbd.donor.protocol.Operation;
 import io.leapnbd.donor.protocol.ReplyHeader;
 import io.leapnbd.donor.protocol.Status;
@@ -14,6 +18,9 @@ import java.time.Duration;
 import java.util.UUID;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+import org.slf4j.LoggerFactory;
 
 /** Over TCP. Here the end of a connection may show that the donor's process has ended; a take-over, which ends it too, must not look like that. */
 class TcpLinkLifeTest extends LinkLifeTests {
@@ -175,5 +182,29 @@ class TcpLinkLifeTest extends LinkLifeTests {
         restarts();
         assertThat(seen).containsExactly(false);
         assertThat(told).containsExactly("restarted");
+    }
+
+    /** Nobody's reply has such a length. It is told as what it is, and not as a fault of this process. */
+    @ParameterizedTest
+    @ValueSource(ints = {-1, -16, Integer.MIN_VALUE, HelloReply.MAX_LENGTH + 1, Integer.MAX_VALUE})
+    void anAnswerToTheHelloOfAnImpossibleLengthEndsTheConnection(int payload) {
+        Logger reader = (Logger) LoggerFactory.getLogger(ReplyReader.class);
+        ListAppender<ILoggingEvent> faults = new ListAppender<>();
+        faults.start();
+        reader.addAppender(faults);
+        try {
+            script.deaf = true;
+            link.connect();
+            until(() -> !script.connections.isEmpty()
+                    && !script.connection().sent().isEmpty());
+            ScriptedConnection first = script.connection();
+            ByteBuf reply = Unpooled.buffer().writeZero(ReplyHeader.LENGTH + 3);
+            ReplyHeader.encode(reply, 0, Operation.HELLO, Status.OK, 0, payload, 5);
+            first.arrives(reply);
+            until(first::closed);
+            assertThat(faults.list).isEmpty();
+        } finally {
+            reader.detachAppender(faults);
+        }
     }
 }
