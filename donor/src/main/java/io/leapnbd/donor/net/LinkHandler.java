@@ -125,7 +125,8 @@ final class LinkHandler extends ChannelInboundHandlerAdapter implements Conversa
         replies.tagWith(agreed.fromDonor());
         tagged = new TaggedRequests(agreed.fromServer());
         receives.inClear(partial);
-        // What it has received and not looked at is handed on, as it came. What its engine has is thrown away: the peer says nothing behind its keys.
+        // What it has received and not looked at is handed on, as it came. What its engine has is thrown away: the peer
+        // says nothing behind its keys.
         SslHandler _ = channel.pipeline().remove(SslHandler.class);
         // Its close goes on to be a reset: a FIN without a last word would say that this process has ended.
     }

@@ -81,8 +81,8 @@ public final class TlsProblem {
     }
 
     /**
-     * Why a link ends whose peer, which has a role, was in TLS already. What is no record of it then was put in on the way, or the peer says that it had
-     * such bytes: to start the peer otherwise would not help.
+     * Why a link ends whose peer, which has a role, was in TLS already. What is no record of it then was put in on the way, or the peer says
+     * that it had such bytes: to start the peer otherwise would not help.
      */
     public static String laterSentence(Throwable problem, Role peer) {
         boolean known = ourRefusal(problem) != null || problem instanceof AlteredFrameException;
