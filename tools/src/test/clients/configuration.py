@@ -155,6 +155,20 @@ def a_donors_limits_change(processes):
     said = leap(processes, "reload", "--pid", str(lender.child.pid), fails=True)
     assert "[donor] per-owner: 8K is less than one slab" in said, said
 
+    # Without a file of settings the file of limits is read again as well.
+    owners = processes.path("owners")
+    write(owners, "anonymous@127.0.0.1 1M\n")
+    lender = donor(processes, "--owners", owners)
+    uri = server(processes, [lender.uris[0]]).uris[0]
+    processes.run("nbdsh", "-u", uri, "-c", filled, fails=True)
+    write(owners, "anonymous@127.0.0.1 = 8M\n")
+    said = leap(processes, "reload", "--pid", str(lender.child.pid), fails=True)
+    assert "everything stays as it is: --owners: " in said and "line 1: there is no '='" in said, said
+    write(owners, "anonymous@127.0.0.1 8M\n")
+    said = leap(processes, "reload", "--pid", str(lender.child.pid))
+    assert f"limits of --owners ({owners})" in said, said
+    await_that(fits, "there is room for more")
+
 
 def set_is_written_back(processes):
     first, second = donor(processes), donor(processes)

@@ -75,7 +75,10 @@ final class Authentication extends ChannelInboundHandlerAdapter {
         }
         listener.counters().badRequests.increment();
         listener.log()
-                .info("link from {} {}", ctx.channel().remoteAddress(), TlsProblem.sentence(problem, Role.SERVER));
+                .info(
+                        "link from {} {}",
+                        PeerText.of(ctx.channel().remoteAddress()),
+                        TlsProblem.sentence(problem, Role.SERVER));
         if (TlsProblem.isNotTls(problem)) {
             tellPlainly(ctx);
         }

@@ -170,7 +170,7 @@ public final class DonorServer implements AutoCloseable {
             shared.log()
                     .info(
                             "{} turned away: {} links are open",
-                            channel.remoteAddress(),
+                            PeerText.of(channel.remoteAddress()),
                             shared.settings().maxLinks());
             ChannelFuture _ = channel.close();
             return;

@@ -191,7 +191,7 @@ final class LinkHandler extends ChannelInboundHandlerAdapter implements Conversa
         } else if (cause instanceof IOException) {
             LOG.debug("{}: {}", channel.remoteAddress(), cause.getMessage());
         } else {
-            LOG.error("link from {} failed", channel.remoteAddress(), cause);
+            LOG.error("link from {} failed", PeerText.of(channel.remoteAddress()), cause);
         }
         close();
     }
@@ -537,9 +537,8 @@ final class LinkHandler extends ChannelInboundHandlerAdapter implements Conversa
     @Override
     public String peer() {
         Identity identity = requests.identity();
-        return identity.isAnonymous()
-                ? String.valueOf(channel.remoteAddress())
-                : identity + " at " + channel.remoteAddress();
+        String at = PeerText.of(channel.remoteAddress());
+        return identity.isAnonymous() ? at : identity + " at " + at;
     }
 
     @Override

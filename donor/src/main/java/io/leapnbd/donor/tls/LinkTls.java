@@ -127,6 +127,26 @@ public final class LinkTls implements AutoCloseable {
         return new LinkTls(Role.SERVER, protection, of(credentials, Role.SERVER));
     }
 
+    /**
+     * When it ends.
+     *
+     * @param make what to make when it has
+     * @throws IOException if it has ended or has not begun
+     */
+    private static Instant inItsTime(X509Certificate certificate, String which, String make) throws IOException {
+        Instant now = Instant.now();
+        Instant begins = certificate.getNotBefore().toInstant();
+        if (now.isBefore(begins)) {
+            throw new IOException(which + " " + PoolTrust.notBegun(begins));
+        }
+        Instant ends = certificate.getNotAfter().toInstant();
+        if (now.isAfter(ends)) {
+            throw new IOException(which + " has ended: it ended at " + PoolTrust.second(ends) + ", and here it is "
+                    + PoolTrust.second(now) + "; make " + make);
+        }
+        return ends;
+    }
+
     private static Use of(LinkCredentials credentials, Role role) throws IOException {
         if (!OpenSsl.isAvailable()) {
             throw new IOException("TLS cannot be used: its library does not load on this machine: "
@@ -143,22 +163,12 @@ public final class LinkTls implements AutoCloseable {
             throw new IOException("the certificate is that of a " + name.role().label() + ", and this is a "
                     + role.label() + "; use the files that 'leap-nbd pool add' made");
         }
-        Instant begins = certificate.getNotBefore().toInstant();
-        Instant ends = certificate.getNotAfter().toInstant();
+        Instant ends =
+                inItsTime(certificate, "the certificate of " + name.name(), "a new one with 'leap-nbd pool add'");
         for (X509Certificate authority : credentials.authorities()) {
-            Instant its = authority.getNotAfter().toInstant();
+            Instant its = inItsTime(
+                    authority, "the certificate of the pool's authority", "a new pool with 'leap-nbd pool create'");
             ends = its.isBefore(ends) ? its : ends;
-            Instant from = authority.getNotBefore().toInstant();
-            begins = from.isAfter(begins) ? from : begins;
-        }
-        if (Instant.now().isBefore(begins)) {
-            throw new IOException(
-                    "the certificate of " + name.name() + " or its authority's " + PoolTrust.notBegun(begins));
-        }
-        if (Instant.now().isAfter(ends)) {
-            throw new IOException("the certificate of " + name.name() + " or its authority's has ended: it ended at "
-                    + PoolTrust.second(ends) + ", and here it is " + PoolTrust.second(Instant.now())
-                    + "; make a new one with 'leap-nbd pool add'");
         }
         try {
             PoolTrust trust = new PoolTrust(

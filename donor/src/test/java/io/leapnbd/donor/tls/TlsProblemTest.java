@@ -81,7 +81,7 @@ class TlsProblemTest {
         Instant from = Instant.now().minusSeconds(600);
         PoolAuthority.Issued late = pool.issue(Role.SERVER, "web", from, from.plusSeconds(60));
         assertThatThrownBy(() -> LinkTls.server(pool.credentials(late)))
-                .hasMessageContaining("has ended: it ended at 20")
+                .hasMessageStartingWith("the certificate of web has ended: it ended at 20")
                 .hasMessageContaining(" UTC, and here it is ")
                 .hasMessageContaining("pool add");
     }

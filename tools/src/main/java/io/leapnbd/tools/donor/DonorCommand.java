@@ -321,6 +321,7 @@ public final class DonorCommand implements Callable<Integer>, Configurable {
                 }
             }
         });
+        rereadOwners(donor, reload);
         String soon = PoolFolder.endsSoon(donor.tls());
         if (soon != null) {
             remarks.add(soon);
@@ -332,6 +333,34 @@ public final class DonorCommand implements Callable<Integer>, Configurable {
                 .println("ready " + String.join(" ", donor.uris()) + (donor.isInsecure() ? " insecure" : ""));
         notice.ready("lends " + lent + " at " + donor.uris().getFirst(), donor::respond);
         return exit.await();
+    }
+
+    /** Where there is a file of settings, its change sees to that. */
+    private void rereadOwners(LendingDonor donor, Reload reload) {
+        Path file = owners;
+        if (file == null || reload.path() != null) {
+            return;
+        }
+        reload.rereads(() -> {
+            OwnerLimits read;
+            try {
+                read = limits();
+            } catch (ParameterException e) {
+                throw new IOException(e.getMessage(), e);
+            }
+            return new Reload.Use() {
+                @Override
+                public String use() {
+                    donor.limitOwners(read);
+                    return "limits of --owners (" + file + ")";
+                }
+
+                @Override
+                public void discard() {
+                    // Nothing is held.
+                }
+            };
+        });
     }
 
     private void keepFree(LendingDonor donor) {

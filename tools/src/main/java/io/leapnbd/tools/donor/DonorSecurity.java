@@ -72,6 +72,9 @@ final class DonorSecurity {
                 limited,
                 limited
                         ? "for each server of a pool, and for each address of others"
-                        : "none: one server may take all memory (--per-owner limits that)");
+                        : (limits.named().isEmpty()
+                                        ? "none: one server"
+                                        : "by --owners only: one server that is not in it")
+                                + " may take all memory (--per-owner limits that)");
     }
 }

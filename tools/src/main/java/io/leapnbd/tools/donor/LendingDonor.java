@@ -229,6 +229,10 @@ public final class LendingDonor implements AutoCloseable {
             if (another != null) {
                 log.warn("--pool: {}", another);
             }
+            String out = pool.takenOut(opened);
+            if (out != null) {
+                log.warn("--pool: {}", out);
+            }
             security.add(pool.line(opened));
             Reload again = reload;
             if (again != null) {

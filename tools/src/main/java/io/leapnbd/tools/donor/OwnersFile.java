@@ -51,6 +51,9 @@ final class OwnersFile {
                 throw new IOException(where + "it has no size; write it like 'NAME 8G'");
             }
             String name = line.substring(0, gap).strip();
+            if (name.endsWith("=")) {
+                throw new IOException(where + "there is no '=' between name and size; write it like 'NAME 8G'");
+            }
             long bytes;
             try {
                 bytes = Size.parse(line.substring(gap + 1)).bytes();

@@ -19,6 +19,9 @@ import java.net.UnknownHostException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.security.cert.CertPathBuilderException;
+import java.security.cert.CertPathValidatorException;
+import java.security.cert.CertificateExpiredException;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import javax.net.ssl.HttpsURLConnection;
@@ -175,10 +178,32 @@ public record EndpointClient(
                             ? "Give a folder with --tls-certificates whose client-cert.pem is of its CA, and neither ended nor revoked"
                             : remedyHere());
         }
+        String chain = ofWhichAuthority(e);
+        if (chain != null && pid == null) {
+            return chain;
+        }
         return "no TLS connection (" + OneLineErrors.describe(e) + "); "
                 + (pid == null
                         ? "name the server as its certificate does, and certificates of its CA with --tls-certificates"
                         : remedyHere());
+    }
+
+    /** What is to be said of a server's certificate that ended, or is of a CA that this end does not know; null of another reason. */
+    private @Nullable String ofWhichAuthority(SSLException e) {
+        String what = null;
+        for (Throwable at = e; at != null; at = at.getCause()) {
+            if (at instanceof CertificateExpiredException) {
+                return "its certificate has ended; make that server a new one, or compare the clocks";
+            }
+            if (at instanceof CertPathValidatorException || at instanceof CertPathBuilderException) {
+                what = certificates == null
+                        ? "its certificate is of a CA that this machine does not know; name a folder with its ca-cert.pem"
+                                + " with --tls-certificates"
+                        : "its certificate is not of the CA in " + certificates.resolve("ca-cert.pem")
+                                + "; name a folder with its CA's with --tls-certificates";
+            }
+        }
+        return what;
     }
 
     private String remedyHere() {

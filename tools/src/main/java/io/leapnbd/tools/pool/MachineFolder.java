@@ -41,6 +41,8 @@ record MachineFolder(Path pool, String host) {
 
     private static final Pattern HOST = Pattern.compile("[A-Za-z0-9]([A-Za-z0-9.-]{0,252}[A-Za-z0-9])?");
 
+    private static final Pattern NUMBER_LAST = Pattern.compile("(.*\\.)?[0-9]+");
+
     /** What is in a pool's folder beside the machines' folders. */
     private static final Set<String> FILES =
             Set.of(RevokedFile.NAME, PoolMachines.NAME, PoolFolder.AUTHORITY, PoolFolder.AUTHORITY_KEY);
@@ -69,6 +71,10 @@ record MachineFolder(Path pool, String host) {
 
     /** Refuses a folder that no pool was made in. */
     static void requirePool(Path pool) throws IOException {
+        if (!Files.exists(pool)) {
+            throw new IOException(
+                    pool + ": no such folder; name that of a pool, or make one with 'leap-nbd pool create'");
+        }
         if (!Files.exists(pool.resolve(PoolFolder.AUTHORITY_KEY))) {
             throw new IOException(pool + " is no pool: it has no " + PoolFolder.AUTHORITY_KEY
                     + "; 'leap-nbd pool create " + quoted(pool) + "' makes one");
@@ -77,7 +83,11 @@ record MachineFolder(Path pool, String host) {
 
     /** Whether clients may reach a machine by that. */
     static boolean isAddress(String text) {
-        return HOST.matcher(text).matches() || NetUtil.createByteArrayFromIpAddressString(text) != null;
+        if (NetUtil.createByteArrayFromIpAddressString(text) != null) {
+            return true;
+        }
+        // No name's last part is a number: that is an address with something wrong in it.
+        return HOST.matcher(text).matches() && !NUMBER_LAST.matcher(text).matches();
     }
 
     Path path() {
@@ -145,12 +155,13 @@ record MachineFolder(Path pool, String host) {
 
     /** Says how the folder's files come to its machine: the same for the first ones and for new ones in their place. */
     void sayCopy(PrintWriter out) {
+        String from = quoted(path().toAbsolutePath().normalize());
         boolean here = host.equals(Machine.hostName().toLowerCase(Locale.ROOT));
         out.println(
                 here
-                        ? "  mkdir -p -m 700 /etc/leap-nbd/pool && cp -p " + quoted(path()) + "/* /etc/leap-nbd/pool/"
-                        : "  ssh root@" + host + " mkdir -p -m 700 /etc/leap-nbd/pool && scp -p " + quoted(path())
-                                + "/* root@" + host + ":/etc/leap-nbd/pool/");
+                        ? "  mkdir -p -m 700 /etc/leap-nbd/pool && cp -p " + from + "/* /etc/leap-nbd/pool/"
+                        : "  ssh root@" + host + " mkdir -p -m 700 /etc/leap-nbd/pool && scp -p " + from + "/* root@"
+                                + host + ":/etc/leap-nbd/pool/");
     }
 
     /** Says how a machine lends, and how one borrows. */

@@ -94,12 +94,27 @@ public record PoolFolder(Path path, LinkProtection protection) {
      * @param tls what is in use
      */
     public SecurityLine line(LinkTls tls) {
+        String out = takenOut(tls);
         return new SecurityLine(
                 LINE,
                 true,
                 "this machine is " + tls.own().role().label() + " '" + tls.own().name() + "' of pool '"
                         + tls.own().pool() + "' until "
-                        + ShownCertificate.day(tls.ends()) + "; " + revoked());
+                        + ShownCertificate.day(tls.ends()) + "; " + revoked() + (out == null ? "" : "; " + out));
+    }
+
+    /** What is to be said of a certificate that the list beside it has: the others refuse it too. Null of another. */
+    public @Nullable String takenOut(LinkTls tls) {
+        try {
+            return RevokedFile.in(path).refuses(tls.certificate())
+                    ? "the certificate in " + path
+                            + " is of a machine that was taken out of the pool, as its file 'revoked'"
+                            + " says, so others refuse it; make a new one with 'leap-nbd pool add'"
+                    : null;
+        } catch (IOException e) {
+            // Whoever reads the list to use it complains of it.
+            return null;
+        }
     }
 
     /** How many machines are out of the pool, by the list that is here now. */
@@ -130,9 +145,11 @@ public record PoolFolder(Path path, LinkProtection protection) {
             @Override
             public String use() {
                 int cut = read.use();
+                String out = takenOut(tls);
                 lines.replaceAll(line -> line.part().equals(LINE) ? line(tls) : line);
                 return "certificates of --pool ("
-                        + ShownCertificate.words(tls.own().name(), tls.ends()) + "; " + revoked() + ")"
+                        + ShownCertificate.words(tls.own().name(), tls.ends()) + "; " + revoked()
+                        + (out == null ? "" : "; " + out) + ")"
                         + (cut == 0 ? "" : " (" + cut + " links ended)");
             }
 

@@ -18,6 +18,7 @@ import io.leapnbd.donor.loop.EventLoops;
 import io.leapnbd.donor.protocol.Protocol;
 import io.leapnbd.donor.store.SlabStore;
 import io.leapnbd.donor.store.StoreSettings;
+import io.leapnbd.donor.tls.LinkProtection;
 import io.leapnbd.donor.tls.LinkTls;
 import io.leapnbd.nbd.NbdUri;
 import io.leapnbd.nbd.server.BufferReserve;
@@ -222,6 +223,10 @@ public final class LeapServer implements AutoCloseable {
             String another = pool.madeForAnother(opened, Machine.hostName());
             if (another != null) {
                 log.warn("--pool: {}", another);
+            }
+            String out = pool.takenOut(opened);
+            if (out != null) {
+                log.warn("--pool: {}", out);
             }
             security.add(pool.line(opened));
             Reload again = reload;
@@ -455,6 +460,12 @@ public final class LeapServer implements AutoCloseable {
     }
 
     private void sayEncryption() {
+        LinkTls links = linkTls;
+        if (links != null && links.protection() == LinkProtection.AUTH) {
+            log.info(
+                    "links over TCP have tags in place of TLS (--link-security auth): requests go in clear, and who is on"
+                            + " the wire can destroy pages");
+        }
         CipherKind cipher = settings.copies().encryption().kind();
         if (cipher.encrypts()) {
             log.info(

@@ -53,6 +53,7 @@ class OwnersFileTest {
                 "a 1G/b | line 2: it has no size; write it like 'NAME 8G'",
                 "#/a 1X | line 2: its last word is no size; write it like 'NAME 8G'",
                 "a 1G/b 1G/a 2G | line 3: it names the owner of line 1 again; leave one of the lines out",
+                "a = 1G | line 1: there is no '=' between name and size; write it like 'NAME 8G'",
                 "a -1G | line 1: its last word is no size"
             })
     void aWrongLineIsNamedByItsNumber(String lines, String why) throws IOException {

@@ -120,6 +120,21 @@ class PoolCreateTest {
         assertThat(out.toString())
                 .contains("in " + parent.resolve("h2") + ",", "scp -p " + parent.resolve("h2/h4") + "/*")
                 .doesNotContain("..");
+        out.getBuffer().setLength(0);
+        assertThat(pool("add", folder.toString(), "h5", "10.0.0.5", "h5.example", "4x.example"))
+                .isEqualTo(ExitCode.OK);
+        assertThat(out.toString()).contains("scp -p " + parent.resolve("h2/h5") + "/*");
+    }
+
+    /** A certificate would name a host that cannot be, and clients would refuse the address that was meant. */
+    @ParameterizedTest
+    @ValueSource(strings = {"10.0.0.999", "10.0.0", "10.0.0.4.5", "42", "10.0.0.0/24"})
+    void anAddressWithSomethingWrongInItIsNoName(String address) {
+        Path folder = parent.resolve("pool");
+        assertThat(pool("create", folder.toString())).isEqualTo(ExitCode.OK);
+        assertThat(pool("add", folder.toString(), "h4", address)).isEqualTo(ExitCode.USAGE);
+        assertThat(err.toString()).contains("'" + address + "' is neither a host name nor an address");
+        assertThat(folder.resolve("h4")).doesNotExist();
     }
 
     @Test

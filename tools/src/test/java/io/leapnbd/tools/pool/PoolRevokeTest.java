@@ -114,6 +114,43 @@ class PoolRevokeTest {
         }
     }
 
+    /** A renewal that brings old files back is seen here, before other machines refuse them. */
+    @Test
+    void aMachineThatIsOutItselfIsTold() throws IOException {
+        String pool = folder.resolve("pool").toString();
+        pool("create", pool, "h1", "h2");
+        pool("revoke", pool, "h1");
+        for (String machine : new String[] {"h1", "h2"}) {
+            Files.copy(
+                    folder.resolve("pool/revoked"),
+                    folder.resolve("pool").resolve(machine).resolve("revoked"));
+        }
+        PoolFolder h1 = new PoolFolder(folder.resolve("pool/h1"));
+        try (LinkTls tls = h1.server()) {
+            assertThat(h1.takenOut(tls)).contains("taken out of the pool", "pool add");
+            assertThat(h1.line(tls).detail()).contains("taken out of the pool");
+            assertThat(h1.reread(tls, new ArrayList<>()).use()).contains("1 machine is revoked; the certificate in ");
+        }
+        PoolFolder h2 = new PoolFolder(folder.resolve("pool/h2"));
+        try (LinkTls tls = h2.server()) {
+            assertThat(h2.takenOut(tls)).isNull();
+            assertThat(h2.line(tls).detail()).endsWith("; 1 machine is revoked");
+        }
+    }
+
+    @Test
+    void aPoolThatIsNotThereIsNotOneToMake() {
+        String nowhere = folder.resolve("nowhere").toString();
+        StringWriter said = new StringWriter();
+        new CommandLine(new PoolCommand())
+                .setErr(new PrintWriter(said))
+                .setExecutionExceptionHandler(new OneLineErrors())
+                .execute("revoke", nowhere, "h1");
+        assertThat(said.toString())
+                .contains(nowhere + ": no such folder; name that of a pool")
+                .hasLineCount(1);
+    }
+
     /** An old folder that was moved away beside the others is no machine. */
     @Test
     void theCopyIsPrintedForEachMachineThatStays() throws IOException {
