@@ -158,7 +158,12 @@ def a_donors_limits_change(processes):
     # Without a file of settings the file of limits is read again as well.
     owners = processes.path("owners")
     write(owners, "anonymous@127.0.0.1 1M\n")
-    lender = donor(processes, "--owners", owners)
+    lender = Daemon(
+        processes,
+        *("donor of owners", "donor", "--memory", "64M", "--slab-size", "1M", "--listen", "127.0.0.1:0"),
+        *("--http", "127.0.0.1:0", "--unprotected", "--owners", owners),
+    )
+    lender.ready()
     uri = server(processes, [lender.uris[0]]).uris[0]
     processes.run("nbdsh", "-u", uri, "-c", filled, fails=True)
     write(owners, "anonymous@127.0.0.1 = 8M\n")

@@ -142,9 +142,12 @@ public record EndpointClient(
             // It may end the connection before the client has read why.
             throw new CommandFailure(
                     ExitCode.FAILED,
-                    uri() + " has ended the connection (" + OneLineErrors.describe(e) + "); it may refuse "
-                            + "the client's certificate" + (certificates == null ? "" : " in " + certificates)
-                            + ", and its log says why",
+                    uri() + " has ended the connection (" + OneLineErrors.describe(e) + "); "
+                            + (showsNone()
+                                    ? "it may ask for a client's certificate" + hasNone()
+                                    : "it may refuse the client's certificate"
+                                            + (certificates == null ? "" : " in " + certificates)
+                                            + ", and its log says why"),
                     e);
         }
     }
@@ -167,9 +170,8 @@ public record EndpointClient(
             }
         }
         if (TlsFailure.refusesOurs(e)) {
-            if (pid == null && certificates != null && !Files.exists(certificates.resolve("client-cert.pem"))) {
-                return "it asks for a client's certificate, and " + certificates
-                        + " has no client-cert.pem; name a folder that has one with --tls-certificates";
+            if (showsNone()) {
+                return "it asks for a client's certificate" + hasNone();
             }
             return "it refuses the client's certificate"
                     + (certificates == null ? "" : " in " + certificates)
@@ -186,6 +188,14 @@ public record EndpointClient(
                 + (pid == null
                         ? "name the server as its certificate does, and certificates of its CA with --tls-certificates"
                         : remedyHere());
+    }
+
+    private boolean showsNone() {
+        return pid == null && certificates != null && !Files.exists(certificates.resolve("client-cert.pem"));
+    }
+
+    private String hasNone() {
+        return ", and " + certificates + " has no client-cert.pem; name a folder that has one with --tls-certificates";
     }
 
     /** What is to be said of a server's certificate that ended, or is of a CA that this end does not know; null of another reason. */

@@ -203,7 +203,8 @@ class HttpAccessTest {
             assertThat(client.put("/act")).isEqualTo("done\n");
             for (Path wrong : List.of(none, strangers)) {
                 assertThatThrownBy(() -> EndpointOptions.client(at, null, wrong).get("/status"))
-                        .isInstanceOf(CommandFailure.class);
+                        .isInstanceOf(CommandFailure.class)
+                        .hasMessageContaining(wrong.equals(none) ? " has no client-cert.pem; " : " is not of the CA in ");
             }
             assertThatThrownBy(() -> new EndpointClient(at).get("/status")).isInstanceOf(CommandFailure.class);
         }
