@@ -204,7 +204,8 @@ class HttpAccessTest {
             for (Path wrong : List.of(none, strangers)) {
                 assertThatThrownBy(() -> EndpointOptions.client(at, null, wrong).get("/status"))
                         .isInstanceOf(CommandFailure.class)
-                        .hasMessageContaining(wrong.equals(none) ? " has no client-cert.pem; " : " is not of the CA in ");
+                        .hasMessageContaining(
+                                wrong.equals(none) ? " has no client-cert.pem; " : " is not of the CA in ");
             }
             assertThatThrownBy(() -> new EndpointClient(at).get("/status")).isInstanceOf(CommandFailure.class);
         }
