@@ -43,8 +43,8 @@ final class DonorAuthentication extends ChannelInboundHandlerAdapter {
             FrameKeys agreed = asking == null ? null : asking.answer(in);
             if (agreed != null) {
                 asked = null;
-                // What TLS has received behind this, and not looked at, is handed on as it came. What its engine has is thrown away: the
-                // donor says nothing behind its keys.
+                // What TLS has received behind this, and not looked at, is handed on as it came. What its engine has is
+                // thrown away: the donor says nothing behind its keys.
                 ctx.pipeline().remove(SslHandler.class);
                 reader.checkWith(agreed.fromDonor());
                 session.inClear(agreed.fromServer());

@@ -195,8 +195,8 @@ class TcpLinkLifeTest extends LinkLifeTests {
         try {
             script.deaf = true;
             link.connect();
-            until(() -> !script.connections.isEmpty()
-                    && !script.connection().sent().isEmpty());
+            until(() ->
+                    !script.connections.isEmpty() && !script.connection().sent().isEmpty());
             ScriptedConnection first = script.connection();
             ByteBuf reply = Unpooled.buffer().writeZero(ReplyHeader.LENGTH + 3);
             ReplyHeader.encode(reply, 0, Operation.HELLO, Status.OK, 0, payload, 5);
