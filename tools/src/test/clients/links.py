@@ -1,8 +1,10 @@
 """Donors and servers of one pool: who is served, whose an export is, and what a wire that is cut, changed or tapped comes to."""
 
 import os
+import re
 import stat
 import time
+import urllib.request
 
 from connection import connect
 from donor_faults import require
@@ -321,6 +323,9 @@ def tags(linked):
     require(shown == [(True, False, "auth")] * 2, f"status says of links: {shown}")
     text = linked.processes.run(LAUNCHER, "status", "--http", server.uri("http").removeprefix("http://"))
     require("auth, h1" in text and "auth, h2" in text, text)
+    with urllib.request.urlopen(server.uri("http") + "/metrics", timeout=60) as answer:
+        metrics = answer.read().decode()
+    require(len(re.findall(r'^leap_donor_link_security{.*security="auth"} 1', metrics, re.M)) == 2, metrics)
     secret = (b"the quick brown fox jumps over the lazy dog, " * 100)[:PAGE]
     connection = connect(server.unix_uri)
     require(connection.wait(connection.write(SIZE - PAGE, secret)) == [0], "a write")

@@ -48,7 +48,7 @@ class CommandLineTest {
                 "serve --donors a,,b --size 1G | has an empty place",
                 "serve --listen 10809 | names no host",
                 "serve --listen a:b:c | in brackets",
-                "serve --listen 0.0.0.0:10809 | --listen: whoever reaches 0.0.0.0:10809 could read and write the device; give --tls-certificates FOLDER or --tls-psk FILE, or serve at a --unix socket, or say --insecure",
+                "serve --listen 0.0.0.0:10809 | --listen: whoever reaches 0.0.0.0:10809 could read and write the device; say --tls require with --tls-certificates FOLDER or --tls-psk FILE, or serve at a --unix socket, or say --insecure",
                 "serve --unix /tmp/s --listen 127.0.0.1:1 --listen [::]:10809 | --listen: whoever reaches [::]:10809 could read and write",
                 "serve --listen 0.0.0.0:10809 --tls on --tls-certificates /x | could read and write the device; say --tls require, or say --insecure",
                 "serve --http 9480 | --http: '9480' names no host",

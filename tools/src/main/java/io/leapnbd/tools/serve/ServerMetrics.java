@@ -158,6 +158,18 @@ final class ServerMetrics {
                 "leap_donor_authenticated",
                 "Whether the donor has shown a certificate of the pool; nobody else changes requests and replies then.",
                 one -> one.shown() == null ? 0 : 1);
+        metrics.gauge(
+                        "leap_donor_link_security",
+                        "What protects links to the donor: tls, auth or none, which the label says; always 1.",
+                        "donor",
+                        "security")
+                .from(sink -> {
+                    LinkStatus links = status.links();
+                    status.device()
+                            .donorSet()
+                            .present()
+                            .forEach(one -> sink.accept(1, one.name(), links.protection(one)));
+                });
         donor.gauge("leap_donor_links", "Links to the donor that are connected.", Donor::linksUp);
         donor.gauge("leap_donor_slabs_free", "Slabs that the donor could grant.", Donor::freeSlabs);
         donor.gauge("leap_donor_slabs", "Slabs that the donor lends in all.", Donor::totalSlabs);

@@ -520,7 +520,8 @@ record ServerStatus(
         return out.isEmpty() ? "" : out.append('\n').toString();
     }
 
-    private LinkStatus links() {
+    /** What protects the ways to its donors. */
+    LinkStatus links() {
         return new LinkStatus(device, tls, settings.copies().encryption().kind().encrypts());
     }
 

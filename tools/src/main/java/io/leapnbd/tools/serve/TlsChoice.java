@@ -36,7 +36,7 @@ record TlsChoice(@Nullable Path folder, @Nullable PskFile keys, boolean required
             }
             return "whoever reaches " + address + " could read and write the device; "
                     + (folder == null && keys == null
-                            ? "give --tls-certificates FOLDER or --tls-psk FILE, or serve at a --unix socket, or say --insecure"
+                            ? "say --tls require with --tls-certificates FOLDER or --tls-psk FILE, or serve at a --unix socket, or say --insecure"
                             : "say --tls require, or say --insecure");
         }
         return null;

@@ -130,6 +130,8 @@ class LeapServerTest {
                             "leap_request_duration_seconds_count{export=\"leap\",operation=\"read\",stage=\"total\"} 7",
                             "leap_connections 1.0",
                             "leap_donor_up{donor=\"tcp://")
+                    .containsPattern(
+                            "leap_donor_link_security\\{donor=\"[^\"]+\",export=\"leap\",security=\"none\"} 1.0")
                     .doesNotContain("NaN");
             assertThat(get(server, "/status?format=text"))
                     .contains("export leap: 4 MiB", "36 KiB written")
