@@ -10,7 +10,7 @@ import time
 from connection import Connection, connect
 
 PAGE = 4096
-RECONNECT_DEADLINE = 60
+RECONNECT_DEADLINE = 300
 
 
 def content(page, generation):

@@ -156,7 +156,7 @@ def crowded(cluster):
     halves = [half_sent_write(server) for _ in range(36)]
     for donor in cluster.donors:
         donor.pause()
-    requests = [[client.read(0, 4 << 20) for _ in range(5)] + [client.trim(0, SIZE) for _ in range(64)] for client in many]
+    requests = [[client.read(0, 4 << 20) for _ in range(5)] + [client.trim(0, SIZE) for _ in range(16)] for client in many]
     for donor in cluster.donors:
         donor.resume()
     for client, those in zip(many, requests):

@@ -8,7 +8,7 @@ import time
 
 from processes import await_that, die_with_parent
 
-DEADLINE = 90  # for one job
+DEADLINE = 300  # for one job
 AWAY = 60  # seconds that qemu waits for the server
 
 
