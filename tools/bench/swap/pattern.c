@@ -8,7 +8,7 @@
 // All pages are written first, then paged out and pushed out of the swap cache too (give the cgroup about half of MIB), then touched in
 // order; each page's contents are checked.
 // If a line comes in on standard input within START_WAIT seconds (environment; default 0) it starts then: time for an agent to be attached.
-// One line of JSON: touches, wrong pages, percentiles in microseconds, major and minor faults, seconds. Exit 1 if a page was wrong.
+// One line of JSON: touches, wrong pages, percentiles and their curve in microseconds, major and minor faults, seconds. Exit 1 if a page was wrong.
 #define _GNU_SOURCE
 #include <poll.h>
 #include <pthread.h>
@@ -71,6 +71,10 @@ static int by_value(const void *a, const void *b) {
   return (x > y) - (x < y);
 }
 
+// Steps of 2 per cent to 98, then of 0.1 per cent.
+#define CURVE 69
+static double curve(int i) { return i < 50 ? i * 2 : 98 + (i - 49) * 0.1; }
+
 int main(int argc, char **argv) {
   if (argc < 3) { fprintf(stderr, "pattern MIB PATTERN [WORK_US] [TOUCHES]\n"); return 2; }
   size_t pages = atol(argv[1]) * 256, count = argc > 4 ? (size_t)atol(argv[4]) : pages, half = pages / 2, a = 1, b = 1;
@@ -123,8 +127,11 @@ int main(int argc, char **argv) {
   qsort(us, count, sizeof *us, by_value);
   size_t wrong = first.wrong + second.wrong;
   printf("{\"pattern\": \"%s\", \"work_us\": %g, \"touches\": %zu, \"wrong\": %zu, \"p50\": %.2f, \"p90\": %.2f, \"p99\": %.2f, \"p999\": %.2f, \"mean\": %.2f, "
-         "\"major\": %ld, \"minor\": %ld, \"seconds\": %.3f}\n",
+         "\"major\": %ld, \"minor\": %ld, \"seconds\": %.3f, \"curve\": [",
          pattern, work_us, count, wrong, us[count / 2], us[count * 9 / 10], us[count * 99 / 100], us[count * 999 / 1000], sum / count,
          after.ru_majflt - before.ru_majflt, after.ru_minflt - before.ru_minflt, t);
+  for (int i = 0; i <= CURVE; i++) // per cent of the touches, and what they took at most
+    printf("%s[%.2f, %.2f]", i ? ", " : "", curve(i), us[(size_t)((count - 1) * curve(i) / 100)]);
+  printf("]}\n");
   return wrong != 0;
 }
