@@ -18,6 +18,7 @@ import io.leapnbd.tools.linux.Hangup;
 import io.leapnbd.tools.pool.PoolCommand;
 import io.leapnbd.tools.push.PushCommand;
 import io.leapnbd.tools.replay.ReplayCommand;
+import io.leapnbd.tools.reproduce.ReproduceCommand;
 import io.leapnbd.tools.run.RunCommand;
 import io.leapnbd.tools.serve.DrainCommand;
 import io.leapnbd.tools.serve.ReloadCommand;
@@ -172,6 +173,7 @@ final class LeapNbd implements Runnable {
         commands.put("histogram", HistogramCommand::new);
         commands.put("replay", ReplayCommand::new);
         commands.put("trace", TraceCommand::new);
+        commands.put("reproduce", ReproduceCommand::new);
         commands.put("generate-completion", CompletionCommand::new);
         commands.put("train", TrainCommand::new);
         return Collections.unmodifiableMap(commands);

@@ -131,6 +131,9 @@ class CommandLineTest {
                 "replay a --warm-up -1 | is less than 0",
                 "replay a --split 40 | cannot be split by 40",
                 "replay a --max-window 65 | is out of range: 1 to 64",
+                "reproduce --only figure-8 | there is no part \"figure-8\"; there are figure-7, table-2, figure-9, figure-10",
+                "reproduce --results /none | there is no folder /none",
+                "reproduce --out /tmp | --out: /tmp is a folder; name a file",
                 "trace | say 'leap-nbd trace generate'",
                 "trace generate | missing required parameter: 'KIND'",
                 "trace generate zigzag | there is no kind of trace",
@@ -201,6 +204,7 @@ class CommandLineTest {
                         "histogram",
                         "replay",
                         "trace",
+                        "reproduce",
                         "generate-completion")
                 .doesNotContain("train");
     }

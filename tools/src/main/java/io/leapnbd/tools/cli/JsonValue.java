@@ -39,6 +39,19 @@ public record JsonValue(@Nullable Object value) {
         return value instanceof Map<?, ?> members && members.get(name) instanceof JsonValue member ? member : NOTHING;
     }
 
+    /** The members of an object, in its order; none if it is none. */
+    public Map<String, JsonValue> members() {
+        Map<String, JsonValue> members = new LinkedHashMap<>();
+        if (value instanceof Map<?, ?> map) {
+            map.forEach((name, member) -> {
+                if (name instanceof String text && member instanceof JsonValue read) {
+                    members.put(text, read);
+                }
+            });
+        }
+        return members;
+    }
+
     /** The values of an array; none if it is none. */
     public List<JsonValue> items() {
         List<JsonValue> items = new ArrayList<>();
@@ -67,6 +80,11 @@ public record JsonValue(@Nullable Object value) {
         } catch (NumberFormatException _) {
             return otherwise;
         }
+    }
+
+    /** Any number. */
+    public double decimal(double otherwise) {
+        return value instanceof Number number ? number.doubleValue() : otherwise;
     }
 
     /** Whether it is {@code true}. */

@@ -1,0 +1,4 @@
+@NullMarked
+package io.leapnbd.tools.reproduce;
+
+import org.jspecify.annotations.NullMarked;
