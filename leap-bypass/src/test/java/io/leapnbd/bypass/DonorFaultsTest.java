@@ -297,7 +297,7 @@ class DonorFaultsTest {
 
     @Test
     void aDonorThatDoesNotAnswerEndsRequestsWithAnErrorAtTheirDeadline() throws IOException {
-        timeout = Duration.ofMillis(500);
+        timeout = Duration.ofSeconds(2);
         open();
         byte[] bytes = random(PAGE, 10);
         driver.write(0, bytes);
@@ -315,7 +315,7 @@ class DonorFaultsTest {
 
     @Test
     void aWriteThatArrivesLateDoesNotUndoANewerOne() throws IOException {
-        timeout = Duration.ofMillis(500);
+        timeout = Duration.ofSeconds(2);
         open();
         driver.write(0, random(PAGE, 11));
         List<FaultProxy.Relay> held = holdBoth();
@@ -334,7 +334,7 @@ class DonorFaultsTest {
 
     @Test
     void aTrimThatNeverArrivesLeavesThePageAsItWasToEveryReader() throws IOException {
-        timeout = Duration.ofMillis(500);
+        timeout = Duration.ofSeconds(2);
         open();
         byte[] bytes = random(4 * PAGE, 30);
         driver.write(0, bytes);
