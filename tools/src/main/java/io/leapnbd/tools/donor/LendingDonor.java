@@ -225,14 +225,7 @@ public final class LendingDonor implements AutoCloseable {
             LinkTls opened = pool.donor();
             tls = opened;
             closings.add("TLS", opened);
-            String another = pool.madeForAnother(opened, Machine.hostName());
-            if (another != null) {
-                log.warn("--pool: {}", another);
-            }
-            String out = pool.takenOut(opened);
-            if (out != null) {
-                log.warn("--pool: {}", out);
-            }
+            pool.complaints(opened, Machine.hostName()).forEach(complaint -> log.warn("--pool: {}", complaint));
             security.add(pool.line(opened));
             Reload again = reload;
             if (again != null) {

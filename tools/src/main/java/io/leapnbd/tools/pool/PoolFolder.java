@@ -17,6 +17,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -94,17 +95,17 @@ public record PoolFolder(Path path, LinkProtection protection) {
      * @param tls what is in use
      */
     public SecurityLine line(LinkTls tls) {
-        String out = takenOut(tls);
         return new SecurityLine(
                 LINE,
                 true,
                 "this machine is " + tls.own().role().label() + " '" + tls.own().name() + "' of pool '"
                         + tls.own().pool() + "' until "
-                        + ShownCertificate.day(tls.ends()) + "; " + revoked() + (out == null ? "" : "; " + out));
+                        + ShownCertificate.day(tls.ends()) + "; " + revoked(tls));
     }
 
     /** What is to be said of a certificate that the list beside it has: the others refuse it too. Null of another. */
-    public @Nullable String takenOut(LinkTls tls) {
+    @Nullable
+    String takenOut(LinkTls tls) {
         try {
             return RevokedFile.in(path).refuses(tls.certificate())
                     ? "the certificate in " + path
@@ -117,11 +118,13 @@ public record PoolFolder(Path path, LinkProtection protection) {
         }
     }
 
-    /** How many machines are out of the pool, by the list that is here now. */
-    private String revoked() {
+    /** How many machines are out of the pool, by the list that is here now, and whether this one is. */
+    private String revoked(LinkTls tls) {
         try {
             int count = RevokedFile.in(path).before().size();
-            return count == 1 ? "1 machine is revoked" : (count == 0 ? "no" : count) + " machines are revoked";
+            String out = takenOut(tls);
+            return (count == 1 ? "1 machine is revoked" : (count == 0 ? "no" : count) + " machines are revoked")
+                    + (out == null ? "" : "; " + out);
         } catch (IOException e) {
             return String.valueOf(e.getMessage());
         }
@@ -145,11 +148,9 @@ public record PoolFolder(Path path, LinkProtection protection) {
             @Override
             public String use() {
                 int cut = read.use();
-                String out = takenOut(tls);
                 lines.replaceAll(line -> line.part().equals(LINE) ? line(tls) : line);
                 return "certificates of --pool ("
-                        + ShownCertificate.words(tls.own().name(), tls.ends()) + "; " + revoked()
-                        + (out == null ? "" : "; " + out) + ")"
+                        + ShownCertificate.words(tls.own().name(), tls.ends()) + "; " + revoked(tls) + ")"
                         + (cut == 0 ? "" : " (" + cut + " links ended)");
             }
 
@@ -161,11 +162,24 @@ public record PoolFolder(Path path, LinkProtection protection) {
     }
 
     /**
+     * What there is to complain of at a start: a folder that was made for another machine, or a certificate that others refuse.
+     *
+     * @param machine host name of this machine, short or full
+     * @return sentences; none if all is well
+     */
+    public List<String> complaints(LinkTls tls, String machine) {
+        return Stream.of(madeForAnother(tls, machine), takenOut(tls))
+                .flatMap(Stream::ofNullable)
+                .toList();
+    }
+
+    /**
      * What is to be said of a folder that was made for another machine, by this one's name: whoever has it is that other one to donors. Null of the right one.
      *
      * @param machine host name of this machine, short or full
      */
-    public @Nullable String madeForAnother(LinkTls tls, String machine) {
+    @Nullable
+    String madeForAnother(LinkTls tls, String machine) {
         CertificateNames names = CertificateNames.of(tls.certificate());
         if (names.isMachine(machine)) {
             return null;
