@@ -1,5 +1,6 @@
 package io.leapnbd.tools.replay;
 
+import io.leapnbd.tools.chart.Svg;
 import java.util.List;
 
 /** Coverage against accuracy: a square a trace, a dot a policy; the upper right corner is best. */
@@ -16,7 +17,7 @@ final class CoverageChart {
     static String draw(List<List<Replay>> traces) {
         int columns = Math.min(COLUMNS, traces.size());
         int rows = (traces.size() + columns - 1) / columns;
-        Svg svg = new Svg(
+        Svg svg = Svg.alone(
                 Math.max(GAP_X + columns * (SIDE + GAP_X), Legend.WIDTH),
                 TOP + rows * (SIDE + GAP_Y),
                 "coverage against accuracy");

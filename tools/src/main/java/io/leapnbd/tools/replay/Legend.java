@@ -1,5 +1,6 @@
 package io.leapnbd.tools.replay;
 
+import io.leapnbd.tools.chart.Svg;
 import java.util.List;
 
 /** Which colour is which policy, and what a trace is called. */

@@ -1,5 +1,6 @@
 package io.leapnbd.tools.replay;
 
+import io.leapnbd.tools.chart.Svg;
 import java.util.List;
 import java.util.Locale;
 
@@ -17,7 +18,7 @@ final class TimeChart {
     static String draw(List<List<Replay>> traces) {
         int group = traces.getFirst().size() * BAR + GAP;
         int height = TOP + traces.size() * group + 30;
-        Svg svg = new Svg(Math.max(LEFT + LENGTH + 70, Legend.WIDTH), height, "simulated time");
+        Svg svg = Svg.alone(Math.max(LEFT + LENGTH + 70, Legend.WIDTH), height, "simulated time");
         Legend.draw(svg, traces.getFirst());
         for (int percent = 0; percent <= 100; percent += 25) {
             double x = LEFT + LENGTH * percent / 100.0;

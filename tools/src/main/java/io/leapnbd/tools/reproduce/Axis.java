@@ -5,11 +5,11 @@ import java.util.List;
 /**
  * One direction of a chart.
  *
- * @param words what it shows, with its unit
- * @param from the value at its beginning
- * @param to the value at its end
- * @param logarithmic whether each step is a factor; then values are above 0
- * @param ticks the values that are written beside it
+ * @param words what it shows, with its unit.
+ * @param from the value at its beginning.
+ * @param to the value at its end.
+ * @param logarithmic whether each step is a factor. Then values are above 0.
+ * @param ticks the values that are written beside it.
  */
 record Axis(String words, double from, double to, boolean logarithmic, List<Tick> ticks) {
 

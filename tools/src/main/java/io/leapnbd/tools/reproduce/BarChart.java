@@ -1,7 +1,7 @@
 package io.leapnbd.tools.reproduce;
 
+import io.leapnbd.tools.chart.Svg;
 import java.util.List;
-import java.util.Locale;
 
 /** Groups of bars from left to right, each with its value behind it; a published value is a tick across the bar. For one thread. */
 final class BarChart {
@@ -47,19 +47,10 @@ final class BarChart {
         double unit = (WIDTH - LEFT - RIGHT) / Math.max(most, Double.isNaN(reference) ? 1e-9 : reference);
         int bars = groups.stream().mapToInt(group -> group.bars().size()).sum();
         int height = TOP + bars * BAR + groups.size() * GAP;
-        StringBuilder svg = new StringBuilder(String.format(
-                Locale.ROOT,
-                "<svg viewBox=\"0 0 %d %d\" role=\"img\" aria-label=\"%s\">%n",
-                WIDTH,
-                height,
-                Html.escape(label)));
+        Svg svg = Svg.inPage(WIDTH, height, label);
         double y = TOP;
         for (Group group : groups) {
-            svg.append(String.format(
-                    Locale.ROOT,
-                    "<text class=\"name\" x=\"0\" y=\"%.1f\">%s</text>%n",
-                    y + 11,
-                    Html.escape(group.name())));
+            svg.text(0, y + 11, "start", "name", group.name());
             for (Bar bar : group.bars()) {
                 bar(svg, bar, y, unit);
                 y += BAR;
@@ -68,53 +59,23 @@ final class BarChart {
         }
         if (!Double.isNaN(reference)) {
             double x = LEFT + reference * unit;
-            svg.append(String.format(
-                    Locale.ROOT,
-                    "<line class=\"reference\" x1=\"%.1f\" y1=\"0\" x2=\"%.1f\" y2=\"%d\"/>%n",
-                    x,
-                    x,
-                    height));
+            svg.line("reference", x, 0, x, height);
         }
-        return svg.append("</svg>\n").toString();
+        return svg.end();
     }
 
-    private static void bar(StringBuilder svg, Bar bar, double y, double unit) {
+    private static void bar(Svg svg, Bar bar, double y, double unit) {
         double width = Math.max(1, bar.value() * unit);
-        svg.append(String.format(
-                Locale.ROOT,
-                "<text class=\"tick\" text-anchor=\"end\" x=\"%d\" y=\"%.1f\">%s</text>",
-                LEFT - 8,
-                y + 11,
-                Html.escape(bar.name())));
-        svg.append(String.format(
-                Locale.ROOT,
-                "<rect class=\"bar %s\" x=\"%d\" y=\"%.1f\" width=\"%.1f\" height=\"%d\"><title>%s: %s</title></rect>",
-                bar.style(),
-                LEFT,
-                y + 1,
-                width,
-                BAR - 3,
-                Html.escape(bar.name()),
-                Html.escape(bar.text())));
+        svg.text(LEFT - 8, y + 11, "end", "tick", bar.name());
+        svg.styledBar("bar " + bar.style(), LEFT, y + 1, width, BAR - 3, bar.name() + ": " + bar.text());
         double end = width;
         if (!Double.isNaN(bar.published())) {
-            double x = LEFT + bar.published() * unit;
+            double published = bar.published() * unit;
+            svg.line("published-tick", LEFT + published, y - 1, LEFT + published, y + BAR - 1);
             // The text stands at the bar's end, or behind a tick that it would cover.
-            double from = bar.published() * unit - width;
-            end = from > -4 && from < TEXT ? bar.published() * unit + 4 : width;
-            svg.append(String.format(
-                    Locale.ROOT,
-                    "<line class=\"published-tick\" x1=\"%.1f\" y1=\"%.1f\" x2=\"%.1f\" y2=\"%.1f\"><title>published</title></line>",
-                    x,
-                    y - 1,
-                    x,
-                    y + BAR - 1));
+            double from = published - width;
+            end = from > -4 && from < TEXT ? published + 4 : width;
         }
-        svg.append(String.format(
-                Locale.ROOT,
-                "<text class=\"tick\" x=\"%.1f\" y=\"%.1f\">%s</text>%n",
-                LEFT + end + 6,
-                y + 11,
-                Html.escape(bar.text())));
+        svg.text(LEFT + end + 6, y + 11, "start", "tick", bar.text());
     }
 }

@@ -30,9 +30,13 @@ final class CacheSection {
         Html html = new Html();
         html.element(
                 "p",
-                "The time that a trace takes, against the time with a cache that nothing has to leave (512 MB here, no limit in the paper)."
-                        + " Drawn is the policy leap; dashed is what was published. The paper's programs are some ten to fifty times larger than those"
-                        + " of the traces. These ran in an emulated machine and computed most of the time, so the wait says more than the time.");
+                "The time that a trace takes, against the time with a cache that nothing has to leave. Drawn is the policy leap; dashed is"
+                        + " what was published.");
+        html.element(
+                "p",
+                "soft",
+                "The paper's programs are ten to fifty times larger than those of the traces. These computed most of the time, so the mean"
+                        + " wait says more than the time.");
         double most = 1;
         List<Curve> curves = new ArrayList<>();
         List<List<String>> lines = new ArrayList<>();
@@ -40,23 +44,29 @@ final class CacheSection {
         for (int i = 0; i < Published.PROGRAMS.size(); i++) {
             Published.Program program = Published.PROGRAMS.get(i);
             String style = STYLES.get(i);
-            List<double[]> here = points(replays, program.trace(), PrefetchPolicy.LEAP, sizes);
-            List<double[]> own = points(replays, program.trace(), PrefetchPolicy.ADAPTIVE, sizes);
+            List<Point> here = points(replays, program.trace(), PrefetchPolicy.LEAP, sizes);
+            List<Point> own = points(replays, program.trace(), PrefetchPolicy.ADAPTIVE, sizes);
             List<double[]> published = new ArrayList<>();
             published.add(new double[] {UNLIMITED_MB, 1});
             for (int cache = 1; cache < program.caches().size(); cache++) {
                 published.add(new double[] {Published.FIGURE_10_MB.get(cache - 1), program.slowdown(cache)});
             }
-            curves.add(new Curve(program.trace(), style, false, here));
+            curves.add(new Curve(
+                    program.trace(),
+                    style,
+                    false,
+                    here.stream()
+                            .map(point -> new double[] {point.megabytes(), point.times()})
+                            .toList()));
             curves.add(new Curve(program.name(), style, true, published));
-            for (double[] point : here) {
-                most = Math.max(most, point[1]);
+            for (Point point : here) {
+                most = Math.max(most, point.times());
             }
             for (double[] point : published) {
                 most = Math.max(most, point[1]);
             }
             for (int size = 0; size < sizes.size(); size++) {
-                double megabytes = here.get(size)[0];
+                double megabytes = here.get(size).megabytes();
                 double beside = published.stream()
                         .filter(point -> Math.abs(point[0] / megabytes - 1) < 0.01)
                         .mapToDouble(point -> point[1])
@@ -65,13 +75,13 @@ final class CacheSection {
                 lines.add(List.of(
                         size == 0 ? program.trace() + ", beside " + program.name() : "",
                         size == 0 ? "no limit" : Figures.figure(megabytes) + " MB",
-                        Figures.figure(here.get(size)[2]) + " s",
-                        Figures.times(here.get(size)[1]),
+                        Figures.figure(here.get(size).seconds()) + " s",
+                        Figures.times(here.get(size).times()),
                         Double.isNaN(beside) ? "" : Figures.times(beside),
-                        Durations.approximate(here.get(size)[3]),
-                        Figures.figure(own.get(size)[2]) + " s",
-                        Figures.times(own.get(size)[1]),
-                        Durations.approximate(own.get(size)[3])));
+                        Durations.approximate(here.get(size).waitNanos()),
+                        Figures.figure(own.get(size).seconds()) + " s",
+                        Figures.times(own.get(size).times()),
+                        Durations.approximate(own.get(size).waitNanos())));
             }
         }
         html.raw(chart(curves, most));
@@ -118,10 +128,18 @@ final class CacheSection {
         return chart.draw();
     }
 
-    /** For each size: megabytes, time against the first, seconds, mean wait in nanoseconds. */
-    private static List<double[]> points(Replays replays, String trace, PrefetchPolicy policy, List<Integer> sizes)
+    /**
+     * A trace with one cache.
+     *
+     * @param times how many times longer than with the first cache
+     * @param waitNanos of a demand, in the mean
+     */
+    private record Point(double megabytes, double times, double seconds, double waitNanos) {}
+
+    /** One for each size. */
+    private static List<Point> points(Replays replays, String trace, PrefetchPolicy policy, List<Integer> sizes)
             throws SkippedException, IOException {
-        List<double[]> points = new ArrayList<>();
+        List<Point> points = new ArrayList<>();
         Map<Integer, SimulationResult> played = new HashMap<>();
         int most = (int)
                 Math.min(Integer.MAX_VALUE, Math.max(1, replays.trace(trace).demands()));
@@ -136,9 +154,8 @@ final class CacheSection {
             }
             double nanos = (double) result.simulatedNanos();
             first = points.isEmpty() ? nanos : first;
-            points.add(new double[] {
-                kib / 1024.0, nanos / first, nanos / 1e9, result.latency().mean()
-            });
+            points.add(new Point(
+                    kib / 1024.0, nanos / first, nanos / 1e9, result.latency().mean()));
         }
         return points;
     }

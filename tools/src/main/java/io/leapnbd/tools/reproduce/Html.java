@@ -1,5 +1,6 @@
 package io.leapnbd.tools.reproduce;
 
+import io.leapnbd.tools.chart.Markup;
 import java.util.List;
 
 /** Pieces of HTML. Every text is escaped here, and nowhere else. For one thread. */
@@ -9,34 +10,21 @@ final class Html {
 
     private final StringBuilder out = new StringBuilder();
 
-    /** A text as HTML, also inside an attribute's quotes. */
-    static String escape(String text) {
-        StringBuilder escaped = new StringBuilder(text.length());
-        for (int i = 0; i < text.length(); i++) {
-            char c = text.charAt(i);
-            switch (c) {
-                case '&' -> escaped.append("&amp;");
-                case '<' -> escaped.append("&lt;");
-                case '>' -> escaped.append("&gt;");
-                case '"' -> escaped.append("&quot;");
-                case '\'' -> escaped.append("&#39;");
-                default -> escaped.append(Character.isISOControl(c) && c != '\n' && c != '\t' ? ' ' : c);
-            }
-        }
-        return escaped.toString();
-    }
-
     /** A paragraph, or another element of one text. */
     Html element(String tag, String text) {
-        out.append('<').append(tag).append('>').append(escape(text));
+        out.append('<').append(tag).append('>').append(Markup.escape(text));
         out.append("</").append(tag).append(">\n");
         return this;
     }
 
     /** An element of a class. */
     Html element(String tag, String style, String text) {
-        out.append('<').append(tag).append(" class=\"").append(escape(style)).append("\">");
-        out.append(escape(text)).append("</").append(tag).append(">\n");
+        out.append('<')
+                .append(tag)
+                .append(" class=\"")
+                .append(Markup.escape(style))
+                .append("\">");
+        out.append(Markup.escape(text)).append("</").append(tag).append(">\n");
         return this;
     }
 
@@ -72,7 +60,7 @@ final class Html {
 
     private void cell(String tag, String heading, String text) {
         out.append('<').append(tag).append(heading.startsWith(PUBLISHED) ? " class=\"paper\">" : ">");
-        out.append(escape(text)).append("</").append(tag).append('>');
+        out.append(Markup.escape(text)).append("</").append(tag).append('>');
     }
 
     @Override

@@ -5,8 +5,8 @@ import java.util.Map;
 
 /**
  * What the paper printed (Al Maruf and Chowdhury, "Effectively Prefetching Remote Memory with Leap", ATC '20). Figure 7 prints no absolute
- * latencies: its medians and Leap's 99th percentiles were read off its curves (about 15 %), and the default's 99th percentiles are those times
- * the printed gains.
+ * latencies. Its medians and Leap's 99th percentiles were read off its curves, within 15 %. The default's 99th percentiles are those times the
+ * printed gains.
  */
 final class Published {
 

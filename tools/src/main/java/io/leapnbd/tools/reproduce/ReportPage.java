@@ -1,5 +1,6 @@
 package io.leapnbd.tools.reproduce;
 
+import io.leapnbd.tools.chart.Markup;
 import java.util.List;
 import java.util.Map;
 
@@ -47,16 +48,18 @@ final class ReportPage {
             """;
 
     private static final List<String> DIFFERENCES = List.of(
-            "The paper changes a kernel of 2016 and swaps over RDMA. Here the kernel is stock, pages go through a loop device, FUSE and a TCP link that"
-                    + " is made longer, and all of it, the other machine too, runs on this one.",
-            "The paper's programs are other ones (PowerGraph, VoltDB, Memcached) with tens of gigabytes. Those here are of the same kinds, with at most"
-                    + " 320 MiB.",
+            "The paper changes a kernel of 2016 and swaps over RDMA. Here the kernel is stock.",
+            "Here a page goes through a loop device, FUSE and a TCP link that is made longer.",
+            "The paper's programs are PowerGraph, NumPy, VoltDB and Memcached, with tens of gigabytes. Those here are of the same kinds, with"
+                    + " at most 320 MiB.",
             "The paper's Table 2 is measured while paging to a disk. Here recorded traces are played in simulated time.",
-            "A machine with few processors runs program, agent, server, donor and link on them. Read ratios, not times.");
+            "Program, agent, server, donor and link share this machine's processors. Read ratios, not times.");
 
-    private static final String MODES =
-            "Default: the kernel alone, vm.page-cluster 3. Server: the same, and the server of the swap device prefetches. Push: an agent has the kernel"
-                    + " read a program's next pages before it touches them, which Leap does in the kernel. Both: push, and the server prefetches.";
+    private static final List<String> MODES = List.of(
+            "default: the kernel alone, with vm.page-cluster 3",
+            "server: the same, and the server of the swap device prefetches",
+            "push: an agent has the kernel read a program's next pages before it touches them; Leap does that in the kernel",
+            "both: push, and the server prefetches");
 
     private ReportPage() {}
 
@@ -66,15 +69,15 @@ final class ReportPage {
         html.element("h1", "Leap, reproduced with leap-nbd");
         html.element(
                 "p",
-                "Small versions of experiments of \"Effectively Prefetching Remote Memory with Leap\" (Al Maruf and Chowdhury, ATC '20), made by"
-                        + " leap-nbd reproduce, beside the published figures.");
+                "Small versions of the experiments in \"Effectively Prefetching Remote Memory with Leap\" (Al Maruf and Chowdhury, ATC '20),"
+                        + " beside the published figures.");
         html.raw("<div class=\"facts\">").table(List.of("", ""), here.facts()).raw("</div>\n");
-        html.element("p", MODES);
+        html.list(MODES);
         html.raw("<ul>\n");
         outcomes.forEach((part, outcome) -> html.raw("<li><a href=\"#" + part.label() + "\">")
-                .raw(Html.escape(part.title()))
+                .raw(Markup.escape(part.title()))
                 .raw("</a>")
-                .raw(Html.escape(note(outcome)))
+                .raw(Markup.escape(note(outcome)))
                 .raw("</li>\n"));
         html.raw("</ul>\n");
         outcomes.forEach((part, outcome) -> {

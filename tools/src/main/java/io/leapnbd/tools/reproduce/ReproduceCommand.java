@@ -24,7 +24,7 @@ import picocli.CommandLine.Spec;
         name = "reproduce",
         sortOptions = false,
         description = {
-            "Does small versions of the Leap paper's experiments here, and writes one page of HTML with them beside the published"
+            "Does small versions of the Leap paper's experiments on this machine. One page of HTML has them beside the published"
                     + " figures.",
             "",
             "  figure-7    how long touches of swapped memory take, natively",
@@ -32,8 +32,9 @@ import picocli.CommandLine.Spec;
             "  figure-9    programs with half of their memory, natively",
             "  figure-10   smaller and smaller caches, by recorded traces",
             "",
-            "Native parts need the source, root, and a machine that does not swap. What cannot be done here is SKIPPED with the"
-                    + " reason. Takes some 20 minutes, or a quarter of that with --quick; keep the machine quiet.",
+            "Native parts need the source, root, and a machine that does not swap. What cannot be done here is SKIPPED, with the"
+                    + " reason.",
+            "It takes some 20 minutes, and a quarter of that with --quick. Keep the machine quiet.",
             ""
         })
 public final class ReproduceCommand implements Callable<Integer> {
@@ -93,7 +94,7 @@ public final class ReproduceCommand implements Callable<Integer> {
         if (Files.isDirectory(out)) {
             throw new ParameterException(spec.commandLine(), "--out: " + out + " is a folder; name a file");
         }
-        write(""); // better now than after twenty minutes
+        requireWritable(); // better now than after twenty minutes
         Here here = Here.now(spec.root().version());
         Checkout checkout = new Checkout(home, results);
         Replays replays = new Replays(checkout, traces);
@@ -138,19 +139,29 @@ public final class ReproduceCommand implements Callable<Integer> {
         };
     }
 
+    private void requireWritable() {
+        try {
+            Files.deleteIfExists(Files.writeString(unfinished(), ""));
+        } catch (IOException e) {
+            throw notWritten(e);
+        }
+    }
+
     /** Whole or not at all: who looks at the page meanwhile sees the parts that are done. */
     private void write(String page) {
-        Path part = out.resolveSibling(out.getFileName() + ".part");
         try {
-            Files.writeString(part, page);
-            if (page.isEmpty()) {
-                Files.delete(part);
-            } else {
-                Files.move(part, out, StandardCopyOption.ATOMIC_MOVE);
-            }
+            Files.move(Files.writeString(unfinished(), page), out, StandardCopyOption.ATOMIC_MOVE);
         } catch (IOException e) {
-            throw new CommandFailure(
-                    ExitCode.FAILED, out + " cannot be written (" + e.getClass().getSimpleName() + ")", e);
+            throw notWritten(e);
         }
+    }
+
+    private Path unfinished() {
+        return out.resolveSibling(out.getFileName() + ".part");
+    }
+
+    private CommandFailure notWritten(IOException e) {
+        return new CommandFailure(
+                ExitCode.FAILED, out + " cannot be written (" + e.getClass().getSimpleName() + ")", e);
     }
 }

@@ -4,6 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.leapnbd.prefetch.replay.SyntheticTrace;
 import io.leapnbd.prefetch.replay.TraceWriter;
+import io.leapnbd.tools.chart.Markup;
+import io.leapnbd.tools.cli.CommandFailure;
 import io.leapnbd.tools.cli.ExitCode;
 import java.io.IOException;
 import java.io.OutputStreamWriter;
@@ -68,7 +70,7 @@ class ReproduceTest {
         assertThat(page())
                 .contains("SKIPPED re&lt;dis: not installed &amp; &lt;b&gt;&quot;gone&quot;&lt;/b&gt;")
                 .doesNotContain("<b>", "re<dis");
-        assertThat(Html.escape("a'\u0000\u001b[1m")).isEqualTo("a&#39;  [1m");
+        assertThat(Markup.escape("a'\u0000\u001b[1m")).isEqualTo("a&#39;  [1m");
     }
 
     @Test
@@ -177,8 +179,8 @@ class ReproduceTest {
                 .setOut(new PrintWriter(out, true))
                 .setErr(new PrintWriter(err, true))
                 .setOverwrittenOptionsAllowed(true)
-                .setExecutionExceptionHandler((e, _, _) ->
-                        e instanceof io.leapnbd.tools.cli.CommandFailure failure ? failure.exitCode() : ExitCode.USAGE)
+                .setExecutionExceptionHandler(
+                        (e, _, _) -> e instanceof CommandFailure failure ? failure.exitCode() : ExitCode.USAGE)
                 .execute(all);
     }
 
