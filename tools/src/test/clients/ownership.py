@@ -23,7 +23,7 @@ AT_SLABS = 86016
 SLAB_ROW = 320  # two slots; the newer one counts
 THERE = 0x4C454150
 
-HISTORIES = "two hosts take turns with one export"
+NAME = "two hosts take turns with one export"
 
 
 def require(condition, message):
@@ -266,5 +266,5 @@ def run(suite, processes, first, histories, steps):
     for begin in range(first, first + histories, TOGETHER):
         shared = Histories(processes, steps)
         for seed in range(begin, min(begin + TOGETHER, first + histories)):
-            suite.test(f"{HISTORIES} and no page is foreign, stale or zero (A1-A9, seed {seed})", shared.one, seed)
+            suite.test(f"{NAME} and no page is foreign, stale or zero (A1-A9, seed {seed})", shared.one, seed)
         suite.run()
